@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+# How our own code is compiled; third-party code has its own flags in third_party.cmake.
+
+set(HB_WARNINGS
+    -Wall -Wextra -Werror
+    -Wshadow            # an inner name that hides an outer one
+    -Wconversion        # every narrowing is written down
+    -Wundef             # feature macros are 0 or 1, never absent
+    -Wvla               # the wasm stack is small
+    -Wswitch-enum       # a new enumerator visits every switch
+    -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings
+    -Wno-sign-conversion)
+
+if(EMSCRIPTEN OR CMAKE_SYSTEM_NAME STREQUAL "WASI")
+    set(HB_TARGET_FLAGS -msimd128)
+else()
+    set(HB_TARGET_FLAGS "")
+endif()
+
+# CMake's Release would add -O3 and -DNDEBUG; the levels are chosen per part below.
+set(CMAKE_C_FLAGS_RELEASE "")
+set(HB_OPTIMIZE -O2)
+set(HB_OPTIMIZE_SMALL -Os)
+set(HB_OPTIMIZE_HOT -O3)
+
+if(HB_SANITIZE)
+    set(HB_SANITIZE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+    set(HB_SANITIZE_THIRD_PARTY -fsanitize=address -fno-omit-frame-pointer)
+    set(HB_OPTIMIZE -O1)
+    set(HB_OPTIMIZE_SMALL -O1)
+    set(HB_OPTIMIZE_HOT -O1)
+    add_link_options(-fsanitize=address,undefined)
+else()
+    set(HB_SANITIZE_FLAGS "")
+    set(HB_SANITIZE_THIRD_PARTY "")
+endif()

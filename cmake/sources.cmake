@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+# The one place that lists our C sources.
+#   HB_CORE_SOURCES      the same objects in every target
+#   HB_VARIANT_SOURCES   compiled once per variant: they see HB_WITH_SQLITE
+#   HB_SQLITE_SOURCES    only where HB_WITH_SQLITE is 1
+#   HB_ABI_SOURCES       Emscripten only;  HB_WASI_SOURCES: the WASI command only
+
+set(HB_CORE_SOURCES "")
+foreach(layer IN LISTS HB_LAYERS)
+    if(layer STREQUAL "backends")
+        file(GLOB_RECURSE found CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/backends/*.c")
+    else()
+        file(GLOB_RECURSE found CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/src/${layer}/*.c")
+    endif()
+    list(APPEND HB_CORE_SOURCES ${found})
+endforeach()
+file(GLOB_RECURSE HB_ABI_SOURCES CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/src/abi/*.c")
+file(GLOB_RECURSE HB_WASI_SOURCES CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/wasi/*.c")
+
+set(HB_SQLITE_SOURCES ${HB_CORE_SOURCES})
+list(FILTER HB_SQLITE_SOURCES INCLUDE REGEX "^backends/sqlite")
+list(FILTER HB_CORE_SOURCES EXCLUDE REGEX "^backends/sqlite")
+set(HB_VARIANT_SOURCES ${HB_CORE_SOURCES})
+list(FILTER HB_VARIANT_SOURCES INCLUDE REGEX "^backends/registry\\.c$")
+list(FILTER HB_CORE_SOURCES EXCLUDE REGEX "^backends/registry\\.c$")
+
+# Scans, operators and stores: where -O3 pays.
+foreach(source IN LISTS HB_CORE_SOURCES HB_SQLITE_SOURCES)
+    if(source MATCHES "^(src/index|src/exec|backends)/")
+        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_HOT}")
+    endif()
+endforeach()
+
+# Include roots, warnings and language level of our own code.
+add_library(hb_flags INTERFACE)
+target_include_directories(hb_flags INTERFACE "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}")
+target_compile_options(hb_flags INTERFACE ${HB_WARNINGS} ${HB_OPTIMIZE} ${HB_TARGET_FLAGS} ${HB_SANITIZE_FLAGS})
+target_link_libraries(hb_flags INTERFACE cjson yyjson pcre2 utf8proc)
+
+# hb_variant(<name> WITH_SQLITE <0|1>): the core as a static library of that variant.
+function(hb_variant name flag with_sqlite)
+    set(sources $<TARGET_OBJECTS:hb_objects> ${HB_VARIANT_SOURCES})
+    if(with_sqlite)
+        list(APPEND sources ${HB_SQLITE_SOURCES})
+    endif()
+    add_library(${name} STATIC ${sources})
+    set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
+    target_compile_definitions(${name} PRIVATE HB_WITH_SQLITE=${with_sqlite})
+    target_link_libraries(${name} PUBLIC hb_flags)
+    if(with_sqlite AND HB_SQLITE_SOURCES)
+        target_link_libraries(${name} PUBLIC sqlite)
+    endif()
+endfunction()
+
+if(NOT HB_CORE_SOURCES)
+    message(FATAL_ERROR "no C sources for the layers ${HB_LAYERS}")
+endif()
+add_library(hb_objects OBJECT ${HB_CORE_SOURCES})
+target_link_libraries(hb_objects PUBLIC hb_flags)
