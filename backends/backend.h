@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+/* All that a backend author must read. A backend is one const table in one file and one line in
+ * registry.c. It answers what it can do (claims), opens instances from options, and runs fragments.
+ * It never filters what it did not claim, never sorts or merges for others: the core does the rest. */
+#ifndef HB_BACKENDS_BACKEND_H
+#define HB_BACKENDS_BACKEND_H
+
+#include "base/err.h"
+#include "compile/fragment.h"
+#include "compile/job.h"
+
+/* NO: the core does it. SUPERSET: the backend narrows, the core re-checks. EXACT: trusted. */
+typedef enum hb_claim { HB_NO = 0, HB_SUPERSET = 1, HB_EXACT = 2 } hb_claim;
+
+/* How a claimed leaf is answered; explain shows it. */
+typedef struct hb_offer {
+    hb_claim claim;
+    bool native;                    /* the engine's own operator or index; false: a scan in process */
+    const char *handler_kind;       /* "index_filter", "sql_where", "row_payload", ... */
+    const char *reason;             /* why not native; NULL when native */
+} hb_offer;
+
+enum {                              /* storage roles and tags, for routing */
+    HB_ROLE_ROW = 1, HB_ROLE_TEXT = 2, HB_ROLE_VECTOR = 4,
+    HB_TAG_SQL = 8, HB_TAG_VECTOR = 16, HB_TAG_SEARCH = 32
+};
+
+typedef struct hb_option {          /* one accepted option of an instance */
+    const char *name;
+    char type;                      /* 's' text, 'i' integer, 'b' boolean, 'o' mapping or list */
+    bool secret;                    /* redacted wherever options are shown */
+    const char *desc;
+} hb_option;
+
+typedef struct hb_backend hb_backend;
+
+struct hb_instance {                /* an open backend of one workspace */
+    const hb_backend *type;
+    hb_str name;
+    hb_str workspace_id;
+    const hb_mem *mem;
+    hb_arena *arena;                /* lives as long as the workspace */
+    const void *options;            /* const cJSON *: the instance's mapping, validated against .options */
+    void *state;                    /* the backend's own */
+    uint32_t order;                 /* declaration order */
+};
+
+/* Text option by name, or "" (HB_STR_EMPTY); integer option or `fallback`. */
+hb_str hb_instance_text(const hb_instance *instance, const char *name);
+int64_t hb_instance_int(const hb_instance *instance, const char *name, int64_t fallback);
+
+typedef enum hb_tx { HB_TX_BEGIN, HB_TX_COMMIT, HB_TX_ROLLBACK } hb_tx;
+
+struct hb_backend {
+    const char *name;               /* type name: "sqlite" */
+    const char *const *aliases;     /* NULL-terminated, or NULL */
+    const char *desc;
+    uint32_t roles;                 /* HB_ROLE_* | HB_TAG_* */
+    bool local;                     /* runs inside the module; jobs finish in begin() */
+    uint32_t routing_rank;          /* order in which routing prefers types of equal fitness */
+    const hb_option *options;       /* ends with name NULL; "type", "name" are always accepted */
+
+    /* Claims that do not depend on a predicate. */
+    struct {
+        hb_claim sort;              /* order by fields with our null and text order */
+        hb_claim limit;
+        hb_claim count;
+        uint32_t metrics;           /* bit 1 << hb_metric for near */
+        bool search;                /* BM25 as defined in docs/query.md */
+        bool candidates;            /* takes a list of ids */
+        bool filtered_rank;         /* near/search apply the fragment's filter before taking k */
+    } caps;
+    /* Strategies this backend can hold a type with; false with a reason otherwise. */
+    bool (*stores)(const hb_type *type, hb_strategy strategy);
+    /* Claim for one leaf on a field held with a strategy. */
+    hb_offer (*offer)(const hb_type *type, hb_strategy strategy, bool indexed, const hb_expr *leaf);
+    /* Static capability: may (type, strategy, op) be answered here, natively or by scan?
+     * ops are hb_op_name()s plus "near" and "search". Derived rows feed capabilities and MetaSchema. */
+    hb_offer (*supports)(const hb_type *type, hb_strategy strategy, hb_str op);
+
+    hb_status (*open)(hb_instance *instance, hb_err *err);
+    void (*close)(hb_instance *instance);
+    bool (*durable)(const hb_instance *instance);           /* survives the process */
+    /* Transaction around the write jobs of one call; NULL when the engine has none. */
+    hb_status (*tx)(hb_instance *instance, hb_tx op, hb_err *err);
+    /* Small durable key-value store per workspace (definitions, intents). NULL when it has none.
+     * get: *value is borrowed from `arena`, .ptr NULL when absent. list calls back per key. */
+    hb_status (*meta_put)(hb_instance *instance, hb_str key, hb_str value, hb_err *err);
+    hb_status (*meta_get)(hb_instance *instance, hb_str key, hb_arena *arena, hb_str *value, hb_err *err);
+    hb_status (*meta_delete)(hb_instance *instance, hb_str key, hb_err *err);
+    hb_status (*meta_list)(hb_instance *instance, hb_str prefix, hb_arena *arena,
+                           hb_str **keys, uint32_t *count, hb_err *err);
+
+    /* Runs job->fragment. Local: sets job->done and job->out. Remote: emits operations. */
+    hb_status (*begin)(hb_job *job, hb_err *err);
+    hb_status (*reply)(hb_job *job, const hb_host_reply *reply, hb_err *err);   /* NULL when local */
+    void (*end)(hb_job *job);       /* frees job->state; called once, also after failure or cancel */
+    /* Frees container->state (the stored data of a memory backend included). */
+    void (*release)(hb_instance *instance, hb_container *container);
+};
+
+/* The list (registry.c), ends with NULL. */
+extern const hb_backend *const hb_backends[];
+const hb_backend *hb_backend_find(hb_str type_or_alias);        /* NULL when unknown */
+
+#endif

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+/* Every maximum in one list; beyond it is HB_E_LIMIT. */
+#ifndef HB_BASE_LIMITS_H
+#define HB_BASE_LIMITS_H
+
+#define HB_BUF_BYTES_MAX       0x7fffffffu
+#define HB_ID_CHARS_MAX        63u          /* object_id, code points */
+#define HB_NAME_CHARS_MAX      255u         /* a name that an id is derived from */
+#define HB_FIELDS_MAX          1024u        /* fields of one entity */
+#define HB_STORES_MAX          16u          /* placements of one field */
+#define HB_BACKENDS_MAX        32u          /* instances of one workspace */
+#define HB_ENTITIES_MAX        4096u
+#define HB_EXPR_DEPTH_MAX      64u          /* nesting of a filter */
+#define HB_EXPR_NODES_MAX      20000u
+#define HB_VALUE_DEPTH_MAX     128u         /* nesting of a Json value */
+#define HB_PATTERN_CHARS_MAX   512u         /* regex pattern */
+#define HB_REGEX_TARGET_MAX    8192u        /* code points a regex looks at */
+#define HB_VECTOR_DIM_MAX      65536u
+#define HB_TOP_K_DEFAULT       50u
+#define HB_TOP_K_MAX           1000u
+#define HB_BATCH_ROWS_MAX      16777216u
+#define HB_EVAL_CHUNK          1024u        /* rows an evaluation step looks at */
+
+#endif

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+/* What a backend receives: a fragment of a plan over the part of an entity that it holds.
+ * All of it is borrowed from the task's arena and const while the job runs. */
+#ifndef HB_COMPILE_FRAGMENT_H
+#define HB_COMPILE_FRAGMENT_H
+
+#include "query/ir.h"
+
+typedef struct hb_placed {          /* one field in one backend instance */
+    uint32_t field;                 /* schema field index */
+    hb_strategy strategy;
+    bool primary;                   /* this instance is the field's source of truth */
+    bool indexed;                   /* keep a secondary index */
+    bool unique;
+    const char *source;             /* "builtin-inline", "field", ... as MetaSchema and explain show */
+    const char *why;                /* one clause: why it is here */
+} hb_placed;
+
+/* The part of an entity in one backend instance: a table, a collection, an index. */
+typedef struct hb_container {
+    const hb_schema *schema;
+    hb_str workspace_id;
+    const hb_placed *fields;        /* [0] is object_id */
+    uint32_t field_count;
+    const uint32_t *by_field;       /* schema field index -> index here, or HB_FIELD_NONE */
+    void *state;                    /* the backend's own, made by ENSURE, freed by the backend */
+} hb_container;
+
+typedef enum hb_frag_kind {
+    HB_FRAG_ENSURE,     /* make or check the container */
+    HB_FRAG_WRITE,      /* replace rows: batch columns are container->fields in order */
+    HB_FRAG_DELETE,     /* ids -> out: one BOOL column "existed" */
+    HB_FRAG_FETCH,      /* ids -> rows that exist, in the order of ids; out has object_id first */
+    HB_FRAG_SCAN,       /* filter / near / search / order / limit -> rows, object_id first */
+    HB_FRAG_COUNT,      /* filter -> out: one I64 column "count", one row */
+    HB_FRAG_CLEAR,      /* drop the container and everything in it */
+    HB_FRAG_REFRESH     /* forget caches of the container */
+} hb_frag_kind;
+
+typedef struct hb_ids {             /* object ids; sorted and unique when used as candidates */
+    const hb_str *ids;
+    uint32_t count;
+} hb_ids;
+
+typedef struct hb_fragment {
+    hb_frag_kind kind;
+    hb_container *container;
+    const hb_batch *batch;          /* WRITE */
+    const hb_ids *ids;              /* DELETE, FETCH */
+    /* SCAN, COUNT: */
+    const hb_expr *filter;          /* the claimed part; NULL: none. Re-checked above if SUPERSET */
+    uint32_t leaf_count;
+    const hb_ids *candidates;       /* only rows with these ids; NULL: all */
+    const hb_near *near;            /* at most one of near, search */
+    const hb_search *search;        /* its fields are all here */
+    const uint32_t *search_fields;  /* resolved */
+    uint32_t search_field_count;
+    const hb_order *order;          /* fields of this container only; none: object_id order,
+                                       or best score first when near or search is set */
+    uint32_t order_count;
+    uint64_t limit, offset;         /* HB_NO_LIMIT: none; top_k of near/search applies before */
+    const uint32_t *columns;        /* schema fields to return after object_id, in this order */
+    uint32_t column_count;
+    /* With near or search, a last column "score" (F64) is added. */
+} hb_fragment;
+
+#endif

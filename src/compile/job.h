@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+/* A job: one fragment under way on one backend instance; and the operations that it asks of the host.
+ * Local backends finish inside begin(). Remote ones emit operations and go on in reply(). */
+#ifndef HB_COMPILE_JOB_H
+#define HB_COMPILE_JOB_H
+
+#include "base/buf.h"
+#include "compile/fragment.h"
+
+typedef enum hb_host_op_kind { HB_HOST_FETCH = 1, HB_HOST_SQL = 2 } hb_host_op_kind;
+
+typedef struct hb_header { hb_str name, value; } hb_header;
+
+/* One request to the host. Borrowed from the job until its reply was taken. */
+typedef struct hb_host_op {
+    uint32_t id;                    /* set by hb_job_emit; unique within the task */
+    hb_host_op_kind kind;
+    hb_str backend;                 /* instance name: which fetch or driver */
+    /* FETCH */
+    hb_str method, url;
+    const hb_header *headers;
+    uint32_t header_count;
+    hb_str body;
+    /* SQL */
+    hb_str sql;
+    hb_str params;                  /* MessagePack array of arrays: one inner array per execution */
+    bool in_transaction;            /* all SQL ops of one job with this flag share one transaction */
+    uint32_t timeout_ms;            /* 0: the task's */
+} hb_host_op;
+
+/* What came back. Borrowed for the duration of the call. */
+typedef struct hb_host_reply {
+    uint32_t op_id;
+    bool failed;                    /* the host could not carry it: `text` says why, no secret in it */
+    hb_str text;
+    uint32_t status;                /* FETCH: HTTP status */
+    const hb_header *headers;
+    uint32_t header_count;
+    hb_str body;                    /* FETCH: bytes; SQL: a batch in wire form (wire.h) */
+    uint64_t affected;              /* SQL: affected rows */
+    hb_str native;                  /* engine's own error code when failed */
+} hb_host_reply;
+
+typedef struct hb_instance hb_instance;
+
+typedef struct hb_job {
+    hb_instance *instance;
+    const hb_fragment *fragment;
+    const hb_mem *mem;
+    hb_arena *arena;                /* the task's arena: lives until the task is freed */
+    void *state;                    /* the backend's own; freed in end() */
+    bool done;                      /* set by begin() or reply() */
+    hb_rowset out;                  /* the result; owned by the job */
+    uint64_t rows_examined;         /* for explain --analyze and tests of cost */
+    hb_host_op *ops;                /* queue of emitted, not yet handed out */
+    uint32_t op_count, op_cap;
+    uint32_t pending;               /* handed out or queued, not yet replied */
+    uint32_t *next_op_id;           /* counter of the task */
+} hb_job;
+
+/* Queues an operation (texts must live in job->arena or longer). *id may be NULL. */
+hb_status hb_job_emit(hb_job *job, const hb_host_op *op, uint32_t *id, hb_err *err);
+
+#endif

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+/* The query tree. decode.c makes it from the portable JSON spec, bind.c fills parameters and checks
+ * names and types against the schema; from then on it is const and lives in the arena it was bound
+ * in. Semantics of operators: two-valued logic (docs/query.md). */
+#ifndef HB_QUERY_IR_H
+#define HB_QUERY_IR_H
+
+#include "base/limits.h"
+#include "value/schema.h"
+#include "value/value.h"
+
+typedef enum hb_op {
+    HB_OP_EQ, HB_OP_NE, HB_OP_LT, HB_OP_LTE, HB_OP_GT, HB_OP_GTE, HB_OP_IN, HB_OP_IS_NULL,
+    HB_OP_MATCH, HB_OP_CONTAINS, HB_OP_STARTS_WITH, HB_OP_ENDS_WITH, HB_OP_LIKE, HB_OP_ILIKE,
+    HB_OP_WILDCARD, HB_OP_REGEX, HB_OP_HAS_WORDS, HB_OP_ARRAY_CONTAINS, HB_OP_CONTAINED_IN,
+    HB_OP_EXISTS, HB_OP_ALL,
+    HB_OP_COUNT
+} hb_op;
+
+hb_str hb_op_name(hb_op op);            /* "eq", "starts_with", "is_null", ... */
+/* Spec name with or without "$"; aliases: "any" = exists. */
+bool hb_op_find(hb_str name, hb_op *out);
+
+typedef enum hb_expr_kind { HB_EXPR_AND, HB_EXPR_OR, HB_EXPR_NOT, HB_EXPR_LEAF } hb_expr_kind;
+
+/* AND of nothing is true (all rows); OR of nothing never occurs (D7: an error at decode). */
+typedef struct hb_expr hb_expr;
+struct hb_expr {
+    hb_expr_kind kind;
+    const hb_expr *const *args;     /* AND, OR: arg_count; NOT: 1 */
+    uint32_t arg_count;
+    /* leaf: field [path] op operand */
+    uint32_t leaf_index;            /* dense over the query, in text order */
+    uint32_t field;                 /* schema field index */
+    hb_op op;
+    const hb_str *path;             /* Json field: keys inside it; NULL otherwise */
+    uint32_t path_len;
+    hb_value value;                 /* operand, coerced to the field's type (array item's type for
+                                       array_contains; as given for a Json path); KIND_NULL for
+                                       IS_NULL; PACK for exists/all */
+    const hb_value *list;           /* IN: operands, coerced, nulls removed */
+    uint32_t list_count;
+    bool list_has_null;             /* IN: a null was among them: null rows match too */
+};
+
+/* Null handling, fixed: NE matches null rows; NOT complements over all rows; MATCH LIKE ILIKE
+ * WILDCARD REGEX treat null text as ""; everything else never matches null (EQ null is IS_NULL).
+ * A Json path: a missing path or a value of another JSON kind never matches, not even NE. */
+
+typedef enum hb_metric { HB_METRIC_COSINE, HB_METRIC_L2, HB_METRIC_DOT } hb_metric;
+hb_str hb_metric_name(hb_metric metric);
+bool hb_metric_find(hb_str name, hb_metric *out);   /* also euclidean, ip, inner_product */
+
+typedef struct hb_near {
+    uint32_t field;
+    const float *vector;
+    uint32_t dim;
+    uint32_t top_k;
+    hb_metric metric;
+} hb_near;
+
+typedef enum hb_search_mode { HB_SEARCH_ANY, HB_SEARCH_ALL, HB_SEARCH_PHRASE, HB_SEARCH_PREFIX } hb_search_mode;
+hb_str hb_search_mode_name(hb_search_mode mode);
+
+typedef struct hb_search {
+    const uint32_t *fields;         /* resolved: "every indexed text field" is expanded by the plan */
+    uint32_t field_count;           /* 0: every indexed text field */
+    hb_str text;
+    uint32_t top_k;
+    hb_search_mode mode;
+} hb_search;
+
+typedef enum hb_col_kind { HB_COL_FIELD, HB_COL_PATH, HB_COL_SCORE, HB_COL_NEAR_SCORE, HB_COL_SEARCH_SCORE } hb_col_kind;
+
+/* A result column, a sort key. */
+typedef struct hb_col {
+    hb_col_kind kind;
+    uint32_t field;
+    const hb_str *path;             /* PATH: keys inside the Json field */
+    uint32_t path_len;
+    hb_str name;                    /* as written: "j.a.b", "score" */
+} hb_col;
+
+typedef struct hb_order { hb_col col; bool desc; } hb_order;
+
+#define HB_NO_LIMIT UINT64_MAX
+
+typedef struct hb_query {
+    const hb_schema *schema;
+    const hb_expr *filter;          /* NULL: all rows */
+    uint32_t leaf_count;
+    const hb_near *near;            /* NULL: none */
+    const hb_search *search;        /* NULL: none */
+    double fuse_k, fuse_near, fuse_search;      /* reciprocal rank fusion; 60, 1, 1 */
+    const hb_col *select;           /* without object_id, which always comes first */
+    uint32_t select_count;
+    bool select_all;                /* no select clause: every stored field, alphabetical */
+    const hb_order *order;
+    uint32_t order_count;
+    uint64_t limit, offset;
+    bool is_count;                  /* terminal count */
+    uint32_t count_field;
+    bool count_distinct;
+    bool unsafe;
+    const char *waiting;            /* NULL, or the name of a clause that is not built yet */
+} hb_query;
+
+#endif

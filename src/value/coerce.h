@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+/* Validation and coercion of values to logical types: the one place that decides what a field
+ * accepts. Errors are HB_E_VALIDATION (or HB_E_TYPE for a wrong shape) with found and expected.
+ *
+ * Corrections over the reference (design D5, D6, D8, D10): null in a required field, non-finite
+ * numbers in vectors and floats, integers and timestamps out of range are errors; booleans, lists
+ * and objects are not text; numbers given as text become their decimal text; any JSON value,
+ * bare strings too, is a Json value. */
+#ifndef HB_VALUE_COERCE_H
+#define HB_VALUE_COERCE_H
+
+#include "value/type.h"
+
+/* One non-null value to `type`. Texts and packs may be borrowed from `in` or made in `arena`. */
+hb_status hb_coerce_value(const hb_type *type, const hb_value *in, hb_arena *arena,
+                          hb_value *out, hb_err *err);
+/* A whole input column (any kind; PACK columns hold one MessagePack value per cell, where
+ * timestamps are ext -1, bytes bin, vectors ext 1 or arrays) to the physical kind of `type`.
+ * NULL and ABSENT cells keep their state. When nothing has to change, `out` is a view of `in`
+ * itself; otherwise the column is built in `arena`. On error *bad_row is the failing row. */
+hb_status hb_coerce_column(const hb_type *type, const hb_column *in, uint32_t row_count,
+                           hb_arena *arena, hb_column *out, uint32_t *bad_row, hb_err *err);
+
+/* Calendar: "YYYY-MM-DD" or "YYYYMMDD" or a date-time text -> canonical "YYYY-MM-DD" (10 bytes),
+ * converted to UTC first. False when malformed. */
+bool hb_time_parse_date(hb_str text, char out[10]);
+/* ISO 8601 date-time (no zone means UTC; 'Z', +hh:mm; fraction) to microseconds since 1970. */
+bool hb_time_parse_timestamp(hb_str text, int64_t *us);
+
+#endif

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+/* The binary form of a batch: what crosses between host and core, both ways.
+ *
+ * Little-endian, version 1, every section 8-aligned, offsets relative to the batch start:
+ *   header   32 bytes: u32 magic "HBB1", u32 byte_len, u32 row_count, u32 column_count,
+ *                      u32 columns_off, u32 flags (0), u32 total (rows before paging), u32 0
+ *   columns  40 bytes each, at columns_off: u32 name_off, u32 name_len, u32 kind, u32 dim,
+ *                      u32 state_off (0: all cells are values), u32 data_off, u32 data_len,
+ *                      u32 heap_off, u32 heap_len, u32 role
+ *   state    u8 per row (hb_cell); data: u8 BOOL, i64, f64, float32 * dim, or spans {u32 off, u32
+ *            len} relative to heap_off; KIND_NULL has no data.
+ * role: 0 field, 1 identity, 2 metadata (score and the like). */
+#ifndef HB_VALUE_WIRE_H
+#define HB_VALUE_WIRE_H
+
+#include "base/buf.h"
+#include "value/value.h"
+
+#define HB_WIRE_MAGIC 0x31424248u   /* "HBB1" */
+#define HB_WIRE_HEADER_LEN 32u
+#define HB_WIRE_COLUMN_LEN 40u
+
+typedef enum hb_wire_role { HB_ROLE_FIELD = 0, HB_ROLE_IDENTITY = 1, HB_ROLE_METADATA = 2 } hb_wire_role;
+
+/* Checks everything (lengths, spans, UTF-8 of TEXT, MessagePack of PACK, alignment) and gives a
+ * view over `bytes`, whose columns array is made in `arena`. `bytes.ptr` must be 8-aligned. */
+hb_status hb_wire_read(hb_str bytes, hb_arena *arena, hb_batch *out, hb_err *err);
+/* Appends the batch to `out` (which must be empty or 8-aligned). `roles` may be NULL. */
+void hb_wire_write(const hb_batch *batch, const uint8_t *roles, uint32_t total, hb_buf *out);
+
+#endif
