@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+/* The public C interface: open a workspace, start a call, step its task, read the answer, free.
+ *
+ * The core never does I/O to the network and knows no clock: `now_ms` comes with each request, and a
+ * call that needs the network yields operations which the host carries out. Calls on local backends
+ * finish in the first step. One workspace is used from one thread; two workspaces never meet. */
+#ifndef HB_H
+#define HB_H
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "compile/job.h"
+#include "value/value.h"
+
+#define HB_VERSION "0.1.0"
+
+typedef struct hb_workspace hb_workspace;
+typedef struct hb_task hb_task;
+
+/* `options_json`: {"id", "preset" | "backends": {name: {"type", ...}}, "catalog": true, "env": {...}}.
+ * Everything is checked before anything is opened; `*out` moves to the caller. */
+hb_status hb_workspace_open(hb_str options_json, const hb_mem *mem, hb_workspace **out, hb_err *err);
+/* Releases every resource; stored data stays. Tasks must be freed before. */
+void hb_workspace_close(hb_workspace *workspace);
+
+typedef enum hb_call_kind {
+    HB_CALL_REGISTER = 1,   /* text: definition as MessagePack; flags REPLACE -> JSON {entity, ...} */
+    HB_CALL_INFO = 2,       /* -> JSON {id, preset, backends, entities, persistence} */
+    HB_CALL_SCHEMA = 3,     /* entity -> JSON: schema in portable form and storage plan */
+    HB_CALL_UPSERT = 4,     /* entity, batch of rows; flags OVERWRITE DROP_UNKNOWN -> frame of ids */
+    HB_CALL_SET = 5,        /* entity, batch with object_id; merge -> frame of ids */
+    HB_CALL_GET = 6,        /* entity or none, batch: one TEXT column of ids -> frame; found rows in
+                               order of ids, column "$index" (I64) says which id */
+    HB_CALL_EXISTS = 7,     /* like GET -> frame: BOOL column per id */
+    HB_CALL_DELETE = 8,     /* entity or none, batch of ids -> frame: BOOL column per id */
+    HB_CALL_QUERY = 9,      /* entity, text: spec JSON (or prepared handle), params -> frame */
+    HB_CALL_EXPLAIN = 10,   /* same -> JSON */
+    HB_CALL_PREPARE = 11,   /* text: spec JSON -> JSON {handle, params} */
+    HB_CALL_RELEASE = 12,   /* prepared: forget the handle */
+    HB_CALL_AUDIT = 13,     /* -> JSON */
+    HB_CALL_REPAIR = 14,    /* flags DRY_RUN -> JSON */
+    HB_CALL_REFRESH = 15,   /* entity or none; text: backend name or "" */
+    HB_CALL_DROP = 16,      /* deletes the workspace's data and registrations */
+    HB_CALL_CAPABILITIES = 17,  /* text: request JSON -> JSON; workspace NULL: everything built in */
+    HB_CALL_COUNT_KINDS
+} hb_call_kind;
+
+enum {
+    HB_FLAG_OVERWRITE = 1, HB_FLAG_DROP_UNKNOWN = 2, HB_FLAG_REPLACE = 4, HB_FLAG_DRY_RUN = 8,
+    HB_FLAG_NO_PUSHDOWN = 16, HB_FLAG_WANT_TOTAL = 32, HB_FLAG_ANY = 64 /* GET: first hit is enough */
+};
+
+#define HB_ENTITY_NONE UINT32_MAX
+
+typedef struct hb_request {
+    hb_call_kind kind;
+    uint32_t entity;            /* index given by REGISTER or hb_workspace_entity, or HB_ENTITY_NONE */
+    uint32_t flags;
+    uint32_t prepared;          /* handle, 0: none */
+    int64_t now_ms;             /* wall clock, for created_at and updated_at */
+    hb_str text;
+    hb_str params;              /* MessagePack array */
+    hb_batch batch;
+} hb_request;
+
+typedef enum hb_answer_kind { HB_ANSWER_NONE = 0, HB_ANSWER_FRAME = 1, HB_ANSWER_JSON = 2 } hb_answer_kind;
+
+/* Lent by the task until it is freed. */
+typedef struct hb_answer {
+    hb_answer_kind kind;
+    hb_batch batch;             /* FRAME */
+    const uint8_t *roles;       /* FRAME: hb_wire_role per column */
+    uint64_t total;             /* rows before paging, valid when total_known */
+    bool total_known;
+    bool truncated;
+    hb_str json;                /* JSON */
+} hb_answer;
+
+typedef enum hb_step_kind { HB_STEP_DONE = 0, HB_STEP_OP = 1, HB_STEP_WAIT = 2 } hb_step_kind;
+
+typedef struct hb_step {
+    hb_step_kind kind;
+    const hb_host_op *op;       /* OP: lent until its reply */
+} hb_step;
+
+/* Checks the request and makes its task. Nothing is written on error. The request's memory must
+ * outlive the task, unless the task is done after its first step. `*out` moves to the caller. */
+hb_status hb_workspace_start(hb_workspace *workspace, const hb_request *request, hb_task **out,
+                             hb_err *err);
+/* Goes on until the task is done, has an operation for the host, or only a reply helps. After an
+ * error the task can only be freed. */
+hb_status hb_task_step(hb_task *task, hb_step *out, hb_err *err);
+hb_status hb_task_reply(hb_task *task, const hb_host_reply *reply, hb_err *err);
+const hb_answer *hb_task_answer(const hb_task *task);
+/* Also cancels: what was not committed is rolled back. */
+void hb_task_free(hb_task *task);
+
+/* Index of a registered entity by id, or HB_ENTITY_NONE. */
+uint32_t hb_workspace_entity(const hb_workspace *workspace, hb_str entity_id);
+
+#endif
