@@ -19,6 +19,8 @@ endif()
 
 # CMake's Release would add -O3 and -DNDEBUG; the levels are chosen per part below.
 set(CMAKE_C_FLAGS_RELEASE "")
+# Messages and asserts name files as they stand in the tree, wherever it was built.
+set(HB_TARGET_FLAGS ${HB_TARGET_FLAGS} "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=")
 set(HB_OPTIMIZE -O2)
 set(HB_OPTIMIZE_SMALL -Os)
 set(HB_OPTIMIZE_HOT -O3)

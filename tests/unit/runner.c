@@ -110,5 +110,6 @@ int main(int argc, char **argv) {
     if (list)
         return 0;
     printf("%d passed, %d failed\n", now.passed_count, now.failed_count);
+    fflush(stdout);
     return now.failed_count == 0 ? 0 : 1;
 }
