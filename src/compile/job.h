@@ -54,7 +54,8 @@ typedef struct hb_job {
     uint64_t rows_examined;         /* for explain --analyze and tests of cost */
     hb_host_op *ops;                /* queue of emitted, not yet handed out */
     uint32_t op_count, op_cap;
-    uint32_t pending;               /* handed out or queued, not yet replied */
+    uint32_t *waiting;              /* ids of handed-out operations without a reply yet */
+    uint32_t waiting_count, waiting_cap;
     uint32_t *next_op_id;           /* counter of the task */
 } hb_job;
 

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+/* Order, paging, counting and the final columns. */
+#include "eval/sort.h"
+#include "exec/rows.h"
+
+/* A column as asked for: a field, a score, or the Json field that a path leads into. NULL when the
+ * rows do not have it (a field whose optional store is absent): it reads as null. */
+static const hb_column *shape_find(const hb_rows *rows, const hb_col *col) {
+    uint32_t colid = col->field;
+    if (col->kind == HB_COL_SCORE) colid = HB_COLID_SCORE;
+    if (col->kind == HB_COL_NEAR_SCORE) colid = HB_COLID_NEAR_SCORE;
+    if (col->kind == HB_COL_SEARCH_SCORE) colid = HB_COLID_SEARCH_SCORE;
+    int at = hb_rows_find(rows, colid);
+    if (at < 0 && (col->kind == HB_COL_NEAR_SCORE || col->kind == HB_COL_SEARCH_SCORE)) {
+        at = hb_rows_find(rows, HB_COLID_SCORE);    /* a single ranked clause: its score is the score */
+    }
+    return at >= 0 ? &rows->columns[at] : NULL;
+}
+
+hb_status hb_exec_sort(hb_task *task, const hb_order *order, uint32_t order_count, uint64_t bound,
+                       const hb_rows *in, hb_rows *out, hb_err *err) {
+    hb_sort_key *keys = hb_arena_array(&task->arena, order_count, sizeof(*keys));
+    uint32_t *sel = hb_arena_array(&task->arena, in->count, sizeof(*sel));
+    if (keys == NULL || sel == NULL) return hb_err_memory(err);
+    uint32_t key_count = 0;
+    for (uint32_t i = 0; i < order_count; i++) {
+        const hb_column *column = shape_find(in, &order[i].col);
+        if (column == NULL) continue;               /* all null: no order among the rows */
+        bool path = order[i].col.kind == HB_COL_PATH;
+        keys[key_count++] = (hb_sort_key){ column, path ? order[i].col.path : NULL,
+                                           path ? order[i].col.path_len : 0, order[i].desc };
+    }
+    for (uint32_t i = 0; i < in->count; i++) sel[i] = hb_rows_at(in, i);
+    uint32_t kept;
+    HB_TRY(hb_sort_rows(keys, key_count, &in->columns[0], sel, in->count, bound, &kept,
+                        &task->arena, err));
+    *out = *in;
+    out->sel = sel;
+    out->count = kept;
+    return HB_OK;
+}
+
+hb_status hb_exec_limit(hb_task *task, uint64_t limit, uint64_t offset, const hb_rows *in,
+                        hb_rows *out, hb_err *err) {
+    *out = *in;
+    uint32_t from = offset < in->count ? (uint32_t)offset : in->count;
+    uint32_t left = in->count - from;
+    out->count = limit < left ? (uint32_t)limit : left;
+    if (from == 0) return HB_OK;
+    if (in->sel != NULL) {
+        out->sel = in->sel + from;
+        return HB_OK;
+    }
+    uint32_t *sel = hb_arena_array(&task->arena, out->count, sizeof(*sel));
+    if (sel == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; i < out->count; i++) sel[i] = from + i;
+    out->sel = sel;
+    return HB_OK;
+}
+
+hb_status hb_exec_count(hb_task *task, uint32_t field, bool distinct, const hb_rows *in,
+                        uint64_t *out, hb_err *err) {
+    *out = 0;
+    if (field == HB_FIELD_OBJECT_ID) {
+        *out = in->count;
+        return HB_OK;
+    }
+    int at = hb_rows_find(in, field);
+    if (at < 0) return HB_OK;
+    hb_map seen;
+    hb_map_init(&seen, task->mem);
+    hb_buf key;
+    hb_buf_init(&key, task->mem);
+    hb_status status = HB_OK;
+    for (uint32_t i = 0; i < in->count && status == HB_OK; i++) {
+        uint32_t row = hb_rows_at(in, i);
+        if (hb_column_cell(&in->columns[at], row) != HB_CELL_VALUE) continue;
+        if (!distinct) {
+            (*out)++;
+            continue;
+        }
+        hb_value value = hb_column_get(&in->columns[at], row);
+        hb_buf_clear(&key);
+        hb_pack_value(&key, &value);
+        status = hb_buf_check(&key, err);
+        if (status != HB_OK || hb_map_find(&seen, hb_buf_str(&key)) != HB_MAP_NONE) continue;
+        hb_str kept = hb_arena_str(&task->arena, hb_buf_str(&key));
+        if (kept.ptr == NULL || !hb_map_put(&seen, kept, 1)) status = hb_err_memory(err);
+        (*out)++;
+    }
+    hb_buf_free(&key);
+    hb_map_free(&seen);
+    return status;
+}
+
+/* The values under a Json path as a column of packs; a missing path is null. */
+static hb_status project_path(const hb_col *col, const hb_column *src, const hb_rows *in, hb_colbuf *dst,
+                              hb_err *err) {
+    for (uint32_t i = 0; i < in->count; i++) {
+        uint32_t row = hb_rows_at(in, i);
+        hb_str found;
+        bool ok = hb_column_cell(src, row) == HB_CELL_VALUE &&
+                  hb_pack_path(hb_column_span(src, row), col->path, col->path_len, &found) &&
+                  !(found.len == 1 && (uint8_t)found.ptr[0] == 0xc0);
+        ok = ok ? hb_colbuf_add_text(dst, found) : hb_colbuf_add_null(dst);
+        if (!ok) return hb_err_memory(err);
+    }
+    return HB_OK;
+}
+
+hb_status hb_exec_project(hb_task *task, const hb_schema *schema, const hb_col *columns,
+                          uint32_t column_count, const hb_rows *in, hb_batch *out,
+                          const uint8_t **roles_out, hb_err *err) {
+    hb_column *views = HB_NEW_ARRAY(&task->arena, hb_column, (size_t)column_count + 1);
+    uint8_t *roles = HB_NEW_ARRAY(&task->arena, uint8_t, (size_t)column_count + 1);
+    hb_rowset *set;
+    HB_TRY(hb_task_rowset(task, column_count + 1, &set, err));
+    if (views == NULL || roles == NULL) return hb_err_memory(err);
+    static const hb_col identity = { HB_COL_FIELD, HB_FIELD_OBJECT_ID, NULL, 0, { "object_id", 9 } };
+    for (uint32_t c = 0; c <= column_count; c++) {
+        const hb_col *col = c == 0 ? &identity : &columns[c - 1];
+        const hb_column *src = shape_find(in, col);
+        roles[c] = c == 0 ? 1 : col->kind >= HB_COL_SCORE ? 2 : 0;
+        if (src != NULL && col->kind == HB_COL_PATH) {
+            hb_rowset_column(set, c, col->name, HB_KIND_PACK, 0);
+            HB_TRY(project_path(col, src, in, &set->columns[c], err));
+            views[c] = hb_colbuf_view(&set->columns[c], col->name);
+        } else if (src != NULL && in->sel != NULL) {
+            hb_rowset_column(set, c, col->name, src->kind, src->dim);
+            if (!hb_colbuf_add_rows(&set->columns[c], src, in->sel, in->count)) return hb_err_memory(err);
+            views[c] = hb_colbuf_view(&set->columns[c], col->name);
+        } else if (src != NULL) {
+            views[c] = *src;
+        } else {
+            HB_ASSERT(col->kind != HB_COL_FIELD || col->field < schema->field_count);
+            views[c] = (hb_column){ .kind = HB_KIND_NULL };
+        }
+        views[c].name = col->name;
+    }
+    *out = (hb_batch){ in->count, column_count + 1, views };
+    *roles_out = roles;
+    return HB_OK;
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+#include "exec/task.h"
+
+typedef struct hb_task_rows {
+    hb_rowset set;
+    struct hb_task_rows *next;
+} hb_task_rows;
+
+hb_task *hb_task_new(const hb_mem *mem) {
+    hb_task *task = hb_mem_zalloc(mem, sizeof(*task));
+    if (task == NULL) return NULL;
+    task->mem = mem;
+    hb_arena_init(&task->arena, mem);
+    task->progress = true;
+    task->next_op_id = 1;
+    return task;
+}
+
+hb_status hb_job_emit(hb_job *job, const hb_host_op *op, uint32_t *id, hb_err *err) {
+    if (job->op_count == job->op_cap) {
+        uint32_t cap = job->op_cap == 0 ? 4 : job->op_cap * 2;
+        hb_host_op *ops = hb_arena_array(job->arena, cap, sizeof(*ops));
+        if (ops == NULL) return hb_err_memory(err);
+        if (job->op_count > 0) memcpy(ops, job->ops, job->op_count * sizeof(*ops));
+        job->ops = ops;
+        job->op_cap = cap;
+    }
+    if (job->op_count + job->waiting_count >= job->waiting_cap) {
+        uint32_t cap = job->waiting_cap == 0 ? 8 : job->waiting_cap * 2;
+        uint32_t *waiting = hb_arena_array(job->arena, cap, sizeof(*waiting));
+        if (waiting == NULL) return hb_err_memory(err);
+        if (job->waiting_count > 0) memcpy(waiting, job->waiting, job->waiting_count * sizeof(*waiting));
+        job->waiting = waiting;
+        job->waiting_cap = cap;
+    }
+    hb_host_op *slot = &job->ops[job->op_count++];
+    *slot = *op;
+    slot->id = (*job->next_op_id)++;
+    slot->backend = job->instance->name;
+    if (id != NULL) *id = slot->id;
+    return HB_OK;
+}
+
+hb_status hb_task_start_job(hb_task *task, hb_instance *instance, const hb_fragment *fragment,
+                            hb_job **out, hb_err *err) {
+    hb_task_job *entry = HB_NEW(&task->arena, hb_task_job);
+    if (entry == NULL) return hb_err_memory(err);
+    entry->job.instance = instance;
+    entry->job.fragment = fragment;
+    entry->job.mem = task->mem;
+    entry->job.arena = &task->arena;
+    entry->job.next_op_id = &task->next_op_id;
+    entry->next = task->jobs;
+    task->jobs = entry;
+    *out = &entry->job;
+    hb_status status = instance->type->begin(&entry->job, err);
+    if (status != HB_OK) {
+        hb_err_where(err, fragment->container != NULL ? fragment->container->schema->entity_id : HB_STR_EMPTY,
+                     HB_STR_EMPTY, instance->name);
+        return status;
+    }
+    if (entry->job.done) task->progress = true;
+    return HB_OK;
+}
+
+hb_status hb_task_rowset(hb_task *task, uint32_t column_count, hb_rowset **out, hb_err *err) {
+    hb_task_rows *rows = HB_NEW(&task->arena, hb_task_rows);
+    if (rows == NULL) return hb_err_memory(err);
+    HB_TRY(hb_rowset_init(&rows->set, task->mem, column_count, err));
+    rows->next = task->owned;
+    task->owned = rows;
+    *out = &rows->set;
+    return HB_OK;
+}
+
+hb_status hb_task_finish_json(hb_task *task, hb_str json, hb_err *err) {
+    hb_str copy = hb_arena_str(&task->arena, json);
+    if (copy.ptr == NULL) return hb_err_memory(err);
+    task->answer.kind = HB_ANSWER_JSON;
+    task->answer.json = copy;
+    task->done = true;
+    return HB_OK;
+}
+
+void hb_task_finish_frame(hb_task *task, hb_batch batch, const uint8_t *roles) {
+    task->answer.kind = HB_ANSWER_FRAME;
+    task->answer.batch = batch;
+    task->answer.roles = roles;
+    task->done = true;
+}
+
+/* The oldest queued operation of any job, or NULL. Jobs queue in order; handing out shifts. */
+static const hb_host_op *task_next_op(hb_task *task) {
+    for (hb_task_job *entry = task->jobs; entry != NULL; entry = entry->next) {
+        hb_job *job = &entry->job;
+        if (entry->ended || job->op_count == 0) continue;
+        hb_host_op *op = hb_arena_copy(&task->arena, &job->ops[0], sizeof(*op));
+        if (op == NULL) return NULL;
+        job->waiting[job->waiting_count++] = op->id;
+        job->op_count--;
+        memmove(&job->ops[0], &job->ops[1], job->op_count * sizeof(*op));
+        return op;
+    }
+    return NULL;
+}
+
+static bool task_has_ops(const hb_task *task) {
+    for (const hb_task_job *entry = task->jobs; entry != NULL; entry = entry->next) {
+        if (!entry->ended && entry->job.op_count > 0) return true;
+    }
+    return false;
+}
+
+static bool task_is_waiting(const hb_task *task) {
+    for (const hb_task_job *entry = task->jobs; entry != NULL; entry = entry->next) {
+        if (!entry->ended && !entry->job.done) return true;
+    }
+    return false;
+}
+
+hb_status hb_task_step(hb_task *task, hb_step *out, hb_err *err) {
+    HB_ASSERT(!task->failed);
+    for (;;) {
+        if (task->done) {
+            out->kind = HB_STEP_DONE;
+            out->op = NULL;
+            return HB_OK;
+        }
+        if (task->progress) {
+            task->progress = false;
+            hb_status status = task->advance(task, err);
+            if (status != HB_OK) {
+                task->failed = true;
+                return status;
+            }
+            continue;
+        }
+        if (task_has_ops(task)) {
+            out->kind = HB_STEP_OP;
+            out->op = task_next_op(task);
+            return out->op != NULL ? HB_OK : hb_err_memory(err);
+        }
+        /* A program that neither finishes nor waits for anything is our own bug. */
+        HB_ASSERT(task_is_waiting(task));
+        out->kind = HB_STEP_WAIT;
+        out->op = NULL;
+        return HB_OK;
+    }
+}
+
+/* The job that waits for `op_id`; NULL when no operation of that id is outstanding. */
+static hb_task_job *task_find_op(hb_task *task, uint32_t op_id) {
+    for (hb_task_job *entry = task->jobs; entry != NULL; entry = entry->next) {
+        hb_job *job = &entry->job;
+        for (uint32_t i = 0; i < job->waiting_count; i++) {
+            if (job->waiting[i] != op_id) continue;
+            job->waiting[i] = job->waiting[--job->waiting_count];
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+hb_status hb_task_reply(hb_task *task, const hb_host_reply *reply, hb_err *err) {
+    HB_ASSERT(!task->failed);
+    hb_task_job *entry = task_find_op(task, reply->op_id);
+    if (entry == NULL) {
+        task->failed = true;
+        return hb_err_set(err, HB_E_INTERNAL, "reply to unknown operation %u", reply->op_id);
+    }
+    hb_status status = entry->job.instance->type->reply(&entry->job, reply, err);
+    if (status != HB_OK) {
+        hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, entry->job.instance->name);
+        task->failed = true;
+        return status;
+    }
+    if (entry->job.done) task->progress = true;
+    return HB_OK;
+}
+
+const hb_answer *hb_task_answer(const hb_task *task) {
+    return task->done ? &task->answer : NULL;
+}
+
+void hb_task_free(hb_task *task) {
+    if (task == NULL) return;
+    if (task->cleanup != NULL) task->cleanup(task, task->failed || !task->done);
+    for (hb_task_job *entry = task->jobs; entry != NULL; entry = entry->next) {
+        if (!entry->ended && entry->job.instance->type->end != NULL) {
+            entry->job.instance->type->end(&entry->job);
+        }
+        entry->ended = true;
+        hb_rowset_free(&entry->job.out);
+    }
+    for (hb_task_rows *rows = task->owned; rows != NULL; rows = rows->next) hb_rowset_free(&rows->set);
+    hb_arena_free(&task->arena);
+    hb_mem_free(task->mem, task, sizeof(*task));
+}

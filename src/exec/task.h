@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/* The task: one call under way. It owns an arena, the jobs it started and the rows it made; a
+ * program (query run, write, audit...) drives it through `advance`.
+ *
+ *   state      event                          next
+ *   running    advance started jobs           running (jobs that finished at once count as progress)
+ *   running    a job queued operations        step gives OP
+ *   running    reply finished a job           advance is called again
+ *   running    advance set done               done
+ *   any        an error                       failed: only hb_task_free is left
+ *
+ * advance is called whenever something changed; it must tolerate jobs that are still pending. */
+#ifndef HB_EXEC_TASK_H
+#define HB_EXEC_TASK_H
+
+#include "backends/backend.h"
+#include "hb.h"
+
+typedef struct hb_task_job {
+    hb_job job;
+    struct hb_task_job *next;
+    bool ended;
+} hb_task_job;
+
+struct hb_task {
+    const hb_mem *mem;
+    hb_arena arena;
+    hb_err *err;                        /* the record of the call in progress */
+    hb_status (*advance)(hb_task *task, hb_err *err);
+    void (*cleanup)(hb_task *task, bool failed);    /* may be NULL; called once */
+    void *program;                      /* in the arena */
+    hb_task_job *jobs;                  /* newest first */
+    struct hb_task_rows *owned;         /* rowsets made by local operators */
+    uint32_t next_op_id;
+    bool progress;
+    bool done;
+    bool failed;
+    hb_answer answer;
+};
+
+/* Makes an empty task. Moves to the caller. */
+hb_task *hb_task_new(const hb_mem *mem);
+/* Starts a fragment (borrowed; must live in the arena or longer). *out is lent until the task ends. */
+hb_status hb_task_start_job(hb_task *task, hb_instance *instance, const hb_fragment *fragment,
+                            hb_job **out, hb_err *err);
+/* A rowset that dies with the task. */
+hb_status hb_task_rowset(hb_task *task, uint32_t column_count, hb_rowset **out, hb_err *err);
+/* Ends the task with a JSON text (copied into the arena) or a frame (borrowed until free). */
+hb_status hb_task_finish_json(hb_task *task, hb_str json, hb_err *err);
+void hb_task_finish_frame(hb_task *task, hb_batch batch, const uint8_t *roles);
+
+#endif
