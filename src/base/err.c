@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORD_MAX 48u            /* longer words are not worth a guess */
+#define OPTIONS_LISTED_MAX 24u
+
+void hb_err_init(hb_err *err) {
+    if (err != NULL) {
+        memset(err, 0, sizeof *err);
+        err->at = HB_AT_NONE;
+    }
+}
+
+/* Length of at most `len` bytes of `text` that does not end inside a code point. */
+static size_t text_cut(const char *text, size_t len) {
+    size_t start = len;
+    while (start > 0 && len - start < 3 && ((unsigned char)text[start - 1] & 0xc0) == 0x80) {
+        start--;
+    }
+    if (start == 0) return len;
+    const unsigned char lead = (unsigned char)text[start - 1];
+    const size_t need = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    return need > 1 && len - start + 1 < need ? start - 1 : len;
+}
+
+hb_status hb_err_set(hb_err *err, hb_status code, const char *fmt, ...) {
+    if (err == NULL) return code;
+    hb_err_init(err);
+    err->code = code;
+    va_list args;
+    va_start(args, fmt);
+    const int len = vsnprintf(err->msg, sizeof err->msg, fmt, args);
+    va_end(args);
+    if (len >= (int)sizeof err->msg) {
+        err->msg[text_cut(err->msg, sizeof err->msg - 1)] = '\0';
+    }
+    return code;
+}
+
+static void member_set(char *member, size_t size, hb_str text) {
+    if (text.len == 0) return;
+    const size_t len = text.len < size ? text.len : text_cut(text.ptr, size - 1);
+    memcpy(member, text.ptr, len);
+    member[len] = '\0';
+}
+
+hb_status hb_err_where(hb_err *err, hb_str entity, hb_str field, hb_str backend) {
+    if (err == NULL) return HB_E_INTERNAL;
+    member_set(err->entity, sizeof err->entity, entity);
+    member_set(err->field, sizeof err->field, field);
+    member_set(err->backend, sizeof err->backend, backend);
+    return err->code;
+}
+
+hb_status hb_err_memory(hb_err *err) {
+    return hb_err_set(err, HB_E_MEMORY, "memory could not be allocated");
+}
+
+static char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Edits (insert, delete, replace, swap of neighbours) that make `a` from `b`, letters without
+ * case; anything above `max` is returned as max + 1. Both at most WORD_MAX bytes. */
+static uint32_t edit_distance(hb_str a, hb_str b, uint32_t max) {
+    uint32_t rows[3][WORD_MAX + 1];
+    if ((a.len > b.len ? a.len - b.len : b.len - a.len) > max) return max + 1;
+    uint32_t *older = rows[0], *old = rows[1], *now = rows[2];
+    for (uint32_t j = 0; j <= b.len; j++) {
+        old[j] = j;
+    }
+    for (uint32_t i = 1; i <= a.len; i++) {
+        now[0] = i;
+        for (uint32_t j = 1; j <= b.len; j++) {
+            const bool same = lower(a.ptr[i - 1]) == lower(b.ptr[j - 1]);
+            uint32_t best = old[j - 1] + (same ? 0u : 1u);
+            if (old[j] + 1 < best) best = old[j] + 1;
+            if (now[j - 1] + 1 < best) best = now[j - 1] + 1;
+            const bool swapped = i > 1 && j > 1 && lower(a.ptr[i - 1]) == lower(b.ptr[j - 2]) &&
+                                 lower(a.ptr[i - 2]) == lower(b.ptr[j - 1]);
+            if (swapped && older[j - 2] + 1 < best) best = older[j - 2] + 1;
+            now[j] = best;
+        }
+        uint32_t *free_row = older;
+        older = old;
+        old = now;
+        now = free_row;
+    }
+    return old[b.len];
+}
+
+static size_t nearest_option(hb_str word, const hb_str *options, size_t option_count) {
+    if (word.len == 0 || word.len > WORD_MAX) return SIZE_MAX;
+    uint32_t best = (word.len + 2) / 3;
+    size_t found = SIZE_MAX;
+    for (size_t i = 0; i < option_count; i++) {
+        if (options[i].len == 0 || options[i].len > WORD_MAX) continue;
+        const uint32_t distance = edit_distance(word, options[i], best);
+        if (distance < best || (distance == best && found == SIZE_MAX)) {
+            best = distance;
+            found = i;
+        }
+    }
+    return found;
+}
+
+static void msg_add(hb_err *err, const char *fmt, ...) HB_PRINTF(2, 3);
+static void msg_add(hb_err *err, const char *fmt, ...) {
+    const size_t used = strlen(err->msg);
+    va_list args;
+    va_start(args, fmt);
+    const int len = vsnprintf(err->msg + used, sizeof err->msg - used, fmt, args);
+    va_end(args);
+    if (len >= (int)(sizeof err->msg - used)) {
+        err->msg[text_cut(err->msg, sizeof err->msg - 1)] = '\0';
+    }
+}
+
+hb_status hb_err_hint(hb_err *err, hb_str word, const hb_str *options, size_t option_count) {
+    if (err == NULL) return HB_E_INTERNAL;
+    const size_t nearest = nearest_option(word, options, option_count);
+    if (nearest != SIZE_MAX) {
+        msg_add(err, "; did you mean '%.*s'?", HB_ARG(options[nearest]));
+    }
+    if (option_count > 0 && option_count <= OPTIONS_LISTED_MAX) {
+        msg_add(err, "; expected one of: ");
+        for (size_t i = 0; i < option_count; i++) {
+            msg_add(err, "%s%.*s", i > 0 ? ", " : "", HB_ARG(options[i]));
+        }
+    }
+    return err->code;
+}
+
+_Noreturn void hb_assert_failed(const char *cond, const char *file, int line) {
+    fprintf(stderr, "heavenbase: defect: %s (%s:%d)\n", cond, file, line);
+    abort();
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+/* yyjson reads and writes doubles exactly and shortest; here is what the rest of the code base
+ * wants around that: any spelling of a decimal number in, one spelling (Python's repr) out. */
+#include "base/num.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "yyjson.h"
+
+/* Digits beyond these cannot change the nearest double, except as "something more follows". */
+#define DIGITS_MAX 800u
+#define EXP_MAX 100000
+
+typedef struct decimal {    /* 0.d1d2d3... * 10^exp */
+    bool negative;
+    uint32_t count;
+    int32_t exp;
+    bool more;              /* a non-zero digit was left out */
+    char digits[DIGITS_MAX];
+} decimal;
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+hb_num_result hb_num_parse_i64(hb_str text, int64_t *out) {
+    uint32_t pos = 0;
+    const bool negative = text.len > 0 && text.ptr[0] == '-';
+    if (text.len > 0 && (text.ptr[0] == '-' || text.ptr[0] == '+')) pos = 1;
+    if (pos == text.len) return HB_NUM_BAD;
+    uint64_t value = 0;
+    bool over = false;
+    const uint64_t max = negative ? (uint64_t)INT64_MAX + 1 : (uint64_t)INT64_MAX;
+    for (; pos < text.len; pos++) {
+        if (!is_digit(text.ptr[pos])) return HB_NUM_BAD;
+        const uint64_t digit = (uint64_t)(text.ptr[pos] - '0');
+        if (value > (max - digit) / 10) over = true;
+        if (!over) value = value * 10 + digit;
+    }
+    if (over) return HB_NUM_RANGE;
+    *out = negative ? (int64_t)(0 - value) : (int64_t)value;
+    return HB_NUM_OK;
+}
+
+/* Reads digits (with at most one point) into `d`; returns how many digits there were. */
+static uint32_t decimal_digits(decimal *d, hb_str text, uint32_t *pos) {
+    uint32_t seen = 0;
+    bool point = false;
+    int32_t shift = 0;      /* integer digits counted, or minus leading zeros of the fraction */
+    for (; *pos < text.len; (*pos)++) {
+        const char c = text.ptr[*pos];
+        if (c == '.' && !point) {
+            point = true;
+            continue;
+        }
+        if (!is_digit(c)) break;
+        seen++;
+        if (d->count == 0 && c == '0') {
+            if (point && shift > -EXP_MAX) shift--;
+            continue;
+        }
+        if (d->count < DIGITS_MAX) {
+            d->digits[d->count++] = c;
+        } else if (c != '0') {
+            d->more = true;
+        }
+        if (!point && shift < EXP_MAX) shift++;
+    }
+    d->exp = shift;
+    return seen;
+}
+
+static bool decimal_exponent(decimal *d, hb_str text, uint32_t *pos) {
+    if (*pos == text.len) return true;
+    if (text.ptr[*pos] != 'e' && text.ptr[*pos] != 'E') return false;
+    (*pos)++;
+    const bool negative = *pos < text.len && text.ptr[*pos] == '-';
+    if (*pos < text.len && (text.ptr[*pos] == '-' || text.ptr[*pos] == '+')) (*pos)++;
+    if (*pos == text.len) return false;
+    int32_t value = 0;
+    for (; *pos < text.len; (*pos)++) {
+        if (!is_digit(text.ptr[*pos])) return false;
+        if (value < 4 * EXP_MAX) value = value * 10 + (text.ptr[*pos] - '0');
+    }
+    d->exp += negative ? -value : value;
+    return true;
+}
+
+hb_num_result hb_num_parse_f64(hb_str text, double *out) {
+    decimal d;
+    d.count = 0;
+    d.more = false;
+    d.negative = text.len > 0 && text.ptr[0] == '-';
+    uint32_t pos = text.len > 0 && (text.ptr[0] == '-' || text.ptr[0] == '+') ? 1 : 0;
+    if (decimal_digits(&d, text, &pos) == 0) return HB_NUM_BAD;
+    if (!decimal_exponent(&d, text, &pos)) return HB_NUM_BAD;
+    if (d.count == 0 || d.exp < -400) {
+        *out = d.negative ? -0.0 : 0.0;
+        return HB_NUM_OK;
+    }
+    if (d.exp > 400) return HB_NUM_RANGE;
+    char json[DIGITS_MAX + 32];
+    uint32_t len = 0;
+    if (d.negative) json[len++] = '-';
+    json[len++] = d.digits[0];
+    json[len++] = '.';
+    memcpy(json + len, d.digits + 1, d.count - 1);
+    len += d.count - 1;
+    json[len++] = d.more ? '1' : '0';
+    snprintf(json + len, sizeof json - len, "e%d", (int)d.exp - 1);
+    yyjson_val val;
+    memset(&val, 0, sizeof val);
+    if (yyjson_read_number(json, &val, YYJSON_READ_NOFLAG, NULL, NULL) == NULL) {
+        return HB_NUM_RANGE;
+    }
+    *out = yyjson_get_num(&val);
+    return isfinite(*out) ? HB_NUM_OK : HB_NUM_RANGE;
+}
+
+/* Takes digits and exponent out of "[-]ddd.dddE[+-]dd" in whatever of its variants. */
+static void decimal_from_printed(decimal *d, const char *text, size_t len) {
+    const hb_str whole = hb_str_n(text, len);
+    uint32_t pos = 0;
+    d->count = 0;
+    d->more = false;
+    d->negative = len > 0 && text[0] == '-';
+    if (d->negative) pos = 1;
+    decimal_digits(d, whole, &pos);
+    (void)decimal_exponent(d, whole, &pos);
+    while (d->count > 1 && d->digits[d->count - 1] == '0') {
+        d->count--;
+    }
+}
+
+/* Python's repr: positional for 1e-4 <= |v| < 1e16, else scientific with two exponent digits. */
+static uint32_t decimal_write(const decimal *d, char out[HB_NUM_TEXT_MAX]) {
+    uint32_t len = 0;
+    const int32_t exp = d->exp - 1;
+    const int32_t count = (int32_t)d->count;
+    if (d->negative) out[len++] = '-';
+    if (exp < -4 || exp >= 16) {
+        out[len++] = d->digits[0];
+        if (count > 1) {
+            out[len++] = '.';
+            memcpy(out + len, d->digits + 1, d->count - 1);
+            len += d->count - 1;
+        }
+        const int wrote = snprintf(out + len, HB_NUM_TEXT_MAX - len, "e%c%02d", exp < 0 ? '-' : '+',
+                                   (int)(exp < 0 ? -exp : exp));
+        return len + (uint32_t)wrote;
+    }
+    if (exp < 0) {
+        out[len++] = '0';
+        out[len++] = '.';
+        for (int32_t i = exp + 1; i < 0; i++) {
+            out[len++] = '0';
+        }
+    }
+    for (int32_t i = 0; i < count || i <= exp + 1; i++) {
+        if (exp >= 0 && i == exp + 1) out[len++] = '.';
+        if (exp < 0 && i >= count) break;
+        out[len++] = i < count ? d->digits[i] : '0';
+    }
+    return len;
+}
+
+static uint32_t write_special(double value, char out[HB_NUM_TEXT_MAX]) {
+    const char *text = isnan(value)   ? "nan"
+                       : isinf(value) ? (value < 0 ? "-inf" : "inf")
+                       : value != 0.0 ? NULL
+                       : signbit(value) ? "-0.0" : "0.0";
+    if (text == NULL) return 0;
+    const size_t len = strlen(text);
+    memcpy(out, text, len);
+    return (uint32_t)len;
+}
+
+uint32_t hb_num_write_f64(double value, char out[HB_NUM_TEXT_MAX]) {
+    uint32_t len = write_special(value, out);
+    if (len > 0) return len;
+    if (fabs(value) < 1e15 && value == (double)(int64_t)value) {
+        len = hb_num_write_i64((int64_t)value, out);
+        out[len++] = '.';
+        out[len++] = '0';
+        return len;
+    }
+    _Alignas(16) char pool[512];
+    yyjson_alc alc;
+    yyjson_alc_pool_init(&alc, pool, sizeof pool);
+    yyjson_val val;
+    memset(&val, 0, sizeof val);
+    val.tag = YYJSON_TYPE_NUM | YYJSON_SUBTYPE_REAL;
+    val.uni.f64 = value;
+    size_t text_len = 0;
+    const char *text = yyjson_val_write_opts(&val, YYJSON_WRITE_NOFLAG, &alc, &text_len, NULL);
+    if (text == NULL) {     /* cannot happen: the pool is larger than any number */
+        memcpy(out, "nan", 3);
+        return 3;
+    }
+    decimal d;
+    decimal_from_printed(&d, text, text_len);
+    return decimal_write(&d, out);
+}
+
+uint32_t hb_num_write_f32(float value, char out[HB_NUM_TEXT_MAX]) {
+    uint32_t len = write_special((double)value, out);
+    if (len > 0) return len;
+    /* Nine significant digits always suffice for a float32. */
+    for (int digits = 6; digits <= 9; digits++) {
+        char text[HB_NUM_TEXT_MAX];
+        const int text_len = snprintf(text, sizeof text, "%.*e", digits - 1, (double)value);
+        for (int i = 0; i < text_len; i++) {    /* the point as the locale has it */
+            if (!is_digit(text[i]) && text[i] != '-' && text[i] != '+' && text[i] != 'e') {
+                text[i] = '.';
+            }
+        }
+        double back = 0.0;
+        const hb_num_result result = hb_num_parse_f64(hb_str_n(text, (size_t)text_len), &back);
+        if (digits < 9 && (result != HB_NUM_OK || (float)back != value)) continue;
+        decimal d;
+        decimal_from_printed(&d, text, (size_t)text_len);
+        len = decimal_write(&d, out);
+        break;
+    }
+    return len;
+}
+
+uint32_t hb_num_write_i64(int64_t value, char out[HB_NUM_TEXT_MAX]) {
+    char digits[24];
+    uint32_t count = 0;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        digits[count++] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    uint32_t len = 0;
+    if (value < 0) out[len++] = '-';
+    while (count > 0) {
+        out[len++] = digits[--count];
+    }
+    return len;
+}

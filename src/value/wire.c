@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+#include "value/wire.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "value/pack.h"
+
+/* Offsets of the u32 members; the layout is documented in wire.h. */
+enum {
+    HEAD_MAGIC = 0, HEAD_BYTES = 4, HEAD_ROWS = 8, HEAD_COLUMNS = 12, HEAD_COLUMNS_OFF = 16,
+    HEAD_FLAGS = 20, HEAD_TOTAL = 24,
+    COL_NAME_OFF = 0, COL_NAME_LEN = 4, COL_KIND = 8, COL_DIM = 12, COL_STATE_OFF = 16,
+    COL_DATA_OFF = 20, COL_DATA_LEN = 24, COL_HEAP_OFF = 28, COL_HEAP_LEN = 32, COL_ROLE = 36
+};
+_Static_assert(COL_ROLE + 4 == HB_WIRE_COLUMN_LEN, "column record");
+_Static_assert(sizeof(hb_span) == 8, "spans cross as they are");
+
+static uint32_t get_u32(const char *at) {
+    uint32_t value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+static void set_u32(char *at, uint32_t value) {
+    memcpy(at, &value, sizeof value);
+}
+
+static bool range_fits(uint32_t off, uint64_t len, uint32_t total) {
+    return off <= total && len <= total - off;
+}
+
+static hb_status bad_batch(hb_err *err, uint32_t column, const char *what) {
+    return hb_err_set(err, HB_E_CORRUPT, "malformed column batch: column %u: %s", (unsigned)column,
+                      what);
+}
+
+static bool is_span(const hb_column *col) {
+    return col->kind == HB_KIND_TEXT || col->kind == HB_KIND_BYTES || col->kind == HB_KIND_PACK ||
+           (col->kind == HB_KIND_VEC && col->dim == 0);
+}
+
+/* ---- reading ---------------------------------------------------------------------------- */
+
+static uint64_t data_len(hb_kind kind, uint32_t dim, uint32_t rows) {
+    switch (kind) {
+    case HB_KIND_NULL:
+    case HB_KIND_COUNT: return 0;
+    case HB_KIND_BOOL: return rows;
+    case HB_KIND_I64:
+    case HB_KIND_F64:
+    case HB_KIND_TEXT:
+    case HB_KIND_BYTES:
+    case HB_KIND_PACK: return (uint64_t)rows * 8;
+    case HB_KIND_VEC: return dim == 0 ? (uint64_t)rows * 8 : (uint64_t)rows * dim * sizeof(float);
+    }
+    return 0;
+}
+
+static bool heap_is_ascii(const hb_column *col) {
+    uint32_t pos = 0;
+    for (; col->heap_len - pos >= 8; pos += 8) {
+        uint64_t word;
+        memcpy(&word, col->heap + pos, 8);
+        if ((word & 0x8080808080808080u) != 0) return false;
+    }
+    for (; pos < col->heap_len; pos++) {
+        if (col->heap[pos] >= 0x80) return false;
+    }
+    return true;
+}
+
+static hb_status check_spans(const hb_column *col, uint32_t rows, uint32_t index, hb_err *err) {
+    const hb_span *spans = col->data;
+    const bool check_text = col->kind == HB_KIND_TEXT && !heap_is_ascii(col);
+    for (uint32_t row = 0; row < rows; row++) {
+        if (col->state != NULL && col->state[row] != HB_CELL_VALUE) continue;
+        if (!range_fits(spans[row].off, spans[row].len, col->heap_len)) {
+            return bad_batch(err, index, "a span points outside its heap");
+        }
+        if (check_text && !hb_utf8_valid(hb_column_span(col, row))) {
+            return hb_err_set(err, HB_E_VALIDATION, "text is not valid UTF-8 in row %u",
+                              (unsigned)row);
+        }
+        if (col->kind == HB_KIND_PACK && !hb_pack_valid(hb_column_span(col, row))) {
+            return bad_batch(err, index, "a nested value is malformed or nested too deeply");
+        }
+        if (col->kind == HB_KIND_VEC && (spans[row].off % 4 != 0 || spans[row].len % 4 != 0)) {
+            return bad_batch(err, index, "a vector is not made of whole float32 numbers");
+        }
+    }
+    return HB_OK;
+}
+
+static hb_status check_cells(const hb_column *col, uint32_t rows, uint32_t index, hb_err *err) {
+    for (uint32_t row = 0; col->state != NULL && row < rows; row++) {
+        if (col->state[row] > HB_CELL_VALUE) return bad_batch(err, index, "unknown cell state");
+        if (col->kind == HB_KIND_NULL && col->state[row] == HB_CELL_VALUE) {
+            return bad_batch(err, index, "a value in a column without values");
+        }
+    }
+    for (uint32_t row = 0; col->kind == HB_KIND_BOOL && row < rows; row++) {
+        if (((const uint8_t *)col->data)[row] > 1) return bad_batch(err, index, "bad boolean");
+    }
+    return is_span(col) ? check_spans(col, rows, index, err) : HB_OK;
+}
+
+static hb_status read_column(hb_str bytes, const char *at, uint32_t rows, uint32_t index,
+                             hb_column *out, hb_err *err) {
+    const uint32_t kind = get_u32(at + COL_KIND);
+    if (kind >= HB_KIND_COUNT) return bad_batch(err, index, "unknown kind");
+    const uint32_t dim = get_u32(at + COL_DIM);
+    if (kind == HB_KIND_VEC ? dim > HB_VECTOR_DIM_MAX : dim != 0) {
+        return bad_batch(err, index, "bad dimension");
+    }
+    const uint32_t name_off = get_u32(at + COL_NAME_OFF), name_len = get_u32(at + COL_NAME_LEN);
+    const uint32_t state_off = get_u32(at + COL_STATE_OFF), data_off = get_u32(at + COL_DATA_OFF);
+    const uint32_t heap_off = get_u32(at + COL_HEAP_OFF), heap_len = get_u32(at + COL_HEAP_LEN);
+    const uint64_t need = data_len((hb_kind)kind, dim, rows);
+    if (get_u32(at + COL_DATA_LEN) != need) return bad_batch(err, index, "wrong data length");
+    if (!range_fits(name_off, name_len, bytes.len) || !range_fits(state_off, rows, bytes.len) ||
+        !range_fits(data_off, need, bytes.len) || !range_fits(heap_off, heap_len, bytes.len)) {
+        return bad_batch(err, index, "a section lies outside the batch");
+    }
+    if (data_off % 8 != 0 || heap_off % 8 != 0) return bad_batch(err, index, "not 8-aligned");
+    *out = (hb_column){
+        .name = { bytes.ptr + name_off, name_len },
+        .kind = (hb_kind)kind,
+        .dim = dim,
+        .state = state_off != 0 ? (const uint8_t *)bytes.ptr + state_off : NULL,
+        .data = kind == HB_KIND_NULL ? NULL : (const void *)(bytes.ptr + data_off),
+        .heap = (const uint8_t *)bytes.ptr + heap_off,
+        .heap_len = heap_len,
+    };
+    if (!hb_utf8_valid(out->name)) return bad_batch(err, index, "name is not UTF-8");
+    return check_cells(out, rows, index, err);
+}
+
+hb_status hb_wire_read(hb_str bytes, hb_arena *arena, hb_batch *out, hb_err *err) {
+    HB_ASSERT(((uintptr_t)bytes.ptr & 7) == 0);
+    if (bytes.len < HB_WIRE_HEADER_LEN || get_u32(bytes.ptr + HEAD_MAGIC) != HB_WIRE_MAGIC ||
+        get_u32(bytes.ptr + HEAD_BYTES) != bytes.len || get_u32(bytes.ptr + HEAD_FLAGS) != 0) {
+        return hb_err_set(err, HB_E_CORRUPT, "malformed column batch: bad header");
+    }
+    const uint32_t rows = get_u32(bytes.ptr + HEAD_ROWS);
+    const uint32_t count = get_u32(bytes.ptr + HEAD_COLUMNS);
+    const uint32_t columns_off = get_u32(bytes.ptr + HEAD_COLUMNS_OFF);
+    if (columns_off % 8 != 0 ||
+        !range_fits(columns_off, (uint64_t)count * HB_WIRE_COLUMN_LEN, bytes.len)) {
+        return hb_err_set(err, HB_E_CORRUPT, "malformed column batch: bad column table");
+    }
+    if (rows > HB_BATCH_ROWS_MAX) {
+        return hb_err_set(err, HB_E_LIMIT, "a batch of %u rows exceeds the maximum of %u",
+                          (unsigned)rows, (unsigned)HB_BATCH_ROWS_MAX);
+    }
+    hb_column *columns = HB_NEW_ARRAY(arena, hb_column, count);
+    if (columns == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; i < count; i++) {
+        const char *at = bytes.ptr + columns_off + (size_t)i * HB_WIRE_COLUMN_LEN;
+        HB_TRY(read_column(bytes, at, rows, i, &columns[i], err));
+    }
+    *out = (hb_batch){ rows, count, columns };
+    return HB_OK;
+}
+
+/* ---- writing ---------------------------------------------------------------------------- */
+
+static uint32_t section(hb_buf *out, uint32_t base, const void *bytes, size_t len) {
+    hb_buf_align(out, 8);
+    const uint32_t off = out->len - base;
+    hb_buf_add(out, bytes, len);
+    return off;
+}
+
+/* A column of a big store may view only some bytes of its heap; send those, in row order. */
+static void write_spans(const hb_column *col, uint32_t rows, uint32_t base, hb_buf *out,
+                        uint32_t fields[4]) {
+    hb_buf_align(out, 8);
+    fields[0] = out->len - base;
+    fields[1] = rows * (uint32_t)sizeof(hb_span);
+    const hb_span *spans = col->data;
+    uint64_t heap = 0;
+    for (uint32_t row = 0; row < rows; row++) {
+        const bool value = col->state == NULL || col->state[row] == HB_CELL_VALUE;
+        const hb_span span = { (uint32_t)heap, value ? spans[row].len : 0 };
+        hb_buf_add(out, &span, sizeof span);
+        heap += span.len;
+    }
+    hb_buf_align(out, 8);
+    fields[2] = out->len - base;
+    fields[3] = (uint32_t)heap;
+    if (heap > HB_BUF_BYTES_MAX || !hb_buf_reserve(out, (uint32_t)heap)) {
+        out->over = out->over || heap > HB_BUF_BYTES_MAX;
+        return;
+    }
+    for (uint32_t row = 0; row < rows; row++) {
+        if (col->state != NULL && col->state[row] != HB_CELL_VALUE) continue;
+        if (spans[row].len > 0) hb_buf_add(out, col->heap + spans[row].off, spans[row].len);
+    }
+}
+
+static void write_column(const hb_column *col, uint32_t rows, uint8_t role, uint32_t base,
+                         uint32_t record_off, hb_buf *out) {
+    char record[HB_WIRE_COLUMN_LEN];
+    memset(record, 0, sizeof record);
+    set_u32(record + COL_NAME_OFF, section(out, base, col->name.ptr, col->name.len));
+    set_u32(record + COL_NAME_LEN, col->name.len);
+    set_u32(record + COL_KIND, (uint32_t)col->kind);
+    set_u32(record + COL_DIM, col->kind == HB_KIND_VEC ? col->dim : 0);
+    set_u32(record + COL_ROLE, role);
+    if (col->state != NULL) {
+        set_u32(record + COL_STATE_OFF, section(out, base, col->state, rows));
+    }
+    uint32_t fields[4] = { 0, 0, 0, 0 };
+    if (is_span(col) && rows > 0) {
+        write_spans(col, rows, base, out, fields);
+    } else {
+        const uint64_t len = data_len(col->kind, col->dim, rows);
+        out->over = out->over || len > HB_BUF_BYTES_MAX;
+        if (!out->over) fields[0] = section(out, base, col->data, (size_t)len);
+        fields[1] = (uint32_t)len;
+    }
+    set_u32(record + COL_DATA_OFF, fields[0]);
+    set_u32(record + COL_DATA_LEN, fields[1]);
+    set_u32(record + COL_HEAP_OFF, fields[2]);
+    set_u32(record + COL_HEAP_LEN, fields[3]);
+    if (!out->failed && !out->over) memcpy(out->ptr + record_off, record, sizeof record);
+}
+
+void hb_wire_write(const hb_batch *batch, const uint8_t *roles, uint32_t total, hb_buf *out) {
+    HB_ASSERT(out->len % 8 == 0);
+    const uint32_t base = out->len;
+    hb_buf_add_zero(out, HB_WIRE_HEADER_LEN);
+    hb_buf_add_zero(out, (size_t)batch->column_count * HB_WIRE_COLUMN_LEN);
+    for (uint32_t i = 0; i < batch->column_count && !out->failed && !out->over; i++) {
+        write_column(&batch->columns[i], batch->row_count, roles != NULL ? roles[i] : 0, base,
+                     base + HB_WIRE_HEADER_LEN + i * HB_WIRE_COLUMN_LEN, out);
+    }
+    hb_buf_align(out, 8);
+    if (out->failed || out->over) return;
+    char *head = out->ptr + base;
+    set_u32(head + HEAD_MAGIC, HB_WIRE_MAGIC);
+    set_u32(head + HEAD_BYTES, out->len - base);
+    set_u32(head + HEAD_ROWS, batch->row_count);
+    set_u32(head + HEAD_COLUMNS, batch->column_count);
+    set_u32(head + HEAD_COLUMNS_OFF, HB_WIRE_HEADER_LEN);
+    set_u32(head + HEAD_TOTAL, total);
+}
