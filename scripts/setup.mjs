@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+// Installs what a step needs and the machine lacks, by package name, and says what it does. A second run finds
+// everything in place and does nothing. System packages come from Debian (root is needed for those alone), the rest
+// stays inside the repository: node_modules/, third_party/, .cache/.
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { at, fail, run, say, sha256File, stamp, stamped, which } from "./lib.mjs";
+import { thirdParty } from "./third-party.mjs";
+
+/**
+ * A system package, how to see that it is there, and the version this tree was built with. Another version is
+ * taken, and named, when the archive no longer has that one; browsers follow the archive.
+ * @typedef {{ name: string, has: string[], version?: string }} SystemPackage
+ */
+
+const llvm = "1:19.1.7-3~deb12u1";
+/** @type {Record<string, SystemPackage>} */
+const packages = {
+  cmake: { name: "cmake", has: ["cmake"], version: "3.25.1-1" },
+  ninja: { name: "ninja-build", has: ["ninja"], version: "1.11.1-2~deb12u1" },
+  gcc: { name: "gcc", has: ["gcc"], version: "4:12.2.0-3" },
+  libc: { name: "libc6-dev", has: ["/usr/include/stdio.h"] },
+  emscripten: { name: "emscripten", has: ["emcc"], version: "3.1.6~dfsg-5" },
+  clang: { name: "clang-19", has: ["clang-19"], version: llvm },
+  llvm: { name: "llvm-19", has: ["llvm-ar-19", "llvm-ranlib-19"], version: llvm },
+  lld: { name: "lld-19", has: ["wasm-ld-19"], version: llvm },
+  wasiRuntime: {
+    name: "libclang-rt-19-dev-wasm32", version: llvm,
+    has: ["/usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a"],
+  },
+  wasiLibc: { name: "wasi-libc", has: ["/usr/include/wasm32-wasi/stdio.h"], version: "0.0~git20220510.9886d3d-2" },
+  python: { name: "python3", has: ["python3"] },
+  venv: { name: "python3-venv", has: [] },
+  xz: { name: "xz-utils", has: ["xz"] },
+  chromium: { name: "chromium", has: ["chromium"] },
+};
+
+/** What each need takes from the system. */
+const systemNeeds = {
+  sources: ["xz"],
+  native: ["cmake", "ninja", "gcc", "libc"],
+  emscripten: ["cmake", "ninja", "emscripten"],
+  wasi: ["cmake", "ninja", "clang", "llvm", "lld", "wasiRuntime", "wasiLibc"],
+  wasmtime: ["python", "venv"],
+  chromium: ["chromium"],
+};
+/** @typedef {keyof typeof systemNeeds | "npm"} Need */
+export const allNeeds = /** @type {Need[]} */ (["npm", ...Object.keys(systemNeeds)]);
+
+/** @param {string} probe a program's name or a file's path */
+const isThere = (probe) => (probe.startsWith("/") ? existsSync(probe) : which(probe) !== "");
+
+/** @param {SystemPackage} wanted */
+function isInstalled(wanted) {
+  if (wanted.name === "python3-venv") {
+    return existsSync(at(".cache/bin/wasmtime")) ||
+      run("python3", ["-c", "import venv, ensurepip"], { quiet: true, may_fail: true }).status === 0;
+  }
+  return wanted.has.every(isThere);
+}
+
+/** @param {SystemPackage[]} missing */
+function installSystemPackages(missing) {
+  const names = missing.map((wanted) => wanted.name);
+  if (!which("apt-get")) {
+    fail(`these are missing and there is no apt-get to install them: ${names.join(" ")}\n` +
+      "This build was tried on Debian 12; elsewhere, install these programs yourself and run again.");
+  }
+  if (process.getuid?.() !== 0) {
+    fail("root is needed to install system packages, and only for that. Run this once, then run again:\n\n" +
+      `    sudo apt-get update && sudo apt-get install -y --no-install-recommends ${names.join(" ")}\n`);
+  }
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  say(`setup: installing system packages (as root): ${names.join(" ")}`);
+  run("apt-get", ["-qq", "update"], { env });
+  const exact = missing.map((wanted) => {
+    if (!wanted.version) return wanted.name;
+    const versions = run("apt-cache", ["madison", wanted.name], { quiet: true }).stdout;
+    if (versions.split("\n").some((line) => line.split("|")[1]?.trim() === wanted.version)) return `${wanted.name}=${wanted.version}`;
+    say(`setup: ${wanted.name} ${wanted.version} is not in this archive; taking the archive's version`);
+    return wanted.name;
+  });
+  run("apt-get", ["install", "-qq", "-y", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0", ...exact], { env });
+  const still = missing.filter((wanted) => !isInstalled(wanted)).map((wanted) => wanted.name);
+  if (still.length > 0) fail(`installed, yet not usable: ${still.join(" ")}`);
+}
+
+function installNodeModules() {
+  const pin = sha256File(at("package-lock.json"));
+  if (existsSync(at("node_modules/.package-lock.json")) && stamped(at("node_modules/.pin"), pin)) return;
+  say("setup: npm ci (development dependencies, versions and hashes from package-lock.json)");
+  run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+  stamp(at("node_modules/.pin"), pin);
+}
+
+function installWasmtime() {
+  const pin = sha256File(at("scripts/requirements.txt"));
+  if (existsSync(at(".cache/bin/wasmtime")) && stamped(at(".cache/venv/.pin"), pin)) return;
+  say("setup: wasmtime from its Python package, into .cache/venv");
+  rmSync(at(".cache/venv"), { recursive: true, force: true });
+  run("python3", ["-m", "venv", at(".cache/venv")]);
+  run(at(".cache/venv/bin/python"), ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
+    "--require-hashes", "-r", at("scripts/requirements.txt")]);
+  const python = readdirSync(at(".cache/venv/lib")).find((name) => name.startsWith("python"));
+  const binary = `venv/lib/${python}/site-packages/wasmtime_cli/wasmtime`;
+  chmodSync(at(".cache", binary), 0o755);
+  mkdirSync(at(".cache/bin"), { recursive: true });
+  rmSync(at(".cache/bin/wasmtime"), { force: true });
+  symlinkSync(`../${binary}`, at(".cache/bin/wasmtime"));
+  stamp(at(".cache/venv/.pin"), pin);
+}
+
+/** Makes the machine ready for `needs`. @param {readonly Need[]} needs */
+export function setup(needs) {
+  const major = Number(process.versions.node.split(".")[0]);
+  if (major < 20) fail(`Node 20 or newer is needed; this is ${process.versions.node}`);
+  const builds = needs.some((need) => need === "native" || need === "emscripten" || need === "wasi");
+  const system = new Set(needs.flatMap((need) => (need === "npm" ? [] : systemNeeds[need])));
+  if (builds) systemNeeds.sources.forEach((name) => system.add(name));
+  const missing = [...system].map((key) => packages[key]).filter((wanted) => !isInstalled(wanted));
+  if (missing.length > 0) installSystemPackages(missing);
+  if (builds || needs.includes("npm")) installNodeModules();
+  if (builds || needs.includes("sources")) thirdParty();
+  if (needs.includes("wasmtime")) installWasmtime();
+}
