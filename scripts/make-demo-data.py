@@ -481,6 +481,8 @@ def check_all():
             within = kept.index(place[answer]) + 1 if place[answer] in kept else None
             print(f"    {answer}: rank {nth}, {within} of {len(kept)} under the filter")
             good = good and within is not None
+            if answer == item["answers"][0]:
+                good = good and within == 1 and nth <= 3
         print()
     return good
 
