@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include "compile/dialects.h"
+
+/* SQLite. Text is compared with memcmp over UTF-8 (collation BINARY), which is code point order and
+ * safe for NUL characters. substr() over text stops at a NUL, so affixes are tested on bytes or by
+ * range; instr() compares bytes by length and does not stop. A REAL inside JSON is converted by
+ * SQLite's own reader, which need not round like ours: only integers are compared in SQL. */
+const hb_dialect hb_dialect_sqlite = {
+    .name = "sqlite",
+    .quote_open = '"',
+    .quote_close = '"',
+    .placeholder = HB_PLACEHOLDER_QUESTION,
+    .limit = HB_LIMIT_OFFSET,
+    .no_limit = "-1",
+    .upsert = HB_UPSERT_ON_CONFLICT,
+    .nulls_last = true,
+    .text_exact = HB_TEXT_EQ_EXACT | HB_TEXT_ORDER_EXACT,
+    .in_max = 32,
+    .params_soft_max = 12000,
+    .true_text = "1",
+    .not_true = " IS NOT TRUE",
+    .is_not = " IS NOT ",
+    .contains = "instr($c, $p) > 0",
+    .starts_with = "$c >= $p AND $c < $n",
+    .ends_with = "substr(CAST($c AS BLOB), $l) = $b",
+    .json_number = "CASE json_type($c, $j) WHEN 'integer' THEN json_extract($c, $j) $o $p "
+                   "WHEN 'real' THEN $h ELSE 0 END",
+    .json_true = "json_type($c, $j) = 'true'",
+    .json_false = "json_type($c, $j) = 'false'",
+    .types = {
+        [HB_KIND_NULL] = "ANY",
+        [HB_KIND_BOOL] = "INTEGER",
+        [HB_KIND_I64] = "INTEGER",
+        [HB_KIND_F64] = "REAL",
+        [HB_KIND_TEXT] = "TEXT",
+        [HB_KIND_BYTES] = "BLOB",
+        [HB_KIND_VEC] = "BLOB",
+        [HB_KIND_PACK] = "TEXT",
+    },
+    .table_suffix = " STRICT",
+};

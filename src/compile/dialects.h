@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/* SQL dialects as data: one row says how an engine spells things, and which of our operators it can
+ * say with exactly our meaning. The one writer (sql.h) reads rows; an absent member means "this
+ * engine cannot say it", and the leaf is left to somebody else. Const, borrowed by everybody.
+ *
+ * Templates for leaves. `$` and a letter stand for:
+ *   $c  the column            $o  the comparison operator (=, <>, <, <=, >, >=)
+ *   $p  the operand           $b  the operand's UTF-8 bytes as a byte string
+ *   $n  the smallest text that is greater than every text that starts with the operand
+ *   $l  minus the operand's length in bytes
+ *   $j  the JSON path as one text, "$.a.b"
+ *   $h  the same leaf as the backend's own hook writes it
+ * Every use of $p $n $b $l $j binds one parameter, in the order of the template. */
+#ifndef HB_COMPILE_DIALECTS_H
+#define HB_COMPILE_DIALECTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "value/value.h"
+
+typedef enum hb_placeholder {
+    HB_PLACEHOLDER_QUESTION,        /* ?  ?  ?  */
+    HB_PLACEHOLDER_DOLLAR,          /* $1 $2 $3 */
+    HB_PLACEHOLDER_COLON,           /* :1 :2 :3 */
+    HB_PLACEHOLDER_AT               /* @p1 @p2  */
+} hb_placeholder;
+
+typedef enum hb_limit_style {
+    HB_LIMIT_OFFSET,                /* LIMIT n OFFSET m */
+    HB_LIMIT_FETCH                  /* OFFSET m ROWS FETCH NEXT n ROWS ONLY */
+} hb_limit_style;
+
+typedef enum hb_upsert_style {
+    HB_UPSERT_ON_CONFLICT,          /* INSERT ... ON CONFLICT(id) DO UPDATE SET c=excluded.c */
+    HB_UPSERT_ON_DUPLICATE,         /* INSERT ... ON DUPLICATE KEY UPDATE c=VALUES(c) */
+    HB_UPSERT_NONE                  /* delete, then insert */
+} hb_upsert_style;
+
+enum {                              /* text semantics that the engine shares with us */
+    HB_TEXT_EQ_EXACT = 1,           /* = compares bytes: no folding, no trailing-space rule */
+    HB_TEXT_ORDER_EXACT = 2         /* < compares code points */
+};
+
+typedef struct hb_dialect {
+    const char *name;
+    char quote_open, quote_close;   /* around identifiers; the closing one is doubled inside */
+    hb_placeholder placeholder;
+    hb_limit_style limit;
+    const char *no_limit;           /* what LIMIT says for "all", where OFFSET needs a LIMIT */
+    hb_upsert_style upsert;
+    bool nulls_last;                /* understands ORDER BY c NULLS LAST */
+    uint32_t text_exact;            /* HB_TEXT_* */
+    uint32_t in_max;                /* longest IN list written out; longer ones go to the hook */
+    uint32_t params_soft_max;       /* from here on, leaves go to the hook: one parameter each */
+    const char *true_text;          /* a condition that holds */
+    const char *not_true;           /* suffix: "neither false nor null" negated, two-valued NOT */
+    const char *is_not;             /* null-safe <>; NULL: written as (c <> ? OR c IS NULL) */
+    const char *contains;           /* templates; NULL: not sayable */
+    const char *starts_with;
+    const char *ends_with;
+    const char *json_number;        /* JSON path, comparison with a number */
+    const char *json_true;          /* JSON path is true; is false */
+    const char *json_false;
+    const char *types[HB_KIND_COUNT];   /* column types by physical kind */
+    const char *table_suffix;       /* after the closing parenthesis of CREATE TABLE */
+} hb_dialect;
+
+extern const hb_dialect hb_dialect_sqlite;
+
+#endif
