@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// Automatic placement, once as the reference decides it and once as we do (design D1 and D2).
+// The two differ in three things only: vectors prefer an instance called `vec`, long text gets a
+// replica on an instance called `search`, and there is an implicit `name`.
+
+const SQL = new Set(["sqlite", "duckdb", "postgres", "mysql", "mssql", "oracle"]);
+const ALIASES = { memory: "inmem", postgresql: "postgres", pg: "postgres" };
+const VECTOR = new Set(["inmem", "pgvector", "lance", "milvus", "chroma", "pinecone"]);
+const ORDER = ["inmem", "file", "json", "pickle", "sqlite"];
+
+const DEBUG = { main: { type: "sqlite", database: ":memory:" }, vec: { type: "inmem" },
+  search: { type: "inmem" } };
+
+/** The instances of a case as a list of {name, type} in declaration order. */
+export function instances(backends) {
+  const map = backends === "debug" ? DEBUG : typeof backends === "object" ? backends ?? {} : {};
+  return Object.entries(map).map(([name, config]) => ({ name,
+    type: ALIASES[config?.type] ?? config?.type }));
+}
+
+function pick(all, matches) {
+  const main = all.find((one) => one.name === "main");
+  if (main && matches(main)) return main;
+  const rank = (one) => (ORDER.indexOf(one.type) + ORDER.length + 1) % (ORDER.length + 1);
+  return all.filter(matches).sort((a, b) => rank(a) - rank(b))[0] ?? main ?? all[0];
+}
+
+function automatic(type, all, ours) {
+  const isSql = (one) => SQL.has(one.type);
+  const row = pick(all, () => true);
+  const at = (one, strategy) => [{ backend: one.name, type: one.type, strategy }];
+  switch (type.kind) {
+    case "vector": {
+      const named = ours ? all.find((one) => one.name === "vec") : undefined;
+      return at(named ?? pick(all, (one) => VECTOR.has(one.type)), "vector");
+    }
+    case "long-text": {
+      const search = ours ? all.find((one) => one.name === "search") : undefined;
+      const replica = search && search !== row ? at(search, "inverted") : [];
+      return [...at(row, "inline"), ...replica];
+    }
+    case "json": return at(row, "json");
+    case "array":
+      if (type.item?.kind === "short-text") {
+        const sql = pick(all, isSql);
+        return isSql(sql) ? at(sql, "sparse-gram") : at(row, "inline");
+      }
+      return at(row, isSql(row) ? "side" : "inline");
+    case "hyper-g": return at(row, isSql(row) ? "side" : "inline");
+    default: return at(row, "inline");
+  }
+}
+
+function declared(field, all) {
+  return field.stores.flatMap((store) => {
+    const one = all.find((instance) => instance.name === store.to);
+    return one ? [{ backend: one.name, type: one.type, strategy: store.strategy }] : [];
+  });
+}
+
+/** Every binding of an entity: [{field, backend, type, strategy}], object_id last. */
+export function placement(entity, backends, ours) {
+  const all = instances(backends);
+  if (all.length === 0) return [];
+  const fields = [...entity.fields.values()].filter((field) => field.name !== "object_id");
+  if (ours && entity.implicitName) fields.push(entity.implicitName);
+  const bindings = fields.flatMap((field) => (field.stores.length > 0 ? declared(field, all)
+    : automatic(field.type, all, ours)).map((binding) => ({ field: field.name, ...binding })));
+  const holders = all.filter((one) => bindings.some((binding) => binding.backend === one.name));
+  const home = holders.length > 0 ? holders : [pick(all, () => true)];
+  return [...bindings, ...home.map((one) => ({ field: "object_id", backend: one.name,
+    type: one.type, strategy: "inline" }))];
+}
+
+/** The binding a field is read through, or null. */
+export function primary(bindings, name) {
+  return bindings.find((binding) => binding.field === name) ?? null;
+}

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+// Conditions and expectations that differences.json names. A condition looks at the content of a
+// case only: definitions, backends, the step's arguments, and what earlier steps left (the model).
+import { readFileSync } from "node:fs";
+import { coerce, isTextType, Refused } from "./coercion.mjs";
+import { ownField } from "./definition.mjs";
+import { Unknown, visitFilter } from "./filters.mjs";
+import { answer } from "./model.mjs";
+import { placement, primary } from "./placement.mjs";
+import { catalogRows, maskImplicit, metaRows, META_COLUMNS, CATALOG_COLUMNS, systemType } from "./system.mjs";
+import { isObject, normal } from "./values.mjs";
+import { bareJsonFields, derivedId, rowsOf } from "./writes.mjs";
+
+export const RULES = JSON.parse(readFileSync(new URL("./differences.json", import.meta.url), "utf8"));
+
+const METRICS = new Set(["cosine", "l2", "dot"]);
+const METRIC_ALIASES = new Set(["euclidean", "ip", "inner_product", "inner-product"]);
+const OPTIONS = new Set(["type", "name", "path", "database", "enabled", "fmt", "uri"]);
+const NULLABLE = new Set(["short-text", "medium-text", "long-text", "identifier", "date", "boolean",
+  "categorical", "array"]);
+const PREFILTER = ["combined_scan", "combined_native", "metadata_prefilter", "candidate_id_prefilter"];
+const MEMBERSHIP = new Set(["eq", "ne", "in"]);
+const TEXT_OPS = new Set(["eq", "ne", "in", "lt", "lte", "gt", "gte", "match", "contains", "starts_with",
+  "ends_with", "like", "ilike", "wildcard", "regex", "array_contains"]);
+
+const specOf = (ctx) => (isObject(ctx.args.query) ? ctx.args.query : {});
+
+/** Calls visit(type, op, operand, field) for each comparison with a declared field. */
+function operands(ctx, visit) {
+  visitFilter(specOf(ctx).filter, (field, op, operand) => {
+    const type = ctx.definition && field !== null ? ownField(ctx.definition, field)?.type : undefined;
+    if (type) visit(type, op, operand, field);
+  });
+}
+
+function someOperand(ctx, test) {
+  let found = false;
+  operands(ctx, (...parts) => { found ||= test(...parts); });
+  return found;
+}
+
+const elements = (op, operand) => (op === "in" && Array.isArray(operand) ? operand : [operand]);
+
+function namesUsed(spec) {
+  const names = [...(Array.isArray(spec.select) ? spec.select : []),
+    ...(Array.isArray(spec.order) ? spec.order.map((name) => String(name).replace(/^-/, "")) : [])];
+  visitFilter(spec.filter, (field) => names.push(field));
+  return names;
+}
+
+function filteredValues(spec, column) {
+  const values = [];
+  visitFilter(spec.filter, (field, op, operand) => {
+    if (field === column) values.push(...(op === "eq" ? [operand] : op === "in" ? operand : [undefined]));
+  });
+  return values;
+}
+
+function isModelled(spec, columns) {
+  return !spec.near && !spec.aggregate && !spec.group_by && spec.select?.length > 0
+    && namesUsed(spec).every((name) => columns.includes(name));
+}
+
+function bindings(ctx, ours) {
+  return ctx.definition ? placement(ctx.definition, ctx.case.backends, ours) : [];
+}
+
+function filterFields(ctx) {
+  const names = new Set();
+  operands(ctx, (_type, _op, _operand, field) => names.add(field));
+  visitFilter(specOf(ctx).filter, (field) => { if (field) names.add(field.split(".")[0]); });
+  return names;
+}
+
+function filtersElsewhere(ctx, ours) {
+  const placed = bindings(ctx, ours);
+  const home = primary(placed, specOf(ctx).near?.field)?.backend;
+  return [...filterFields(ctx)].some((name) => primary(placed, name)?.backend !== home);
+}
+
+const undeclaredNames = (ctx) => [...ctx.model.entities.values()]
+  .some(({ definition, rows }) => definition.implicitName && [...rows.values()].some((row) => row.name));
+
+const isMeta = (ctx) => ctx.args.entity === "sys-metaschema";
+
+const KINDS = new Set(["entity", "field", "storage"]);
+
+function metaIsModelled(ctx) {
+  const spec = specOf(ctx);
+  const kinds = filteredValues(spec, "kind");
+  const subjects = filteredValues(spec, "subject_id");
+  return isMeta(ctx) && isModelled(spec, META_COLUMNS) && kinds.length > 0 && kinds.every((kind) => KINDS.has(kind))
+    && subjects.length > 0 && subjects.every((subject) => typeof subject === "string")
+    && (kinds.every((kind) => kind === "entity") || subjects.every((subject) => !subject.startsWith("sys-")));
+}
+
+function isNestedArray(type) {
+  return type.kind === "array" && type.item && ["array", "json", "hyper-g"].includes(type.item.kind);
+}
+
+export const CONDITIONS = {
+  writeTouch: () => true,
+  idFromUndeclaredName: (ctx) => Boolean(ctx.definition && ctx.expect.error)
+    && rowsOf({ op: ctx.step.op, args: ctx.args }).some((row) => isObject(row) && derivedId(ctx.definition, row) !== null),
+  bareJsonText: (ctx) => Boolean(ctx.definition && ctx.expect.error)
+    && rowsOf({ op: ctx.step.op, args: ctx.args }).some((row) => isObject(row) && bareJsonFields(ctx.definition, row).length > 0),
+  queriesUndeclaredName: (ctx) => Boolean(ctx.definition?.implicitName) && namesUsed(specOf(ctx)).includes("name"),
+  rowsOfUndeclaredName: (ctx) => !ctx.expect.error && !isAggregate(ctx) && specOf(ctx).select === undefined
+    && (ctx.definition ? Boolean(ctx.definition.implicitName) : undeclaredNames(ctx)),
+  catalogOfUndeclaredName: (ctx) => ctx.args.entity === "sys-catalog" && undeclaredNames(ctx)
+    && isModelled(specOf(ctx), CATALOG_COLUMNS),
+  metaschemaOfEntities: metaIsModelled,
+  metaschemaElsewhere: (ctx) => isMeta(ctx) && !ctx.expect.error && !metaIsModelled(ctx),
+  placedElsewhere: (ctx) => Boolean(ctx.expect.steps) && ctx.expect.steps.some((step) => step.field
+    && primary(bindings(ctx, true), step.field)?.backend !== primary(bindings(ctx, false), step.field)?.backend),
+  nearWithFilter: (ctx) => Boolean(ctx.expect.steps && specOf(ctx).near) && filterFields(ctx).size > 0,
+  nearNonFinite: (ctx) => JSON.stringify(specOf(ctx).near ?? null).includes("$$num"),
+  nearUnknownMetric: (ctx) => unknownMetric(specOf(ctx).near?.metric),
+  nearDiffers: (ctx) => Boolean(ctx.definition && isObject(specOf(ctx).near) && ctx.expect.rows) && !isAggregate(ctx)
+    && (filtersElsewhere(ctx, false) || hasNullVector(ctx) || (specOf(ctx).near.metric ?? "cosine") !== "cosine"),
+  unknownOption: (ctx) => isObject(ctx.args.backends ?? ctx.case.backends)
+    && Object.values(ctx.args.backends ?? ctx.case.backends).some((config) => isObject(config)
+      && Object.keys(config).some((key) => !OPTIONS.has(key))),
+  operandOutOfRange: (ctx) => someOperand(ctx, (type, op, operand) => type.kind === "timestamp"
+    && elements(op, operand).some((one) => touchesOf(type, one).includes("D6"))),
+  emptyOr: (ctx) => {
+    let found = false;
+    visitFilter(specOf(ctx).filter, (_field, op) => { found ||= op === "or-empty"; });
+    return found;
+  },
+  jsonScalarOperand: (ctx) => someOperand(ctx, (type, op, operand) => type.kind === "json" && MEMBERSHIP.has(op)
+    && elements(op, operand).some((one) => one !== null && typeof one !== "object")),
+  nullOperand: (ctx) => someOperand(ctx, (type, op, operand) => !NULLABLE.has(type.kind) && MEMBERSHIP.has(op)
+    && elements(op, operand).includes(null)),
+  operandNotText: (ctx) => someOperand(ctx, (type, op, operand) => TEXT_OPS.has(op)
+    && isTextType(type.kind === "array" ? type.item ?? type : type)
+    && !(type.kind === "array" && MEMBERSHIP.has(op))
+    && elements(op, operand).some((one) => typeof one === "boolean" || (one !== null && typeof one === "object"))),
+  nestedArraysInSql: (ctx) => Boolean(ctx.definition) && !ctx.expect.error
+    && [...ctx.definition.fields.values()].some((field) => isNestedArray(field.type)
+      && primary(bindings(ctx, false), field.name)?.strategy === "side"),
+  evaluatedEverywhere: (ctx) => (ctx.expect.error?.class === "LookupError" || Boolean(ctx.expect.steps))
+    && someOperand(ctx, (type, op, _operand, field) => type.kind === "array" && MEMBERSHIP.has(op)
+      && ["sparse-gram", "side"].includes(primary(bindings(ctx, false), field)?.strategy)),
+  booleanAmongNumbers: (ctx) => Boolean(ctx.definition && ctx.expect.rows) && someOperand(ctx, (type, op, operand, field) =>
+    ((type.kind === "array" && !type.item) || type.kind === "json")
+      && (MEMBERSHIP.has(op) || op === "array_contains" || op === "contains")
+      && mixesTruth(operand, ctx.model.rows(ctx.args.entity).map((row) => row[field] ?? null))),
+  defaultOfWrongType: (ctx) => Boolean(ctx.defined) && [...ctx.defined.fields.values()]
+    .some((field) => field.hasDefault && field.default !== null && refuses(field.type, field.default)),
+  refusedRows: (ctx) => !ctx.expect.error && (ctx.model.phantoms.get(ctx.args.entity)?.size ?? 0) > 0,
+};
+
+/** Python takes true for 1 and false for 0; a comparison where that could matter. */
+function mixesTruth(operand, values) {
+  const wanted = JSON.stringify(normal(operand)) ?? "";
+  const held = JSON.stringify(values.map(normal));
+  return (/\b[01]\b/.test(wanted) && /true|false/.test(held)) || (/true|false/.test(wanted) && /\b[01]\b/.test(held));
+}
+
+function isAggregate(ctx) {
+  const spec = specOf(ctx);
+  return Boolean(spec.aggregate || spec.group_by || spec.having);
+}
+
+function unknownMetric(metric) {
+  return metric !== undefined && !METRICS.has(metric) && !METRIC_ALIASES.has(metric);
+}
+
+function refuses(type, value) {
+  try {
+    coerce(type, value, []);
+    return false;
+  } catch (error) {
+    if (error instanceof Refused) return true;
+    throw error;
+  }
+}
+
+function touchesOf(type, value) {
+  const touches = [];
+  try {
+    if (value !== null) coerce(type, value, touches);
+  } catch { /* refused on both sides: no difference */ }
+  return touches.map((touch) => touch.number);
+}
+
+function hasNullVector(ctx) {
+  const field = specOf(ctx).near.field;
+  return ctx.definition.fields.get(field)?.type.kind === "vector"
+    && ctx.model.rows(ctx.args.entity).some((row) => (row[field] ?? null) === null);
+}
+
+/** The terminal count: values that are not null, once each unless distinct is off. */
+export function countOf(rows, { field = "object_id", distinct = true }) {
+  const values = rows.map((row) => row[field]).filter((value) => value !== undefined && value !== null);
+  return distinct ? new Set(values.map((value) => JSON.stringify(normal(value)))).size : values.length;
+}
+
+/** The rows, or for a count their number, as an expectation. */
+function asExpectation(ctx, result) {
+  if (ctx.step.op === "explain") return { free: true };
+  if (ctx.step.op === "query_count") return { value: countOf(result.rows, ctx.args) };
+  return { rows: result.rows, ordered: result.ordered, runs: result.runs, cut: result.cut, columns: result.columns };
+}
+
+/** The model's answer; where the model has no opinion any answer will do, but not an error. */
+function modelled(ctx, compute) {
+  try {
+    return asExpectation(ctx, compute());
+  } catch (error) {
+    if (error instanceof Unknown) return { free: true };
+    if (error instanceof Refused) return { error: { class: "ValueError", base: "ValueError", soft: true } };
+    throw error;
+  }
+}
+
+const refusal = (rule) => ({ error: { codes: rule.codes } });
+
+function mapRows(expect, change) {
+  if (expect.rows) return { ...expect, rows: expect.rows.map(change) };
+  if (expect.list) return { ...expect, list: expect.list.map((row) => row && change(row)) };
+  return expect.row ? { ...expect, row: change(expect.row) } : expect;
+}
+
+function withoutRows(expect, gone) {
+  const stays = (row) => !gone.has(String(row?.object_id));
+  if (expect.rows) return { ...expect, ties: undefined, rows: expect.rows.filter(stays) };
+  if (expect.list) return { ...expect, list: expect.list.map((row) => (row && stays(row) ? row : null)) };
+  return expect.row && !stays(expect.row) ? { row: null } : expect;
+}
+
+/** Each takes (ctx, expectation so far, rule) and gives the expectation that counts for us. */
+export const EXPECTATIONS = {
+  anyAnswer: () => ({ free: true }),
+  fromModel: (ctx) => modelled(ctx, () => ctx.model.query(ctx.args.entity, specOf(ctx))),
+  nearFromModel: (ctx) => modelled(ctx, () => {
+    const result = ctx.model.query(ctx.args.entity, specOf(ctx));
+    return { ...result, runs: result.runs };
+  }),
+  fromCatalogModel: (ctx, expect) => ({ ...modelled(ctx, () => answer(catalogRows(ctx.model, ctx.workspaceId),
+    (name) => systemType("sys-catalog", name), specOf(ctx))), columns: expect.columns }),
+  fromMetaModel: (ctx, expect) => ({ ...modelled(ctx, () => answer(metaRows(ctx.model, ctx.workspaceId, true),
+    (name) => systemType("sys-metaschema", name), specOf(ctx))), columns: expect.columns,
+  mask: maskImplicit(ctx.model) }),
+  withName: (ctx, expect) => mapRows(expect, (row) => {
+    const entity = ctx.args.entity ?? ctx.model.holder(row.object_id);
+    const held = entity && ctx.model.definition(entity)?.implicitName ? ctx.model.row(entity, row.object_id) : null;
+    return held?.name ? { ...row, name: held.name } : row;
+  }),
+  decodedItems: (ctx, expect) => mapRows(expect, (row) => Object.fromEntries(Object.entries(row).map(([key, value]) => {
+    const type = ctx.definition.fields.get(key)?.type;
+    return [key, type && isNestedArray(type) && Array.isArray(value)
+      ? value.map((item) => (typeof item === "string" ? JSON.parse(item) : item)) : value];
+  }))),
+  ownPlacement: (ctx, expect) => {
+    const placed = bindings(ctx, true);
+    const steps = expect.steps.map((step) => {
+      const own = step.field ? primary(placed, step.field) : null;
+      return own ? { ...step, backend: own.backend, type: own.type, strategy: own.strategy } : step;
+    });
+    return { ...expect, steps, without: ["backend_group"] };
+  },
+  filtersFirst: (_ctx, expect) => ({ ...expect, steps: expect.steps.map((step) => (step.node === "near"
+    && step.near_filter_mode !== "none" ? { ...step, near_filter_mode: PREFILTER } : step)) }),
+  refuseQuery: (_ctx, _expect, rule) => refusal(rule),
+  mayRefuseQuery: (_ctx, expect, rule) => ({ any: [expect, refusal(rule)] }),
+  mayRefuseDefinition: (_ctx, expect, rule) => ({ any: [expect, refusal(rule)] }),
+  mayAnswer: (ctx, expect) => (expect.steps ? { ...expect, steps: expect.steps.map(({ unsupported: _, ...step }) => step) }
+    : { any: [expect, modelled(ctx, () => ctx.model.query(ctx.args.entity, specOf(ctx)))] }),
+  withoutRefusedRows: (ctx, expect) => {
+    const gone = ctx.model.phantoms.get(ctx.args.entity);
+    switch (ctx.step.op) {
+      case "ids": return { value: expect.value.filter((id) => !gone.has(id)) };
+      case "count": return { value: expect.value - gone.size };
+      case "exists": case "delete": return gone.has(String(ctx.args.id)) ? { value: false } : expect;
+      case "delete_many": return { value: expect.value.map((was, i) => was && !gone.has(String(ctx.args.ids[i]))) };
+      case "query_count": return { free: true };
+      default: return specOf(ctx).limit !== undefined || specOf(ctx).offset !== undefined || isAggregate(ctx)
+        ? { free: true } : withoutRows(expect, gone);
+    }
+  },
+};
+
+const isWriteRule = (rule) => ["refuse", "storeAsGiven", "derivesId", "acceptsJsonText"].includes(rule.expectation);
+
+function fits(rule, ctx) {
+  return (rule.group === "*" || rule.group.includes(ctx.case.group)) && rule.op.includes(ctx.step.op)
+    && CONDITIONS[rule.condition](ctx);
+}
+
+/** The expectation that counts for us and the rules that made it. */
+export function expectationFor(ctx) {
+  const used = [];
+  let { expect } = ctx;
+  for (const rule of RULES) {
+    if (isWriteRule(rule) || expect.error?.codes || !fits(rule, ctx)) continue;
+    expect = EXPECTATIONS[rule.expectation](ctx, expect, rule);
+    used.push(rule);
+  }
+  return { expect, used };
+}
+
+/** Write rules that fit a step, by number and expectation. */
+export function writeRules(ctx) {
+  return RULES.filter((rule) => isWriteRule(rule) && fits(rule, ctx));
+}

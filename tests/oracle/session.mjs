@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+// One case: a model beside a driver. Writes that we treat differently are first tried as given
+// (the difference is asserted), then the state of the reference is restored in terms we accept,
+// so that every later step of the case still counts.
+import { compare } from "./compare.mjs";
+import { Refused } from "./coercion.mjs";
+import { parseDefinition } from "./definition.mjs";
+import { Model } from "./model.mjs";
+import { instances } from "./placement.mjs";
+import { expectationFor, writeRules } from "./rules.mjs";
+import { decode, equal, isObject, sameMultiset } from "./values.mjs";
+import { bareJsonFields, derivedId, rowsOf, translateRow } from "./writes.mjs";
+
+const WRITES = new Set(["upsert", "upsert_many", "set", "set_many"]);
+
+export class Session {
+  constructor(oracleCase, driver) {
+    this.case = oracleCase;
+    this.driver = driver;
+    this.model = new Model(oracleCase.backends);
+    this.workspaceId = "oracle";
+    this.touched = [];              // {number, step, index} for reports
+  }
+
+  context(step) {
+    const args = decode(step.args);
+    if (step.op === "register" || step.op === "alter") args.definition = decode(this.case.schemas[step.args.schema]);
+    const entity = args.entity ?? (step.op === "set" ? this.model.holder(args.id) : undefined);
+    return { case: this.case, step, args, expect: step.expect, model: this.model, workspaceId: this.workspaceId,
+      entity, definition: entity ? this.model.definition(entity) : null,
+      defined: args.definition ? parseDefinition(args.definition) : null };
+  }
+
+  note(rules, step) {
+    for (const rule of rules) this.touched.push({ number: rule.number, rule, step });
+  }
+
+  /** Null, or {message, expected, actual}. */
+  async run(step) {
+    const ctx = this.context(step);
+    if (ctx.entity && this.model.refused.has(ctx.entity)) return null;
+    return WRITES.has(step.op) ? this.#write(ctx) : this.#read(ctx);
+  }
+
+  async #read(ctx) {
+    const { expect, used } = expectationFor(ctx);
+    this.note(used, ctx.step);
+    const answer = await this.driver.perform(ctx.step.op, ctx.args);
+    this.#follow(ctx, answer);
+    return verdict(compare(expect, answer, ctx.step.ignore), expect, answer);
+  }
+
+  /** What a step that is not a row write leaves in the model. */
+  #follow(ctx, answer) {
+    const { op } = ctx.step;
+    if (op === "open" && answer.value) this.workspaceId = answer.value;
+    if (op === "open" && ctx.args.backends !== undefined) this.model.backends = ctx.args.backends;
+    if (op === "drop") this.model.forget();
+    if (op === "reopen" && instances(this.model.backends).every((one) => isVolatile(this.case.backends, one.name))) {
+      this.model.forget();
+    }
+    if (ctx.expect.error) return;
+    if ((op === "register" || op === "alter") && ctx.defined) {
+      if (answer.error) this.model.refused.add(ctx.defined.id);
+      else this.model.register(ctx.defined);
+    }
+    const gone = op === "delete" ? [ctx.args.id] : op === "delete_many" ? ctx.args.ids : [];
+    for (const id of gone) this.model.remove(ctx.args.entity ?? this.model.holder(id), id);
+  }
+
+  async #write(ctx) {
+    const plan = planOf(ctx);
+    this.note(plan.rules, ctx.step);
+    if (ctx.expect.error) return this.#writeRefusedThere(ctx, plan);
+    const failure = plan.touches.length > 0 ? await this.#tryAsGiven(ctx, plan) : undefined;
+    if (failure !== undefined && failure !== "go on") return failure;
+    const { args, expect } = plan;
+    const answer = plan.rows.length > 0 || plan.entries.length === 0
+      ? await this.driver.perform(ctx.step.op, args) : expect;
+    record(this.model, ctx, plan);
+    for (const entry of plan.entries.filter((one) => one.phantom)) {
+      await this.driver.perform("delete", { entity: ctx.entity, id: entry.id });
+    }
+    return verdict(compare(expect, answer), expect, answer);
+  }
+
+  /** The row as the case has it: refused with the right code and nothing written, or stored as it is. */
+  async #tryAsGiven(ctx, plan) {
+    const before = await this.#rows(ctx.entity);
+    const answer = await this.driver.perform(ctx.step.op, ctx.args);
+    const must = plan.touches.filter((touch) => touch.mode === "must");
+    const may = plan.touches.filter((touch) => touch.mode === "may");
+    const numbers = [...new Set(plan.touches.map((touch) => touch.number))].join(", ");
+    if (must.length > 0 || (may.length > 0 && answer.error)) {
+      const expect = { error: { codes: plan.codes } };
+      const wrong = compare(expect, answer);
+      if (wrong) {
+        if (!answer.error) await this.#restore(ctx.entity, before);
+        record(this.model, ctx, plan);
+        return verdict(`${numbers}: ${wrong}`, expect, answer);
+      }
+      if (!sameMultiset(before, await this.#rows(ctx.entity))) {
+        return verdict(`${numbers}: a refused write left something behind`, before, await this.#rows(ctx.entity));
+      }
+      return "go on";
+    }
+    if (may.length > 0) {
+      record(this.model, ctx, plan);
+      return verdict(compare(ctx.expect, answer), ctx.expect, answer);
+    }
+    return this.#checkStored(ctx, plan, before, answer);
+  }
+
+  /** D8: the text itself must be there; then the earlier state returns. */
+  async #checkStored(ctx, plan, before, answer) {
+    const wrong = compare(ctx.expect, answer);
+    if (wrong) return verdict(`D8: ${wrong}`, ctx.expect, answer);
+    for (const { touch, id, given } of plan.touches.map((one) => ({ touch: one, id: one.id, given: one.given }))) {
+      const found = await this.driver.perform("get", { entity: ctx.entity, id });
+      if (!equal(found.row?.[touch.key] ?? null, given)) {
+        return verdict("D8: a text in a Json field is not stored as it is", given, found.row?.[touch.key] ?? found);
+      }
+    }
+    await this.#restore(ctx.entity, before);
+    return "go on";
+  }
+
+  /** Refused by the reference: by us too, unless D1 or D8 explain why we take the row. */
+  async #writeRefusedThere(ctx, plan) {
+    const before = plan.accepts.length > 0 ? await this.#rows(ctx.entity) : null;
+    const answer = await this.driver.perform(ctx.step.op, ctx.args);
+    if (before && !answer.error) {
+      const ids = [answer.value].flat();
+      const wanted = rowsOf({ ...ctx.step, args: ctx.args }).map((row) => derivedId(ctx.definition, row));
+      await this.#restore(ctx.entity, before);
+      const wrong = wanted.findIndex((id, index) => id !== null && id !== ids[index]);
+      return wrong < 0 ? null : verdict("D1: another id", wanted, ids);
+    }
+    const expect = { error: { ...ctx.expect.error, codes: undefined } };
+    const wrong = compare(expect, answer);
+    const byRule = answer.error && plan.codes.includes(answer.error.code);
+    if (before && plan.accepts.every((rule) => rule.condition === "bareJsonText") && !plan.refusedAnyway) {
+      return verdict("D8: a text in a Json field is refused", { value: "accepted" }, answer);
+    }
+    return byRule ? null : verdict(wrong, expect, answer);
+  }
+
+  async #rows(entity) {
+    return (await this.driver.perform("rows", { entity })).rows ?? [];
+  }
+
+  async #restore(entity, before) {
+    const now = await this.#rows(entity);
+    const kept = new Map(before.map((row) => [row.object_id, row]));
+    for (const row of now) {
+      if (!kept.has(row.object_id)) await this.driver.perform("delete", { entity, id: row.object_id });
+    }
+    for (const row of before) {
+      const same = now.find((other) => other.object_id === row.object_id);
+      if (!same || !equal(same, row)) await this.driver.perform("upsert", { entity, row: decode(row) });
+    }
+  }
+}
+
+function verdict(message, expected, actual) {
+  return message ? { message, expected, actual } : null;
+}
+
+/** In-memory engines start empty when a workspace is opened again. */
+function isVolatile(backends, name) {
+  const config = isObject(backends) ? backends[name] : null;
+  return config === null || config?.type === "inmem" || config?.type === "memory"
+    || (config?.type === "sqlite" && (config.database ?? ":memory:") === ":memory:");
+}
+
+function idsOf(ctx, rows) {
+  if (ctx.step.op === "set") return [ctx.args.id];
+  if (ctx.step.op === "set_many") return rows.map((row) => row?.object_id);
+  return ctx.expect.error ? rows.map(() => null) : [ctx.expect.value].flat();
+}
+
+/** Everything that is known about a write before it happens. */
+export function planOf(ctx) {
+  const rules = writeRules(ctx);
+  const rows = rowsOf({ ...ctx.step, args: ctx.args });
+  const ids = idsOf(ctx, rows);
+  const numbers = new Map(rules.filter((rule) => rule.condition === "writeTouch").map((rule) => [rule.number, rule]));
+  let refusedAnyway = false;
+  const entries = rows.map((row, index) => {
+    const plain = { id: ids[index], row, values: row, touches: [], phantom: false };
+    if (!ctx.definition || !isObject(row)) return plain;
+    try {
+      const { values, touches } = translateRow(ctx.definition, row);
+      const counted = touches.filter((touch) => numbers.has(touch.number))
+        .map((touch) => ({ ...touch, id: ids[index], given: row[touch.key] }));
+      return { ...plain, values, touches: counted, phantom: counted.some((touch) => touch.absent) };
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      refusedAnyway = refusedAnyway || bareJsonFields(ctx.definition, row).length === 0;
+      return plain;
+    }
+  });
+  const touches = entries.flatMap((entry) => entry.touches);
+  const accepts = rules.filter((rule) => ["derivesId", "acceptsJsonText"].includes(rule.expectation));
+  const stored = entries.filter((entry) => !entry.phantom);
+  const used = rules.filter((rule) => accepts.includes(rule) || touches.some((touch) => touch.number === rule.number
+    && rule.condition === "writeTouch"));
+  return { rules: used, touches, accepts, refusedAnyway, entries, rows: stored,
+    codes: touches.flatMap((touch) => numbers.get(touch.number).codes ?? []), ...inOwnTerms(ctx, stored, entries) };
+}
+
+/** The arguments with translated rows, and the ids that remain to be answered. */
+function inOwnTerms(ctx, stored, entries) {
+  const { args, step, expect } = ctx;
+  const clean = ({ row, values, touches }) => (touches.length === 0 ? row : values);
+  const kept = stored.map(clean);
+  const value = entries.length === stored.length ? expect.value : stored.map((entry) => entry.id);
+  switch (step.op) {
+    case "upsert": return { args: { ...args, row: kept[0] }, expect };
+    case "set": {
+      const { object_id: _id, ...values } = kept[0] ?? {};
+      return { args: { ...args, values: isObject(args.values) ? values : args.values }, expect };
+    }
+    default: return { args: { ...args, rows: Array.isArray(args.rows) ? kept : args.rows },
+      expect: expect.error ? expect : { value } };
+  }
+}
+
+/** Brings the model to what the reference stored. */
+export function record(model, ctx, plan) {
+  if (ctx.expect.error || !ctx.entity) return;
+  const merge = ctx.step.op.startsWith("set");
+  for (const entry of plan.entries) {
+    if (entry.phantom) model.addPhantom(ctx.entity, entry.id);
+    else if (isObject(entry.values)) model.write(ctx.entity, entry.id, entry.values, merge);
+  }
+}

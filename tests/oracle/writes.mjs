@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// What a write of a case means for us: the row that the reference stored in terms we accept, and
+// the places (touches) where we must, may or must not refuse the row as it was given.
+import { createHash } from "node:crypto";
+import { coerce, Refused, requiredNull } from "./coercion.mjs";
+import { ownField } from "./definition.mjs";
+import { isObject } from "./values.mjs";
+
+/** 42 digits: the MD5 of the parts as the reference writes a tuple. */
+export function hashId(...parts) {
+  const text = `{"__obj_data__": [${parts.map((part) => JSON.stringify(part)).join(", ")}], "__obj_type__": "tuple"}`;
+  return BigInt(`0x${createHash("md5").update(text, "utf8").digest("hex")}`).toString().padStart(42, "0");
+}
+
+/** The rows that a write step carries: [{id, values}], `args.rows` or the single row. */
+export function rowsOf(step) {
+  const { op, args } = step;
+  if (op === "upsert") return [args.row];
+  if (op === "set") return [isObject(args.values) ? { ...args.values, object_id: args.id } : args.values];
+  return Array.isArray(args.rows) ? args.rows : [];
+}
+
+function translateValue(field, value, touches) {
+  if (value === null) {
+    if (!field.required) return null;
+    const stored = requiredNull(field.type);
+    touches.push({ number: "D5", mode: "must", absent: stored === undefined });
+    return stored ?? null;
+  }
+  const stored = coerce(field.type, value, touches);
+  if (stored === null && field.required) touches.push({ number: "D5", mode: "must", absent: true });
+  return stored;
+}
+
+/** {values, touches}; throws Refused where the reference refuses the row too. */
+export function translateRow(definition, row) {
+  const values = {};
+  const touches = [];
+  for (const [key, value] of Object.entries(row)) {
+    const field = ownField(definition, key);
+    if (key === "object_id") values[key] = value;
+    else if (!field) touches.push({ number: "D4", mode: "must", key });
+    else if (field.implicit) translateName(field, value, values, touches);
+    else {
+      const from = touches.length;
+      values[key] = translateValue(field, value, touches);
+      for (const touch of touches.slice(from)) touch.key = key;
+    }
+  }
+  return { values, touches };
+}
+
+/** The reference drops an undeclared `name`; we keep it, under the rules of a ShortText. */
+function translateName(field, value, values, touches) {
+  if (value === null) return;
+  try {
+    const found = [];
+    values.name = coerce(field.type, value, found);
+    if (found.length > 0) {
+      delete values.name;
+      touches.push({ number: "D10", mode: "must", key: "name" });
+    }
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    touches.push({ number: "D1", mode: "must", key: "name" });
+  }
+}
+
+/** The id that we derive from an undeclared name where the reference refuses the row, or null. */
+export function derivedId(definition, row) {
+  const absent = (row.object_id ?? "") === "";
+  if (!definition.implicitName || !absent || typeof row.name !== "string" || row.name.trim() === "") return null;
+  return hashId(definition.id, row.name);
+}
+
+/** A Json field of the row that holds a text which the reference cannot parse. */
+export function bareJsonFields(definition, row) {
+  return Object.keys(row).filter((key) => {
+    const field = definition.fields.get(key);
+    if (field?.type.kind !== "json" || typeof row[key] !== "string") return false;
+    try {
+      coerce(field.type, row[key], []);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+}
