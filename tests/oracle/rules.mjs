@@ -16,6 +16,11 @@ export const RULES = JSON.parse(readFileSync(new URL("./differences.json", impor
 const METRICS = new Set(["cosine", "l2", "dot"]);
 const METRIC_ALIASES = new Set(["euclidean", "ip", "inner_product", "inner-product"]);
 const OPTIONS = new Set(["type", "name", "path", "database", "enabled", "fmt", "uri"]);
+const DEFINITION_KEYS = new Set(["entity_id", "name", "desc", "description", "tags", "card", "fields", "indexes",
+  "constraints", "derive", "derives"]);
+const FIELD_KEYS = new Set(["name", "type", "dtype", "desc", "description", "tags", "examples", "pk", "required",
+  "default", "has_default", "storage", "stores", "index", "indexes", "unique", "compute", "computes", "query_compute",
+  "query_computes"]);
 const NULLABLE = new Set(["short-text", "medium-text", "long-text", "identifier", "date", "boolean",
   "categorical", "array"]);
 const PREFILTER = ["combined_scan", "combined_native", "metadata_prefilter", "candidate_id_prefilter"];
@@ -131,7 +136,7 @@ export const CONDITIONS = {
   jsonScalarOperand: (ctx) => someOperand(ctx, (type, op, operand) => type.kind === "json" && MEMBERSHIP.has(op)
     && elements(op, operand).some((one) => one !== null && typeof one !== "object")),
   nullOperand: (ctx) => someOperand(ctx, (type, op, operand) => !NULLABLE.has(type.kind) && MEMBERSHIP.has(op)
-    && elements(op, operand).includes(null)),
+    && (type.kind !== "vector" || op === "eq") && elements(op, operand).includes(null)),
   operandNotText: (ctx) => someOperand(ctx, (type, op, operand) => TEXT_OPS.has(op)
     && isTextType(type.kind === "array" ? type.item ?? type : type)
     && !(type.kind === "array" && MEMBERSHIP.has(op))
@@ -146,10 +151,18 @@ export const CONDITIONS = {
     ((type.kind === "array" && !type.item) || type.kind === "json")
       && (MEMBERSHIP.has(op) || op === "array_contains" || op === "contains")
       && mixesTruth(operand, ctx.model.rows(ctx.args.entity).map((row) => row[field] ?? null))),
+  unknownDefinitionKey: (ctx) => isObject(ctx.args.definition) && hasUnknownKeys(ctx.args.definition),
   defaultOfWrongType: (ctx) => Boolean(ctx.defined) && [...ctx.defined.fields.values()]
     .some((field) => field.hasDefault && field.default !== null && refuses(field.type, field.default)),
   refusedRows: (ctx) => !ctx.expect.error && (ctx.model.phantoms.get(ctx.args.entity)?.size ?? 0) > 0,
 };
+
+function hasUnknownKeys(definition) {
+  const { fields } = definition;
+  const bodies = (Array.isArray(fields) ? fields : isObject(fields) ? Object.values(fields) : []).filter(isObject);
+  return Object.keys(definition).some((key) => !DEFINITION_KEYS.has(key))
+    || bodies.some((body) => Object.keys(body).some((key) => !FIELD_KEYS.has(key)));
+}
 
 /** Python takes true for 1 and false for 0; a comparison where that could matter. */
 function mixesTruth(operand, values) {
@@ -233,6 +246,7 @@ function withoutRows(expect, gone) {
 /** Each takes (ctx, expectation so far, rule) and gives the expectation that counts for us. */
 export const EXPECTATIONS = {
   anyAnswer: () => ({ free: true }),
+  anyOutcome: (_ctx, expect) => ({ any: [expect, { free: true }] }),
   fromModel: (ctx) => modelled(ctx, () => ctx.model.query(ctx.args.entity, specOf(ctx))),
   nearFromModel: (ctx) => modelled(ctx, () => {
     const result = ctx.model.query(ctx.args.entity, specOf(ctx));

@@ -72,8 +72,11 @@ export class Session {
     const plan = planOf(ctx);
     this.note(plan.rules, ctx.step);
     if (ctx.expect.error) return this.#writeRefusedThere(ctx, plan);
-    const failure = plan.touches.length > 0 ? await this.#tryAsGiven(ctx, plan) : undefined;
-    if (failure !== undefined && failure !== "go on") return failure;
+    const tried = plan.touches.length > 0 ? await this.#tryAsGiven(ctx, plan) : { failure: null, done: false };
+    if (tried.done) {
+      record(this.model, ctx, plan);
+      return tried.failure;
+    }
     const { args, expect } = plan;
     const answer = plan.rows.length > 0 || plan.entries.length === 0
       ? await this.driver.perform(ctx.step.op, args) : expect;
@@ -81,48 +84,46 @@ export class Session {
     for (const entry of plan.entries.filter((one) => one.phantom)) {
       await this.driver.perform("delete", { entity: ctx.entity, id: entry.id });
     }
-    return verdict(compare(expect, answer), expect, answer);
+    return tried.failure ?? verdict(compare(expect, answer), expect, answer);
   }
 
-  /** The row as the case has it: refused with the right code and nothing written, or stored as it is. */
+  /**
+   * The row as the case has it: refused with the right code and nothing written, or stored as it
+   * is. `done` means that the write stands as given; else it is to follow in terms we accept.
+   */
   async #tryAsGiven(ctx, plan) {
     const before = await this.#rows(ctx.entity);
     const answer = await this.driver.perform(ctx.step.op, ctx.args);
-    const must = plan.touches.filter((touch) => touch.mode === "must");
-    const may = plan.touches.filter((touch) => touch.mode === "may");
-    const numbers = [...new Set(plan.touches.map((touch) => touch.number))].join(", ");
-    if (must.length > 0 || (may.length > 0 && answer.error)) {
-      const expect = { error: { codes: plan.codes } };
-      const wrong = compare(expect, answer);
-      if (wrong) {
-        if (!answer.error) await this.#restore(ctx.entity, before);
-        record(this.model, ctx, plan);
-        return verdict(`${numbers}: ${wrong}`, expect, answer);
-      }
-      if (!sameMultiset(before, await this.#rows(ctx.entity))) {
-        return verdict(`${numbers}: a refused write left something behind`, before, await this.#rows(ctx.entity));
-      }
-      return "go on";
+    const modes = new Set(plan.touches.map((touch) => touch.mode));
+    if (modes.has("may") && !modes.has("must") && !answer.error) {
+      return { done: true, failure: verdict(compare(ctx.expect, answer), ctx.expect, answer) };
     }
-    if (may.length > 0) {
-      record(this.model, ctx, plan);
-      return verdict(compare(ctx.expect, answer), ctx.expect, answer);
-    }
-    return this.#checkStored(ctx, plan, before, answer);
+    const failure = modes.has("must") || modes.has("may") ? await this.#checkRefused(ctx, plan, before, answer)
+      : await this.#checkStored(ctx, plan, answer);
+    await this.#restore(ctx.entity, before);
+    return { done: false, failure };
   }
 
-  /** D8: the text itself must be there; then the earlier state returns. */
-  async #checkStored(ctx, plan, before, answer) {
+  async #checkRefused(ctx, plan, before, answer) {
+    const numbers = [...new Set(plan.touches.map((touch) => touch.number))].join(", ");
+    const expect = { error: { codes: plan.codes } };
+    const wrong = compare(expect, answer);
+    if (wrong) return verdict(`${numbers}: ${wrong}`, expect, answer);
+    const after = await this.#rows(ctx.entity);
+    return sameMultiset(before, after) ? null : verdict(`${numbers}: a refused write left something behind`, before, after);
+  }
+
+  /** D8: the text itself must be there. */
+  async #checkStored(ctx, plan, answer) {
     const wrong = compare(ctx.expect, answer);
     if (wrong) return verdict(`D8: ${wrong}`, ctx.expect, answer);
-    for (const { touch, id, given } of plan.touches.map((one) => ({ touch: one, id: one.id, given: one.given }))) {
+    for (const { key, id, given } of plan.touches) {
       const found = await this.driver.perform("get", { entity: ctx.entity, id });
-      if (!equal(found.row?.[touch.key] ?? null, given)) {
-        return verdict("D8: a text in a Json field is not stored as it is", given, found.row?.[touch.key] ?? found);
+      if (!equal(found.row?.[key] ?? null, given)) {
+        return verdict("D8: a text in a Json field is not stored as it is", given, found.row?.[key] ?? found);
       }
     }
-    await this.#restore(ctx.entity, before);
-    return "go on";
+    return null;
   }
 
   /** Refused by the reference: by us too, unless D1 or D8 explain why we take the row. */

@@ -2,7 +2,7 @@
 // What a write of a case means for us: the row that the reference stored in terms we accept, and
 // the places (touches) where we must, may or must not refuse the row as it was given.
 import { createHash } from "node:crypto";
-import { coerce, Refused, requiredNull } from "./coercion.mjs";
+import { coerce, pythonText, Refused, requiredNull } from "./coercion.mjs";
 import { ownField } from "./definition.mjs";
 import { isObject } from "./values.mjs";
 
@@ -38,7 +38,7 @@ export function translateRow(definition, row) {
   const touches = [];
   for (const [key, value] of Object.entries(row)) {
     const field = ownField(definition, key);
-    if (key === "object_id") values[key] = value;
+    if (key === "object_id") values[key] = translateId(value, touches);
     else if (!field) touches.push({ number: "D4", mode: "must", key });
     else if (field.implicit) translateName(field, value, values, touches);
     else {
@@ -48,6 +48,12 @@ export function translateRow(definition, row) {
     }
   }
   return { values, touches };
+}
+
+function translateId(value, touches) {
+  if (typeof value !== "boolean" && !Array.isArray(value) && !isObject(value)) return value;
+  touches.push({ number: "D10", mode: "must", key: "object_id" });
+  return pythonText(value);
 }
 
 /** The reference drops an undeclared `name`; we keep it, under the rules of a ShortText. */
