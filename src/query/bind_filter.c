@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: MIT
+/* Leaves of a filter: which operators a type has, and operands as values of that type. */
+#include "query/spec.h"
+
+#include <assert.h>
+
+#include "base/num.h"
+#include "text/pattern.h"
+#include "value/coerce.h"
+
+#define BIT(op) (1u << (op))
+#define OPS_EQUALITY (BIT(HB_OP_EQ) | BIT(HB_OP_NE) | BIT(HB_OP_IN))
+#define OPS_ORDER (BIT(HB_OP_LT) | BIT(HB_OP_LTE) | BIT(HB_OP_GT) | BIT(HB_OP_GTE))
+#define OPS_TEXT (BIT(HB_OP_MATCH) | BIT(HB_OP_CONTAINS) | BIT(HB_OP_STARTS_WITH) | BIT(HB_OP_ENDS_WITH) | \
+                  BIT(HB_OP_LIKE) | BIT(HB_OP_ILIKE) | BIT(HB_OP_WILDCARD) | BIT(HB_OP_REGEX) | \
+                  BIT(HB_OP_CONTAINED_IN))
+#define OPS_PATH (OPS_EQUALITY | OPS_ORDER | BIT(HB_OP_CONTAINS) | BIT(HB_OP_IS_NULL))
+
+static_assert(HB_OP_COUNT <= 32, "operator sets are 32 bits wide");
+
+/* The operators of each type; is_null belongs to all, near and search are clauses of their own. */
+static uint32_t type_ops(const hb_type *type) {
+    switch (type->id) {
+    case HB_TYPE_IDENTIFIER:
+    case HB_TYPE_SHORT_TEXT:
+    case HB_TYPE_MEDIUM_TEXT:
+    case HB_TYPE_LONG_TEXT: return OPS_EQUALITY | OPS_ORDER | OPS_TEXT | BIT(HB_OP_HAS_WORDS);
+    case HB_TYPE_DATE: return OPS_EQUALITY | OPS_ORDER | OPS_TEXT;
+    case HB_TYPE_CATEGORICAL:
+        return type->int_base ? OPS_EQUALITY | OPS_ORDER | BIT(HB_OP_CONTAINED_IN)
+                              : OPS_EQUALITY | OPS_TEXT | BIT(HB_OP_HAS_WORDS);
+    case HB_TYPE_INTEGER:
+    case HB_TYPE_FLOAT:
+    case HB_TYPE_TIMESTAMP:
+    case HB_TYPE_DURATION: return OPS_EQUALITY | OPS_ORDER;
+    case HB_TYPE_BOOLEAN:
+    case HB_TYPE_JSON: return OPS_EQUALITY;
+    case HB_TYPE_ARRAY:
+        return OPS_EQUALITY | BIT(HB_OP_ARRAY_CONTAINS) | BIT(HB_OP_CONTAINED_IN);
+    case HB_TYPE_HYPER_G:
+        return OPS_EQUALITY | BIT(HB_OP_EXISTS) | BIT(HB_OP_ALL) | BIT(HB_OP_MATCH);
+    case HB_TYPE_VECTOR: return BIT(HB_OP_EQ);
+    case HB_TYPE_ARTIFACT:
+    case HB_TYPE_COUNT: break;
+    }
+    return 0;
+}
+
+typedef struct leaf_ctx {
+    bind_ctx *bind;
+    const hb_field *field;
+    hb_op op;
+    hb_expr *leaf;
+    hb_err *err;
+} leaf_ctx;
+
+static hb_status leaf_fail(leaf_ctx *ctx, hb_status status) {
+    if (status != HB_OK) {
+        hb_err_where(ctx->err, ctx->bind->schema->entity_id, ctx->field->name, HB_STR_EMPTY);
+    }
+    return status;
+}
+
+static hb_status node_new(bind_ctx *ctx, hb_expr_kind kind, hb_expr **out, hb_err *err) {
+    if (++ctx->node_count > HB_EXPR_NODES_MAX) {
+        return hb_err_set(err, HB_E_LIMIT, "the filter has more than %u nodes", HB_EXPR_NODES_MAX);
+    }
+    *out = HB_NEW(ctx->arena, hb_expr);
+    if (*out == NULL) return hb_err_memory(err);
+    (*out)->kind = kind;
+    return HB_OK;
+}
+
+static hb_status node_not(bind_ctx *ctx, const hb_expr *inner, const hb_expr **out, hb_err *err) {
+    hb_expr *node;
+    HB_TRY(node_new(ctx, HB_EXPR_NOT, &node, err));
+    const hb_expr **args = HB_NEW_ARRAY(ctx->arena, const hb_expr *, 1);
+    if (args == NULL) return hb_err_memory(err);
+    args[0] = inner;
+    node->args = args;
+    node->arg_count = 1;
+    *out = node;
+    return HB_OK;
+}
+
+/* A comparison with null that is not a question about null: matches no row. */
+static hb_status leaf_never(leaf_ctx *ctx) {
+    ctx->leaf->op = HB_OP_IN;
+    ctx->leaf->list_count = 0;
+    return HB_OK;
+}
+
+static hb_status leaf_unsupported(leaf_ctx *ctx, hb_op op, uint32_t ops) {
+    hb_str known[HB_OP_COUNT];
+    size_t count = 0;
+    for (uint32_t i = 0; i < HB_OP_COUNT; i++) {
+        if ((ops & BIT(i)) != 0 || i == HB_OP_IS_NULL) {
+            known[count++] = hb_op_name((hb_op)i);
+        }
+    }
+    hb_err_set(ctx->err, HB_E_UNSUPPORTED, "%.*s fields have no operator '%.*s'",
+               HB_ARG(hb_type_name(ctx->field->type->id)), HB_ARG(hb_op_name(op)));
+    return hb_err_hint(ctx->err, hb_op_name(op), known, count);
+}
+
+static hb_status leaf_check_op(leaf_ctx *ctx) {
+    const hb_type *type = ctx->field->type;
+    if (ctx->leaf->path_len > 0) {
+        if ((OPS_PATH & BIT(ctx->op)) != 0) return HB_OK;
+        return hb_err_set(ctx->err, HB_E_QUERY, "a path into a Json field has no operator '%.*s'; expected one of: "
+                          "eq, ne, in, lt, lte, gt, gte, contains, is_null", HB_ARG(hb_op_name(ctx->op)));
+    }
+    if (type->id == HB_TYPE_ARRAY && ctx->op == HB_OP_CONTAINS) {
+        ctx->op = HB_OP_ARRAY_CONTAINS;
+    }
+    uint32_t ops = type_ops(type);
+    if ((ops & BIT(ctx->op)) != 0 || ctx->op == HB_OP_IS_NULL) return HB_OK;
+    if (type->id == HB_TYPE_CATEGORICAL && (BIT(ctx->op) & (type->int_base ? OPS_TEXT : OPS_ORDER)) != 0) {
+        return hb_err_set(ctx->err, HB_E_VALIDATION, "%s categorical fields have no %s operators such as '%.*s'",
+                          type->int_base ? "integer" : "text", type->int_base ? "text" : "order",
+                          HB_ARG(hb_op_name(ctx->op)));
+    }
+    return leaf_unsupported(ctx, ctx->op, ops);
+}
+
+/* Numbers become their decimal text; anything else is not a text. */
+static hb_status leaf_text(leaf_ctx *ctx, const hb_value *in, hb_value *out) {
+    char digits[HB_NUM_TEXT_MAX];
+    uint32_t len;
+    if (in->kind == HB_KIND_TEXT) {
+        *out = *in;
+        return HB_OK;
+    }
+    if (in->kind == HB_KIND_I64) {
+        len = hb_num_write_i64(in->as.i, digits);
+    } else if (in->kind == HB_KIND_F64) {
+        len = hb_num_write_f64(in->as.f, digits);
+    } else {
+        return hb_err_set(ctx->err, HB_E_TYPE, "'%.*s' takes a text", HB_ARG(hb_op_name(ctx->op)));
+    }
+    out->kind = HB_KIND_TEXT;
+    out->as.s = hb_arena_str(ctx->bind->arena, hb_str_n(digits, len));
+    return out->as.s.ptr != NULL ? HB_OK : hb_err_memory(ctx->err);
+}
+
+static hb_status leaf_coerce(leaf_ctx *ctx, const hb_type *type, const hb_value *in, hb_value *out) {
+    bool is_list = false;
+    if (in->kind == HB_KIND_PACK) {
+        hb_pack_reader reader = hb_pack_read(in->as.s);
+        hb_pack_item head;
+        is_list = hb_pack_next(&reader, &head) && head.tag == HB_PACK_ARRAY;
+    }
+    bool takes_list = type->id == HB_TYPE_ARRAY || type->id == HB_TYPE_VECTOR || type->id == HB_TYPE_JSON ||
+                      type->id == HB_TYPE_HYPER_G;
+    if (is_list && !takes_list) {
+        return hb_err_set(ctx->err, HB_E_TYPE, "'%.*s' takes one %.*s, got a list; use $in for several",
+                          HB_ARG(hb_op_name(ctx->op)), HB_ARG(hb_type_name(type->id)));
+    }
+    return hb_coerce_value(type, in, ctx->bind->arena, out, ctx->err);
+}
+
+/* IN: items one by one; a null among them matches null rows (not under a path: there, never). */
+static hb_status leaf_list(leaf_ctx *ctx, const hb_value *operand) {
+    hb_arena *arena = ctx->bind->arena;
+    hb_pack_reader reader = hb_pack_read(operand->kind == HB_KIND_PACK ? operand->as.s : HB_STR_EMPTY);
+    hb_pack_item head;
+    if (!hb_pack_next(&reader, &head) || head.tag != HB_PACK_ARRAY) {
+        return hb_err_set(ctx->err, HB_E_TYPE, "'in' takes a list");
+    }
+    hb_value *list = HB_NEW_ARRAY(arena, hb_value, head.count);
+    if (list == NULL) return hb_err_memory(ctx->err);
+    hb_expr *leaf = ctx->leaf;
+    for (uint32_t i = 0; i < head.count; i++) {
+        hb_str whole;
+        hb_value item;
+        if (!hb_pack_skip(&reader, &whole)) return hb_err_set(ctx->err, HB_E_TYPE, "'in' holds a malformed item");
+        HB_TRY(hb_pack_to_value(whole, arena, &item, ctx->err));
+        if (item.kind != HB_KIND_NULL && leaf->path_len == 0) {
+            hb_value given = item;
+            HB_TRY(leaf_coerce(ctx, ctx->field->type, &given, &item));
+        }
+        if (item.kind != HB_KIND_NULL) {
+            list[leaf->list_count++] = item;
+        } else if (leaf->path_len == 0) {
+            leaf->list_has_null = true;
+        }
+    }
+    leaf->list = list;
+    return HB_OK;
+}
+
+/* exists {col: cond} and all {col: cond} or {where, then}: the columns must be there; conditions
+ * are compiled, and refused, by the evaluator. */
+static hb_status leaf_items(leaf_ctx *ctx, const hb_value *operand) {
+    const hb_type *type = ctx->field->type;
+    hb_pack_reader reader = hb_pack_read(operand->kind == HB_KIND_PACK ? operand->as.s : HB_STR_EMPTY);
+    hb_pack_item head, key;
+    if (!hb_pack_next(&reader, &head) || head.tag != HB_PACK_MAP) {
+        return hb_err_set(ctx->err, HB_E_TYPE, "'%.*s' takes a mapping of columns to conditions",
+                          HB_ARG(hb_op_name(ctx->op)));
+    }
+    hb_str *columns = HB_NEW_ARRAY(ctx->bind->arena, hb_str, type->column_count);
+    if (columns == NULL) return hb_err_memory(ctx->err);
+    for (uint32_t c = 0; c < type->column_count; c++) {
+        columns[c] = type->columns[c].name;
+    }
+    for (uint32_t i = 0; i < head.count; i++) {
+        hb_str value;
+        if (!hb_pack_next(&reader, &key) || key.tag != HB_PACK_STR || !hb_pack_skip(&reader, &value)) {
+            return hb_err_set(ctx->err, HB_E_TYPE, "a column condition is malformed");
+        }
+        uint32_t c = 0;
+        while (c < type->column_count && !hb_str_eq(columns[c], key.s)) {
+            c++;
+        }
+        bool word = ctx->op == HB_OP_ALL && (hb_str_eq(key.s, HB_STR("where")) || hb_str_eq(key.s, HB_STR("then")));
+        if (c == type->column_count && !word) {
+            hb_err_set(ctx->err, HB_E_UNKNOWN_FIELD, "the items have no column '%.*s'", HB_ARG(key.s));
+            return hb_err_hint(ctx->err, key.s, columns, type->column_count);
+        }
+        if (c < type->column_count && !type->columns[c].filterable) {
+            return hb_err_set(ctx->err, HB_E_UNSUPPORTED, "the column '%.*s' cannot be filtered", HB_ARG(key.s));
+        }
+    }
+    ctx->leaf->value = *operand;
+    return HB_OK;
+}
+
+/* contained_in on integers: the members whose digits the text holds. */
+static hb_status leaf_members_in_text(leaf_ctx *ctx, hb_str text) {
+    const hb_type *type = ctx->field->type;
+    hb_value *list = HB_NEW_ARRAY(ctx->bind->arena, hb_value, type->value_count);
+    if (list == NULL) return hb_err_memory(ctx->err);
+    ctx->leaf->op = HB_OP_IN;
+    ctx->leaf->list = list;
+    for (uint32_t i = 0; i < type->value_count; i++) {
+        char digits[HB_NUM_TEXT_MAX];
+        uint32_t len = hb_num_write_i64(type->int_values[i], digits);
+        if (hb_str_find(text, hb_str_n(digits, len), 0) >= 0) {
+            list[ctx->leaf->list_count++] = (hb_value){ .kind = HB_KIND_I64, .as.i = type->int_values[i] };
+        }
+    }
+    return HB_OK;
+}
+
+static hb_status leaf_pattern(leaf_ctx *ctx, const hb_value *operand) {
+    HB_TRY(leaf_text(ctx, operand, &ctx->leaf->value));
+    if (ctx->op == HB_OP_CONTAINED_IN && hb_type_kind(ctx->field->type) == HB_KIND_I64) {
+        return leaf_members_in_text(ctx, ctx->leaf->value.as.s);
+    }
+    if (ctx->op != HB_OP_REGEX) return HB_OK;
+    /* A bad or unsafe expression must be refused before any row is looked at. */
+    hb_pattern *pattern = NULL;
+    HB_TRY(hb_pattern_new(HB_PATTERN_REGEX, ctx->leaf->value.as.s, ctx->bind->mem, &pattern, ctx->err));
+    hb_pattern_free(pattern);
+    return HB_OK;
+}
+
+static hb_status leaf_compare(leaf_ctx *ctx, const hb_value *operand, bool *is_null) {
+    const hb_type *type = ctx->field->type;
+    if (ctx->op == HB_OP_ARRAY_CONTAINS) {
+        type = type->item;
+    }
+    if (ctx->leaf->path_len > 0 || type == NULL) {
+        ctx->leaf->value = *operand;
+        return HB_OK;
+    }
+    HB_TRY(leaf_coerce(ctx, type, operand, &ctx->leaf->value));
+    *is_null = ctx->leaf->value.kind == HB_KIND_NULL;   /* "null" is a word for a boolean */
+    return HB_OK;
+}
+
+/* Null operands: eq and ne ask about null, order needs a value, everything else never matches. */
+static hb_status leaf_null(leaf_ctx *ctx, const hb_expr **out) {
+    if (ctx->leaf->path_len == 0 && (ctx->op == HB_OP_EQ || ctx->op == HB_OP_NE)) {
+        ctx->leaf->op = HB_OP_IS_NULL;
+        return ctx->op == HB_OP_NE ? node_not(ctx->bind, ctx->leaf, out, ctx->err) : HB_OK;
+    }
+    if ((BIT(ctx->op) & OPS_ORDER) != 0) {
+        return hb_err_set(ctx->err, HB_E_TYPE, "'%.*s' needs a value, got null", HB_ARG(hb_op_name(ctx->op)));
+    }
+    return leaf_never(ctx);
+}
+
+static hb_status leaf_operand(leaf_ctx *ctx, const hb_value *operand, const hb_expr **out) {
+    hb_expr *leaf = ctx->leaf;
+    bool is_null = operand->kind == HB_KIND_NULL;
+    if (ctx->op == HB_OP_IS_NULL) {
+        if (operand->kind != HB_KIND_BOOL) return hb_err_set(ctx->err, HB_E_TYPE, "'is_null' takes true or false");
+        return operand->as.b ? HB_OK : node_not(ctx->bind, leaf, out, ctx->err);
+    }
+    /* Null questions are open to every type, so they come before the operators of the type. */
+    if (!(is_null && (ctx->op == HB_OP_EQ || ctx->op == HB_OP_NE))) HB_TRY(leaf_check_op(ctx));
+    leaf->op = ctx->op;
+    if (ctx->op == HB_OP_IN) return leaf_list(ctx, operand);
+    if (ctx->op == HB_OP_EXISTS || ctx->op == HB_OP_ALL) return leaf_items(ctx, operand);
+    if (!is_null && leaf->path_len == 0 && (BIT(ctx->op) & (OPS_TEXT | BIT(HB_OP_HAS_WORDS))) != 0) {
+        return leaf_pattern(ctx, operand);
+    }
+    if (!is_null) HB_TRY(leaf_compare(ctx, operand, &is_null));
+    return is_null ? leaf_null(ctx, out) : HB_OK;
+}
+
+/* {"path": "a.b" | ["a", "b"], "op": operand} */
+static hb_status leaf_get(leaf_ctx *ctx, yyjson_val *json, yyjson_val **operand) {
+    bind_ctx *bind = ctx->bind;
+    if (ctx->field->type->id != HB_TYPE_JSON || ctx->leaf->path_len > 0) {
+        return hb_err_set(ctx->err, HB_E_UNSUPPORTED, "%.*s fields have no operator 'get'",
+                          HB_ARG(hb_type_name(ctx->field->type->id)));
+    }
+    if (!yyjson_is_obj(json)) {
+        return hb_err_set(ctx->err, HB_E_TYPE, "'get' takes a mapping {\"path\", operator: operand}, got a %s",
+                          spec_kind_name(json));
+    }
+    yyjson_val *path = yyjson_obj_get(json, "path");
+    if (path == NULL || yyjson_obj_size(json) != 2) {
+        return hb_err_set(ctx->err, HB_E_QUERY, "'get' takes \"path\" and exactly one comparison");
+    }
+    if (yyjson_is_str(path)) {
+        HB_TRY(bind_path_split(bind, spec_str(path), &ctx->leaf->path, &ctx->leaf->path_len, ctx->err));
+    } else {
+        size_t count = yyjson_arr_size(path);
+        if (count == 0 || count > HB_VALUE_DEPTH_MAX) {
+            return hb_err_set(ctx->err, HB_E_QUERY, "'get' needs a path of one to %u keys", HB_VALUE_DEPTH_MAX);
+        }
+        hb_str *keys = HB_NEW_ARRAY(bind->arena, hb_str, count);
+        if (keys == NULL) return hb_err_memory(ctx->err);
+        for (size_t i = 0; i < count; i++) {
+            yyjson_val *key = yyjson_arr_get(path, i);
+            if (!yyjson_is_str(key) || yyjson_get_len(key) == 0) {
+                return hb_err_set(ctx->err, HB_E_QUERY, "the keys of a path are texts and not empty");
+            }
+            keys[i] = spec_str(key);
+        }
+        ctx->leaf->path = keys;
+        ctx->leaf->path_len = (uint32_t)count;
+    }
+    yyjson_obj_iter iter = yyjson_obj_iter_with(json);
+    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key; key = yyjson_obj_iter_next(&iter)) {
+        if (hb_str_eq(spec_str(key), HB_STR("path"))) continue;
+        if (!hb_op_find(spec_str(key), &ctx->op)) {
+            return hb_err_set(ctx->err, HB_E_QUERY, "a path into a Json field has no operator '%.*s'",
+                              HB_ARG(spec_str(key)));
+        }
+        *operand = yyjson_obj_iter_get_val(key);
+    }
+    return HB_OK;
+}
+
+/* near is a clause; as an operator it is refused, after its operand was looked at. */
+static hb_status leaf_near(leaf_ctx *ctx, yyjson_val *json) {
+    if (ctx->field->type->id == HB_TYPE_VECTOR) {
+        hb_value operand, vector;
+        HB_TRY(bind_operand(ctx->bind, json, &operand, ctx->err));
+        HB_TRY(hb_coerce_value(ctx->field->type, &operand, ctx->bind->arena, &vector, ctx->err));
+    }
+    return hb_err_set(ctx->err, HB_E_UNSUPPORTED, "near is a clause of the query, not an operator of a filter");
+}
+
+/* "title", or "meta.a.b" when meta is a Json field. */
+static hb_status leaf_resolve(bind_ctx *ctx, hb_str name, hb_expr *leaf, hb_err *err) {
+    leaf->field = hb_schema_find(ctx->schema, name);
+    if (leaf->field != HB_FIELD_NONE) return HB_OK;
+    int64_t dot = hb_str_find(name, HB_STR("."), 0);
+    if (dot <= 0 || (uint32_t)dot + 1 >= name.len) return hb_schema_unknown_field(ctx->schema, name, err);
+    leaf->field = hb_schema_find(ctx->schema, hb_str_sub(name, 0, (uint32_t)dot));
+    if (leaf->field == HB_FIELD_NONE || ctx->schema->fields[leaf->field].type->id != HB_TYPE_JSON) {
+        return hb_schema_unknown_field(ctx->schema, name, err);
+    }
+    return bind_path_split(ctx, hb_str_sub(name, (uint32_t)dot + 1, name.len), &leaf->path, &leaf->path_len, err);
+}
+
+static hb_status bind_leaf(bind_ctx *bind, const spec_expr *in, const hb_expr **out, hb_err *err) {
+    hb_expr *leaf;
+    HB_TRY(node_new(bind, HB_EXPR_LEAF, &leaf, err));
+    HB_TRY(leaf_resolve(bind, in->field, leaf, err));
+    leaf->leaf_index = bind->leaf_count++;
+    leaf->op = in->op;
+    *out = leaf;
+    leaf_ctx ctx = { bind, &bind->schema->fields[leaf->field], in->op, leaf, err };
+    if (in->is_near) return leaf_fail(&ctx, leaf_near(&ctx, in->operand));
+    yyjson_val *json = in->operand;
+    if (in->is_get) {
+        hb_status status = leaf_get(&ctx, in->operand, &json);
+        if (status != HB_OK) return leaf_fail(&ctx, status);
+        leaf->op = ctx.op;
+    }
+    hb_value operand;
+    hb_status status = bind_operand(bind, json, &operand, err);
+    if (status == HB_OK) {
+        status = leaf_operand(&ctx, &operand, out);
+    }
+    return leaf_fail(&ctx, status);
+}
+
+static hb_status bind_node(bind_ctx *ctx, const spec_expr *in, uint32_t depth, const hb_expr **out, hb_err *err) {
+    if (depth > HB_EXPR_DEPTH_MAX) {
+        return hb_err_set(err, HB_E_LIMIT, "the filter nests deeper than %u levels", HB_EXPR_DEPTH_MAX);
+    }
+    if (in->kind == HB_EXPR_LEAF) return bind_leaf(ctx, in, out, err);
+    hb_expr *node;
+    HB_TRY(node_new(ctx, in->kind, &node, err));
+    const hb_expr **args = HB_NEW_ARRAY(ctx->arena, const hb_expr *, in->arg_count);
+    if (args == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; i < in->arg_count; i++) {
+        HB_TRY(bind_node(ctx, in->args[i], depth + 1, &args[i], err));
+    }
+    node->args = args;
+    node->arg_count = in->arg_count;
+    *out = node;
+    return HB_OK;
+}
+
+hb_status bind_filter(bind_ctx *ctx, const spec_expr *in, const hb_expr **out, hb_err *err) {
+    return bind_node(ctx, in, 1, out, err);
+}

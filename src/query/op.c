@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+/* The words of the query language: operators, metrics, search modes. One table each. */
+#include "query/ir.h"
+
+static const hb_str op_names[HB_OP_COUNT] = {
+    [HB_OP_EQ] = { "eq", 2 },
+    [HB_OP_NE] = { "ne", 2 },
+    [HB_OP_LT] = { "lt", 2 },
+    [HB_OP_LTE] = { "lte", 3 },
+    [HB_OP_GT] = { "gt", 2 },
+    [HB_OP_GTE] = { "gte", 3 },
+    [HB_OP_IN] = { "in", 2 },
+    [HB_OP_IS_NULL] = { "is_null", 7 },
+    [HB_OP_MATCH] = { "match", 5 },
+    [HB_OP_CONTAINS] = { "contains", 8 },
+    [HB_OP_STARTS_WITH] = { "starts_with", 11 },
+    [HB_OP_ENDS_WITH] = { "ends_with", 9 },
+    [HB_OP_LIKE] = { "like", 4 },
+    [HB_OP_ILIKE] = { "ilike", 5 },
+    [HB_OP_WILDCARD] = { "wildcard", 8 },
+    [HB_OP_REGEX] = { "regex", 5 },
+    [HB_OP_HAS_WORDS] = { "has_words", 9 },
+    [HB_OP_ARRAY_CONTAINS] = { "array_contains", 14 },
+    [HB_OP_CONTAINED_IN] = { "contained_in", 12 },
+    [HB_OP_EXISTS] = { "exists", 6 },
+    [HB_OP_ALL] = { "all", 3 },
+};
+
+static const struct {
+    hb_str name;
+    hb_metric metric;
+} metric_names[] = {
+    { { "cosine", 6 }, HB_METRIC_COSINE },      { { "l2", 2 }, HB_METRIC_L2 },
+    { { "dot", 3 }, HB_METRIC_DOT },            { { "euclidean", 9 }, HB_METRIC_L2 },
+    { { "ip", 2 }, HB_METRIC_DOT },             { { "inner_product", 13 }, HB_METRIC_DOT },
+};
+
+hb_str hb_op_name(hb_op op) {
+    HB_ASSERT(op < HB_OP_COUNT);
+    return op_names[op];
+}
+
+bool hb_op_find(hb_str name, hb_op *out) {
+    name = hb_str_trim(name);
+    if (name.len > 0 && name.ptr[0] == '$') {
+        name = hb_str_sub(name, 1, name.len);
+    }
+    for (uint32_t i = 0; i < HB_OP_COUNT; i++) {
+        if (hb_str_eq_nocase(name, op_names[i])) {
+            *out = (hb_op)i;
+            return true;
+        }
+    }
+    if (hb_str_eq_nocase(name, HB_STR("any"))) {
+        *out = HB_OP_EXISTS;
+        return true;
+    }
+    return false;
+}
+
+hb_str hb_metric_name(hb_metric metric) {
+    HB_ASSERT(metric <= HB_METRIC_DOT);
+    return metric_names[metric].name;
+}
+
+bool hb_metric_find(hb_str name, hb_metric *out) {
+    for (size_t i = 0; i < sizeof metric_names / sizeof metric_names[0]; i++) {
+        if (hb_str_eq_nocase(name, metric_names[i].name)) {
+            *out = metric_names[i].metric;
+            return true;
+        }
+    }
+    return false;
+}
+
+hb_str hb_search_mode_name(hb_search_mode mode) {
+    switch (mode) {
+    case HB_SEARCH_ANY: return HB_STR("any");
+    case HB_SEARCH_ALL: return HB_STR("all");
+    case HB_SEARCH_PHRASE: return HB_STR("phrase");
+    case HB_SEARCH_PREFIX: return HB_STR("prefix");
+    }
+    return HB_STR("any");
+}
