@@ -35,18 +35,18 @@ third_party_library(yyjson OPTIMIZE ${HB_OPTIMIZE}
     SOURCES yyjson.c
     PUBLIC_DEFINES YYJSON_DISABLE_UTILS=1 YYJSON_DISABLE_NON_STANDARD=0)
 
-# 8-bit, Unicode, no JIT, the smallest links. The match limits are defaults; the core passes its own.
+# 8-bit, Unicode, no JIT, no DFA matching, no pattern conversion, the smallest links. The match limits are defaults; the core passes its own.
 third_party_library(pcre2
     SOURCES
-        pcre2_auto_possess.c pcre2_chartables.c pcre2_compile.c pcre2_config.c pcre2_context.c pcre2_convert.c
-        pcre2_dfa_match.c pcre2_error.c pcre2_extuni.c pcre2_find_bracket.c pcre2_maketables.c pcre2_match.c
+        pcre2_auto_possess.c pcre2_chartables.c pcre2_chkdint.c pcre2_compile.c pcre2_compile_class.c
+        pcre2_config.c pcre2_context.c pcre2_error.c pcre2_extuni.c pcre2_find_bracket.c pcre2_maketables.c pcre2_match.c
         pcre2_match_data.c pcre2_newline.c pcre2_ord2utf.c pcre2_pattern_info.c pcre2_script_run.c
         pcre2_serialize.c pcre2_string_utils.c pcre2_study.c pcre2_substitute.c pcre2_substring.c
         pcre2_tables.c pcre2_ucd.c pcre2_valid_utf.c pcre2_xclass.c
     DEFINES
         SUPPORT_PCRE2_8 SUPPORT_UNICODE LINK_SIZE=2 HEAP_LIMIT=20000 MATCH_LIMIT=1000000 MATCH_LIMIT_DEPTH=10000
-        MAX_NAME_COUNT=10000 MAX_NAME_SIZE=32 NEWLINE_DEFAULT=2 PARENS_NEST_LIMIT=100
+        MAX_NAME_COUNT=10000 MAX_NAME_SIZE=32 MAX_VARLOOKBEHIND=255 NEWLINE_DEFAULT=2 PARENS_NEST_LIMIT=100
         HAVE_MEMMOVE HAVE_STDINT_H HAVE_LIMITS_H
-    PUBLIC_DEFINES PCRE2_CODE_UNIT_WIDTH=8 PCRE2_STATIC)
+    PUBLIC_DEFINES PCRE2_CODE_UNIT_WIDTH=8 PCRE2_STATIC PCRE2_EXPORT=)
 
 third_party_library(utf8proc SOURCES utf8proc.c PUBLIC_DEFINES UTF8PROC_STATIC)

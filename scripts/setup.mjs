@@ -30,13 +30,15 @@ const packages = {
   wasiLibc: { name: "wasi-libc", has: ["/usr/include/wasm32-wasi/stdio.h"], version: "0.0~git20220510.9886d3d-2" },
   python: { name: "python3", has: ["python3"] },
   venv: { name: "python3-venv", has: [] },
+  patch: { name: "patch", has: ["patch"] },
+  tar: { name: "tar", has: ["tar"] },
   xz: { name: "xz-utils", has: ["xz"] },
   chromium: { name: "chromium", has: ["chromium"] },
 };
 
 /** What each need takes from the system. */
 const systemNeeds = {
-  sources: ["xz"],
+  sources: ["tar", "xz", "patch"],
   native: ["cmake", "ninja", "gcc", "libc"],
   emscripten: ["cmake", "ninja", "emscripten"],
   wasi: ["cmake", "ninja", "clang", "llvm", "lld", "wasiRuntime", "wasiLibc"],

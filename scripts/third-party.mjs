@@ -8,17 +8,19 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, 
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { gunzipSync } from "node:zlib";
 import { at, fail, run, say, sha256, sha256File, stamp, stamped } from "./lib.mjs";
 
 /**
- * `files` maps the name under third_party/<library>/ to [path in the package, sha256]. For a Debian source the
- * tarball is what is pinned, so its files carry no hash of their own.
+ * `files` maps the name under third_party/<library>/ to its path in the package; for npm with its sha256. For a Debian
+ * source the upstream tarball is pinned. With `patched_sha256` the Debian revision's changes are wanted too, as long as
+ * they give exactly these files (filesHash): other revisions may differ in what we do not take.
  * @typedef {{ version: string, npm: string, folder: string, files: Record<string, [string, string]> }} NpmSource
  * @typedef {{ version: string, debian: string, suite: string, tarball: string, sha256: string, strip: number,
- *             files: Record<string, string> }} DebianSource
+ *             patched_sha256?: string, files: Record<string, string> }} DebianSource
  */
 
-const pcre2Modules = ("auto_possess compile config context convert dfa_match error extuni find_bracket " +
+const pcre2Modules = ("auto_possess chkdint compile compile_class config context error extuni find_bracket " +
   "maketables match match_data newline ord2utf pattern_info script_run serialize string_utils study substitute " +
   "substring tables ucd valid_utf xclass").split(" ");
 
@@ -45,17 +47,21 @@ export const sources = {
     files: { "yyjson.c": "src/yyjson.c", "yyjson.h": "src/yyjson.h", LICENSE: "LICENSE" },
   },
   pcre2: {
-    version: "10.42", debian: "pcre2", suite: "bookworm", tarball: "pcre2_10.42.orig.tar.gz", strip: 1,
-    sha256: "c33b418e3b936ee3153de2c61cc638e7e4fe3156022a5c77d0711bcbb9d64f1f",
+    version: "10.46", debian: "pcre2", suite: "trixie", tarball: "pcre2_10.46.orig.tar.gz", strip: 1,
+    sha256: "8d28d7f2c3b970c3a4bf3776bcbb5adfc923183ce74bc8df1ebaad8c1985bd07",
+    // Patterns come from outside: the upstream fixes of 10.48 that Debian carries on top of 10.46 are wanted.
+    patched_sha256: "0a04135255f4ef1b197d5133534bfb82fefe462c31721b94d358333af51c77a6",
     files: {
       ...Object.fromEntries(pcre2Modules.map((name) => [`pcre2_${name}.c`, `src/pcre2_${name}.c`])),
       "pcre2_chartables.c": "src/pcre2_chartables.c.dist",
       "pcre2.h": "src/pcre2.h.generic",
+      "pcre2_compile.h": "src/pcre2_compile.h",
       "pcre2_internal.h": "src/pcre2_internal.h",
       "pcre2_intmodedep.h": "src/pcre2_intmodedep.h",
       "pcre2_ucp.h": "src/pcre2_ucp.h",
-      "pcre2_ucptables.c": "src/pcre2_ucptables.c", /* included by pcre2_tables.c */
-      LICENCE: "LICENCE",
+      "pcre2_util.h": "src/pcre2_util.h",
+      "pcre2_ucptables.c": "src/pcre2_ucptables.c", // included by pcre2_tables.c
+      "LICENCE.md": "LICENCE.md",
     },
   },
   utf8proc: {
@@ -124,6 +130,24 @@ function debianMirror() {
   return fail(`no Debian archive for ${codename} found in /etc/apt; the C sources come from Debian source packages`);
 }
 
+/** One hash over the files a library takes from a source tree. @param {string} tree @param {DebianSource} source */
+const filesHash = (tree, source) =>
+  sha256(Object.entries(source.files).map(([target, path]) => `${target} ${sha256File(join(tree, path))}\n`).join(""));
+
+/**
+ * Applies the Debian revision's changes to an unpacked tree. False when they can't be had, or are not the pinned ones.
+ * @param {string} work @param {string} tree @param {DebianSource} source @param {string[]} apt
+ */
+function applyDebianChanges(work, tree, source, apt) {
+  const args = [...apt, "-qq", "-t", source.suite, "source", "--download-only", "--diff-only", source.debian];
+  if (run("apt-get", args, { cwd: work, quiet: true, may_fail: true }).status !== 0) return false;
+  const diff = readdirSync(work).find((name) => name.startsWith(`${source.debian}_`) && name.endsWith(".diff.gz"));
+  if (!diff) return false;
+  writeFileSync(join(work, "debian.diff"), gunzipSync(readFileSync(join(work, diff))));
+  const patch = run("patch", ["-s", "-p1", "-i", join(work, "debian.diff")], { cwd: tree, quiet: true, may_fail: true });
+  return patch.status === 0 && filesHash(tree, source) === source.patched_sha256;
+}
+
 /** @param {[string, DebianSource][]} wanted */
 function installFromDebian(wanted) {
   const work = mkdtempSync(join(tmpdir(), "hb-src-"));
@@ -139,22 +163,33 @@ function installFromDebian(wanted) {
   try {
     say("third-party: reading the Debian source index");
     run("apt-get", [...apt, "-qq", "update"], { cwd: work });
-    for (const [name, source] of wanted) {
-      say(`third-party: ${name} ${source.version} from Debian source package ${source.debian}`);
-      run("apt-get", [...apt, "-qq", "-t", source.suite, "source", "--download-only", "--tar-only", source.debian], { cwd: work });
-      const tarball = join(work, source.tarball);
-      if (!existsSync(tarball)) fail(`${name}: Debian ${source.suite} no longer ships ${source.tarball}`);
-      if (sha256File(tarball) !== source.sha256) fail(`${name}: ${source.tarball} does not have the pinned sha256 ${source.sha256}`);
-      const tree = join(work, name);
-      mkdirSync(tree);
-      run("tar", ["-xf", tarball, `--strip-components=${source.strip}`, "-C", tree]);
-      install(name, (out) => {
-        for (const [target, path] of Object.entries(source.files)) cpSync(join(tree, path), join(out, basename(target)));
-      });
-    }
+    for (const [name, source] of wanted) installOneFromDebian(name, source, work, apt);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** @param {string} name @param {DebianSource} source @param {string} work @param {string[]} apt */
+function installOneFromDebian(name, source, work, apt) {
+  say(`third-party: ${name} ${source.version} from Debian source package ${source.debian}`);
+  run("apt-get", [...apt, "-qq", "-t", source.suite, "source", "--download-only", "--tar-only", source.debian], { cwd: work });
+  const tarball = join(work, source.tarball);
+  if (!existsSync(tarball)) fail(`${name}: Debian ${source.suite} no longer ships ${source.tarball}`);
+  if (sha256File(tarball) !== source.sha256) fail(`${name}: ${source.tarball} does not have the pinned sha256 ${source.sha256}`);
+  const unpack = (/** @type {string} */ tree) => {
+    mkdirSync(tree);
+    run("tar", ["-xf", tarball, `--strip-components=${source.strip}`, "-C", tree]);
+    return tree;
+  };
+  let tree = unpack(join(work, name));
+  if (source.patched_sha256 && !applyDebianChanges(work, tree, source, apt)) {
+    say(`third-party: WARNING: Debian's security changes to ${name} ${source.version} are not the pinned ones or can't be had;` +
+      " taking the pinned upstream tarball as it is");
+    tree = unpack(join(work, `${name}-plain`));
+  }
+  install(name, (out) => {
+    for (const [target, path] of Object.entries(source.files)) cpSync(join(tree, path), join(out, basename(target)));
+  });
 }
 
 /** Makes third_party/ complete; does nothing when it already is. */
