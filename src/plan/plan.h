@@ -68,6 +68,7 @@ typedef struct hb_plan {
 typedef struct hb_plan_options {
     bool no_pushdown;               /* tests: scans only fetch, the core does all the rest */
     bool want_total;                /* do not push limits: the frame's total is wanted */
+    bool explain_only;              /* a leaf without a handler is shown, not refused */
 } hb_plan_options;
 
 hb_status hb_plan_make(const hb_query *query, const hb_routing *routing,
