@@ -16,6 +16,8 @@
 #define HB_PATTERN_CHARS_MAX   512u         /* regex pattern */
 #define HB_REGEX_TARGET_MAX    8192u        /* code points a regex looks at */
 #define HB_VECTOR_DIM_MAX      65536u
+#define HB_CATEGORIES_MAX      4096u        /* values of one Categorical */
+#define HB_TYPE_DEPTH_MAX      16u          /* array of array of ... */
 #define HB_TOP_K_DEFAULT       50u
 #define HB_TOP_K_MAX           1000u
 #define HB_BATCH_ROWS_MAX      16777216u

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "yyjson.h"
+#include <yyjson.h>
 
 /* Digits beyond these cannot change the nearest double, except as "something more follows". */
 #define DIGITS_MAX 800u

@@ -31,6 +31,9 @@ typedef struct hb_field {
     bool required;
     bool has_default;
     hb_value def;               /* already coerced; KIND_NULL with has_default: default null */
+    bool def_invalid;           /* `def` does not fit the type and stays as it was declared: the
+                                 * definition is accepted, whoever applies it reports
+                                 * hb_coerce_value's error */
     hb_str desc;
     const hb_str *tags;
     uint32_t tag_count;
@@ -83,6 +86,9 @@ void hb_schema_write(const hb_schema *schema, hb_buf *pack_out);
 hb_status hb_entity_id_from_name(hb_str name, hb_arena *arena, hb_str *out, hb_err *err);
 /* ^[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*$ */
 bool hb_id_is_valid(hb_str id);
+/* A public Python identifier: Unicode letters, digits and '_', no leading digit or '_', and none
+ * of Python's keywords. Also the rule for entity names and HyperG columns. */
+bool hb_field_name_is_valid(hb_str name);
 
 /* object_id of (entity_id, name): zero-padded 42-digit decimal of the MD5 of
  * {"__obj_data__": ["<entity>", "<name>"], "__obj_type__": "tuple"}. */

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/* Using a schema: lookup, comparison, names of strategies. Parsing is in schema_parse.c. */
+#include "value/schema.h"
+
+#define S(literal) { "" literal, sizeof(literal) - 1 }
+
+static const struct {
+    hb_str name;
+    hb_str class_name;
+} strategies[HB_STRATEGY_COUNT] = {
+    [HB_STRATEGY_NONE] = { S(""), S("") },
+    [HB_STRATEGY_INLINE] = { S("inline"), S("InlineColumn") },
+    [HB_STRATEGY_JSON] = { S("json"), S("JsonField") },
+    [HB_STRATEGY_SIDE] = { S("side"), S("SideTable") },
+    [HB_STRATEGY_INVERTED] = { S("inverted"), S("InvertedIndex") },
+    [HB_STRATEGY_SPARSE_GRAM] = { S("sparse-gram"), S("SparseGramIndex") },
+    [HB_STRATEGY_VECTOR] = { S("vector"), S("VectorIndex") },
+    [HB_STRATEGY_GRAPH] = { S("graph"), S("GraphEdge") },
+    [HB_STRATEGY_EXTERNAL] = { S("external"), S("ExternalRef") },
+};
+
+hb_str hb_strategy_name(hb_strategy strategy) {
+    return strategies[strategy].name;
+}
+
+hb_str hb_strategy_class(hb_strategy strategy) {
+    return strategies[strategy].class_name;
+}
+
+bool hb_strategy_find(hb_str name, hb_strategy *out) {
+    for (uint32_t i = HB_STRATEGY_NONE + 1; i < HB_STRATEGY_COUNT; i++) {
+        if (hb_str_eq(name, strategies[i].name) || hb_str_eq(name, strategies[i].class_name)) {
+            *out = (hb_strategy)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void hb_schema_free(hb_schema *schema) {
+    if (schema == NULL) return;
+    const hb_mem *mem = schema->arena.mem;
+    hb_map_free(&schema->by_name);
+    hb_arena_free(&schema->arena);
+    hb_mem_free(mem, schema, sizeof *schema);
+}
+
+uint32_t hb_schema_find(const hb_schema *schema, hb_str field_name) {
+    return hb_map_find(&schema->by_name, field_name);
+}
+_Static_assert(HB_FIELD_NONE == HB_MAP_NONE, "the map's answer is the schema's");
+
+hb_status hb_schema_unknown_field(const hb_schema *schema, hb_str name, hb_err *err) {
+    (void)hb_err_set(err, HB_E_UNKNOWN_FIELD, "entity '%.*s' has no field '%.*s'",
+                     HB_ARG(schema->entity_id), HB_ARG(name));
+    const hb_mem *mem = schema->arena.mem;
+    hb_str *names = hb_mem_alloc(mem, schema->field_count * sizeof *names);
+    if (names != NULL) {    /* the hint is a courtesy, the error stands without it */
+        for (uint32_t i = 0; i < schema->field_count; i++) {
+            names[i] = schema->fields[i].name;
+        }
+        (void)hb_err_hint(err, name, names, schema->field_count);
+        hb_mem_free(mem, names, schema->field_count * sizeof *names);
+    }
+    (void)hb_err_where(err, schema->entity_id, name, HB_STR_EMPTY);
+    return HB_E_UNKNOWN_FIELD;
+}
+
+/* ---- same structure --------------------------------------------------------------------- */
+
+static bool stores_same(const hb_field *a, const hb_field *b) {
+    if (a->store_count != b->store_count) return false;
+    for (uint32_t i = 0; i < a->store_count; i++) {
+        const hb_store *x = &a->stores[i];
+        const hb_store *y = &b->stores[i];
+        if (!hb_str_eq(x->to, y->to) || x->strategy != y->strategy || x->optional != y->optional) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool field_same(const hb_field *a, const hb_field *b) {
+    return hb_type_eq(a->type, b->type) && a->required == b->required &&
+           a->has_default == b->has_default && a->def_invalid == b->def_invalid &&
+           (!a->has_default || hb_value_eq(&a->def, &b->def)) && a->index == b->index &&
+           a->unique == b->unique && stores_same(a, b);
+}
+
+/* Groups name their fields by number, and the order of declaration is free. */
+static bool group_same(const hb_schema *a, const hb_field_group *x, const hb_schema *b,
+                       const hb_field_group *y) {
+    if (x->field_count != y->field_count || !hb_str_eq(x->to, y->to)) return false;
+    for (uint32_t i = 0; i < x->field_count; i++) {
+        if (!hb_str_eq(a->fields[x->fields[i]].name, b->fields[y->fields[i]].name)) return false;
+    }
+    return true;
+}
+
+static bool groups_same(const hb_schema *a, const hb_field_group *x, uint32_t x_count,
+                        const hb_schema *b, const hb_field_group *y, uint32_t y_count) {
+    if (x_count != y_count) return false;
+    for (uint32_t i = 0; i < x_count; i++) {
+        if (!group_same(a, &x[i], b, &y[i])) return false;
+    }
+    return true;
+}
+
+bool hb_schema_same(const hb_schema *a, const hb_schema *b) {
+    if (!hb_str_eq(a->entity_id, b->entity_id) || a->field_count != b->field_count) return false;
+    for (uint32_t i = 0; i < a->field_count; i++) {
+        const uint32_t j = hb_schema_find(b, a->fields[i].name);
+        if (j == HB_FIELD_NONE || !field_same(&a->fields[i], &b->fields[j])) return false;
+    }
+    return groups_same(a, a->indexes, a->index_count, b, b->indexes, b->index_count) &&
+           groups_same(a, a->uniques, a->unique_count, b, b->uniques, b->unique_count);
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+/* What the files of the schema share. */
+#ifndef HB_VALUE_SCHEMA_PARTS_H
+#define HB_VALUE_SCHEMA_PARTS_H
+
+#include "value/schema.h"
+
+#define HB_OBJECT_ID_DESC HB_STR("Built-in stable object_id")
+
+/* A definition being read into `schema`. */
+typedef struct schema_parser {
+    hb_schema *schema;
+    hb_arena *arena;        /* the schema's */
+    hb_err *err;
+} schema_parser;
+
+/* Appends the canonical portable definition, from which the same schema is parsed. */
+void hb_schema_define(const hb_schema *schema, hb_buf *out);
+
+/* One field from its definition (type text or mapping); `field->name` is set. `groups` collects
+ * an index or unique constraint that names a backend. */
+typedef struct field_extras {
+    bool index_to;          /* {"to": ...}: belongs to a group of its own */
+    bool unique_to;
+    hb_str index_backend;
+    hb_str unique_backend;
+} field_extras;
+hb_status hb_field_parse(schema_parser *p, hb_str pack, bool is_object_id, hb_field *field,
+                         field_extras *extras);
+
+/* Helpers over definition bytes. All texts they give out are copied to the arena. */
+bool hb_def_is_nil(hb_str pack);
+hb_status hb_def_corrupt(schema_parser *p);
+hb_status hb_def_item(schema_parser *p, hb_str pack, hb_pack_item *item);
+hb_status hb_def_text(schema_parser *p, const char *what, hb_str pack, hb_str *out);
+hb_status hb_def_bool(schema_parser *p, const char *what, hb_str pack, bool *out);
+hb_status hb_def_texts(schema_parser *p, const char *what, hb_str pack, const hb_str **out,
+                       uint32_t *count);
+/* Next key and value of a mapping; keys must be text. */
+hb_status hb_def_pair(schema_parser *p, hb_pack_reader *r, hb_str *key, hb_str *value);
+
+#endif
