@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+#include "text/words.h"
+
+#include <utf8proc.h>
+
+#include "text/fold.h"
+#include "text/word_break.h"
+
+/* What one ASCII byte is to the rules of UAX #29; bytes above have no entry. */
+enum {
+    ASCII_NONE = 0,
+    ASCII_LETTER = 1,
+    ASCII_DIGIT = 2,
+    ASCII_LINK = 4,         /* '_': joins letters and digits */
+    ASCII_MID_LETTER = 8,   /* ':' '.' '\'' between letters */
+    ASCII_MID_DIGIT = 16,   /* ',' ';' '.' '\'' between digits */
+    ASCII_UPPER = 32,
+    ASCII_WORD = ASCII_LETTER | ASCII_DIGIT | ASCII_LINK
+};
+
+#define L ASCII_LETTER
+#define U (ASCII_LETTER | ASCII_UPPER)
+#define D ASCII_DIGIT
+#define B (ASCII_MID_LETTER | ASCII_MID_DIGIT)
+static const uint8_t ascii_kinds[128] = {
+    ['\''] = B, ['.'] = B, [','] = ASCII_MID_DIGIT, [';'] = ASCII_MID_DIGIT,
+    [':'] = ASCII_MID_LETTER, ['_'] = ASCII_LINK,
+    ['0'] = D, D, D, D, D, D, D, D, D, D,
+    ['A'] = U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U,
+    ['a'] = L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L,
+};
+#undef L
+#undef U
+#undef D
+#undef B
+
+void hb_words_init(hb_words *words, hb_str text, const hb_mem *mem) {
+    *words = (hb_words){ .text = text };
+    hb_buf_init(&words->fold, mem);
+}
+
+void hb_words_free(hb_words *words) {
+    hb_buf_free(&words->fold);
+    words->text = HB_STR_EMPTY;
+    words->pos = 0;
+}
+
+void hb_words_reset(hb_words *words, hb_str text) {
+    words->text = text;
+    words->pos = 0;
+    hb_buf_clear(&words->fold);
+}
+
+static unsigned char byte_at(hb_str text, uint32_t pos) {
+    return (unsigned char)text.ptr[pos];
+}
+
+static bool is_ascii_at(hb_str text, uint32_t pos) {
+    return pos >= text.len || byte_at(text, pos) < 0x80;
+}
+
+/* The end of the segment at `start`, an ASCII word byte, with the kinds seen in it; 0 when a byte
+ * beyond ASCII takes part in the decision, which is then the full rules' to make. */
+static uint32_t ascii_word_end(hb_str text, uint32_t start, unsigned *seen) {
+    uint32_t pos = start;
+    unsigned kinds = 0;
+    for (; pos < text.len; pos++) {
+        const unsigned char c = byte_at(text, pos);
+        if (c >= 0x80) return 0;
+        const unsigned kind = ascii_kinds[c];
+        if ((kind & ASCII_WORD) != 0) {
+            kinds |= kind;
+            continue;
+        }
+        if (kind == ASCII_NONE) break;
+        if (!is_ascii_at(text, pos + 1)) return 0;
+        if (pos + 1 >= text.len) break;
+        const unsigned around =
+            ascii_kinds[byte_at(text, pos - 1)] & ascii_kinds[byte_at(text, pos + 1)];
+        const bool joined = ((kind & ASCII_MID_LETTER) != 0 && (around & ASCII_LETTER) != 0) ||
+                            ((kind & ASCII_MID_DIGIT) != 0 && (around & ASCII_DIGIT) != 0);
+        if (!joined) break;
+    }
+    *seen = kinds;
+    return pos;
+}
+
+static bool has_letter_or_digit(hb_str segment) {
+    for (uint32_t pos = 0; pos < segment.len;) {
+        const uint32_t cp = hb_utf8_next(segment, &pos);
+        const utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)cp);
+        if ((category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) ||
+            (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_folded(hb_words *words, hb_str segment, hb_str *word) {
+    hb_buf_clear(&words->fold);
+    hb_text_fold(segment, &words->fold);
+    if (words->fold.failed || words->fold.over) {
+        words->fold.failed = true;
+        words->pos = words->text.len;
+        return false;
+    }
+    *word = hb_buf_str(&words->fold);
+    return true;
+}
+
+bool hb_words_next(hb_words *words, hb_str *word) {
+    const hb_str text = words->text;
+    while (words->pos < text.len) {
+        const uint32_t start = words->pos;
+        const unsigned char c = byte_at(text, start);
+        uint32_t end = 0;
+        if (c < 0x80) {
+            if ((ascii_kinds[c] & ASCII_WORD) == 0 && is_ascii_at(text, start + 1)) {
+                words->pos++;
+                continue;
+            }
+            unsigned seen = 0;
+            if ((ascii_kinds[c] & ASCII_WORD) != 0) end = ascii_word_end(text, start, &seen);
+            if (end > 0) {
+                words->pos = end;
+                const hb_str segment = { text.ptr + start, end - start };
+                if ((seen & (ASCII_LETTER | ASCII_DIGIT)) == 0) continue;
+                if ((seen & ASCII_UPPER) != 0) return take_folded(words, segment, word);
+                *word = segment;
+                return true;
+            }
+        }
+        end = hb_word_segment_end(text, start);
+        words->pos = end;
+        const hb_str segment = { text.ptr + start, end - start };
+        if (has_letter_or_digit(segment)) return take_folded(words, segment, word);
+    }
+    return false;
+}
