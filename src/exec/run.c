@@ -32,6 +32,7 @@ hb_status hb_run_new(hb_task *task, const hb_plan *plan, hb_instance *const *ins
     run->task = task;
     run->plan = plan;
     run->instances = instances;
+    run->result.total_known = true;
     *out = run;
     return HB_OK;
 }
@@ -118,7 +119,7 @@ static hb_status run_limit(hb_run *run, const hb_node *node, const hb_rows *in, 
     run_note_total(run, in->count);
     HB_TRY(hb_exec_limit(run->task, node->limit, node->offset, in, out, err));
     hb_run_result *result = &run->result;
-    result->truncated = in->count > node->offset + out->count;
+    result->truncated = run->total > node->offset + out->count;
     if (!run->plan->pushed_limit) return HB_OK;
     /* One row more than the limit was asked for: its absence proves the end. */
     uint64_t skipped = run->plan->query->offset;
@@ -166,7 +167,6 @@ static hb_status run_local(hb_run *run, const hb_node *node, run_node *state, hb
                             node->bound, &state->rows, err);
     case HB_NODE_SORT:
         run_note_total(run, in[0]->count);
-        if (node->bound < in[0]->count) run->result.truncated = true;
         return hb_exec_sort(task, node->order, node->order_count, node->bound, in[0], &state->rows, err);
     case HB_NODE_LIMIT:
         return run_limit(run, node, in[0], &state->rows, err);
@@ -222,7 +222,6 @@ static void run_take_count(hb_run *run, const hb_node *last, run_node *state) {
 
 hb_status hb_run_advance(hb_run *run, bool *done, hb_err *err) {
     const hb_plan *plan = run->plan;
-    run->result.total_known = true;
     for (uint32_t i = 0; i < plan->node_count; i++) {
         if (run->nodes[i].state == NODE_DONE) continue;
         HB_TRY(run_node_advance(run, &plan->nodes[i], &run->nodes[i], err));

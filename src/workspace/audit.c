@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: MIT
+/* audit and repair of the Catalog: its rows are compared with what the entities' rows project to. */
+#include <cJSON.h>
+
+#include "workspace/workspace.h"
+
+typedef struct audit_source {       /* one user entity */
+    hb_entity *entity;
+    const uint32_t *fields;         /* projected ones */
+    uint32_t field_count;
+    hb_run *run;
+    bool done;
+    hb_column *expected;            /* Catalog rows, full schema of Catalog */
+    uint32_t row_count;
+} audit_source;
+
+typedef struct audit_ref { uint32_t source, row; } audit_ref;
+
+typedef struct audit_pass {
+    audit_source *sources;
+    uint32_t source_count;
+    hb_run *catalog_run;
+    bool catalog_done;
+    bool compared;
+    const hb_column *catalog;       /* by Catalog field */
+    uint32_t catalog_count;
+    /* Outcome: */
+    audit_ref *missing;
+    audit_ref *mismatched;
+    uint32_t *mismatched_rows;      /* Catalog row of each mismatch */
+    uint32_t *dangling;             /* Catalog rows */
+    uint32_t missing_count, mismatched_count, dangling_count;
+    uint64_t object_count;
+} audit_pass;
+
+typedef struct audit_program {
+    hb_workspace *ws;
+    int64_t now_ms;
+    bool repair, dry_run;
+    audit_pass *before, *after;
+    hb_job **jobs;                  /* repair's writes */
+    uint32_t job_count;
+    uint64_t in_transaction;
+} audit_program;
+
+/* ---- reading --------------------------------------------------------------------------- */
+
+static const hb_schema *audit_catalog(const hb_workspace *ws) {
+    return ws->entities[HB_ENTITY_CATALOG]->schema;
+}
+
+static hb_status audit_start_source(hb_workspace *ws, hb_task *task, audit_source *source, hb_err *err) {
+    const hb_schema *schema = source->entity->schema, *catalog = audit_catalog(ws);
+    uint32_t *fields = hb_arena_array(&task->arena, schema->field_count, sizeof(*fields));
+    if (fields == NULL) return hb_err_memory(err);
+    for (uint32_t f = 1; f < schema->field_count; f++) {
+        uint32_t twin = hb_schema_find(catalog, schema->fields[f].name);
+        if (twin != HB_FIELD_NONE && hb_type_eq(schema->fields[f].type, catalog->fields[twin].type)) {
+            fields[source->field_count++] = f;
+        }
+    }
+    source->fields = fields;
+    const hb_plan *plan;
+    HB_TRY(hb_workspace_plan_all(ws, source->entity, fields, source->field_count, task, &plan, err));
+    return hb_run_new(task, plan, ws->instances, &source->run, err);
+}
+
+static hb_status audit_start(hb_workspace *ws, hb_task *task, audit_pass **out, hb_err *err) {
+    audit_pass *pass = HB_NEW(&task->arena, audit_pass);
+    if (pass == NULL) return hb_err_memory(err);
+    pass->sources = HB_NEW_ARRAY(&task->arena, audit_source, ws->entity_count);
+    if (pass->sources == NULL) return hb_err_memory(err);
+    *out = pass;
+    hb_entity *catalog = ws->entities[HB_ENTITY_CATALOG];
+    pass->catalog_done = !ws->catalog || !catalog->ensured;
+    for (uint32_t i = 0; i < ws->entity_count; i++) {
+        if (ws->entities[i]->system) continue;
+        audit_source *source = &pass->sources[pass->source_count++];
+        source->entity = ws->entities[i];
+        HB_TRY(audit_start_source(ws, task, source, err));
+    }
+    if (pass->catalog_done) return HB_OK;
+    const hb_plan *plan;
+    HB_TRY(hb_workspace_plan_all(ws, catalog, NULL, 0, task, &plan, err));
+    return hb_run_new(task, plan, ws->instances, &pass->catalog_run, err);
+}
+
+/* The columns of a run's result by schema field; nulls for fields that were not asked for. */
+static hb_status audit_columns(const hb_run *run, const hb_schema *schema, hb_arena *arena,
+                               hb_column **out, uint32_t *row_count, hb_err *err) {
+    const hb_batch *batch = &hb_run_result_get(run)->batch;
+    hb_column *columns = HB_NEW_ARRAY(arena, hb_column, schema->field_count);
+    if (columns == NULL) return hb_err_memory(err);
+    for (uint32_t f = 0; f < schema->field_count; f++) {
+        int at = hb_batch_find(batch, schema->fields[f].name);
+        if (at >= 0 && batch->columns[at].kind == schema->fields[f].kind) {
+            columns[f] = batch->columns[at];
+        } else {
+            HB_TRY(hb_columns_null(&schema->fields[f], batch->row_count, arena, &columns[f], err));
+        }
+    }
+    *out = columns;
+    *row_count = batch->row_count;
+    return HB_OK;
+}
+
+static hb_status audit_advance_sources(audit_program *a, hb_task *task, audit_pass *pass, bool *done,
+                                       hb_err *err) {
+    *done = true;
+    for (uint32_t i = 0; i < pass->source_count; i++) {
+        audit_source *source = &pass->sources[i];
+        if (source->done) continue;
+        HB_TRY(hb_run_advance(source->run, &source->done, err));
+        if (!source->done) {
+            *done = false;
+            continue;
+        }
+        hb_column *columns;
+        HB_TRY(audit_columns(source->run, source->entity->schema, &task->arena, &columns,
+                             &source->row_count, err));
+        HB_TRY(hb_catalog_rows(a->ws, source->entity, columns, source->row_count, a->now_ms,
+                               &task->arena, &source->expected, err));
+    }
+    if (!pass->catalog_done) {
+        HB_TRY(hb_run_advance(pass->catalog_run, &pass->catalog_done, err));
+        if (!pass->catalog_done) {
+            *done = false;
+        } else {
+            hb_column *columns;
+            HB_TRY(audit_columns(pass->catalog_run, audit_catalog(a->ws), &task->arena, &columns,
+                                 &pass->catalog_count, err));
+            pass->catalog = columns;
+        }
+    }
+    return HB_OK;
+}
+
+/* ---- comparing ------------------------------------------------------------------------- */
+
+static bool audit_differs(const hb_schema *catalog, uint32_t field, const hb_column *stored,
+                          uint32_t row, const hb_column *expected, uint32_t expected_row) {
+    if (!hb_catalog_is_projected(catalog, field)) return false;
+    hb_value a = hb_column_get(&stored[field], row);
+    hb_value b = hb_column_get(&expected[field], expected_row);
+    return !hb_value_eq(&a, &b);
+}
+
+static bool audit_row_differs(const hb_schema *catalog, const audit_pass *pass, uint32_t row,
+                              const audit_source *source, uint32_t expected_row) {
+    for (uint32_t f = 0; f < catalog->field_count; f++) {
+        if (audit_differs(catalog, f, pass->catalog, row, source->expected, expected_row)) return true;
+    }
+    return false;
+}
+
+static hb_status audit_allocate(audit_pass *pass, hb_arena *arena, hb_err *err) {
+    pass->object_count = 0;
+    for (uint32_t s = 0; s < pass->source_count; s++) pass->object_count += pass->sources[s].row_count;
+    size_t count = (size_t)pass->object_count;
+    pass->missing = hb_arena_array(arena, count, sizeof(*pass->missing));
+    pass->mismatched = hb_arena_array(arena, count, sizeof(*pass->mismatched));
+    pass->mismatched_rows = hb_arena_array(arena, count, sizeof(*pass->mismatched_rows));
+    pass->dangling = hb_arena_array(arena, pass->catalog_count, sizeof(*pass->dangling));
+    bool ok = pass->missing != NULL && pass->mismatched != NULL && pass->mismatched_rows != NULL &&
+              pass->dangling != NULL;
+    return ok ? HB_OK : hb_err_memory(err);
+}
+
+static hb_status audit_compare(const hb_workspace *ws, hb_task *task, audit_pass *pass, hb_err *err) {
+    HB_TRY(audit_allocate(pass, &task->arena, err));
+    const hb_schema *catalog = audit_catalog(ws);
+    hb_map stored;
+    hb_map_init(&stored, ws->mem);
+    bool ok = hb_map_reserve(&stored, pass->catalog_count);
+    for (uint32_t i = 0; i < pass->catalog_count && ok; i++) {
+        ok = hb_map_put(&stored, hb_column_span(&pass->catalog[0], i), i);
+    }
+    for (uint32_t s = 0; s < pass->source_count && ok; s++) {
+        audit_source *source = &pass->sources[s];
+        for (uint32_t r = 0; r < source->row_count; r++) {
+            hb_str id = hb_column_span(&source->expected[0], r);
+            uint32_t row = hb_map_find(&stored, id);
+            if (row == HB_MAP_NONE) {
+                pass->missing[pass->missing_count++] = (audit_ref){ s, r };
+                continue;
+            }
+            if (audit_row_differs(catalog, pass, row, source, r)) {
+                pass->mismatched_rows[pass->mismatched_count] = row;
+                pass->mismatched[pass->mismatched_count++] = (audit_ref){ s, r };
+            }
+            hb_map_remove(&stored, id);
+        }
+    }
+    for (uint32_t i = 0; i < pass->catalog_count && ok; i++) {
+        if (hb_map_find(&stored, hb_column_span(&pass->catalog[0], i)) == i) {
+            pass->dangling[pass->dangling_count++] = i;
+        }
+    }
+    hb_map_free(&stored);
+    if (!ws->catalog) pass->missing_count = pass->mismatched_count = pass->dangling_count = 0;
+    pass->compared = true;
+    return ok ? HB_OK : hb_err_memory(err);
+}
+
+/* ---- reporting ------------------------------------------------------------------------- */
+
+static hb_status audit_row_json(const hb_workspace *ws, const hb_column *columns, uint32_t row,
+                                cJSON **out, hb_err *err) {
+    const hb_schema *catalog = audit_catalog(ws);
+    hb_buf pack, json;
+    hb_buf_init(&pack, ws->mem);
+    hb_buf_init(&json, ws->mem);
+    hb_pack_map(&pack, catalog->field_count);
+    for (uint32_t f = 0; f < catalog->field_count; f++) {
+        hb_value value = hb_column_get(&columns[f], row);
+        hb_pack_str(&pack, catalog->fields[f].name);
+        hb_pack_value(&pack, &value);
+    }
+    hb_status status = hb_buf_check(&pack, err);
+    if (status == HB_OK) status = hb_pack_to_json(hb_buf_str(&pack), 0, false, &json, err);
+    hb_buf_add_char(&json, '\0');
+    if (status == HB_OK) status = hb_buf_check(&json, err);
+    if (status == HB_OK) {
+        *out = cJSON_CreateRaw(json.ptr);
+        if (*out == NULL) status = hb_err_memory(err);
+    }
+    hb_buf_free(&json);
+    hb_buf_free(&pack);
+    return status;
+}
+
+static hb_status audit_add_row(const hb_workspace *ws, cJSON *item, const char *key,
+                               const hb_column *columns, uint32_t row, hb_err *err) {
+    cJSON *json;
+    HB_TRY(audit_row_json(ws, columns, row, &json, err));
+    return cJSON_AddItemToObject(item, key, json) ? HB_OK : hb_err_memory(err);
+}
+
+static hb_status audit_add_mismatch(const hb_workspace *ws, const audit_pass *pass, uint32_t i, cJSON *item,
+                                    hb_arena *arena, hb_err *err) {
+    const hb_schema *catalog = audit_catalog(ws);
+    const audit_source *source = &pass->sources[pass->mismatched[i].source];
+    uint32_t row = pass->mismatched_rows[i], expected = pass->mismatched[i].row;
+    HB_TRY(audit_add_row(ws, item, "catalog", pass->catalog, row, err));
+    HB_TRY(audit_add_row(ws, item, "expected", source->expected, expected, err));
+    cJSON *fields = cJSON_AddArrayToObject(item, "fields");
+    for (uint32_t f = 0; f < catalog->field_count; f++) {
+        if (!audit_differs(catalog, f, pass->catalog, row, source->expected, expected)) continue;
+        hb_str name = hb_arena_printf(arena, "%.*s", HB_ARG(catalog->fields[f].name));
+        if (name.ptr == NULL) return hb_err_memory(err);
+        cJSON_AddItemToArray(fields, cJSON_CreateString(name.ptr));
+    }
+    return HB_OK;
+}
+
+static bool audit_is_ok(const audit_pass *pass) {
+    return pass->missing_count + pass->mismatched_count + pass->dangling_count == 0;
+}
+
+/* {"ok","missing":[],"dangling":[],"mismatched":[],"checked":{...}} added to `parent` as `key`. */
+static hb_status audit_add_report(const hb_workspace *ws, const audit_pass *pass, cJSON *parent,
+                                  const char *key, hb_arena *arena, hb_err *err) {
+    cJSON *report = cJSON_AddObjectToObject(parent, key);
+    cJSON_AddBoolToObject(report, "ok", audit_is_ok(pass));
+    cJSON *missing = cJSON_AddArrayToObject(report, "missing");
+    for (uint32_t i = 0; i < pass->missing_count; i++) {
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddItemToArray(missing, item);
+        HB_TRY(audit_add_row(ws, item, "expected", pass->sources[pass->missing[i].source].expected,
+                             pass->missing[i].row, err));
+    }
+    cJSON *dangling = cJSON_AddArrayToObject(report, "dangling");
+    for (uint32_t i = 0; i < pass->dangling_count; i++) {
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddItemToArray(dangling, item);
+        HB_TRY(audit_add_row(ws, item, "catalog", pass->catalog, pass->dangling[i], err));
+    }
+    cJSON *mismatched = cJSON_AddArrayToObject(report, "mismatched");
+    for (uint32_t i = 0; i < pass->mismatched_count; i++) {
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddItemToArray(mismatched, item);
+        HB_TRY(audit_add_mismatch(ws, pass, i, item, arena, err));
+    }
+    cJSON *checked = cJSON_AddObjectToObject(report, "checked");
+    cJSON_AddNumberToObject(checked, "objects", (double)pass->object_count);
+    cJSON_AddNumberToObject(checked, "catalog_rows", pass->catalog_count);
+    cJSON_AddNumberToObject(checked, "entities", pass->source_count);
+    cJSON_AddBoolToObject(checked, "catalog_kept", ws->catalog);
+    return HB_OK;
+}
+
+static hb_status audit_finish(audit_program *a, hb_task *task, hb_err *err) {
+    cJSON *root = cJSON_CreateObject();
+    hb_status status;
+    if (!a->repair) {
+        status = audit_add_report(a->ws, a->before, root, "catalog", &task->arena, err);
+    } else {
+        cJSON *catalog = cJSON_AddObjectToObject(root, "catalog");
+        const audit_pass *after = a->dry_run ? a->before : a->after;
+        bool wrote = !a->dry_run;
+        cJSON_AddBoolToObject(catalog, "dry_run", a->dry_run);
+        cJSON_AddNumberToObject(catalog, "missing_written", wrote ? a->before->missing_count : 0);
+        cJSON_AddNumberToObject(catalog, "mismatched_rewritten", wrote ? a->before->mismatched_count : 0);
+        cJSON_AddNumberToObject(catalog, "dangling_deleted", wrote ? a->before->dangling_count : 0);
+        status = audit_add_report(a->ws, a->before, catalog, "before", &task->arena, err);
+        if (status == HB_OK) status = audit_add_report(a->ws, after, catalog, "after", &task->arena, err);
+        cJSON_AddBoolToObject(catalog, "ok", audit_is_ok(after));
+    }
+    char *text = status == HB_OK ? cJSON_PrintUnformatted(root) : NULL;
+    cJSON_Delete(root);
+    HB_TRY(status);
+    if (text == NULL) return hb_err_memory(err);
+    status = hb_task_finish_json(task, hb_str_c(text), err);
+    cJSON_free(text);
+    return status;
+}
+
+/* ---- repairing ------------------------------------------------------------------------- */
+
+static void audit_cleanup(hb_task *task, bool failed) {
+    audit_program *a = task->program;
+    (void)failed;
+    for (uint32_t b = 0; b < a->ws->instance_count; b++) {
+        if ((a->in_transaction >> b & 1) == 0) continue;
+        hb_err ignored;     /* the call's own error is what the caller hears of */
+        hb_err_init(&ignored);
+        a->ws->instances[b]->type->tx(a->ws->instances[b], HB_TX_ROLLBACK, &ignored);
+    }
+}
+
+/* The Catalog rows to write, as full-schema columns: missing ones, then mismatched ones. */
+static hb_status repair_rows(audit_program *a, hb_task *task, hb_column **out, uint32_t *row_count,
+                             hb_err *err) {
+    const audit_pass *pass = a->before;
+    const hb_schema *catalog = audit_catalog(a->ws);
+    hb_rowset *set;
+    HB_TRY(hb_task_rowset(task, catalog->field_count, &set, err));
+    uint32_t count = pass->missing_count + pass->mismatched_count;
+    uint32_t *found = hb_arena_array(&task->arena, count, sizeof(*found));
+    *out = HB_NEW_ARRAY(&task->arena, hb_column, catalog->field_count);
+    if (found == NULL || *out == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_missing = i < pass->missing_count;
+        found[i] = is_missing ? HB_MAP_NONE : pass->mismatched_rows[i - pass->missing_count];
+    }
+    for (uint32_t f = 0; f < catalog->field_count; f++) {
+        hb_rowset_column(set, f, catalog->fields[f].name, catalog->fields[f].kind, 0);
+        for (uint32_t i = 0; i < count; i++) {
+            const audit_ref *ref = i < pass->missing_count ? &pass->missing[i]
+                                                           : &pass->mismatched[i - pass->missing_count];
+            if (!hb_colbuf_add_cell(&set->columns[f], &pass->sources[ref->source].expected[f], ref->row)) {
+                return hb_err_memory(err);
+            }
+        }
+        (*out)[f] = hb_colbuf_view(&set->columns[f], catalog->fields[f].name);
+    }
+    *row_count = count;
+    return count == 0 ? HB_OK : hb_catalog_keep(a->ws, *out, count, pass->catalog, found, &task->arena, err);
+}
+
+static hb_status repair_start_job(audit_program *a, hb_task *task, uint32_t backend,
+                                  const hb_fragment *fragment, hb_err *err) {
+    hb_instance *instance = a->ws->instances[backend];
+    if (instance->type->tx != NULL && (a->in_transaction >> backend & 1) == 0) {
+        HB_TRY(instance->type->tx(instance, HB_TX_BEGIN, err));
+        a->in_transaction |= (uint64_t)1 << backend;
+    }
+    return hb_task_start_job(task, instance, fragment, &a->jobs[a->job_count++], err);
+}
+
+static hb_status repair_start(audit_program *a, hb_task *task, hb_err *err) {
+    const hb_routing *routing = a->ws->entities[HB_ENTITY_CATALOG]->routing;
+    hb_column *rows;
+    uint32_t row_count;
+    HB_TRY(repair_rows(a, task, &rows, &row_count, err));
+    hb_str *ids = hb_arena_array(&task->arena, a->before->dangling_count, sizeof(*ids));
+    hb_ids *dangling = HB_NEW(&task->arena, hb_ids);
+    hb_fragment *fragments = HB_NEW_ARRAY(&task->arena, hb_fragment, (size_t)routing->backend_count * 2);
+    a->jobs = HB_NEW_ARRAY(&task->arena, hb_job *, (size_t)routing->backend_count * 2);
+    if (ids == NULL || dangling == NULL || fragments == NULL || a->jobs == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; i < a->before->dangling_count; i++) {
+        ids[i] = hb_column_span(&a->before->catalog[0], a->before->dangling[i]);
+    }
+    *dangling = (hb_ids){ ids, a->before->dangling_count };
+    for (uint32_t b = 0; b < routing->backend_count; b++) {
+        if (routing->containers[b] == NULL) continue;
+        hb_fragment *write = fragments++, *clear = fragments++;
+        write->kind = HB_FRAG_WRITE;
+        clear->kind = HB_FRAG_DELETE;
+        write->container = clear->container = routing->containers[b];
+        clear->ids = dangling;
+        HB_TRY(hb_columns_for_container(routing->containers[b], rows, row_count, &task->arena,
+                                        &write->batch, err));
+        HB_TRY(repair_start_job(a, task, b, write, err));
+        HB_TRY(repair_start_job(a, task, b, clear, err));
+    }
+    return HB_OK;
+}
+
+static hb_status repair_commit(audit_program *a, hb_err *err) {
+    for (uint32_t b = 0; b < a->ws->instance_count; b++) {
+        if ((a->in_transaction >> b & 1) == 0) continue;
+        a->in_transaction &= ~((uint64_t)1 << b);
+        HB_TRY(a->ws->instances[b]->type->tx(a->ws->instances[b], HB_TX_COMMIT, err));
+    }
+    return HB_OK;
+}
+
+static hb_status audit_advance(hb_task *task, hb_err *err) {
+    audit_program *a = task->program;
+    audit_pass *pass = a->after != NULL ? a->after : a->before;
+    if (!pass->compared) {
+        bool done;
+        HB_TRY(audit_advance_sources(a, task, pass, &done, err));
+        if (!done) return HB_OK;
+        HB_TRY(audit_compare(a->ws, task, pass, err));
+    }
+    bool repairing = a->repair && !a->dry_run && a->after == NULL;
+    if (repairing && a->jobs == NULL && !audit_is_ok(a->before)) HB_TRY(repair_start(a, task, err));
+    for (uint32_t i = 0; i < a->job_count; i++) {
+        if (!a->jobs[i]->done) return HB_OK;
+    }
+    if (!repairing) return audit_finish(a, task, err);
+    HB_TRY(repair_commit(a, err));
+    task->progress = true;
+    return audit_start(a->ws, task, &a->after, err);
+}
+
+static hb_status audit_call(hb_workspace *ws, const hb_request *request, hb_task *task, bool repair,
+                            hb_err *err) {
+    audit_program *a = HB_NEW(&task->arena, audit_program);
+    if (a == NULL) return hb_err_memory(err);
+    a->ws = ws;
+    a->now_ms = request->now_ms;
+    a->repair = repair;
+    a->dry_run = (request->flags & HB_FLAG_DRY_RUN) != 0;
+    task->program = a;
+    task->advance = audit_advance;
+    task->cleanup = audit_cleanup;
+    return audit_start(ws, task, &a->before, err);
+}
+
+hb_status hb_call_audit(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+    return audit_call(ws, request, task, false, err);
+}
+
+hb_status hb_call_repair(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+    return audit_call(ws, request, task, true, err);
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+/* From a request to its task. */
+#include <cJSON.h>
+
+#include "plan/capabilities.h"
+#include "workspace/workspace.h"
+
+static hb_status finish_at_once(hb_task *task, hb_err *err) {
+    (void)err;
+    task->done = true;
+    return HB_OK;
+}
+
+/* ---- register -------------------------------------------------------------------------- */
+
+typedef struct register_program {
+    hb_workspace *ws;
+    hb_entity *entity;      /* owned until it is in the registry */
+    hb_entity *replaced;
+    bool catalog_started;
+} register_program;
+
+static void register_cleanup(hb_task *task, bool failed) {
+    register_program *r = task->program;
+    if (failed || r->entity != NULL) hb_entity_free(r->ws, r->entity);
+}
+
+static hb_status register_answer(hb_workspace *ws, hb_entity *entity, hb_task *task, hb_err *err) {
+    hb_buf json;
+    hb_buf_init(&json, ws->mem);
+    hb_status status = hb_entity_json(ws, entity, &json, err);
+    if (status == HB_OK) status = hb_task_finish_json(task, hb_buf_str(&json), err);
+    hb_buf_free(&json);
+    return status;
+}
+
+static hb_status register_advance(hb_task *task, hb_err *err) {
+    register_program *r = task->program;
+    for (const hb_task_job *entry = task->jobs; entry != NULL; entry = entry->next) {
+        if (!entry->job.done) return HB_OK;
+    }
+    hb_entity *entity = r->entity, *replaced = r->replaced;
+    HB_TRY(hb_entity_persist(r->ws, entity, err));
+    HB_TRY(hb_entity_add(r->ws, entity, replaced, err));
+    r->entity = NULL;
+    entity->ensured = true;
+    if (r->catalog_started) r->ws->entities[HB_ENTITY_CATALOG]->ensured = true;
+    if (replaced != NULL) hb_entity_free(r->ws, replaced);
+    return register_answer(r->ws, entity, task, err);
+}
+
+static hb_status register_check(hb_workspace *ws, hb_entity *entity, const hb_request *request,
+                                hb_entity **existing, hb_err *err) {
+    uint32_t index = hb_map_find(&ws->by_id, entity->schema->entity_id);
+    *existing = index != HB_MAP_NONE ? ws->entities[index] : NULL;
+    if (*existing == NULL) return HB_OK;
+    if ((*existing)->system) {
+        hb_err_set(err, HB_E_SCHEMA_CONFLICT, "system entity '%.*s' cannot be registered or replaced",
+                   HB_ARG(entity->schema->entity_id));
+    } else if (!hb_schema_same((*existing)->schema, entity->schema) &&
+               (request->flags & HB_FLAG_REPLACE) == 0) {
+        hb_err_set(err, HB_E_SCHEMA_CONFLICT,
+                   "entity '%.*s' is registered with a different structure; pass allowReplace to replace it",
+                   HB_ARG(entity->schema->entity_id));
+    } else {
+        return HB_OK;
+    }
+    return hb_err_where(err, entity->schema->entity_id, HB_STR_EMPTY, HB_STR_EMPTY);
+}
+
+hb_status hb_call_register(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+    register_program *r = HB_NEW(&task->arena, register_program);
+    if (r == NULL) return hb_err_memory(err);
+    r->ws = ws;
+    task->program = r;
+    task->advance = register_advance;
+    task->cleanup = register_cleanup;
+    HB_TRY(hb_entity_new(ws, request->text, &r->entity, err));
+    hb_entity *existing;
+    HB_TRY(register_check(ws, r->entity, request, &existing, err));
+    if (existing != NULL && hb_schema_same(existing->schema, r->entity->schema)) {
+        hb_entity_free(ws, r->entity);
+        r->entity = NULL;
+        task->advance = finish_at_once;
+        return register_answer(ws, existing, task, err);
+    }
+    r->replaced = existing;
+    hb_entity *catalog = ws->entities[HB_ENTITY_CATALOG];
+    if (ws->catalog && !catalog->ensured) {
+        r->catalog_started = true;
+        HB_TRY(hb_entity_start_ensure(task, ws, catalog, err));
+    }
+    return hb_entity_start_ensure(task, ws, r->entity, err);
+}
+
+/* ---- the rest -------------------------------------------------------------------------- */
+
+static bool option_is_secret(const hb_backend *type, const char *key) {
+    for (const hb_option *option = type->options; option != NULL && option->name != NULL; option++) {
+        if (strcmp(option->name, key) == 0) return option->secret;
+    }
+    return false;
+}
+
+static cJSON *info_backend(const hb_instance *instance) {
+    cJSON *item = cJSON_CreateObject();
+    cJSON_AddStringToObject(item, "name", instance->name.ptr);
+    cJSON_AddStringToObject(item, "type", instance->type->name);
+    cJSON_AddBoolToObject(item, "durable", instance->type->durable(instance));
+    cJSON *options = cJSON_AddObjectToObject(item, "options");
+    const cJSON *option;
+    cJSON_ArrayForEach(option, (const cJSON *)instance->options) {
+        if (option_is_secret(instance->type, option->string)) {
+            cJSON_AddStringToObject(options, option->string, "<redacted>");
+        } else if (strcmp(option->string, "type") != 0 && strcmp(option->string, "name") != 0) {
+            cJSON_AddItemToObject(options, option->string, cJSON_Duplicate(option, true));
+        }
+    }
+    return item;
+}
+
+static hb_status finish_cjson(hb_task *task, cJSON *root, hb_err *err) {
+    char *text = root != NULL ? cJSON_PrintUnformatted(root) : NULL;
+    cJSON_Delete(root);
+    if (text == NULL) return hb_err_memory(err);
+    hb_status status = hb_task_finish_json(task, hb_str_c(text), err);
+    cJSON_free(text);
+    return status;
+}
+
+static hb_status call_info(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+    (void)request;
+    task->advance = finish_at_once;
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "id", ws->id.ptr);
+    cJSON_AddStringToObject(root, "preset", ws->preset.len > 0 ? ws->preset.ptr : "");
+    cJSON_AddBoolToObject(root, "catalog", ws->catalog);
+    cJSON *backends = cJSON_AddArrayToObject(root, "backends");
+    for (uint32_t i = 0; i < ws->instance_count; i++) {
+        cJSON_AddItemToArray(backends, info_backend(ws->instances[i]));
+    }
+    cJSON *entities = cJSON_AddArrayToObject(root, "entities");
+    for (uint32_t i = 0; i < ws->entity_count; i++) {
+        const hb_schema *schema = ws->entities[i]->schema;
+        cJSON *item = cJSON_CreateObject();
+        hb_str id = hb_arena_printf(&task->arena, "%.*s", HB_ARG(schema->entity_id));
+        hb_str name = hb_arena_printf(&task->arena, "%.*s", HB_ARG(schema->name));
+        if (id.ptr == NULL || name.ptr == NULL) {
+            cJSON_Delete(item);
+            cJSON_Delete(root);
+            return hb_err_memory(err);
+        }
+        cJSON_AddStringToObject(item, "id", id.ptr);
+        cJSON_AddStringToObject(item, "name", name.ptr);
+        cJSON_AddBoolToObject(item, "system", ws->entities[i]->system);
+        cJSON_AddNumberToObject(item, "index", i);
+        cJSON_AddItemToArray(entities, item);
+    }
+    return finish_cjson(task, root, err);
+}
+
+static hb_status call_schema(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+    task->advance = finish_at_once;
+    hb_entity *entity;
+    HB_TRY(hb_entity_get(ws, request->entity, &entity, err));
+    return register_answer(ws, entity, task, err);
+}
+
+static hb_status call_prepare(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+    task->advance = finish_at_once;
+    if (ws->prepared_count == ws->prepared_cap) {
+        uint32_t cap = ws->prepared_cap == 0 ? 8 : ws->prepared_cap * 2;
+        hb_spec **prepared = hb_mem_realloc(ws->mem, ws->prepared, ws->prepared_cap * sizeof(*prepared),
+                                            cap * sizeof(*prepared));
+        if (prepared == NULL) return hb_err_memory(err);
+        ws->prepared = prepared;
+        ws->prepared_cap = cap;
+    }
+    hb_spec *spec;
+    HB_TRY(hb_spec_decode(request->text, ws->mem, &spec, err));
+    uint32_t at = 0;
+    while (at < ws->prepared_count && ws->prepared[at] != NULL) at++;
+    ws->prepared[at] = spec;
+    if (at == ws->prepared_count) ws->prepared_count++;
+    hb_str json = hb_arena_printf(&task->arena, "{\"handle\":%u,\"params\":%u}", at + 1,
+                                  hb_spec_param_count(spec));
+    return json.ptr != NULL ? hb_task_finish_json(task, json, err) : hb_err_memory(err);
+}
+
+static hb_status call_release(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+    task->advance = finish_at_once;
+    if (request->prepared == 0 || request->prepared > ws->prepared_count) {
+        return hb_err_set(err, HB_E_QUERY, "no prepared query has handle %u", request->prepared);
+    }
+    hb_spec_free(ws->prepared[request->prepared - 1]);
+    ws->prepared[request->prepared - 1] = NULL;
+    return HB_OK;
+}
+
+static hb_status capabilities_finish(const hb_backend *const *types, const hb_str *names, uint32_t count,
+                                     const hb_request *request, hb_task *task, hb_err *err) {
+    hb_buf json;
+    hb_buf_init(&json, task->mem);
+    hb_status status = hb_capabilities_json(types, names, count, request->text, &json, err);
+    if (status == HB_OK) status = hb_buf_check(&json, err);
+    if (status == HB_OK) status = hb_task_finish_json(task, hb_buf_str(&json), err);
+    hb_buf_free(&json);
+    return status;
+}
+
+static hb_status call_capabilities(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+    task->advance = finish_at_once;
+    if (ws == NULL) {
+        uint32_t count = 0;
+        while (hb_backends[count] != NULL) count++;
+        return capabilities_finish(hb_backends, NULL, count, request, task, err);
+    }
+    const hb_backend **types = hb_arena_array(&task->arena, ws->instance_count, sizeof(*types));
+    hb_str *names = hb_arena_array(&task->arena, ws->instance_count, sizeof(*names));
+    if (types == NULL || names == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; i < ws->instance_count; i++) {
+        types[i] = ws->instances[i]->type;
+        names[i] = ws->instances[i]->name;
+    }
+    return capabilities_finish(types, names, ws->instance_count, request, task, err);
+}
+
+static hb_call_fn *call_find(hb_call_kind kind) {
+    switch (kind) {
+    case HB_CALL_REGISTER: return hb_call_register;
+    case HB_CALL_INFO: return call_info;
+    case HB_CALL_SCHEMA: return call_schema;
+    case HB_CALL_UPSERT: return hb_call_upsert;
+    case HB_CALL_SET: return hb_call_set;
+    case HB_CALL_GET: return hb_call_get;
+    case HB_CALL_EXISTS: return hb_call_exists;
+    case HB_CALL_DELETE: return hb_call_delete;
+    case HB_CALL_QUERY: return hb_call_query;
+    case HB_CALL_EXPLAIN: return hb_call_explain;
+    case HB_CALL_PREPARE: return call_prepare;
+    case HB_CALL_RELEASE: return call_release;
+    case HB_CALL_AUDIT: return hb_call_audit;
+    case HB_CALL_REPAIR: return hb_call_repair;
+    case HB_CALL_REFRESH: return hb_call_refresh;
+    case HB_CALL_DROP: return hb_call_drop;
+    case HB_CALL_CAPABILITIES: return call_capabilities;
+    case HB_CALL_COUNT_KINDS: break;
+    }
+    return NULL;
+}
+
+hb_status hb_workspace_start(hb_workspace *ws, const hb_request *request, hb_task **out, hb_err *err) {
+    hb_err_init(err);
+    hb_call_fn *call = call_find(request->kind);
+    if (call == NULL) return hb_err_set(err, HB_E_INTERNAL, "unknown call %d", (int)request->kind);
+    if (ws == NULL && request->kind != HB_CALL_CAPABILITIES) {
+        return hb_err_set(err, HB_E_CLOSED, "the workspace is closed");
+    }
+    if (ws != NULL && ws->dropped && request->kind != HB_CALL_INFO && request->kind != HB_CALL_DROP &&
+        request->kind != HB_CALL_CAPABILITIES) {
+        return hb_err_set(err, HB_E_CLOSED, "workspace '%.*s' was dropped", HB_ARG(ws->id));
+    }
+    hb_task *task = hb_task_new(ws != NULL ? ws->mem : hb_mem_default());
+    if (task == NULL) return hb_err_memory(err);
+    hb_status status = call(ws, request, task, err);
+    if (status != HB_OK) {
+        task->failed = true;
+        hb_task_free(task);
+        return status;
+    }
+    *out = task;
+    return HB_OK;
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+/* The registry of entities. */
+#include "workspace/workspace.h"
+
+hb_status hb_entity_get(const hb_workspace *ws, uint32_t index, hb_entity **out, hb_err *err) {
+    if (index >= ws->entity_count) {
+        return hb_err_set(err, HB_E_UNKNOWN_ENTITY, "no entity is registered under number %u", index);
+    }
+    *out = ws->entities[index];
+    return HB_OK;
+}
+
+hb_status hb_entity_by_id(const hb_workspace *ws, hb_str id, hb_entity **out, hb_err *err) {
+    uint32_t index = hb_map_find(&ws->by_id, id);
+    if (index != HB_MAP_NONE) return hb_entity_get(ws, index, out, err);
+    hb_str known[64];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < ws->entity_count && count < 64; i++) {
+        known[count++] = ws->entities[i]->schema->entity_id;
+    }
+    hb_err_set(err, HB_E_UNKNOWN_ENTITY, "workspace '%.*s' has no registered entity '%.*s'",
+               HB_ARG(ws->id), HB_ARG(id));
+    hb_err_hint(err, id, known, count);
+    return hb_err_where(err, id, HB_STR_EMPTY, HB_STR_EMPTY);
+}
+
+uint32_t hb_workspace_entity(const hb_workspace *ws, hb_str entity_id) {
+    return hb_map_find(&ws->by_id, entity_id);
+}
+
+hb_status hb_entity_new(hb_workspace *ws, hb_str definition_pack, hb_entity **out, hb_err *err) {
+    hb_entity *entity = hb_mem_zalloc(ws->mem, sizeof(*entity));
+    if (entity == NULL) return hb_err_memory(err);
+    hb_arena_init(&entity->arena, ws->mem);
+    hb_status status = hb_schema_parse(definition_pack, ws->mem, &entity->schema, err);
+    if (status == HB_OK) {
+        bool system = hb_str_eq(entity->schema->entity_id, HB_STR("sys-metaschema"));
+        hb_instance *const *instances = system ? ws->instances + ws->instance_count : ws->instances;
+        uint32_t count = system ? 1 : ws->instance_count;
+        status = hb_route(entity->schema, instances, count, ws->id, &entity->arena, &entity->routing, err);
+    }
+    if (status != HB_OK) {
+        hb_entity_free(ws, entity);
+        return status;
+    }
+    *out = entity;
+    return HB_OK;
+}
+
+hb_instance *const *hb_entity_instances(const hb_workspace *ws, const hb_entity *entity) {
+    return entity->is_virtual ? ws->instances + ws->instance_count : ws->instances;
+}
+
+void hb_entity_free(hb_workspace *ws, hb_entity *entity) {
+    if (entity == NULL) return;
+    for (uint32_t b = 0; entity->routing != NULL && b < entity->routing->backend_count; b++) {
+        hb_container *container = entity->routing->containers[b];
+        if (container == NULL || container->state == NULL) continue;
+        hb_instance *instance = hb_entity_instances(ws, entity)[b];
+        instance->type->release(instance, container);
+    }
+    hb_schema_free(entity->schema);
+    hb_arena_free(&entity->arena);
+    hb_mem_free(ws->mem, entity, sizeof(*entity));
+}
+
+hb_status hb_entity_add(hb_workspace *ws, hb_entity *entity, hb_entity *replaced, hb_err *err) {
+    if (replaced != NULL) {
+        /* The map borrows its key from the schema that goes away. */
+        hb_map_remove(&ws->by_id, replaced->schema->entity_id);
+        entity->index = replaced->index;
+    } else {
+        if (ws->entity_count == ws->entity_cap) {
+            uint32_t cap = ws->entity_cap == 0 ? 16 : ws->entity_cap * 2;
+            hb_entity **entities = hb_mem_realloc(ws->mem, ws->entities, ws->entity_cap * sizeof(*entities),
+                                                  cap * sizeof(*entities));
+            if (entities == NULL) return hb_err_memory(err);
+            ws->entities = entities;
+            ws->entity_cap = cap;
+        }
+        if (ws->entity_count == HB_ENTITIES_MAX) {
+            return hb_err_set(err, HB_E_LIMIT, "a workspace has at most %u entities", HB_ENTITIES_MAX);
+        }
+        entity->index = ws->entity_count;
+    }
+    if (!hb_map_put(&ws->by_id, entity->schema->entity_id, entity->index)) return hb_err_memory(err);
+    ws->entities[entity->index] = entity;
+    if (replaced == NULL) ws->entity_count++;
+    ws->revision++;
+    return HB_OK;
+}
+
+hb_status hb_entity_start_ensure(hb_task *task, hb_workspace *ws, hb_entity *entity, hb_err *err) {
+    hb_instance *const *instances = hb_entity_instances(ws, entity);
+    for (uint32_t b = 0; b < entity->routing->backend_count; b++) {
+        if (entity->routing->containers[b] == NULL) continue;
+        hb_fragment *fragment = HB_NEW(&task->arena, hb_fragment);
+        if (fragment == NULL) return hb_err_memory(err);
+        fragment->kind = HB_FRAG_ENSURE;
+        fragment->container = entity->routing->containers[b];
+        hb_job *job;
+        HB_TRY(hb_task_start_job(task, instances[b], fragment, &job, err));
+    }
+    return HB_OK;
+}
+
+/* ---- definitions kept across processes ------------------------------------------------- */
+
+hb_instance *hb_workspace_keeper(const hb_workspace *ws) {
+    hb_instance *keeper = NULL;
+    for (uint32_t i = 0; i < ws->instance_count; i++) {
+        hb_instance *instance = ws->instances[i];
+        if (instance->type->meta_put == NULL || !instance->type->durable(instance)) continue;
+        if (hb_str_eq(instance->name, HB_STR("main"))) return instance;
+        if (keeper == NULL) keeper = instance;
+    }
+    return keeper;
+}
+
+hb_status hb_entity_persist(hb_workspace *ws, const hb_entity *entity, hb_err *err) {
+    hb_instance *keeper = hb_workspace_keeper(ws);
+    if (keeper == NULL || entity->system) return HB_OK;
+    hb_arena scratch;
+    hb_arena_init(&scratch, ws->mem);
+    hb_str key = hb_arena_printf(&scratch, "entity/%.*s", HB_ARG(entity->schema->entity_id));
+    hb_status status = key.ptr != NULL ? keeper->type->meta_put(keeper, key, entity->schema->definition, err)
+                                       : hb_err_memory(err);
+    hb_arena_free(&scratch);
+    return status;
+}
+
+static hb_status restore_one(hb_workspace *ws, hb_instance *keeper, hb_str key, hb_arena *scratch, hb_err *err) {
+    hb_str definition;
+    HB_TRY(keeper->type->meta_get(keeper, key, scratch, &definition, err));
+    hb_entity *entity;
+    HB_TRY(hb_entity_new(ws, definition, &entity, err));
+    hb_status status = hb_entity_add(ws, entity, NULL, err);
+    if (status != HB_OK) {
+        hb_entity_free(ws, entity);
+        return status;
+    }
+    return HB_OK;
+}
+
+/* Ensures containers while opening. Only local backends can: the jobs finish at once. */
+static hb_status ensure_advance(hb_task *task, hb_err *err) {
+    (void)err;
+    task->done = true;
+    return HB_OK;
+}
+
+static hb_status restore_ensure(hb_workspace *ws, hb_entity *entity, hb_err *err) {
+    hb_task *task = hb_task_new(ws->mem);
+    if (task == NULL) return hb_err_memory(err);
+    task->advance = ensure_advance;
+    hb_status status = hb_entity_start_ensure(task, ws, entity, err);
+    if (status == HB_OK) entity->ensured = true;
+    task->done = true;
+    hb_task_free(task);
+    return status;
+}
+
+hb_status hb_entity_restore(hb_workspace *ws, hb_err *err) {
+    hb_instance *keeper = hb_workspace_keeper(ws);
+    if (keeper == NULL) return HB_OK;
+    hb_arena scratch;
+    hb_arena_init(&scratch, ws->mem);
+    hb_str *keys;
+    uint32_t count = 0;
+    hb_status status = keeper->type->meta_list(keeper, HB_STR("entity/"), &scratch, &keys, &count, err);
+    for (uint32_t i = 0; i < count && status == HB_OK; i++) {
+        status = restore_one(ws, keeper, keys[i], &scratch, err);
+    }
+    for (uint32_t i = 0; i < ws->entity_count && status == HB_OK && count > 0; i++) {
+        if (!ws->entities[i]->ensured) status = restore_ensure(ws, ws->entities[i], err);
+    }
+    hb_arena_free(&scratch);
+    return status;
+}
+
+/* ---- as JSON --------------------------------------------------------------------------- */
+
+hb_status hb_entity_json(const hb_workspace *ws, const hb_entity *entity, hb_buf *out, hb_err *err) {
+    const hb_schema *schema = entity->schema;
+    hb_buf_add_c(out, "{\"entity\":");
+    hb_buf_add_json_str(out, schema->entity_id);
+    hb_buf_printf(out, ",\"index\":%u,\"columns\":[", entity->index);
+    for (uint32_t f = 0; f < schema->field_count; f++) {
+        const hb_field *field = &schema->fields[f];
+        hb_buf_add_c(out, f > 0 ? ",{\"name\":" : "{\"name\":");
+        hb_buf_add_json_str(out, field->name);
+        hb_buf_printf(out, ",\"kind\":%d,\"dim\":%u,\"type\":", (int)field->kind,
+                      field->kind == HB_KIND_VEC ? field->type->dim : 0);
+        hb_buf_add_json_str(out, hb_type_name(field->type->id));
+        hb_buf_add_char(out, '}');
+    }
+    hb_buf_add_c(out, "],\"storage\":[");
+    for (uint32_t i = 0; i < entity->routing->binding_count; i++) {
+        const hb_binding *binding = &entity->routing->bindings[i];
+        hb_buf_add_c(out, i > 0 ? ",{\"field\":" : "{\"field\":");
+        hb_buf_add_json_str(out, schema->fields[binding->field].name);
+        hb_buf_add_c(out, ",\"backend\":");
+        hb_buf_add_json_str(out, hb_entity_instances(ws, entity)[binding->backend]->name);
+        hb_buf_add_c(out, ",\"strategy\":");
+        hb_buf_add_json_str(out, hb_strategy_name(binding->strategy));
+        hb_buf_printf(out, ",\"primary\":%s,\"source\":", binding->primary ? "true" : "false");
+        hb_buf_add_json_str(out, hb_str_c(binding->source));
+        hb_buf_add_c(out, ",\"why\":");
+        hb_buf_add_json_str(out, hb_str_c(binding->why != NULL ? binding->why : ""));
+        hb_buf_add_char(out, '}');
+    }
+    hb_buf_add_c(out, "],\"schema\":");
+    hb_buf pack;
+    hb_buf_init(&pack, ws->mem);
+    hb_schema_write(schema, &pack);
+    hb_status status = hb_buf_check(&pack, err);
+    if (status == HB_OK) status = hb_pack_to_json(hb_buf_str(&pack), 0, false, out, err);
+    hb_buf_free(&pack);
+    HB_TRY(status);
+    hb_buf_add_char(out, '}');
+    return hb_buf_check(out, err);
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+/* Opening and closing: options are checked whole before the first backend is opened. */
+#include <cJSON.h>
+
+#include "workspace/workspace.h"
+
+static hb_str json_text(const cJSON *item) {
+    return cJSON_IsString(item) ? hb_str_c(item->valuestring) : HB_STR_EMPTY;
+}
+
+static hb_status check_option_type(const hb_option *option, const cJSON *item, hb_str backend, hb_err *err) {
+    bool ok = false;
+    const char *expected = "";
+    switch (option->type) {
+    case 's': ok = cJSON_IsString(item); expected = "text"; break;
+    case 'i': ok = cJSON_IsNumber(item); expected = "a number"; break;
+    case 'b': ok = cJSON_IsBool(item); expected = "true or false"; break;
+    default: ok = cJSON_IsObject(item) || cJSON_IsArray(item); expected = "a mapping or a list"; break;
+    }
+    if (ok) return HB_OK;
+    hb_err_set(err, HB_E_TYPE, "option '%s' expects %s", option->name, expected);
+    return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, backend);
+}
+
+static hb_status check_options(const hb_backend *type, const cJSON *config, hb_str backend, hb_err *err) {
+    const cJSON *item;
+    cJSON_ArrayForEach(item, config) {
+        hb_str key = hb_str_c(item->string);
+        if (hb_str_eq(key, HB_STR("type")) || hb_str_eq(key, HB_STR("name")) ||
+            hb_str_eq(key, HB_STR("enabled"))) {
+            continue;
+        }
+        const hb_option *option = type->options;
+        hb_str names[24];
+        uint32_t count = 0;
+        for (; option != NULL && option->name != NULL; option++) {
+            if (hb_str_eq(key, hb_str_c(option->name))) break;
+            if (count < 24) names[count++] = hb_str_c(option->name);
+        }
+        if (option != NULL && option->name != NULL) {
+            HB_TRY(check_option_type(option, item, backend, err));
+            continue;
+        }
+        hb_err_set(err, HB_E_UNKNOWN_BACKEND, "%s backends have no option '%.*s'", type->name, HB_ARG(key));
+        hb_err_hint(err, key, names, count);
+        return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, backend);
+    }
+    return HB_OK;
+}
+
+static hb_status unknown_type(hb_str type, hb_str backend, hb_err *err) {
+    hb_str names[32];
+    uint32_t count = 0;
+    while (hb_backends[count] != NULL && count < 32) {
+        names[count] = hb_str_c(hb_backends[count]->name);
+        count++;
+    }
+    hb_err_set(err, HB_E_UNKNOWN_BACKEND, "unknown backend type '%.*s'", HB_ARG(type));
+    hb_err_hint(err, type, names, count);
+    return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, backend);
+}
+
+/* Makes the closed instance of one entry of the backend map. */
+static hb_status make_instance(hb_workspace *ws, const cJSON *config, hb_err *err) {
+    hb_str name = hb_str_c(config->string);
+    if (!hb_id_is_valid(name)) {
+        return hb_err_set(err, HB_E_INVALID_ID,
+                          "invalid backend instance name '%.*s': expected lower-case words joined by - or _",
+                          HB_ARG(name));
+    }
+    if (!cJSON_IsObject(config)) {
+        hb_err_set(err, HB_E_TYPE, "backend '%.*s' expects a mapping of options", HB_ARG(name));
+        return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, name);
+    }
+    if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(config, "enabled"))) return HB_OK;
+    const cJSON *type_item = cJSON_GetObjectItemCaseSensitive(config, "type");
+    if (type_item == NULL || cJSON_IsNull(type_item)) return HB_OK;     /* not an enabled backend */
+    const hb_backend *type = hb_backend_find(json_text(type_item));
+    if (type == NULL) return unknown_type(json_text(type_item), name, err);
+    HB_TRY(check_options(type, config, name, err));
+    if (ws->instance_count == HB_BACKENDS_MAX) {
+        return hb_err_set(err, HB_E_LIMIT, "a workspace has at most %u backends", HB_BACKENDS_MAX);
+    }
+    hb_instance *instance = HB_NEW(&ws->arena, hb_instance);
+    if (instance == NULL) return hb_err_memory(err);
+    *instance = (hb_instance){ type, name, ws->id, ws->mem, &ws->arena, config, NULL, ws->instance_count };
+    ws->instances[ws->instance_count++] = instance;
+    return HB_OK;
+}
+
+static hb_status make_instances(hb_workspace *ws, const cJSON *backends, hb_err *err) {
+    if (!cJSON_IsObject(backends)) {
+        return hb_err_set(err, HB_E_TYPE, "backends expects a mapping of instance names to options");
+    }
+    ws->instances = HB_NEW_ARRAY(&ws->arena, hb_instance *, HB_BACKENDS_MAX + 1);
+    if (ws->instances == NULL) return hb_err_memory(err);
+    const cJSON *config;
+    cJSON_ArrayForEach(config, backends) {
+        HB_TRY(make_instance(ws, config, err));
+    }
+    if (ws->instance_count == 0) {
+        return hb_err_set(err, HB_E_VALIDATION, "the backend map defines no enabled backend");
+    }
+    /* MetaSchema is virtual: its computed rows sit in a memory backend of their own. */
+    hb_instance *meta = HB_NEW(&ws->arena, hb_instance);
+    if (meta == NULL) return hb_err_memory(err);
+    *meta = (hb_instance){ hb_backend_find(HB_STR("inmem")), HB_STR("$meta"), ws->id, ws->mem, &ws->arena,
+                           NULL, NULL, ws->instance_count };
+    ws->instances[ws->instance_count] = meta;
+    return HB_OK;
+}
+
+static hb_status read_options(hb_workspace *ws, hb_err *err) {
+    static const char *const known[] = { "id", "preset", "backends", "catalog" };
+    const cJSON *item;
+    cJSON_ArrayForEach(item, ws->options) {
+        hb_str names[4];
+        bool found = false;
+        for (uint32_t i = 0; i < 4; i++) {
+            names[i] = hb_str_c(known[i]);
+            found = found || hb_str_eq(names[i], hb_str_c(item->string));
+        }
+        if (found) continue;
+        hb_err_set(err, HB_E_TYPE, "unknown option '%s'", item->string);
+        return hb_err_hint(err, hb_str_c(item->string), names, 4);
+    }
+    hb_str id = hb_str_trim(json_text(cJSON_GetObjectItemCaseSensitive(ws->options, "id")));
+    if (!hb_id_is_valid(id)) {
+        return hb_err_set(err, HB_E_INVALID_ID,
+                          "invalid workspace id '%.*s': expected lower-case words joined by - or _",
+                          HB_ARG(id));
+    }
+    ws->id = id;
+    const cJSON *catalog = cJSON_GetObjectItemCaseSensitive(ws->options, "catalog");
+    ws->catalog = !cJSON_IsFalse(catalog);
+    const cJSON *backends = cJSON_GetObjectItemCaseSensitive(ws->options, "backends");
+    if (backends != NULL && !cJSON_IsNull(backends)) return make_instances(ws, backends, err);
+    const cJSON *preset = cJSON_GetObjectItemCaseSensitive(ws->options, "preset");
+    ws->preset = preset != NULL && !cJSON_IsNull(preset) ? json_text(preset) : HB_STR("debug");
+    hb_str json;
+    HB_TRY(hb_preset_find(ws->preset, &json, err));
+    cJSON *map = cJSON_ParseWithLength(json.ptr, json.len);
+    if (map == NULL || !cJSON_AddItemToObject(ws->options, "backends", map)) return hb_err_memory(err);
+    return make_instances(ws, map, err);
+}
+
+static hb_status open_instances(hb_workspace *ws, hb_err *err) {
+    for (; ws->opened <= ws->instance_count; ws->opened++) {
+        hb_instance *instance = ws->instances[ws->opened];
+        hb_status status = instance->type->open(instance, err);
+        if (status != HB_OK) {
+            hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, instance->name);
+            return status;
+        }
+    }
+    return HB_OK;
+}
+
+hb_status hb_workspace_open(hb_str options_json, const hb_mem *mem, hb_workspace **out, hb_err *err) {
+    hb_err_init(err);
+    hb_workspace *ws = hb_mem_zalloc(mem, sizeof(*ws));
+    if (ws == NULL) return hb_err_memory(err);
+    ws->mem = mem;
+    hb_arena_init(&ws->arena, mem);
+    hb_map_init(&ws->by_id, mem);
+    hb_status status = HB_OK;
+    ws->options = cJSON_ParseWithLength(options_json.ptr, options_json.len);
+    if (!cJSON_IsObject(ws->options)) {
+        status = hb_err_set(err, HB_E_TYPE, "the options of a workspace are a JSON mapping");
+    }
+    if (status == HB_OK) status = read_options(ws, err);
+    if (status == HB_OK) status = open_instances(ws, err);
+    if (status == HB_OK) status = hb_system_register(ws, err);
+    if (status == HB_OK) status = hb_entity_restore(ws, err);
+    if (status != HB_OK) {
+        hb_workspace_close(ws);
+        return status;
+    }
+    *out = ws;
+    return HB_OK;
+}
+
+void hb_workspace_close(hb_workspace *ws) {
+    if (ws == NULL) return;
+    for (uint32_t i = 0; i < ws->prepared_count; i++) hb_spec_free(ws->prepared[i]);
+    hb_mem_free(ws->mem, ws->prepared, ws->prepared_cap * sizeof(*ws->prepared));
+    for (uint32_t i = 0; i < ws->entity_count; i++) hb_entity_free(ws, ws->entities[i]);
+    hb_mem_free(ws->mem, ws->entities, ws->entity_cap * sizeof(*ws->entities));
+    while (ws->opened > 0) {
+        hb_instance *instance = ws->instances[--ws->opened];
+        instance->type->close(instance);
+    }
+    hb_map_free(&ws->by_id);
+    cJSON_Delete(ws->options);
+    const hb_mem *mem = ws->mem;
+    hb_arena_free(&ws->arena);
+    hb_mem_free(mem, ws, sizeof(*ws));
+}

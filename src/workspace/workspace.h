@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/* The workspace: open backend instances, registered entities, prepared queries. Owned by the host's
+ * handle; everything below lives until hb_workspace_close. */
+#ifndef HB_WORKSPACE_WORKSPACE_H
+#define HB_WORKSPACE_WORKSPACE_H
+
+#include "base/map.h"
+#include "exec/run.h"
+#include "exec/task.h"
+#include "hb.h"
+#include "plan/plan.h"
+#include "query/query.h"
+
+typedef struct cJSON cJSON;
+
+typedef struct hb_entity {
+    hb_schema *schema;          /* owned */
+    hb_arena arena;             /* routing and containers */
+    hb_routing *routing;
+    uint32_t index;
+    bool system;                /* Catalog, MetaSchema: fixed */
+    bool is_virtual;            /* MetaSchema: computed, cannot be written */
+    bool ensured;               /* its containers exist */
+} hb_entity;
+
+struct hb_workspace {
+    const hb_mem *mem;
+    hb_arena arena;
+    hb_str id;
+    hb_str preset;              /* "" when opened from a backend map */
+    cJSON *options;             /* owned: instances borrow their mappings */
+    bool catalog;               /* keep Catalog rows */
+    bool dropped;
+    hb_instance **instances;    /* the user's, then the internal one of the virtual entities */
+    uint32_t instance_count;    /* the user's */
+    uint32_t opened;            /* how many are open (all of them once open succeeded) */
+    hb_entity **entities;       /* by index; [0] Catalog, [1] MetaSchema; NULL after replacement never */
+    uint32_t entity_count, entity_cap;
+    hb_map by_id;
+    uint64_t revision;          /* counts changes of the registry */
+    uint64_t meta_revision;     /* the one that MetaSchema's rows show */
+    hb_spec **prepared;         /* handle - 1 -> spec, NULL when released */
+    uint32_t prepared_count, prepared_cap;
+};
+
+#define HB_ENTITY_CATALOG 0u
+#define HB_ENTITY_METASCHEMA 1u
+
+/* ---- preset.c */
+/* The backend map of a preset as JSON text; UNKNOWN_PRESET names the presets there are. */
+hb_status hb_preset_find(hb_str name, hb_str *json, hb_err *err);
+/* All presets: index from 0; false beyond the last. */
+bool hb_preset_at(uint32_t index, hb_str *name, hb_str *desc, hb_str *backends_json);
+
+/* ---- entity.c */
+hb_status hb_entity_get(const hb_workspace *ws, uint32_t index, hb_entity **out, hb_err *err);
+/* A user-facing text reference, the entity id. */
+hb_status hb_entity_by_id(const hb_workspace *ws, hb_str id, hb_entity **out, hb_err *err);
+/* Parses and routes a definition without registering it. Moves to the caller. */
+hb_status hb_entity_new(hb_workspace *ws, hb_str definition_pack, hb_entity **out, hb_err *err);
+void hb_entity_free(hb_workspace *ws, hb_entity *entity);
+/* The instances that the entity's routing counts from: MetaSchema has one of its own. */
+hb_instance *const *hb_entity_instances(const hb_workspace *ws, const hb_entity *entity);
+/* Adds it to the registry (takes ownership) under a new index, or at the place of `replaced`. */
+hb_status hb_entity_add(hb_workspace *ws, hb_entity *entity, hb_entity *replaced, hb_err *err);
+/* Starts ENSURE on every container. */
+hb_status hb_entity_start_ensure(hb_task *task, hb_workspace *ws, hb_entity *entity, hb_err *err);
+/* {"entity","index","columns":[...],"schema":{...},"storage":[...]} */
+hb_status hb_entity_json(const hb_workspace *ws, const hb_entity *entity, hb_buf *out, hb_err *err);
+hb_status hb_entity_persist(hb_workspace *ws, const hb_entity *entity, hb_err *err);
+/* Reads back what an earlier process registered, and ensures it. */
+hb_status hb_entity_restore(hb_workspace *ws, hb_err *err);
+/* The instance that keeps definitions: main when it can, else the first that can; NULL: none. */
+hb_instance *hb_workspace_keeper(const hb_workspace *ws);
+
+/* ---- system.c */
+hb_status hb_system_register(hb_workspace *ws, hb_err *err);
+
+/* ---- metaschema.c */
+/* Brings MetaSchema's rows up to date with the registry; does nothing when they are. */
+hb_status hb_metaschema_refresh(hb_workspace *ws, hb_err *err);
+
+/* ---- rows.c: full-schema column sets */
+/* Bytes of one element of a column's data. */
+size_t hb_cell_bytes(hb_kind kind, uint32_t dim);
+/* One column per schema field, typed as the field, all null. */
+hb_status hb_columns_null(const hb_field *field, uint32_t row_count, hb_arena *arena, hb_column *out,
+                          hb_err *err);
+/* A column that repeats one value (of the field's kind). */
+hb_status hb_columns_constant(const hb_field *field, const hb_value *value, uint32_t row_count,
+                              hb_arena *arena, hb_column *out, hb_err *err);
+/* Copies a column's bytes into the arena. */
+hb_status hb_columns_copy(const hb_column *src, uint32_t row_count, hb_arena *arena, hb_column *out,
+                          hb_err *err);
+/* A TEXT column of the given texts. */
+hb_status hb_columns_text(const hb_str *texts, uint32_t row_count, hb_arena *arena, hb_column *out,
+                          hb_err *err);
+/* The container's part of full-schema columns, as the batch that WRITE expects. */
+hb_status hb_columns_for_container(const hb_container *container, const hb_column *columns,
+                                   uint32_t row_count, hb_arena *arena, const hb_batch **out,
+                                   hb_err *err);
+
+/* ---- fetch.c: whole rows by id from all the backends of an entity, at once */
+typedef struct hb_fetch hb_fetch;
+/* `columns` are schema fields (NULL: all). Starts a FETCH on each backend that is primary for one of
+ * them, and on the home, whose answer says which rows exist. */
+hb_status hb_fetch_start(hb_task *task, hb_workspace *ws, hb_entity *entity, const hb_ids *ids,
+                         const uint32_t *columns, uint32_t column_count, hb_fetch **out, hb_err *err);
+bool hb_fetch_done(const hb_fetch *fetch);
+/* found[i]: the row of ids[i] in `*out`, or HB_MAP_NONE; `*out` has one row per existing id, columns by
+ * schema field (full schema; fields that were not asked for are null). */
+hb_status hb_fetch_take(hb_fetch *fetch, const hb_column **out, uint32_t *row_count,
+                        const uint32_t **found, hb_err *err);
+
+/* ---- input.c: rows given by the caller */
+typedef struct hb_input {
+    hb_str *ids;                /* "" where the row gives none and no name derives one (set: error) */
+    hb_column *columns;         /* by schema field, coerced; cells may be ABSENT */
+    uint32_t row_count;
+} hb_input;
+/* Maps columns to fields, coerces, and finds the ids. Unknown columns are HB_E_UNKNOWN_FIELD unless
+ * `drop_unknown`. `derive`: ids from names. */
+hb_status hb_input_read(const hb_entity *entity, const hb_batch *batch, bool drop_unknown, bool derive,
+                        hb_arena *arena, hb_input *out, hb_err *err);
+/* Fills ABSENT cells with the current row's values (found[i] a row of `current`, or HB_MAP_NONE), else
+ * defaults, else null, and checks required fields. */
+hb_status hb_input_complete(const hb_entity *entity, hb_input *input, const hb_column *current,
+                            const uint32_t *found, hb_arena *arena, hb_err *err);
+
+/* ---- catalog.c */
+/* The Catalog's rows (full schema of Catalog) for rows of an entity. */
+hb_status hb_catalog_rows(const hb_workspace *ws, const hb_entity *entity, const hb_column *columns,
+                          uint32_t row_count, int64_t now_ms, hb_arena *arena, hb_column **out,
+                          hb_err *err);
+/* Keeps created_at, active and visible of existing rows. */
+hb_status hb_catalog_keep(const hb_workspace *ws, hb_column *rows, uint32_t row_count,
+                          const hb_column *current, const uint32_t *found, hb_arena *arena, hb_err *err);
+hb_status hb_catalog_id(const hb_workspace *ws, hb_str entity_id, hb_str object_id, hb_arena *arena,
+                        hb_str *out, hb_err *err);
+/* Catalog fields that a row's projection determines (audited): true for those. */
+bool hb_catalog_is_projected(const hb_schema *catalog, uint32_t field);
+
+/* ---- calls: each makes the task of one request */
+typedef hb_status hb_call_fn(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err);
+hb_call_fn hb_call_register, hb_call_upsert, hb_call_set, hb_call_get, hb_call_exists, hb_call_delete,
+    hb_call_query, hb_call_explain, hb_call_audit, hb_call_repair, hb_call_refresh, hb_call_drop;
+
+/* ---- write.c */
+/* Turns `task` into the deletion of `ids`, which live in its arena. */
+hb_status hb_write_delete(hb_workspace *ws, const hb_request *request, hb_entity *entity,
+                          const hb_ids *ids, hb_task *task, hb_err *err);
+
+/* ---- query.c */
+/* Binds and plans in the task's arena. */
+hb_status hb_workspace_plan(hb_workspace *ws, const hb_request *request, hb_task *task,
+                            const hb_plan **out, hb_err *err);
+/* A plan for all rows of an entity with the given fields (NULL: all). */
+hb_status hb_workspace_plan_all(hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
+                                uint32_t field_count, hb_task *task, const hb_plan **out, hb_err *err);
+
+#endif
