@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+/* Reading the options of an instance. */
+#include <cJSON.h>
+
+#include "backends/backend.h"
+
+/* cJSON looks names up as C strings; option names are our own literals. */
+static const cJSON *option_find(const hb_instance *instance, const char *name) {
+    return instance->options != NULL ? cJSON_GetObjectItemCaseSensitive(instance->options, name) : NULL;
+}
+
+hb_str hb_instance_text(const hb_instance *instance, const char *name) {
+    const cJSON *item = option_find(instance, name);
+    return cJSON_IsString(item) ? hb_str_c(item->valuestring) : HB_STR_EMPTY;
+}
+
+int64_t hb_instance_int(const hb_instance *instance, const char *name, int64_t fallback) {
+    const cJSON *item = option_find(instance, name);
+    if (!cJSON_IsNumber(item)) return fallback;
+    double number = item->valuedouble;
+    /* Beyond 2^53 a double is no longer the integer that was written. */
+    if (!(number >= -9007199254740992.0 && number <= 9007199254740992.0)) return fallback;
+    int64_t whole = (int64_t)number;
+    return (double)whole == number ? whole : fallback;
+}

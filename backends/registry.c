@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+/* The one list of backends of this build. */
+#include "backends/backend.h"
+
+extern const hb_backend hb_backend_inmem;
+#if HB_WITH_SQLITE
+extern const hb_backend hb_backend_sqlite;
+#endif
+
+const hb_backend *const hb_backends[] = {
+    &hb_backend_inmem,
+#if HB_WITH_SQLITE
+    &hb_backend_sqlite,
+#endif
+    NULL,
+};
+
+static bool backend_is_called(const hb_backend *backend, hb_str name) {
+    if (hb_str_eq(hb_str_c(backend->name), name)) return true;
+    for (const char *const *alias = backend->aliases; alias != NULL && *alias != NULL; alias++) {
+        if (hb_str_eq(hb_str_c(*alias), name)) return true;
+    }
+    return false;
+}
+
+const hb_backend *hb_backend_find(hb_str type_or_alias) {
+    for (const hb_backend *const *backend = hb_backends; *backend != NULL; backend++) {
+        if (backend_is_called(*backend, type_or_alias)) return *backend;
+    }
+    return NULL;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/* sqlite: the amalgamation inside the module, in memory or on a file of the host.
+ *
+ * A container is a STRICT table, so that SQLite filters, sorts, counts and limits; operators that it
+ * does not have with our meaning are ours, registered on the connection. BM25 and vector ranking run
+ * on indexes in memory, built at first use. The layout is described in sqlite/sqlite_priv.h.
+ * Known limits: one connection holds a file at a time (others get LOCKED); on WASI the default VFS
+ * locks with a directory beside the file, which a killed process leaves behind. */
+#include "backends/sqlite/sqlite_priv.h"
+
+static hb_status sqlite_refresh(hb_job *job) {
+    sqlite_table *table = job->fragment->container->state;
+    if (table != NULL) sqlite_derived_forget(table);
+    return HB_OK;
+}
+
+static hb_status sqlite_begin(hb_job *job, hb_err *err) {
+    hb_status status = HB_OK;
+    switch (job->fragment->kind) {
+    case HB_FRAG_ENSURE: status = sqlite_table_ensure(job, err); break;
+    case HB_FRAG_WRITE: status = sqlite_write(job, err); break;
+    case HB_FRAG_DELETE: status = sqlite_delete(job, err); break;
+    case HB_FRAG_FETCH: status = sqlite_fetch(job, err); break;
+    case HB_FRAG_SCAN: status = sqlite_scan(job, err); break;
+    case HB_FRAG_COUNT: status = sqlite_count(job, err); break;
+    case HB_FRAG_CLEAR: status = sqlite_table_clear(job, err); break;
+    case HB_FRAG_REFRESH: status = sqlite_refresh(job); break;
+    }
+    job->done = status == HB_OK;
+    return status;
+}
+
+static void sqlite_end(hb_job *job) {
+    (void)job;      /* jobs finish in begin() and keep nothing */
+}
+
+static const hb_option sqlite_options[] = {
+    { "database", 's', false, "file path, or ':memory:' (the default)" },
+    { "path", 's', false, "another name of 'database'" },
+    { "vfs", 's', false, "SQLite VFS; the default is the platform's" },
+    { NULL, 0, false, NULL },
+};
+
+const hb_backend hb_backend_sqlite = {
+    .name = "sqlite",
+    .desc = "SQLite inside the module: in memory or on a file",
+    .roles = HB_ROLE_ROW | HB_TAG_SQL,
+    .local = true,
+    .routing_rank = 10,
+    .options = sqlite_options,
+    .caps = {
+        .sort = HB_EXACT,
+        .limit = HB_EXACT,
+        .count = HB_EXACT,
+        .metrics = 1u << HB_METRIC_COSINE | 1u << HB_METRIC_L2 | 1u << HB_METRIC_DOT,
+        .search = true,
+        .candidates = true,
+        .filtered_rank = true,
+    },
+    .stores = sqlite_stores,
+    .offer = sqlite_offer,
+    .supports = sqlite_supports,
+    .open = sqlite_conn_open,
+    .close = sqlite_conn_close,
+    .durable = sqlite_conn_durable,
+    .tx = sqlite_conn_tx,
+    .meta_put = sqlite_meta_put,
+    .meta_get = sqlite_meta_get,
+    .meta_delete = sqlite_meta_delete,
+    .meta_list = sqlite_meta_list,
+    .begin = sqlite_begin,
+    .end = sqlite_end,
+    .release = sqlite_table_release,
+};

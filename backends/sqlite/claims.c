@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+/* What this backend claims. Every claim is EXACT: a leaf is either said in SQL with our meaning, or
+ * answered by the evaluator from inside the statement, which explain() shows as not native. */
+#include "backends/sqlite/sqlite_priv.h"
+
+static bool op_is_equality(hb_op op) {
+    return op == HB_OP_EQ || op == HB_OP_NE || op == HB_OP_IN;
+}
+
+static bool op_is_order(hb_op op) {
+    return op == HB_OP_LT || op == HB_OP_LTE || op == HB_OP_GT || op == HB_OP_GTE;
+}
+
+static bool op_is_text(hb_op op) {
+    return op == HB_OP_MATCH || op == HB_OP_CONTAINS || op == HB_OP_STARTS_WITH
+        || op == HB_OP_ENDS_WITH || op == HB_OP_LIKE || op == HB_OP_ILIKE || op == HB_OP_WILDCARD
+        || op == HB_OP_REGEX || op == HB_OP_HAS_WORDS;
+}
+
+static bool strategy_is_plain(hb_strategy strategy) {
+    return strategy == HB_STRATEGY_INLINE || strategy == HB_STRATEGY_JSON
+        || strategy == HB_STRATEGY_INVERTED;
+}
+
+bool sqlite_stores(const hb_type *type, hb_strategy strategy) {
+    (void)type;     /* a strategy that makes no sense for the type fails at its first filter */
+    return strategy != HB_STRATEGY_GRAPH && strategy != HB_STRATEGY_EXTERNAL;
+}
+
+bool sqlite_has_item_table(const hb_type *type, hb_strategy strategy) {
+    if (type->id != HB_TYPE_ARRAY || type->item == NULL) return false;
+    if (strategy != HB_STRATEGY_SIDE && strategy != HB_STRATEGY_SPARSE_GRAM) return false;
+    hb_kind kind = hb_type_kind(type->item);
+    return kind == HB_KIND_BOOL || kind == HB_KIND_I64 || kind == HB_KIND_F64 || kind == HB_KIND_TEXT;
+}
+
+static bool array_has_op(hb_strategy strategy, hb_op op) {
+    if (op == HB_OP_ARRAY_CONTAINS || op == HB_OP_CONTAINS) {
+        return strategy_is_plain(strategy) || strategy == HB_STRATEGY_SIDE
+            || strategy == HB_STRATEGY_SPARSE_GRAM;
+    }
+    return op_is_equality(op) && (strategy_is_plain(strategy) || strategy == HB_STRATEGY_SIDE);
+}
+
+static bool hyper_has_op(hb_strategy strategy, hb_op op) {
+    if (!strategy_is_plain(strategy) && strategy != HB_STRATEGY_SIDE) return false;
+    return op == HB_OP_EXISTS || op == HB_OP_ALL || op_is_equality(op);
+}
+
+/* The matrix of (type, strategy, operator). Unknown pairs are "no". */
+static bool type_has_op(const hb_type *type, hb_strategy strategy, hb_op op) {
+    if (!sqlite_stores(type, strategy)) return false;
+    if (op == HB_OP_IS_NULL) return true;
+    switch (type->id) {
+    case HB_TYPE_ARRAY: return array_has_op(strategy, op);
+    case HB_TYPE_HYPER_G: return hyper_has_op(strategy, op);
+    case HB_TYPE_VECTOR: return strategy == HB_STRATEGY_VECTOR && op == HB_OP_EQ;
+    case HB_TYPE_ARTIFACT: return false;
+    case HB_TYPE_BOOLEAN: case HB_TYPE_JSON: return strategy_is_plain(strategy) && op_is_equality(op);
+    case HB_TYPE_INTEGER: case HB_TYPE_FLOAT: case HB_TYPE_TIMESTAMP: case HB_TYPE_DURATION:
+        return strategy_is_plain(strategy) && (op_is_equality(op) || op_is_order(op));
+    case HB_TYPE_IDENTIFIER: case HB_TYPE_SHORT_TEXT: case HB_TYPE_MEDIUM_TEXT: case HB_TYPE_LONG_TEXT:
+    case HB_TYPE_DATE: case HB_TYPE_CATEGORICAL: {
+        bool text = hb_type_kind(type) == HB_KIND_TEXT && op_is_text(op);
+        return strategy_is_plain(strategy) && (op_is_equality(op) || op_is_order(op) || text);
+    }
+    case HB_TYPE_COUNT: break;
+    }
+    return false;
+}
+
+static bool path_has_op(const hb_type *type, hb_strategy strategy, hb_op op) {
+    if (type->id != HB_TYPE_JSON || !strategy_is_plain(strategy)) return false;
+    return op_is_equality(op) || op_is_order(op) || op == HB_OP_CONTAINS || op == HB_OP_ARRAY_CONTAINS
+        || op == HB_OP_IS_NULL;
+}
+
+static hb_offer offer_none(void) {
+    return (hb_offer){ HB_NO, false, NULL, "sqlite has no such operator for this type and strategy" };
+}
+
+static hb_offer offer_called(const char *reason) {
+    return (hb_offer){ HB_EXACT, false, "row_payload", reason };
+}
+
+static hb_offer offer_sql(void) {
+    return (hb_offer){ HB_EXACT, true, "sql_where", NULL };
+}
+
+static const char *called_reason(const hb_type *type, hb_op op) {
+    if (op_is_text(op)) return "text_semantics_not_proven";
+    if (type->id == HB_TYPE_JSON) return "json_semantics_not_proven";
+    return "no operator of the engine has this meaning; the core answers from inside the statement";
+}
+
+hb_offer sqlite_offer(const hb_type *type, hb_strategy strategy, bool indexed, const hb_expr *leaf) {
+    (void)indexed;
+    bool known = leaf->path_len > 0 ? path_has_op(type, strategy, leaf->op)
+                                    : type_has_op(type, strategy, leaf->op);
+    if (!known) return offer_none();
+    if (hb_sql_can_leaf(&hb_dialect_sqlite, type, leaf)) return offer_sql();
+    if (leaf->op == HB_OP_HAS_WORDS && strategy == HB_STRATEGY_INVERTED) {
+        return (hb_offer){ HB_EXACT, true, "index_filter", NULL };
+    }
+    if (leaf->op == HB_OP_ARRAY_CONTAINS && leaf->path_len == 0 && leaf->value.kind != HB_KIND_NULL
+        && sqlite_has_item_table(type, strategy)) {
+        return offer_sql();
+    }
+    return offer_called(called_reason(type, leaf->op));
+}
+
+/* A leaf of the type's own kind stands for the operators in the static answer. */
+static hb_offer supports_op(const hb_type *type, hb_strategy strategy, hb_op op) {
+    hb_value value = { .kind = hb_type_kind(type) };
+    value.as.s = HB_STR("x");
+    if (value.kind != HB_KIND_TEXT) memset(&value.as, 0, sizeof(value.as));
+    if (op == HB_OP_ARRAY_CONTAINS && type->item != NULL) value.kind = hb_type_kind(type->item);
+    hb_expr leaf = { .kind = HB_EXPR_LEAF, .field = 1, .op = op, .value = value };
+    return sqlite_offer(type, strategy, false, &leaf);
+}
+
+hb_offer sqlite_supports(const hb_type *type, hb_strategy strategy, hb_str op) {
+    if (hb_str_eq(op, HB_STR("near"))) {
+        if (type->id != HB_TYPE_VECTOR || strategy != HB_STRATEGY_VECTOR) return offer_none();
+        return offer_called("the core's kernel scans the vectors of the rows that pass the filter");
+    }
+    if (hb_str_eq(op, HB_STR("search"))) {
+        if (!type_has_op(type, strategy, HB_OP_HAS_WORDS)) return offer_none();
+        if (strategy == HB_STRATEGY_INVERTED) return (hb_offer){ HB_EXACT, true, "index_filter", NULL };
+        return offer_called("the field has no text index: its rows are read for each search");
+    }
+    if (hb_str_eq(op, HB_STR("get"))) {
+        return type->id == HB_TYPE_JSON && strategy_is_plain(strategy) ? offer_sql() : offer_none();
+    }
+    hb_op found;
+    if (!hb_op_find(op, &found)) return offer_none();
+    return supports_op(type, strategy, found);
+}

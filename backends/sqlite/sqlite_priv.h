@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+/* What the parts of the sqlite backend share. One connection per instance; a container is a table.
+ *
+ * Layout of a file (all tables STRICT, all names quoted by hb_sql_ident):
+ *   hb_meta    (ws, key, value)                            definitions, intents; layout version
+ *   hb_columns (ws, entity, field, physical, kind, side)   physical name of every field ever stored
+ *   <ws>/<entity>              slot (rowid), object_id UNIQUE, one column per placed field:
+ *                              BOOL, I64 INTEGER; F64 REAL; TEXT; BYTES, VEC (float32) BLOB; arrays,
+ *                              Json and HyperG one JSON text. The row is the only source of truth.
+ *   <ws>/<entity>/<physical>   items of an array held as side table or sparse-gram index: an index
+ *                              (item, slot, idx) over the row, kept in the same transaction
+ * Workspace and entity ids hold no '/', so that no two workspaces ever share a table. Text and
+ * vector indexes live in memory, slot = rowid, built at first use and kept in step by writes. */
+#ifndef HB_BACKENDS_SQLITE_PRIV_H
+#define HB_BACKENDS_SQLITE_PRIV_H
+
+#include <sqlite3.h>
+
+#include "backends/backend.h"
+#include "base/map.h"
+#include "compile/sql.h"
+#include "eval/pred.h"
+
+#define SQLITE_STMTS_MAX 24u            /* kept prepared by text */
+#define SQLITE_LEAF_POINTER "hb_leaf"
+#define SQLITE_LIST_POINTER "hb_list"
+#define SQLITE_LAYOUT_VERSION "1"
+
+typedef struct sqlite_table sqlite_table;
+
+typedef struct sqlite_cached {
+    sqlite3_stmt *stmt;
+    char *text;                 /* owned key */
+    uint32_t text_len;
+    uint64_t used;              /* tick of the last use */
+    bool busy;
+} sqlite_cached;
+
+typedef struct sqlite_conn {    /* hb_instance.state; owned */
+    sqlite3 *db;
+    const hb_mem *mem;
+    hb_instance *instance;
+    bool on_disk;
+    bool in_tx;
+    uint64_t tick;
+    sqlite_cached cache[SQLITE_STMTS_MAX];
+    sqlite_table *tables;       /* attached ones, linked; owned: freed by release, or by close */
+} sqlite_conn;
+
+/* What is derived from a field and held in memory; its meaning is rank.c's. */
+typedef struct sqlite_derived sqlite_derived;
+
+typedef struct sqlite_table {   /* hb_container.state; owned */
+    sqlite_conn *conn;
+    sqlite_table *next;
+    const hb_container *container;
+    uint32_t field_count;
+    hb_arena arena;             /* names and arrays below */
+    bool checked;               /* false after a rollback: the table may be gone again */
+    hb_str name;                /* physical table name */
+    hb_str *columns;            /* physical column by container field; [0] is object_id */
+    hb_str *sides;              /* side table by container field, .len 0: none */
+    const hb_str *cleared;      /* columns of fields that are not here any more */
+    uint32_t cleared_count;
+    bool tracks_slots;          /* writes must know the slot: item tables or indexes in memory */
+    const uint32_t **uniques;   /* unique constraints as container fields, HB_FIELD_NONE ends one */
+    uint32_t unique_count;
+    sqlite3_stmt *upsert;       /* lent to every write, prepared at the first one */
+    sqlite3_stmt *find;         /* object_id -> slot */
+    sqlite3_stmt *remove;       /* by slot */
+    sqlite3_stmt **side_add;    /* by container field */
+    sqlite3_stmt **side_remove;
+    sqlite_derived *derived;    /* by container field, NULL where there is none; rank.c */
+} sqlite_table;
+
+/* ---- conn.c: connection, statements, errors ---------------------------------------------- */
+
+hb_status sqlite_conn_open(hb_instance *instance, hb_err *err);
+void sqlite_conn_close(hb_instance *instance);
+bool sqlite_conn_durable(const hb_instance *instance);
+hb_status sqlite_conn_tx(hb_instance *instance, hb_tx op, hb_err *err);
+
+/* The error of the last failed call: our status, the engine's code by name, never its text. */
+hb_status sqlite_fail(const sqlite_conn *conn, int rc, hb_err *err);
+/* Runs `body` between BEGIN and COMMIT, unless a transaction is open already. `job` may be NULL. */
+typedef hb_status (*sqlite_body)(sqlite_table *table, hb_job *job, hb_err *err);
+hb_status sqlite_in_tx(sqlite_table *table, hb_job *job, sqlite_body body, hb_err *err);
+hb_status sqlite_run(sqlite_conn *conn, const char *sql, hb_err *err);
+/* A statement of its own; the caller finalizes. */
+hb_status sqlite_prepare(sqlite_conn *conn, hb_str sql, sqlite3_stmt **out, hb_err *err);
+/* A statement out of the cache, parameters bound. Give it back with sqlite_return. */
+hb_status sqlite_borrow(sqlite_conn *conn, const hb_sql *sql, sqlite3_stmt **out, hb_err *err);
+void sqlite_return(sqlite_conn *conn, sqlite3_stmt *stmt);
+/* Drops every cached statement (before DDL). */
+void sqlite_cache_clear(sqlite_conn *conn);
+/* Binds 1-based parameter `at`; PACK is not bound here (see sqlite_bind_cell). Borrows. */
+int sqlite_bind_value(sqlite3_stmt *stmt, int at, const hb_value *value);
+static inline int sqlite_bind_str(sqlite3_stmt *stmt, int at, hb_str text) {
+    return sqlite3_bind_text(stmt, at, text.len > 0 ? text.ptr : "", (int)text.len, SQLITE_STATIC);
+}
+static inline hb_str sqlite_text_at(sqlite3_stmt *stmt, int column) {
+    const char *ptr = (const char *)sqlite3_column_text(stmt, column);
+    return (hb_str){ ptr, ptr != NULL ? (uint32_t)sqlite3_column_bytes(stmt, column) : 0 };
+}
+
+/* ---- meta.c --------------------------------------------------------------------------------- */
+
+hb_status sqlite_meta_put(hb_instance *instance, hb_str key, hb_str value, hb_err *err);
+hb_status sqlite_meta_get(hb_instance *instance, hb_str key, hb_arena *arena, hb_str *value, hb_err *err);
+hb_status sqlite_meta_delete(hb_instance *instance, hb_str key, hb_err *err);
+hb_status sqlite_meta_list(hb_instance *instance, hb_str prefix, hb_arena *arena, hb_str **keys,
+                           uint32_t *count, hb_err *err);
+
+/* ---- functions.c: our operators inside SQLite ------------------------------------------------ */
+
+/* The compiled filter of one job, and the leaf that a call of hb_test(?, column) means. */
+typedef struct sqlite_filter {
+    hb_pred *pred;              /* NULL until a leaf needs it; owned */
+    hb_err err;                 /* what a call inside SQLite failed with */
+    hb_buf pack;                /* scratch */
+    hb_arena arena;             /* scratch for aligned vectors */
+} sqlite_filter;
+
+typedef struct sqlite_leaf {
+    sqlite_filter *filter;
+    uint32_t leaf_index;
+    hb_kind kind;
+} sqlite_leaf;
+
+/* A list that hb_list(?) yields as rows with the one column `value`. */
+typedef struct sqlite_list {
+    const hb_value *values;     /* one of the three is set */
+    const hb_str *texts;
+    const int64_t *slots;
+    uint32_t count;
+} sqlite_list;
+
+int sqlite_functions_add(sqlite3 *db);
+/* A stored cell as a value. JSON text becomes MessagePack in `pack`; vectors are aligned in `arena`. */
+hb_status sqlite_read_value(sqlite3_value *cell, hb_kind kind, hb_buf *pack, hb_arena *arena,
+                            hb_value *out, hb_err *err);
+
+/* ---- table.c: the container -------------------------------------------------------------------- */
+
+hb_status sqlite_table_ensure(hb_job *job, hb_err *err);
+hb_status sqlite_table_clear(hb_job *job, hb_err *err);
+void sqlite_table_release(hb_instance *instance, hb_container *container);
+void sqlite_table_free(sqlite_table *table);
+/* The table of a container, made if it is not attached yet. */
+hb_status sqlite_table_need(hb_instance *instance, hb_container *container, sqlite_table **out,
+                            hb_err *err);
+/* Finalizes what is prepared; the table stays usable. */
+void sqlite_table_finalize(sqlite_table *table);
+
+/* ---- write.c ------------------------------------------------------------------------------------ */
+
+hb_status sqlite_write(hb_job *job, hb_err *err);
+hb_status sqlite_delete(hb_job *job, hb_err *err);
+/* Fills the item table of container field `place` from all rows. */
+hb_status sqlite_side_rebuild(sqlite_table *table, uint32_t place, hb_err *err);
+
+/* ---- read.c --------------------------------------------------------------------------------------- */
+
+hb_status sqlite_fetch(hb_job *job, hb_err *err);
+hb_status sqlite_scan(hb_job *job, hb_err *err);
+hb_status sqlite_count(hb_job *job, hb_err *err);
+
+/* One SELECT under way. Fields are the fragment's columns, then those that only sorting needs. */
+typedef struct sqlite_query {
+    sqlite_table *table;
+    hb_job *job;
+    sqlite_filter filter;
+    const uint32_t *fields;
+    uint32_t field_count;
+    uint32_t visible_count;
+    bool core_sorts;            /* a key that SQL cannot order by our rules, or ranked rows */
+    bool scored;                /* a last column "score" */
+    hb_sql sql;
+} sqlite_query;
+
+/* "object_id, <columns>" */
+void sqlite_query_columns(sqlite_query *query);
+/* " FROM <table> WHERE <filter and candidates>" */
+hb_status sqlite_query_from(sqlite_query *query, hb_err *err);
+/* A failed step: what a callback reported, or the engine's error. */
+hb_status sqlite_query_fail(sqlite_query *query, int rc, hb_err *err);
+/* object_id, the fields, and the score: the columns of `out`. */
+hb_status sqlite_rowset_begin(const sqlite_query *query, hb_rowset *out, hb_err *err);
+/* Appends the current row of a statement that starts with sqlite_query_columns. */
+hb_status sqlite_row_add(sqlite_query *query, sqlite3_stmt *stmt, hb_rowset *out, hb_err *err);
+/* Sorts by the fragment's order if it has one, cuts to limit and offset, gives the visible columns. */
+hb_status sqlite_arrange(sqlite_query *query, hb_rowset *rows, hb_err *err);
+
+/* ---- rank.c: near, search, has_words ------------------------------------------------------------- */
+
+hb_status sqlite_rank(sqlite_query *query, hb_err *err);
+hb_status sqlite_derived_init(sqlite_table *table, hb_err *err);
+void sqlite_derived_free(sqlite_table *table);
+bool sqlite_derived_has(const sqlite_table *table, uint32_t place);
+/* After a row was written or before it is removed; a failure marks the index as stale. */
+void sqlite_derived_write(sqlite_table *table, int64_t slot, const hb_batch *batch, uint32_t row);
+void sqlite_derived_remove(sqlite_table *table, int64_t slot);
+void sqlite_derived_forget(sqlite_table *table);    /* rebuilt at next use */
+/* Slots of the rows whose field `place` has all words of `text`; list made in the job's arena. */
+hb_status sqlite_words_list(sqlite_query *query, uint32_t place, hb_str text, sqlite_list **out,
+                            hb_err *err);
+
+/* ---- claims.c ------------------------------------------------------------------------------------- */
+
+bool sqlite_stores(const hb_type *type, hb_strategy strategy);
+hb_offer sqlite_offer(const hb_type *type, hb_strategy strategy, bool indexed, const hb_expr *leaf);
+hb_offer sqlite_supports(const hb_type *type, hb_strategy strategy, hb_str op);
+/* An array whose items are scalars of one type: it can have an item table. */
+bool sqlite_has_item_table(const hb_type *type, hb_strategy strategy);
+
+#endif
