@@ -57,7 +57,11 @@ hb_status hb_columns_constant(const hb_field *field, const hb_value *value, uint
         span.len = value->as.v.len * (uint32_t)sizeof(float);
         out->heap = (const uint8_t *)value->as.v.ptr;
         break;
-    default:
+    case HB_KIND_TEXT:
+    case HB_KIND_BYTES:
+    case HB_KIND_PACK:
+    case HB_KIND_NULL:
+    case HB_KIND_COUNT:
         span.len = value->as.s.len;
         out->heap = (const uint8_t *)value->as.s.ptr;
         break;
