@@ -246,6 +246,7 @@ static hb_status leaf_choose(hb_leaf *leaf, const hb_type *type, const hb_expr *
         if (!known || type->id != HB_TYPE_JSON) {
             return unsupported(leaf, type, err);
         }
+        leaf->null_result = op == HB_OP_IS_NULL;    /* nothing there: path missing or JSON null */
         return op == HB_OP_IN ? list_fit(leaf, expr, arena, err) : HB_OK;
     }
     if (op == HB_OP_IS_NULL) {
@@ -456,10 +457,13 @@ static bool json_holds(hb_op op, const hb_value *found, const hb_value *given) {
 static bool path_test(const hb_leaf *leaf, const hb_value *value) {
     hb_str bytes;
     hb_value found;
-    if (leaf->op == HB_OP_IS_NULL || value->kind != HB_KIND_PACK ||
+    if (value->kind != HB_KIND_PACK ||
         !hb_pack_path(value->as.s, leaf->path, leaf->path_len, &bytes) ||
         !hb_leaf_unpack(bytes, &found)) {
-        return false;
+        return leaf->op == HB_OP_IS_NULL;
+    }
+    if (leaf->op == HB_OP_IS_NULL) {
+        return found.kind == HB_KIND_NULL;
     }
     if (leaf->op != HB_OP_IN) {
         return json_holds(leaf->op, &found, &leaf->value);
