@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// The module's linear memory. Views are taken again whenever the memory has grown; nobody else keeps any.
+import { readCString, readText } from "./text.js";
+
+/** The glue's object. @typedef {{ HEAPU8: Uint8Array, FS?: any, IDBFS?: any, [name: `_${string}`]: (...args: any[]) => any }} CoreModule */
+
+export class Memory {
+  /** @type {CoreModule} */
+  #module;
+  #u8 = new Uint8Array(0);
+  #view = new DataView(this.#u8.buffer);
+
+  /** @param {CoreModule} module */
+  constructor(module) {
+    this.#module = module;
+  }
+
+  #refresh() {
+    const { buffer } = this.#module.HEAPU8;
+    if (this.#u8.buffer === buffer) return;
+    this.#u8 = new Uint8Array(/** @type {ArrayBuffer} */ (buffer));
+    this.#view = new DataView(/** @type {ArrayBuffer} */ (buffer));
+  }
+
+  get u8() {
+    this.#refresh();
+    return this.#u8;
+  }
+
+  get view() {
+    this.#refresh();
+    return this.#view;
+  }
+
+  get buffer() {
+    return /** @type {ArrayBuffer} */ (this.u8.buffer);
+  }
+
+  /** @param {number} ptr @param {number} len */
+  copy(ptr, len) {
+    return this.u8.slice(ptr, ptr + len);
+  }
+
+  /** @param {number} ptr @param {number} len */
+  text(ptr, len) {
+    return readText(this.u8, ptr, len);
+  }
+
+  /** @param {number} ptr */
+  cstring(ptr) {
+    return readCString(this.u8, ptr);
+  }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// The one error class. Codes come from the C core's list; STATUS_MEANINGS says what each means.
+import { STATUS_MEANINGS, STATUS_NAMES } from "./generated/abi.js";
+
+/** @typedef {import("./generated/abi.js").StatusName} ErrorCode */
+
+/**
+ * Where an error happened and what stands behind it.
+ * @typedef {object} ErrorDetails
+ * @property {string | null} [entity] entity id
+ * @property {string | null} [field] field name
+ * @property {string | null} [backend] backend instance
+ * @property {string | null} [native] the engine's own code: SQLSTATE, HTTP status, errno
+ * @property {number | null} [at] byte offset in the input
+ * @property {unknown} [cause]
+ */
+
+/** Every failure of this library. Act on `code`; `message` is for people. */
+export class HeavenBaseError extends Error {
+  /** @param {ErrorCode} code @param {string} message @param {ErrorDetails} [details] */
+  constructor(code, message, details = {}) {
+    super(message || STATUS_MEANINGS[code], details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.entity = details.entity || null;
+    this.field = details.field || null;
+    this.backend = details.backend || null;
+    this.native = details.native || null;
+    this.at = details.at ?? null;
+  }
+
+  get name() {
+    return "HeavenBaseError";
+  }
+
+  toJSON() {
+    const { code, message, entity, field, backend, native } = this;
+    return { code, message, entity, field, backend, native };
+  }
+}
+
+/** Every code with one line of explanation. */
+export const ERROR_CODES = STATUS_MEANINGS;
+
+/** The name of a status number. @param {number} status @returns {ErrorCode} */
+export function codeOf(status) {
+  return STATUS_NAMES[status] ?? "INTERNAL";
+}
+
+/** The caller aborted. @param {AbortSignal} signal */
+export function cancelled(signal) {
+  return new HeavenBaseError("CANCELLED", "the call was aborted", { cause: signal.reason });
+}
+
+/**
+ * Says where an error of an inner layer happened; anything else becomes a HOST error.
+ * @param {unknown} error @param {ErrorDetails} details @returns {HeavenBaseError}
+ */
+export function located(error, details) {
+  if (!(error instanceof HeavenBaseError)) {
+    return new HeavenBaseError("HOST", error instanceof Error ? error.message : String(error), { ...details, cause: error });
+  }
+  const { code, message, entity, field, backend, native, at, cause } = error;
+  return new HeavenBaseError(code, message, { entity: entity ?? details.entity, field: field ?? details.field,
+    backend: backend ?? details.backend, native, at, cause });
+}
