@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* MetaSchema: rows computed from the registry when it is queried after a change. They sit in a
  * memory backend of their own, so that every operator works on them as on any entity. */
-#include <yyjson.h>
-
 #include "plan/capabilities.h"
 #include "workspace/workspace.h"
 
@@ -173,50 +171,37 @@ static hb_status meta_workspace(meta_builder *b) {
     return HB_OK;
 }
 
-static hb_str meta_json_text(yyjson_val *object, const char *key) {
-    yyjson_val *value = yyjson_obj_get(object, key);
-    return yyjson_is_str(value) ? hb_str_n(yyjson_get_str(value), yyjson_get_len(value)) : HB_STR_EMPTY;
+typedef struct meta_capability_walk {
+    meta_builder *builder;
+    const hb_backend *const *types;
+    hb_status status;
+} meta_capability_walk;
+
+static bool meta_capability(void *user, const hb_capability *cap) {
+    meta_capability_walk *walk = user;
+    meta_builder *b = walk->builder;
+    hb_str type = hb_str_c(walk->types[cap->backend]->name);
+    meta_row row = { .kind = "capability", .dtype = hb_type_name(cap->dtype), .backend = type, .type = type,
+                     .name = cap->op, .strategy = hb_strategy_name(cap->strategy), .subject = type,
+                     .source = cap->native ? HB_STR("native") : HB_STR("fallback") };
+    row.key = hb_arena_printf(b->arena, "%.*s:%.*s:%.*s:%.*s", HB_ARG(type), HB_ARG(row.dtype),
+                              HB_ARG(cap->op), HB_ARG(row.strategy));
+    walk->status = row.key.ptr != NULL ? meta_add(b, &row) : hb_err_memory(b->err);
+    return walk->status == HB_OK;
 }
 
-/* One row per backend type in use, dtype, op and strategy. */
-static hb_status meta_capability_rows(meta_builder *b, yyjson_val *rows) {
-    yyjson_val *item;
-    yyjson_arr_iter iter = yyjson_arr_iter_with(rows);
-    while ((item = yyjson_arr_iter_next(&iter)) != NULL) {
-        hb_str mode = meta_json_text(item, "mode");
-        meta_row row = { .kind = "capability", .dtype = meta_json_text(item, "dtype"),
-                         .backend = meta_json_text(item, "backend_name"),
-                         .type = meta_json_text(item, "backend_identifier"),
-                         .name = meta_json_text(item, "op"), .strategy = meta_json_text(item, "strategy"),
-                         .source = mode, .subject = meta_json_text(item, "backend_identifier") };
-        row.key = hb_arena_printf(b->arena, "%.*s:%.*s:%.*s:%.*s",
-                                  HB_ARG(row.backend.len > 0 ? row.backend : row.type), HB_ARG(row.dtype),
-                                  HB_ARG(row.name), HB_ARG(row.strategy));
-        if (row.key.ptr == NULL) return hb_err_memory(b->err);
-        HB_TRY(meta_add(b, &row));
-    }
-    return HB_OK;
-}
-
+/* One row per backend type in use, dtype, operator and strategy. */
 static hb_status meta_capabilities(meta_builder *b) {
-    hb_workspace *ws = b->ws;
-    const hb_backend **types = hb_arena_array(b->arena, ws->instance_count, sizeof(*types));
-    hb_str *names = hb_arena_array(b->arena, ws->instance_count, sizeof(*names));
-    if (types == NULL || names == NULL) return hb_err_memory(b->err);
-    for (uint32_t i = 0; i < ws->instance_count; i++) {
-        types[i] = ws->instances[i]->type;
-        names[i] = ws->instances[i]->name;
+    const hb_backend *types[HB_BACKENDS_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < b->ws->instance_count; i++) {
+        bool seen = false;
+        for (uint32_t k = 0; k < count; k++) seen = seen || types[k] == b->ws->instances[i]->type;
+        if (!seen) types[count++] = b->ws->instances[i]->type;
     }
-    hb_buf json;
-    hb_buf_init(&json, ws->mem);
-    hb_status status = hb_capabilities_json(types, names, ws->instance_count,
-                                            HB_STR("{\"method\":\"rows\"}"), &json, b->err);
-    yyjson_doc *doc = status == HB_OK ? yyjson_read(json.ptr, json.len, 0) : NULL;
-    if (status == HB_OK && doc == NULL) status = hb_err_memory(b->err);
-    if (status == HB_OK) status = meta_capability_rows(b, yyjson_doc_get_root(doc));
-    yyjson_doc_free(doc);
-    hb_buf_free(&json);
-    return status;
+    meta_capability_walk walk = { b, types, HB_OK };
+    hb_capabilities_each(types, count, meta_capability, &walk);
+    return walk.status;
 }
 
 static hb_status meta_build(meta_builder *b) {

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: MIT
+/* The workspace through its public interface. */
+#include "tests/unit/test.h"
+
+#include "hb.h"
+#include "value/pack.h"
+
+typedef struct fixture {
+    hb_workspace *ws;
+    hb_err err;
+    hb_task *task;          /* of the last call that succeeded */
+    hb_arena arena;
+} fixture;
+
+static void fixture_open(fixture *f, const char *options) {
+    memset(f, 0, sizeof(*f));
+    hb_arena_init(&f->arena, hb_mem_default());
+    hb_status status = hb_workspace_open(hb_str_c(options), hb_mem_default(), &f->ws, &f->err);
+    if (!CHECK_INT(status, HB_OK)) test_check(false, f->err.msg, __FILE__, __LINE__);
+}
+
+static void fixture_close(fixture *f) {
+    hb_task_free(f->task);
+    if (f->ws != NULL) hb_workspace_close(f->ws);
+    hb_arena_free(&f->arena);
+}
+
+/* Runs a call to its end; the answer stays until the next call. */
+static hb_status call(fixture *f, hb_request request) {
+    hb_task_free(f->task);
+    f->task = NULL;
+    request.now_ms = 1700000000000;
+    hb_task *task;
+    HB_TRY(hb_workspace_start(f->ws, &request, &task, &f->err));
+    hb_step step;
+    hb_status status = hb_task_step(task, &step, &f->err);
+    if (status != HB_OK) {
+        hb_task_free(task);
+        return status;
+    }
+    CHECK_INT(step.kind, HB_STEP_DONE);
+    f->task = task;
+    return HB_OK;
+}
+
+static const hb_answer *answer(const fixture *f) { return hb_task_answer(f->task); }
+
+static hb_str pack_of(fixture *f, const char *json) {
+    hb_buf pack;
+    hb_buf_init(&pack, hb_mem_default());
+    hb_err err;
+    CHECK(hb_pack_from_json(hb_str_c(json), &pack, &err) == HB_OK);
+    hb_str copy = hb_arena_str(&f->arena, hb_buf_str(&pack));
+    hb_buf_free(&pack);
+    return copy;
+}
+
+static hb_status define(fixture *f, const char *json) {
+    return call(f, (hb_request){ .kind = HB_CALL_REGISTER, .text = pack_of(f, json) });
+}
+
+/* One row from a JSON mapping: a PACK column per key. */
+static hb_status write_row(fixture *f, hb_call_kind kind, const char *entity, const char *json, uint32_t flags) {
+    hb_str pack = pack_of(f, json);
+    hb_pack_reader reader = hb_pack_read(pack);
+    hb_pack_item map, key;
+    CHECK(hb_pack_next(&reader, &map));
+    hb_column *columns = hb_arena_array(&f->arena, map.count, sizeof(*columns));
+    for (uint32_t i = 0; i < map.count; i++) {
+        hb_str whole;
+        CHECK(hb_pack_next(&reader, &key) && hb_pack_skip(&reader, &whole));
+        hb_span *span = hb_arena_alloc(&f->arena, sizeof(*span));
+        *span = (hb_span){ 0, whole.len };
+        columns[i] = (hb_column){ key.s, HB_KIND_PACK, 0, NULL, span, (const uint8_t *)whole.ptr, whole.len };
+    }
+    return call(f, (hb_request){ .kind = kind, .entity = hb_workspace_entity(f->ws, hb_str_c(entity)),
+                                 .flags = flags, .batch = { 1, map.count, columns } });
+}
+
+static hb_status upsert(fixture *f, const char *entity, const char *json) {
+    return write_row(f, HB_CALL_UPSERT, entity, json, HB_FLAG_OVERWRITE);
+}
+
+static hb_status by_id(fixture *f, hb_call_kind kind, const char *entity, const char *id) {
+    hb_span span = { 0, (uint32_t)strlen(id) };
+    hb_column column = { HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, &span, (const uint8_t *)id, span.len };
+    return call(f, (hb_request){
+                       .kind = kind,
+                       .entity = entity != NULL ? hb_workspace_entity(f->ws, hb_str_c(entity)) : HB_ENTITY_NONE,
+                       .batch = { 1, 1, &column } });
+}
+
+static hb_status query(fixture *f, const char *entity, const char *spec) {
+    return call(f, (hb_request){ .kind = HB_CALL_QUERY, .entity = hb_workspace_entity(f->ws, hb_str_c(entity)),
+                                 .text = hb_str_c(spec) });
+}
+
+/* The answer's rows as "id|value of `column`", one line each. */
+static const char *lines(fixture *f, const char *column) {
+    const hb_batch *batch = &answer(f)->batch;
+    int at = hb_batch_find(batch, hb_str_c(column));
+    hb_buf out;
+    hb_buf_init(&out, hb_mem_default());
+    for (uint32_t i = 0; i < batch->row_count; i++) {
+        hb_buf_add_str(&out, hb_column_span(&batch->columns[0], i));
+        hb_buf_add_char(&out, '|');
+        hb_value value = { HB_KIND_NULL, { 0 } };
+        if (at >= 0) value = hb_column_get(&batch->columns[at], i);
+        if (value.kind == HB_KIND_TEXT) hb_buf_add_str(&out, value.as.s);
+        if (value.kind == HB_KIND_I64) hb_buf_add_i64(&out, value.as.i);
+        if (value.kind == HB_KIND_F64) hb_buf_add_f64(&out, value.as.f);
+        hb_buf_add_char(&out, '\n');
+    }
+    hb_buf_add_char(&out, '\0');
+    const char *text = hb_arena_copy(&f->arena, out.ptr, out.len);
+    hb_buf_free(&out);
+    return text;
+}
+
+static const char debug_options[] = "{\"id\":\"unit\",\"preset\":\"debug\"}";
+static const char doc_definition[] =
+    "{\"name\":\"Doc\",\"fields\":{\"title\":\"short-text\",\"n\":\"integer\",\"body\":\"long-text\","
+    "\"emb\":\"vector[2]\"}}";
+
+static void fill(fixture *f) {
+    CHECK_INT(define(f, doc_definition), HB_OK);
+    static const char *const rows[] = {
+        "{\"object_id\":\"d1\",\"title\":\"Agent routing\",\"n\":1,\"body\":\"agents route queries\",\"emb\":[1,0]}",
+        "{\"object_id\":\"d2\",\"title\":\"Storage\",\"n\":2,\"body\":\"backends store rows\",\"emb\":[0,1]}",
+        "{\"object_id\":\"d3\",\"title\":\"Both\",\"n\":3,\"body\":\"agents store queries\",\"emb\":[0.6,0.8]}",
+    };
+    for (size_t i = 0; i < 3; i++) {
+        if (!CHECK_INT(upsert(f, "doc", rows[i]), HB_OK)) test_check(false, f->err.msg, __FILE__, __LINE__);
+    }
+}
+
+static void bad_options_are_typed_errors(void) {
+    static const struct { const char *options; hb_status want; } cases[] = {
+        { "{\"id\":\"Bad Id\"}", HB_E_INVALID_ID },
+        { "{\"id\":\"a\",\"preset\":\"zzz\"}", HB_E_UNKNOWN_PRESET },
+        { "{\"id\":\"a\",\"backends\":{}}", HB_E_VALIDATION },
+        { "{\"id\":\"a\",\"backends\":{\"main\":\"inmem\"}}", HB_E_TYPE },
+        { "{\"id\":\"a\",\"backends\":{\"main\":{\"type\":\"nope\"}}}", HB_E_UNKNOWN_BACKEND },
+        { "{\"id\":\"a\",\"backends\":{\"Main X\":{\"type\":\"inmem\"}}}", HB_E_INVALID_ID },
+        { "{\"id\":\"a\",\"backends\":{\"main\":{\"type\":\"inmem\",\"zzz\":1}}}", HB_E_UNKNOWN_BACKEND },
+        { "{\"id\":\"a\",\"nonsense\":1}", HB_E_TYPE },
+        { "[]", HB_E_TYPE },
+        { "{", HB_E_TYPE },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CASE(cases[i].options);
+        hb_workspace *ws = NULL;
+        hb_err err;
+        CHECK_INT(hb_workspace_open(hb_str_c(cases[i].options), hb_mem_default(), &ws, &err), cases[i].want);
+    }
+}
+
+static void a_written_row_is_read_back_from_three_backends(void) {
+    fixture f;
+    fixture_open(&f, debug_options);
+    fill(&f);
+    REQUIRE(by_id(&f, HB_CALL_GET, "doc", "d3") == HB_OK);
+    const hb_batch *batch = &answer(&f)->batch;
+    REQUIRE(batch->row_count == 1);
+    int title = hb_batch_find(batch, HB_STR("title")), emb = hb_batch_find(batch, HB_STR("emb"));
+    REQUIRE(title > 0 && emb > 0);
+    CHECK_STR(hb_column_span(&batch->columns[title], 0), "Both");
+    CHECK_DOUBLE(((const float *)batch->columns[emb].data)[1], (double)0.8f);
+    CHECK_INT(by_id(&f, HB_CALL_GET, NULL, "d2"), HB_OK);
+    CHECK_INT(answer(&f)->batch.row_count, 1);
+    CHECK_INT(by_id(&f, HB_CALL_GET, "doc", "zz"), HB_OK);
+    CHECK_INT(answer(&f)->batch.row_count, 0);
+    fixture_close(&f);
+}
+
+static void queries_answer_across_backends(void) {
+    static const struct { const char *spec, *column, *want; } cases[] = {
+        { "{}", "title", "d1|Agent routing\nd2|Storage\nd3|Both\n" },
+        { "{\"filter\":{\"n\":{\"$gte\":2}},\"select\":[\"n\"]}", "n", "d2|2\nd3|3\n" },
+        { "{\"filter\":{\"title\":{\"$match\":\"AGENT\"}}}", "n", "d1|1\n" },
+        { "{\"order\":[\"-n\"],\"limit\":2}", "n", "d3|3\nd2|2\n" },
+        { "{\"near\":{\"field\":\"emb\",\"query\":[1,0],\"top_k\":2},\"select\":[\"title\",\"score\"]}", "title",
+          "d1|Agent routing\nd3|Both\n" },
+        { "{\"filter\":{\"n\":{\"$gt\":1}},\"near\":{\"field\":\"emb\",\"query\":[1,0],\"top_k\":1}}", "title",
+          "d3|Both\n" },
+        { "{\"search\":{\"fields\":[\"body\"],\"query\":\"store\"}}", "title", "d2|Storage\nd3|Both\n" },
+        { "{\"near\":{\"field\":\"emb\",\"query\":[1,0]},\"search\":{\"fields\":null,\"query\":\"agents\"}}", "n",
+          "d1|1\nd3|3\nd2|2\n" },
+    };
+    fixture f;
+    fixture_open(&f, debug_options);
+    fill(&f);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CASE(cases[i].spec);
+        if (!CHECK_INT(query(&f, "doc", cases[i].spec), HB_OK)) {
+            test_check(false, f.err.msg, __FILE__, __LINE__);
+            continue;
+        }
+        CHECK_CSTR(lines(&f, cases[i].column), cases[i].want);
+    }
+    fixture_close(&f);
+}
+
+static void set_merges_and_upsert_replaces(void) {
+    fixture f;
+    fixture_open(&f, debug_options);
+    fill(&f);
+    CHECK_INT(write_row(&f, HB_CALL_SET, "doc", "{\"object_id\":\"d1\",\"n\":10}", 0), HB_OK);
+    CHECK_INT(query(&f, "doc", "{\"filter\":{\"n\":10}}"), HB_OK);
+    CHECK_CSTR(lines(&f, "title"), "d1|Agent routing\n");
+    CHECK_INT(upsert(&f, "doc", "{\"object_id\":\"d1\",\"n\":11}"), HB_OK);
+    CHECK_INT(query(&f, "doc", "{\"filter\":{\"n\":11}}"), HB_OK);
+    CHECK_CSTR(lines(&f, "title"), "d1|\n");
+    fixture_close(&f);
+}
+
+static void bad_rows_write_nothing(void) {
+    static const struct { const char *row; hb_status want; const char *field; } cases[] = {
+        { "{\"object_id\":\"x\",\"n\":\"many\"}", HB_E_VALIDATION, "n" },
+        { "{\"object_id\":\"x\",\"nope\":1}", HB_E_UNKNOWN_FIELD, "nope" },
+        { "{\"title\":\"no id\"}", HB_E_INVALID_ID, "object_id" },
+        { "{\"object_id\":\"x\",\"emb\":[1,2,3]}", HB_E_VALIDATION, "emb" },
+    };
+    fixture f;
+    fixture_open(&f, debug_options);
+    fill(&f);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CASE(cases[i].row);
+        CHECK_INT(upsert(&f, "doc", cases[i].row), cases[i].want);
+        CHECK_CSTR(f.err.field, cases[i].field);
+        CHECK_CSTR(f.err.entity, "doc");
+    }
+    CHECK_INT(write_row(&f, HB_CALL_UPSERT, "doc", "{\"object_id\":\"d1\"}", 0), HB_E_DUPLICATE);
+    CHECK_INT(query(&f, "doc", "{}"), HB_OK);
+    CHECK_INT(answer(&f)->batch.row_count, 3);
+    fixture_close(&f);
+}
+
+static void delete_tells_what_existed(void) {
+    fixture f;
+    fixture_open(&f, debug_options);
+    fill(&f);
+    CHECK_INT(by_id(&f, HB_CALL_DELETE, NULL, "d2"), HB_OK);
+    CHECK_INT(((const uint8_t *)answer(&f)->batch.columns[0].data)[0], 1);
+    CHECK_INT(by_id(&f, HB_CALL_DELETE, "doc", "d2"), HB_OK);
+    CHECK_INT(((const uint8_t *)answer(&f)->batch.columns[0].data)[0], 0);
+    CHECK_INT(query(&f, "sys-catalog", "{\"select\":[\"target_id\"]}"), HB_OK);
+    CHECK_INT(answer(&f)->batch.row_count, 2);
+    fixture_close(&f);
+}
+
+static void metaschema_tells_where_fields_live(void) {
+    fixture f;
+    fixture_open(&f, debug_options);
+    fill(&f);
+    CHECK_INT(query(&f, "sys-metaschema",
+                    "{\"filter\":{\"kind\":\"storage\",\"subject_id\":\"doc\",\"field\":\"emb\"},\"select\":[\"backend\"]}"),
+              HB_OK);
+    CHECK_CSTR(lines(&f, "backend"), "storage:doc.emb.vec.vector|vec\n");
+    CHECK_INT(upsert(&f, "sys-metaschema", "{\"object_id\":\"x\"}"), HB_E_UNSUPPORTED);
+    fixture_close(&f);
+}
+
+static bool contains(hb_str text, const char *part) { return hb_str_find(text, hb_str_c(part), 0) >= 0; }
+
+static void audit_finds_and_repair_mends_the_catalog(void) {
+    fixture f;
+    fixture_open(&f, debug_options);
+    CHECK_INT(define(&f, "{\"name\":\"Person\",\"fields\":{\"name\":\"short-text\"}}"), HB_OK);
+    CHECK_INT(upsert(&f, "person", "{\"object_id\":\"a\",\"name\":\"Ann\"}"), HB_OK);
+    CHECK_INT(upsert(&f, "person", "{\"object_id\":\"b\",\"name\":\"Ben\"}"), HB_OK);
+    CHECK_INT(call(&f, (hb_request){ .kind = HB_CALL_AUDIT }), HB_OK);
+    CHECK(contains(answer(&f)->json, "{\"catalog\":{\"ok\":true,"));
+    CHECK_INT(by_id(&f, HB_CALL_DELETE, "sys-catalog", "catalog:person:a"), HB_OK);
+    CHECK_INT(write_row(&f, HB_CALL_SET, "sys-catalog", "{\"object_id\":\"catalog:person:b\",\"name\":\"Bob\"}", 0),
+              HB_OK);
+    CHECK_INT(upsert(&f, "sys-catalog", "{\"object_id\":\"catalog:person:zz\",\"name\":\"ghost\"}"), HB_OK);
+    CHECK_INT(call(&f, (hb_request){ .kind = HB_CALL_AUDIT }), HB_OK);
+    CHECK(contains(answer(&f)->json, "\"ok\":false"));
+    CHECK(contains(answer(&f)->json, "\"missing\":[{\"expected\":{\"object_id\":\"catalog:person:a\""));
+    CHECK(contains(answer(&f)->json, "\"dangling\":[{\"catalog\":{\"object_id\":\"catalog:person:zz\""));
+    CHECK(contains(answer(&f)->json, "\"fields\":[\"name\"]"));
+    CHECK_INT(call(&f, (hb_request){ .kind = HB_CALL_REPAIR, .flags = HB_FLAG_DRY_RUN }), HB_OK);
+    CHECK(contains(answer(&f)->json, "\"dry_run\":true,\"missing_written\":0"));
+    CHECK_INT(call(&f, (hb_request){ .kind = HB_CALL_REPAIR }), HB_OK);
+    CHECK(contains(answer(&f)->json, "\"missing_written\":1,\"mismatched_rewritten\":1,\"dangling_deleted\":1"));
+    CHECK_INT(call(&f, (hb_request){ .kind = HB_CALL_AUDIT }), HB_OK);
+    CHECK(contains(answer(&f)->json, "{\"catalog\":{\"ok\":true,"));
+    fixture_close(&f);
+}
+
+static void registering_twice_needs_the_same_structure(void) {
+    fixture f;
+    fixture_open(&f, debug_options);
+    CHECK_INT(define(&f, doc_definition), HB_OK);
+    CHECK_INT(define(&f, doc_definition), HB_OK);
+    CHECK_INT(define(&f, "{\"name\":\"Doc\",\"fields\":{\"title\":\"integer\"}}"), HB_E_SCHEMA_CONFLICT);
+    CHECK_INT(define(&f, "{\"entity_id\":\"sys-catalog\",\"fields\":{\"a\":\"integer\"}}"), HB_E_SCHEMA_CONFLICT);
+    fixture_close(&f);
+}
+
+static void a_dropped_workspace_refuses_calls(void) {
+    fixture f;
+    fixture_open(&f, debug_options);
+    fill(&f);
+    CHECK_INT(call(&f, (hb_request){ .kind = HB_CALL_DROP }), HB_OK);
+    CHECK_INT(call(&f, (hb_request){ .kind = HB_CALL_DROP }), HB_OK);
+    CHECK_INT(query(&f, "doc", "{}"), HB_E_CLOSED);
+    fixture_close(&f);
+}
+
+TEST_SUITE {
+    TEST(bad_options_are_typed_errors);
+    TEST(a_written_row_is_read_back_from_three_backends);
+    TEST(queries_answer_across_backends);
+    TEST(set_merges_and_upsert_replaces);
+    TEST(bad_rows_write_nothing);
+    TEST(delete_tells_what_existed);
+    TEST(metaschema_tells_where_fields_live);
+    TEST(audit_finds_and_repair_mends_the_catalog);
+    TEST(registering_twice_needs_the_same_structure);
+    TEST(a_dropped_workspace_refuses_calls);
+}
