@@ -26,6 +26,13 @@ bool split_supported(const split_ctx *ctx, const hb_expr *leaf, uint32_t backend
     const hb_binding *binding = split_binding(ctx->routing, leaf->field, backend);
     const hb_backend *type = ctx->instances[backend]->type;
     if (binding == NULL) return false;
+    if (leaf->path_len == 0 && (hb_type_ops(leaf_type(ctx, leaf)) & (1u << leaf->op)) == 0) {
+        if (reason != NULL) {
+            *reason = hb_arena_printf(ctx->arena, "%.*s fields have no operator '%.*s'",
+                                      HB_ARG(hb_type_name(leaf_type(ctx, leaf)->id)), HB_ARG(hb_op_name(leaf->op)));
+        }
+        return false;
+    }
     hb_offer offer = type->supports(leaf_type(ctx, leaf), binding->strategy, split_op_name(leaf));
     if (offer.claim != HB_NO || !op_needs_handler(leaf)) return true;
     if (reason != NULL) {
@@ -65,9 +72,13 @@ hb_status split_leaf_home(const split_ctx *ctx, const hb_expr *leaf, uint32_t *b
                    HB_ARG(schema->fields[leaf->field].name), HB_ARG(schema->entity_id));
         return hb_err_where(ctx->err, schema->entity_id, schema->fields[leaf->field].name, HB_STR_EMPTY);
     }
-    hb_str reason;
+    hb_str reason = HB_STR_EMPTY;
     if (ctx->options.explain_only || split_supported(ctx, leaf, *backend, &reason)) return HB_OK;
-    hb_err_set(ctx->err, HB_E_UNSUPPORTED, "%.*s", HB_ARG(reason));
+    if (leaf->path_len == 0 && (hb_type_ops(leaf_type(ctx, leaf)) & (1u << leaf->op)) == 0) {
+        hb_type_no_op(leaf_type(ctx, leaf), leaf->op, ctx->err);
+    } else {
+        hb_err_set(ctx->err, HB_E_UNSUPPORTED, "%.*s", HB_ARG(reason));
+    }
     return hb_err_where(ctx->err, schema->entity_id, schema->fields[leaf->field].name,
                         ctx->instances[*backend]->name);
 }

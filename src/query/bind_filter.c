@@ -2,8 +2,6 @@
 /* Leaves of a filter: which operators a type has, and operands as values of that type. */
 #include "query/spec.h"
 
-#include <assert.h>
-
 #include "base/num.h"
 #include "text/pattern.h"
 #include "value/coerce.h"
@@ -15,36 +13,6 @@
                   BIT(HB_OP_LIKE) | BIT(HB_OP_ILIKE) | BIT(HB_OP_WILDCARD) | BIT(HB_OP_REGEX) | \
                   BIT(HB_OP_CONTAINED_IN))
 #define OPS_PATH (OPS_EQUALITY | OPS_ORDER | BIT(HB_OP_CONTAINS) | BIT(HB_OP_IS_NULL))
-
-static_assert(HB_OP_COUNT <= 32, "operator sets are 32 bits wide");
-
-/* The operators of each type; is_null belongs to all, near and search are clauses of their own. */
-static uint32_t type_ops(const hb_type *type) {
-    switch (type->id) {
-    case HB_TYPE_IDENTIFIER:
-    case HB_TYPE_SHORT_TEXT:
-    case HB_TYPE_MEDIUM_TEXT:
-    case HB_TYPE_LONG_TEXT: return OPS_EQUALITY | OPS_ORDER | OPS_TEXT | BIT(HB_OP_HAS_WORDS);
-    case HB_TYPE_DATE: return OPS_EQUALITY | OPS_ORDER | OPS_TEXT;
-    case HB_TYPE_CATEGORICAL:
-        return type->int_base ? OPS_EQUALITY | OPS_ORDER | BIT(HB_OP_CONTAINED_IN)
-                              : OPS_EQUALITY | OPS_TEXT | BIT(HB_OP_HAS_WORDS);
-    case HB_TYPE_INTEGER:
-    case HB_TYPE_FLOAT:
-    case HB_TYPE_TIMESTAMP:
-    case HB_TYPE_DURATION: return OPS_EQUALITY | OPS_ORDER;
-    case HB_TYPE_BOOLEAN:
-    case HB_TYPE_JSON: return OPS_EQUALITY;
-    case HB_TYPE_ARRAY:
-        return OPS_EQUALITY | BIT(HB_OP_ARRAY_CONTAINS) | BIT(HB_OP_CONTAINED_IN);
-    case HB_TYPE_HYPER_G:
-        return OPS_EQUALITY | BIT(HB_OP_EXISTS) | BIT(HB_OP_ALL) | BIT(HB_OP_MATCH);
-    case HB_TYPE_VECTOR: return BIT(HB_OP_EQ);
-    case HB_TYPE_ARTIFACT:
-    case HB_TYPE_COUNT: break;
-    }
-    return 0;
-}
 
 typedef struct leaf_ctx {
     bind_ctx *bind;
@@ -90,20 +58,9 @@ static hb_status leaf_never(leaf_ctx *ctx) {
     return HB_OK;
 }
 
-static hb_status leaf_unsupported(leaf_ctx *ctx, hb_op op, uint32_t ops) {
-    hb_str known[HB_OP_COUNT];
-    size_t count = 0;
-    for (uint32_t i = 0; i < HB_OP_COUNT; i++) {
-        if ((ops & BIT(i)) != 0 || i == HB_OP_IS_NULL) {
-            known[count++] = hb_op_name((hb_op)i);
-        }
-    }
-    hb_err_set(ctx->err, HB_E_UNSUPPORTED, "%.*s fields have no operator '%.*s'",
-               HB_ARG(hb_type_name(ctx->field->type->id)), HB_ARG(hb_op_name(op)));
-    return hb_err_hint(ctx->err, hb_op_name(op), known, count);
-}
-
-static hb_status leaf_check_op(leaf_ctx *ctx) {
+/* *defined is false for an operator that the type does not have: the planner's to refuse. */
+static hb_status leaf_check_op(leaf_ctx *ctx, bool *defined) {
+    *defined = true;
     const hb_type *type = ctx->field->type;
     if (ctx->leaf->path_len > 0) {
         if ((OPS_PATH & BIT(ctx->op)) != 0) return HB_OK;
@@ -113,14 +70,14 @@ static hb_status leaf_check_op(leaf_ctx *ctx) {
     if (type->id == HB_TYPE_ARRAY && ctx->op == HB_OP_CONTAINS) {
         ctx->op = HB_OP_ARRAY_CONTAINS;
     }
-    uint32_t ops = type_ops(type);
-    if ((ops & BIT(ctx->op)) != 0 || ctx->op == HB_OP_IS_NULL) return HB_OK;
+    *defined = (hb_type_ops(type) & BIT(ctx->op)) != 0;
+    if (*defined) return HB_OK;
     if (type->id == HB_TYPE_CATEGORICAL && (BIT(ctx->op) & (type->int_base ? OPS_TEXT : OPS_ORDER)) != 0) {
         return hb_err_set(ctx->err, HB_E_VALIDATION, "%s categorical fields have no %s operators such as '%.*s'",
                           type->int_base ? "integer" : "text", type->int_base ? "text" : "order",
                           HB_ARG(hb_op_name(ctx->op)));
     }
-    return leaf_unsupported(ctx, ctx->op, ops);
+    return HB_OK;
 }
 
 /* Numbers become their decimal text; anything else is not a text. */
@@ -290,8 +247,13 @@ static hb_status leaf_operand(leaf_ctx *ctx, const hb_value *operand, const hb_e
         return operand->as.b ? HB_OK : node_not(ctx->bind, leaf, out, ctx->err);
     }
     /* Null questions are open to every type, so they come before the operators of the type. */
-    if (!(is_null && (ctx->op == HB_OP_EQ || ctx->op == HB_OP_NE))) HB_TRY(leaf_check_op(ctx));
+    bool defined = true;
+    if (!(is_null && (ctx->op == HB_OP_EQ || ctx->op == HB_OP_NE))) HB_TRY(leaf_check_op(ctx, &defined));
     leaf->op = ctx->op;
+    if (!defined) {
+        leaf->value = *operand;
+        return HB_OK;
+    }
     if (ctx->op == HB_OP_IN) return leaf_list(ctx, operand);
     if (ctx->op == HB_OP_EXISTS || ctx->op == HB_OP_ALL) return leaf_items(ctx, operand);
     if (!is_null && leaf->path_len == 0 && (BIT(ctx->op) & (OPS_TEXT | BIT(HB_OP_HAS_WORDS))) != 0) {

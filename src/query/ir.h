@@ -20,6 +20,11 @@ typedef enum hb_op {
 hb_str hb_op_name(hb_op op);            /* "eq", "starts_with", "is_null", ... */
 /* Spec name with or without "$"; aliases: "any" = exists. */
 bool hb_op_find(hb_str name, hb_op *out);
+/* The operators that a type has, as bits 1u << op; is_null belongs to all. A leaf with another one
+ * is bound as written (operand not coerced): explain shows it, and the planner refuses it. */
+uint32_t hb_type_ops(const hb_type *type);
+/* HB_E_UNSUPPORTED with the operators that the type has. */
+hb_status hb_type_no_op(const hb_type *type, hb_op op, hb_err *err);
 
 typedef enum hb_expr_kind { HB_EXPR_AND, HB_EXPR_OR, HB_EXPR_NOT, HB_EXPR_LEAF } hb_expr_kind;
 

@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: MIT
 /* The words of the query language: operators, metrics, search modes. One table each. */
+#include <assert.h>
+
 #include "query/ir.h"
+
+#define BIT(op) (1u << (op))
+#define OPS_EQUALITY (BIT(HB_OP_EQ) | BIT(HB_OP_NE) | BIT(HB_OP_IN))
+#define OPS_ORDER (BIT(HB_OP_LT) | BIT(HB_OP_LTE) | BIT(HB_OP_GT) | BIT(HB_OP_GTE))
+#define OPS_TEXT (BIT(HB_OP_MATCH) | BIT(HB_OP_CONTAINS) | BIT(HB_OP_STARTS_WITH) | BIT(HB_OP_ENDS_WITH) | \
+                  BIT(HB_OP_LIKE) | BIT(HB_OP_ILIKE) | BIT(HB_OP_WILDCARD) | BIT(HB_OP_REGEX) | \
+                  BIT(HB_OP_CONTAINED_IN))
+
+static_assert(HB_OP_COUNT <= 32, "operator sets are 32 bits wide");
 
 static const hb_str op_names[HB_OP_COUNT] = {
     [HB_OP_EQ] = { "eq", 2 },
@@ -81,4 +92,48 @@ hb_str hb_search_mode_name(hb_search_mode mode) {
     case HB_SEARCH_PREFIX: return HB_STR("prefix");
     }
     return HB_STR("any");
+}
+
+static uint32_t type_ops(const hb_type *type) {
+    switch (type->id) {
+    case HB_TYPE_IDENTIFIER:
+    case HB_TYPE_SHORT_TEXT:
+    case HB_TYPE_MEDIUM_TEXT:
+    case HB_TYPE_LONG_TEXT: return OPS_EQUALITY | OPS_ORDER | OPS_TEXT | BIT(HB_OP_HAS_WORDS);
+    case HB_TYPE_DATE: return OPS_EQUALITY | OPS_ORDER | OPS_TEXT;
+    case HB_TYPE_CATEGORICAL:
+        return type->int_base ? OPS_EQUALITY | OPS_ORDER | BIT(HB_OP_CONTAINED_IN)
+                              : OPS_EQUALITY | OPS_TEXT | BIT(HB_OP_HAS_WORDS);
+    case HB_TYPE_INTEGER:
+    case HB_TYPE_FLOAT:
+    case HB_TYPE_TIMESTAMP:
+    case HB_TYPE_DURATION: return OPS_EQUALITY | OPS_ORDER;
+    case HB_TYPE_BOOLEAN:
+    case HB_TYPE_JSON: return OPS_EQUALITY;
+    case HB_TYPE_ARRAY:
+        return OPS_EQUALITY | BIT(HB_OP_ARRAY_CONTAINS) | BIT(HB_OP_CONTAINED_IN);
+    case HB_TYPE_HYPER_G:
+        return OPS_EQUALITY | BIT(HB_OP_EXISTS) | BIT(HB_OP_ALL) | BIT(HB_OP_MATCH);
+    case HB_TYPE_VECTOR: return BIT(HB_OP_EQ);
+    case HB_TYPE_ARTIFACT:
+    case HB_TYPE_COUNT: break;
+    }
+    return 0;
+}
+
+uint32_t hb_type_ops(const hb_type *type) {
+    return type_ops(type) | BIT(HB_OP_IS_NULL);
+}
+
+hb_status hb_type_no_op(const hb_type *type, hb_op op, hb_err *err) {
+    hb_str known[HB_OP_COUNT];
+    size_t count = 0;
+    for (uint32_t i = 0; i < HB_OP_COUNT; i++) {
+        if ((hb_type_ops(type) & BIT(i)) != 0) {
+            known[count++] = op_names[i];
+        }
+    }
+    hb_err_set(err, HB_E_UNSUPPORTED, "%.*s fields have no operator '%.*s'", HB_ARG(hb_type_name(type->id)),
+               HB_ARG(hb_op_name(op)));
+    return hb_err_hint(err, hb_op_name(op), known, count);
 }

@@ -1,0 +1,698 @@
+// SPDX-License-Identifier: MIT
+/* A plan as JSON: the query, where its fields live, and the steps. Steps of the filter and of the
+ * ranked clauses come first (nodes and, or, not, backend_group, filter, json_path, near, search),
+ * then the plan's own nodes (scan, residual, merge, hydrate, fuse, sort, limit, count) with their
+ * ids and inputs. Operands appear; options of backends, and with them secrets, never do. */
+#include "plan/split.h"
+
+#include <cJSON.h>
+
+#include "base/num.h"
+#include "query/query.h"
+#include "value/pack.h"
+
+#define VECTOR_SHOWN 16u
+
+typedef struct explain_ctx {
+    split_ctx split;
+    const hb_plan *plan;
+    const hb_query *query;
+    const hb_schema *schema;
+    const hb_routing *routing;
+    hb_instance *const *instances;
+    hb_buf text;                /* scratch for one literal */
+    cJSON *steps;
+    bool failed;                /* out of memory in the JSON tree */
+} explain_ctx;
+
+/* ---- small writers ---------------------------------------------------------------------- */
+
+/* Takes ownership of `item`, also when it cannot be added. */
+static cJSON *put(explain_ctx *ctx, cJSON *object, const char *key, cJSON *item) {
+    bool added = item != NULL && object != NULL &&
+                 (key != NULL ? cJSON_AddItemToObject(object, key, item) : cJSON_AddItemToArray(object, item));
+    if (!added) {
+        cJSON_Delete(item);
+        ctx->failed = true;
+        return NULL;
+    }
+    return item;
+}
+
+/* What is in ctx->text, verbatim: texts with any bytes and 64-bit integers stay exact. */
+static void put_raw(explain_ctx *ctx, cJSON *object, const char *key) {
+    hb_buf_add_char(&ctx->text, '\0');
+    ctx->failed = ctx->failed || ctx->text.failed || ctx->text.over;
+    if (!ctx->failed) put(ctx, object, key, cJSON_CreateRaw(ctx->text.ptr));
+    hb_buf_clear(&ctx->text);
+}
+
+static void put_str(explain_ctx *ctx, cJSON *object, const char *key, hb_str text) {
+    hb_buf_add_json_str(&ctx->text, text);
+    put_raw(ctx, object, key);
+}
+
+static void put_c(explain_ctx *ctx, cJSON *object, const char *key, const char *text) {
+    if (text == NULL) {
+        put(ctx, object, key, cJSON_CreateNull());
+    } else {
+        put_str(ctx, object, key, hb_str_c(text));
+    }
+}
+
+static void put_u64(explain_ctx *ctx, cJSON *object, const char *key, uint64_t number) {
+    hb_buf_printf(&ctx->text, "%llu", (unsigned long long)number);
+    put_raw(ctx, object, key);
+}
+
+static void put_bool(explain_ctx *ctx, cJSON *object, const char *key, bool value) {
+    put(ctx, object, key, cJSON_CreateBool(value));
+}
+
+static void put_null(explain_ctx *ctx, cJSON *object, const char *key) {
+    put(ctx, object, key, cJSON_CreateNull());
+}
+
+static void text_vector(explain_ctx *ctx, const float *ptr, uint32_t len) {
+    hb_buf_add_char(&ctx->text, '[');
+    for (uint32_t i = 0; i < len && i < VECTOR_SHOWN; i++) {
+        char digits[HB_NUM_TEXT_MAX];
+        if (i > 0) hb_buf_add_char(&ctx->text, ',');
+        hb_buf_add(&ctx->text, digits, hb_num_write_f32(ptr[i], digits));
+    }
+    if (len > VECTOR_SHOWN) hb_buf_printf(&ctx->text, ",\"... %u components\"", (unsigned)len);
+    hb_buf_add_char(&ctx->text, ']');
+}
+
+static void text_value(explain_ctx *ctx, const hb_value *value) {
+    hb_buf *text = &ctx->text;
+    hb_err ignored;
+    switch (value->kind) {
+    case HB_KIND_BOOL: hb_buf_add_c(text, value->as.b ? "true" : "false"); break;
+    case HB_KIND_I64: hb_buf_add_i64(text, value->as.i); break;
+    case HB_KIND_F64: hb_buf_add_f64(text, value->as.f); break;
+    case HB_KIND_TEXT: hb_buf_add_json_str(text, value->as.s); break;
+    case HB_KIND_BYTES: hb_buf_printf(text, "\"<%u bytes>\"", (unsigned)value->as.s.len); break;
+    case HB_KIND_VEC: text_vector(ctx, value->as.v.ptr, value->as.v.len); break;
+    case HB_KIND_PACK:
+        hb_err_init(&ignored);
+        if (hb_pack_to_json(value->as.s, 0, false, text, &ignored) != HB_OK) {
+            hb_buf_clear(text);
+            hb_buf_add_c(text, "\"<unprintable>\"");
+        }
+        break;
+    case HB_KIND_NULL:
+    case HB_KIND_COUNT: hb_buf_add_c(text, "null"); break;
+    }
+}
+
+static hb_str field_name(const explain_ctx *ctx, uint32_t field) {
+    return ctx->schema->fields[field].name;
+}
+
+static hb_str backend_name(const explain_ctx *ctx, uint32_t backend) {
+    return ctx->instances[backend]->name;
+}
+
+/* ---- query ------------------------------------------------------------------------------ */
+
+static void put_path(explain_ctx *ctx, cJSON *object, const hb_expr *leaf) {
+    if (leaf->path_len == 0) return;
+    cJSON *path = put(ctx, object, "path", cJSON_CreateArray());
+    for (uint32_t i = 0; i < leaf->path_len; i++) {
+        put_str(ctx, path, NULL, leaf->path[i]);
+    }
+}
+
+static void put_operand(explain_ctx *ctx, cJSON *object, const hb_expr *leaf) {
+    if (leaf->op != HB_OP_IN) {
+        text_value(ctx, &leaf->value);
+        put_raw(ctx, object, "value");
+        return;
+    }
+    hb_buf_add_char(&ctx->text, '[');
+    for (uint32_t i = 0; i < leaf->list_count; i++) {
+        if (i > 0) hb_buf_add_char(&ctx->text, ',');
+        text_value(ctx, &leaf->list[i]);
+    }
+    if (leaf->list_has_null) hb_buf_add_c(&ctx->text, leaf->list_count > 0 ? ",null" : "null");
+    hb_buf_add_char(&ctx->text, ']');
+    put_raw(ctx, object, "value");
+}
+
+static void put_expr(explain_ctx *ctx, cJSON *parent, const char *key, const hb_expr *expr) {
+    if (expr == NULL) {
+        put_null(ctx, parent, key);
+        return;
+    }
+    cJSON *object = put(ctx, parent, key, cJSON_CreateObject());
+    switch (expr->kind) {
+    case HB_EXPR_LEAF: {
+        cJSON *leaf = put(ctx, object, "filter", cJSON_CreateObject());
+        put_str(ctx, leaf, "field", field_name(ctx, expr->field));
+        put_str(ctx, leaf, "op", hb_op_name(expr->op));
+        put_path(ctx, leaf, expr);
+        put_operand(ctx, leaf, expr);
+        return;
+    }
+    case HB_EXPR_NOT: put_expr(ctx, object, "not", expr->args[0]); return;
+    case HB_EXPR_AND:
+    case HB_EXPR_OR: break;
+    }
+    cJSON *args = put(ctx, object, expr->kind == HB_EXPR_AND ? "and" : "or", cJSON_CreateArray());
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        put_expr(ctx, args, NULL, expr->args[i]);
+    }
+}
+
+static void put_near(explain_ctx *ctx, cJSON *parent) {
+    const hb_near *near = ctx->query->near;
+    if (near == NULL) {
+        put_null(ctx, parent, "near");
+        return;
+    }
+    cJSON *object = put(ctx, parent, "near", cJSON_CreateObject());
+    put_str(ctx, object, "field", field_name(ctx, near->field));
+    text_vector(ctx, near->vector, near->dim);
+    put_raw(ctx, object, "value");
+    put_u64(ctx, object, "top_k", near->top_k);
+    put_str(ctx, object, "metric", hb_metric_name(near->metric));
+}
+
+static void put_search(explain_ctx *ctx, cJSON *parent) {
+    const hb_search *search = ctx->query->search;
+    if (search == NULL) {
+        put_null(ctx, parent, "search");
+        return;
+    }
+    cJSON *object = put(ctx, parent, "search", cJSON_CreateObject());
+    cJSON *fields = put(ctx, object, "fields", search->field_count > 0 ? cJSON_CreateArray() : cJSON_CreateNull());
+    for (uint32_t i = 0; i < search->field_count; i++) {
+        put_str(ctx, fields, NULL, field_name(ctx, search->fields[i]));
+    }
+    put_str(ctx, object, "query", search->text);
+    put_u64(ctx, object, "top_k", search->top_k);
+    put_str(ctx, object, "mode", hb_search_mode_name(search->mode));
+}
+
+static void put_order(explain_ctx *ctx, cJSON *parent, const hb_order *order, uint32_t count) {
+    cJSON *list = put(ctx, parent, "order", cJSON_CreateArray());
+    for (uint32_t i = 0; i < count; i++) {
+        cJSON *key = put(ctx, list, NULL, cJSON_CreateArray());
+        put_str(ctx, key, NULL, order[i].col.name);
+        put_bool(ctx, key, NULL, order[i].desc);
+    }
+}
+
+static void put_limit(explain_ctx *ctx, cJSON *object, uint64_t limit) {
+    if (limit == HB_NO_LIMIT) {
+        put_null(ctx, object, "limit");
+    } else {
+        put_u64(ctx, object, "limit", limit);
+    }
+}
+
+static void put_fuse(explain_ctx *ctx, cJSON *parent) {
+    const hb_query *query = ctx->query;
+    if (query->near == NULL || query->search == NULL) {
+        put_null(ctx, parent, "fuse");
+        return;
+    }
+    cJSON *fuse = put(ctx, parent, "fuse", cJSON_CreateObject());
+    put(ctx, fuse, "k", cJSON_CreateNumber(query->fuse_k));
+    cJSON *weights = put(ctx, fuse, "weights", cJSON_CreateObject());
+    put(ctx, weights, "near", cJSON_CreateNumber(query->fuse_near));
+    put(ctx, weights, "search", cJSON_CreateNumber(query->fuse_search));
+}
+
+static void put_query(explain_ctx *ctx, cJSON *root) {
+    const hb_query *query = ctx->query;
+    cJSON *object = put(ctx, root, "query", cJSON_CreateObject());
+    put_str(ctx, object, "entity_id", ctx->schema->entity_id);
+    put_expr(ctx, object, "filter", query->filter);
+    put_near(ctx, object);
+    put_search(ctx, object);
+    put_fuse(ctx, object);
+    cJSON *select = put(ctx, object, "select", cJSON_CreateArray());
+    if (!query->select_all && query->select_count == 0 && !query->is_count) put_c(ctx, select, NULL, "object_id");
+    for (uint32_t i = 0; i < query->select_count; i++) {
+        put_str(ctx, select, NULL, query->select[i].name);
+    }
+    put_order(ctx, object, query->order, query->order_count);
+    put_u64(ctx, object, "offset", query->offset);
+    put_limit(ctx, object, query->limit);
+    put_null(ctx, object, "traverse");
+    put_null(ctx, object, "aggregate");
+    put_null(ctx, object, "having");
+    put_bool(ctx, object, "unsafe", query->unsafe);
+    put(ctx, object, "group_by", cJSON_CreateArray());
+    if (!query->is_count) {
+        put_null(ctx, object, "terminal");
+        return;
+    }
+    cJSON *terminal = put(ctx, object, "terminal", cJSON_CreateObject());
+    cJSON *count = put(ctx, terminal, "count", cJSON_CreateObject());
+    put_str(ctx, count, "field", field_name(ctx, query->count_field));
+    put_bool(ctx, count, "distinct", query->count_distinct);
+}
+
+/* ---- storage plan ----------------------------------------------------------------------- */
+
+static void put_binding(explain_ctx *ctx, cJSON *list, const hb_binding *binding) {
+    cJSON *object = put(ctx, list, NULL, cJSON_CreateObject());
+    put_str(ctx, object, "entity_id", ctx->schema->entity_id);
+    put_str(ctx, object, "field_name", field_name(ctx, binding->field));
+    put_str(ctx, object, "backend", backend_name(ctx, binding->backend));
+    put_c(ctx, object, "type", ctx->instances[binding->backend]->type->name);
+    put_str(ctx, object, "strategy", hb_strategy_name(binding->strategy));
+    put_c(ctx, object, "source", binding->source);
+    put_bool(ctx, object, "primary", binding->primary);
+    put_c(ctx, object, "why", binding->why);
+}
+
+static void put_index(explain_ctx *ctx, cJSON *list, const uint32_t *fields, uint32_t count, uint32_t backend,
+                      const char *source) {
+    cJSON *object = put(ctx, list, NULL, cJSON_CreateObject());
+    put_str(ctx, object, "entity_id", ctx->schema->entity_id);
+    cJSON *names = put(ctx, object, "fields", cJSON_CreateArray());
+    for (uint32_t i = 0; i < count; i++) {
+        put_str(ctx, names, NULL, field_name(ctx, fields[i]));
+    }
+    if (backend != HB_BACKEND_NONE) {
+        put_str(ctx, object, "backend", backend_name(ctx, backend));
+    } else {
+        put_null(ctx, object, "backend");
+    }
+    put_c(ctx, object, "source", source);
+}
+
+static void put_indexes(explain_ctx *ctx, cJSON *plan) {
+    cJSON *list = put(ctx, plan, "indexes", cJSON_CreateArray());
+    for (uint32_t i = 0; i < ctx->routing->binding_count; i++) {
+        const hb_binding *binding = &ctx->routing->bindings[i];
+        const hb_container *container = ctx->routing->containers[binding->backend];
+        const hb_placed *placed = &container->fields[container->by_field[binding->field]];
+        if (binding->field == HB_FIELD_OBJECT_ID || !placed->indexed) continue;
+        put_index(ctx, list, &binding->field, 1, binding->backend,
+                  ctx->schema->fields[binding->field].index == 1 ? "field" : "default");
+    }
+    for (uint32_t i = 0; i < ctx->schema->index_count; i++) {
+        const hb_field_group *group = &ctx->schema->indexes[i];
+        put_index(ctx, list, group->fields, group->field_count, ctx->routing->primary[group->fields[0]], "entity");
+    }
+}
+
+static void put_constraints(explain_ctx *ctx, cJSON *plan) {
+    cJSON *list = put(ctx, plan, "constraints", cJSON_CreateArray());
+    for (uint32_t f = 1; f < ctx->schema->field_count; f++) {
+        if (ctx->schema->fields[f].unique) put_index(ctx, list, &f, 1, ctx->routing->primary[f], "field");
+    }
+    for (uint32_t i = 0; i < ctx->schema->unique_count; i++) {
+        const hb_field_group *group = &ctx->schema->uniques[i];
+        put_index(ctx, list, group->fields, group->field_count, ctx->routing->primary[group->fields[0]], "entity");
+    }
+}
+
+static void put_storage_plan(explain_ctx *ctx, cJSON *root) {
+    cJSON *plan = put(ctx, root, "storage_plan", cJSON_CreateObject());
+    put_str(ctx, plan, "entity_id", ctx->schema->entity_id);
+    cJSON *bindings = put(ctx, plan, "bindings", cJSON_CreateArray());
+    for (uint32_t i = 0; i < ctx->routing->binding_count; i++) {
+        put_binding(ctx, bindings, &ctx->routing->bindings[i]);
+    }
+    put_indexes(ctx, plan);
+    put_constraints(ctx, plan);
+}
+
+/* ---- steps of the filter ---------------------------------------------------------------- */
+
+static cJSON *step(explain_ctx *ctx, const char *node) {
+    cJSON *object = put(ctx, ctx->steps, NULL, cJSON_CreateObject());
+    put_c(ctx, object, "node", node);
+    return object;
+}
+
+static void put_field_storage(explain_ctx *ctx, cJSON *object, uint32_t field, uint32_t selected) {
+    cJSON *list = put(ctx, object, "field_storage", cJSON_CreateArray());
+    for (uint32_t i = 0; i < ctx->routing->binding_count; i++) {
+        const hb_binding *binding = &ctx->routing->bindings[i];
+        if (binding->field != field) continue;
+        cJSON *entry = put(ctx, list, NULL, cJSON_CreateObject());
+        put_str(ctx, entry, "entity_id", ctx->schema->entity_id);
+        put_str(ctx, entry, "field_name", field_name(ctx, field));
+        put_str(ctx, entry, "backend", backend_name(ctx, binding->backend));
+        put_str(ctx, entry, "strategy", hb_strategy_name(binding->strategy));
+        put_c(ctx, entry, "source", binding->source);
+        put_bool(ctx, entry, "selected", binding->backend == selected);
+    }
+}
+
+/* The members that every step about one field has. */
+static void put_handler(explain_ctx *ctx, cJSON *object, uint32_t field, hb_str op, uint32_t backend,
+                        hb_strategy strategy, const hb_offer *offer) {
+    const hb_type *type = ctx->schema->fields[field].type;
+    const char *backend_type = ctx->instances[backend]->type->name;
+    put_str(ctx, object, "logical_type", hb_type_name(type->id));
+    put_str(ctx, object, "backend", backend_name(ctx, backend));
+    put_c(ctx, object, "type", backend_type);
+    put_str(ctx, object, "strategy", hb_strategy_name(strategy));
+    put_field_storage(ctx, object, field, backend);
+    hb_buf_printf(&ctx->text, "\"%.*s.%.*s.%s.%.*s\"", HB_ARG(hb_type_name(type->id)), HB_ARG(op), backend_type,
+                  HB_ARG(hb_strategy_name(strategy)));
+    put_raw(ctx, object, "handler");
+    bool native = offer->claim != HB_NO && offer->native;
+    put_c(ctx, object, "handler_kind", offer->handler_kind != NULL ? offer->handler_kind : "row_payload");
+    put_c(ctx, object, "handler_mode", native ? "native" : "scan");
+    put_null(ctx, object, "strategy_adapter");
+    put_c(ctx, object, "fallback_reason",
+          native ? NULL : offer->reason != NULL ? offer->reason : "evaluated in process");
+}
+
+static void step_leaf(explain_ctx *ctx, const hb_expr *leaf, uint32_t backend) {
+    const hb_binding *binding = split_binding(ctx->routing, leaf->field, backend);
+    hb_str op = split_op_name(leaf);
+    hb_str reason = HB_STR_EMPTY;
+    cJSON *object = step(ctx, "filter");
+    put_str(ctx, object, "field", field_name(ctx, leaf->field));
+    put_str(ctx, object, "op", op);
+    put_str(ctx, object, "handler_op", op);
+    put_path(ctx, object, leaf);
+    if (leaf->path_len > 0) put_str(ctx, object, "comparison", hb_op_name(leaf->op));
+    bool supported = split_supported(&ctx->split, leaf, backend, &reason);
+    hb_offer none = { HB_NO, false, "row_payload", NULL };
+    hb_offer offer = supported ? split_offer(&ctx->split, leaf, backend) : none;
+    put_handler(ctx, object, leaf->field, op, backend, binding->strategy, &offer);
+    if (supported) {
+        put_null(ctx, object, "unsupported_reason");
+        put_c(ctx, object, "claim", offer.claim == HB_EXACT ? "exact" : offer.claim == HB_SUPERSET ? "superset" : "no");
+    } else {
+        put_str(ctx, object, "unsupported_reason", reason);
+    }
+    put_bool(ctx, object, "portable_proof", true);
+    put_bool(ctx, object, "unsafe", false);
+}
+
+static hb_status steps_expr(explain_ctx *ctx, const hb_expr *expr, uint32_t forced);
+
+/* Arguments of one backend stand together under a group when there are several. */
+static hb_status steps_groups(explain_ctx *ctx, const hb_expr *expr, uint32_t forced) {
+    const char *word = expr->kind == HB_EXPR_AND ? "and" : "or";
+    uint32_t *backends = HB_NEW_ARRAY(ctx->split.arena, uint32_t, expr->arg_count);
+    bool *done = HB_NEW_ARRAY(ctx->split.arena, bool, expr->arg_count);
+    if (backends == NULL || done == NULL) return hb_err_memory(ctx->split.err);
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        backends[i] = forced;
+        if (forced == HB_BACKEND_NONE) HB_TRY(split_single(&ctx->split, expr->args[i], &backends[i]));
+    }
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        if (done[i]) continue;
+        uint32_t members = 0;
+        for (uint32_t k = i; k < expr->arg_count; k++) {
+            members += backends[k] == backends[i];
+        }
+        bool group = backends[i] != HB_BACKEND_NONE && members > 1;
+        if (group) {
+            cJSON *object = step(ctx, "backend_group");
+            put_c(ctx, object, "op", word);
+            put_str(ctx, object, "backend", backend_name(ctx, backends[i]));
+            put_u64(ctx, object, "n", members);
+        }
+        for (uint32_t k = i; k < expr->arg_count; k++) {
+            if (k != i && !(group && backends[k] == backends[i])) continue;
+            done[k] = true;
+            HB_TRY(steps_expr(ctx, expr->args[k], backends[k]));
+        }
+    }
+    return HB_OK;
+}
+
+/* `forced`: the backend that the whole expression was found to be on; or HB_BACKEND_NONE. */
+static hb_status steps_expr(explain_ctx *ctx, const hb_expr *expr, uint32_t forced) {
+    if (expr->kind == HB_EXPR_LEAF) {
+        uint32_t backend = forced;
+        if (backend == HB_BACKEND_NONE) HB_TRY(split_leaf_home(&ctx->split, expr, &backend));
+        step_leaf(ctx, expr, backend);
+        return HB_OK;
+    }
+    if (expr->kind == HB_EXPR_NOT) {
+        step(ctx, "not");
+        return steps_expr(ctx, expr->args[0], forced);
+    }
+    cJSON *object = step(ctx, expr->kind == HB_EXPR_AND ? "and" : "or");
+    put_u64(ctx, object, "n", expr->arg_count);
+    return steps_groups(ctx, expr, forced);
+}
+
+/* The backend that the plan gave the whole filter to, if there is one. */
+static hb_status filter_backend(explain_ctx *ctx, uint32_t *out) {
+    *out = HB_BACKEND_NONE;
+    for (uint32_t i = 0; i < ctx->plan->node_count; i++) {
+        const hb_node *node = &ctx->plan->nodes[i];
+        if (node->kind == HB_NODE_SCAN && node->fragment.filter == ctx->query->filter && node->candidates_from == HB_NODE_NONE) {
+            *out = node->backend;
+            return HB_OK;
+        }
+    }
+    return split_single(&ctx->split, ctx->query->filter, out);
+}
+
+static void step_json_path(explain_ctx *ctx) {
+    const hb_query *query = ctx->query;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < query->select_count; i++) {
+        count += query->select[i].kind == HB_COL_PATH;
+    }
+    for (uint32_t i = 0; i < query->order_count; i++) {
+        count += query->order[i].col.kind == HB_COL_PATH;
+    }
+    if (count == 0) return;
+    cJSON *object = step(ctx, "json_path");
+    cJSON *fields = put(ctx, object, "fields", cJSON_CreateArray());
+    for (uint32_t i = 0; i < query->select_count; i++) {
+        if (query->select[i].kind == HB_COL_PATH) put_str(ctx, fields, NULL, query->select[i].name);
+    }
+    for (uint32_t i = 0; i < query->order_count; i++) {
+        if (query->order[i].col.kind == HB_COL_PATH) put_str(ctx, fields, NULL, query->order[i].col.name);
+    }
+    put_c(ctx, object, "logical_type", "json");
+    put_c(ctx, object, "handler_mode", "scan");
+    put_c(ctx, object, "fallback_reason", "paths of result columns are taken out in process");
+}
+
+/* ---- steps of the plan ------------------------------------------------------------------ */
+
+static void step_near(explain_ctx *ctx, const hb_node *node) {
+    const hb_near *near = node->fragment.near;
+    cJSON *object = step(ctx, "near");
+    put_str(ctx, object, "field", field_name(ctx, near->field));
+    put_c(ctx, object, "op", "near");
+    put_c(ctx, object, "handler_op", "near");
+    hb_offer offer = ctx->instances[node->backend]->type->supports(ctx->schema->fields[near->field].type,
+                                                                   HB_STRATEGY_VECTOR, HB_STR("near"));
+    put_str(ctx, object, "metric", hb_metric_name(near->metric));
+    put_u64(ctx, object, "top_k", near->top_k);
+    put_handler(ctx, object, near->field, HB_STR("near"), node->backend, HB_STRATEGY_VECTOR, &offer);
+    put_null(ctx, object, "unsupported_reason");
+    put_c(ctx, object, "near_filter_mode", node->note);
+}
+
+static void step_search(explain_ctx *ctx, const hb_node *node) {
+    const hb_fragment *fragment = &node->fragment;
+    cJSON *object = step(ctx, "search");
+    cJSON *fields = put(ctx, object, "fields", cJSON_CreateArray());
+    bool indexed = true;
+    for (uint32_t i = 0; i < fragment->search_field_count; i++) {
+        uint32_t field = fragment->search_fields[i];
+        const hb_binding *binding = split_binding(ctx->routing, field, node->backend);
+        put_str(ctx, fields, NULL, field_name(ctx, field));
+        indexed = indexed && binding != NULL && binding->strategy == HB_STRATEGY_INVERTED;
+    }
+    put_str(ctx, object, "backend", backend_name(ctx, node->backend));
+    put_c(ctx, object, "type", ctx->instances[node->backend]->type->name);
+    put_c(ctx, object, "strategy", indexed ? "inverted" : "inline");
+    put_str(ctx, object, "mode", hb_search_mode_name(fragment->search->mode));
+    put_u64(ctx, object, "top_k", ctx->query->search->top_k);
+    put_c(ctx, object, "ranking", indexed ? "bm25" : "equal scores");
+    put_c(ctx, object, "handler_mode", indexed ? "native" : "scan");
+    put_c(ctx, object, "fallback_reason", indexed ? NULL : "a text field without an inverted index is scanned, its hits score equal");
+    put_c(ctx, object, "search_filter_mode", node->note);
+}
+
+static void put_inputs(explain_ctx *ctx, cJSON *object, uint32_t id, const hb_node *node) {
+    put_u64(ctx, object, "id", id);
+    cJSON *inputs = put(ctx, object, "inputs", cJSON_CreateArray());
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        put_u64(ctx, inputs, NULL, node->inputs[i]);
+    }
+}
+
+static void put_columns(explain_ctx *ctx, cJSON *object, const hb_fragment *fragment) {
+    cJSON *columns = put(ctx, object, "columns", cJSON_CreateArray());
+    put_c(ctx, columns, NULL, "object_id");
+    for (uint32_t i = 0; i < fragment->column_count; i++) {
+        put_str(ctx, columns, NULL, field_name(ctx, fragment->columns[i]));
+    }
+    if (fragment->near != NULL || fragment->search != NULL) put_c(ctx, columns, NULL, "score");
+}
+
+static void put_condition(explain_ctx *ctx, cJSON *object, const char *key, const hb_expr *expr) {
+    if (expr == NULL) {
+        put_null(ctx, object, key);
+        return;
+    }
+    hb_buf line;
+    hb_buf_init(&line, ctx->text.mem);
+    hb_expr_print(ctx->schema, expr, &line);
+    ctx->failed = ctx->failed || line.failed || line.over;
+    put_str(ctx, object, key, hb_buf_str(&line));
+    hb_buf_free(&line);
+}
+
+static void step_scan(explain_ctx *ctx, uint32_t id, const hb_node *node) {
+    const hb_fragment *fragment = &node->fragment;
+    cJSON *object = step(ctx, fragment->kind == HB_FRAG_COUNT ? "count" : "scan");
+    put_inputs(ctx, object, id, node);
+    put_str(ctx, object, "entity", ctx->schema->entity_id);
+    put_str(ctx, object, "backend", backend_name(ctx, node->backend));
+    put_c(ctx, object, "type", ctx->instances[node->backend]->type->name);
+    put_condition(ctx, object, "filter", fragment->filter);
+    if (node->candidates_from != HB_NODE_NONE) {
+        put_u64(ctx, object, "candidates_from", node->candidates_from);
+    } else {
+        put_null(ctx, object, "candidates_from");
+    }
+    put_order(ctx, object, fragment->order, fragment->order_count);
+    put_limit(ctx, object, fragment->limit);
+    put_u64(ctx, object, "offset", fragment->offset);
+    put_columns(ctx, object, fragment);
+    cJSON *pushed = put(ctx, object, "pushed", cJSON_CreateObject());
+    put_bool(ctx, pushed, "filter", fragment->filter != NULL);
+    put_bool(ctx, pushed, "rank", fragment->near != NULL || fragment->search != NULL);
+    put_bool(ctx, pushed, "order", fragment->order_count > 0);
+    put_bool(ctx, pushed, "limit", fragment->limit != HB_NO_LIMIT);
+    put_bool(ctx, pushed, "count", fragment->kind == HB_FRAG_COUNT);
+}
+
+static void step_merge(explain_ctx *ctx, uint32_t id, const hb_node *node, const char *op) {
+    cJSON *object = step(ctx, "merge");
+    put_inputs(ctx, object, id, node);
+    put_c(ctx, object, "op", op);
+    put_c(ctx, object, "key", "object_id");
+}
+
+static void step_sort(explain_ctx *ctx, uint32_t id, const hb_node *node) {
+    cJSON *object = step(ctx, "sort");
+    put_inputs(ctx, object, id, node);
+    put_order(ctx, object, node->order, node->order_count);
+    put_limit(ctx, object, node->bound);
+    put_bool(ctx, object, "pushed", false);
+}
+
+static void step_limit(explain_ctx *ctx, uint32_t id, const hb_node *node) {
+    cJSON *object = step(ctx, "limit");
+    put_inputs(ctx, object, id, node);
+    put_limit(ctx, object, node->limit);
+    put_u64(ctx, object, "offset", ctx->plan->pushed_limit ? ctx->query->offset : node->offset);
+    put_bool(ctx, object, "pushed", ctx->plan->pushed_limit);
+}
+
+static void step_node(explain_ctx *ctx, uint32_t id) {
+    const hb_node *node = &ctx->plan->nodes[id];
+    cJSON *object;
+    switch (node->kind) {
+    case HB_NODE_SCAN: step_scan(ctx, id, node); return;
+    case HB_NODE_FILTER:
+        object = step(ctx, "residual");
+        put_inputs(ctx, object, id, node);
+        put_condition(ctx, object, "filter", node->residual);
+        return;
+    case HB_NODE_INTERSECT: step_merge(ctx, id, node, "intersect"); return;
+    case HB_NODE_UNION: step_merge(ctx, id, node, "union"); return;
+    case HB_NODE_EXCEPT: step_merge(ctx, id, node, "except"); return;
+    case HB_NODE_ADD_SCORES: step_merge(ctx, id, node, "add_scores"); return;
+    case HB_NODE_HYDRATE:
+        object = step(ctx, "hydrate");
+        put_inputs(ctx, object, id, node);
+        put_str(ctx, object, "backend", backend_name(ctx, node->backend));
+        put_c(ctx, object, "type", ctx->instances[node->backend]->type->name);
+        put_columns(ctx, object, &node->fragment);
+        return;
+    case HB_NODE_FUSE:
+        object = step(ctx, "fuse");
+        put_inputs(ctx, object, id, node);
+        put_c(ctx, object, "method", "reciprocal_rank");
+        put(ctx, object, "k", cJSON_CreateNumber(ctx->query->fuse_k));
+        put_limit(ctx, object, node->bound);
+        return;
+    case HB_NODE_SORT: step_sort(ctx, id, node); return;
+    case HB_NODE_LIMIT: step_limit(ctx, id, node); return;
+    case HB_NODE_COUNT:
+        object = step(ctx, "count");
+        put_inputs(ctx, object, id, node);
+        put_str(ctx, object, "field", field_name(ctx, node->count_field));
+        put_bool(ctx, object, "distinct", node->count_distinct);
+        return;
+    case HB_NODE_PROJECT:
+        object = step(ctx, "project");
+        put_inputs(ctx, object, id, node);
+        cJSON *columns = put(ctx, object, "columns", cJSON_CreateArray());
+        put_c(ctx, columns, NULL, "object_id");
+        for (uint32_t i = 0; i < node->column_count; i++) {
+            put_str(ctx, columns, NULL, node->columns[i].name);
+        }
+        return;
+    }
+}
+
+static hb_status put_steps(explain_ctx *ctx, cJSON *root) {
+    ctx->steps = put(ctx, root, "steps", cJSON_CreateArray());
+    if (ctx->query->filter != NULL) {
+        uint32_t backend;
+        HB_TRY(filter_backend(ctx, &backend));
+        HB_TRY(steps_expr(ctx, ctx->query->filter, backend));
+    }
+    for (uint32_t i = 0; i < ctx->plan->node_count; i++) {
+        const hb_node *node = &ctx->plan->nodes[i];
+        if (node->kind == HB_NODE_SCAN && node->fragment.near != NULL) step_near(ctx, node);
+    }
+    for (uint32_t i = 0; i < ctx->plan->node_count; i++) {
+        const hb_node *node = &ctx->plan->nodes[i];
+        if (node->kind == HB_NODE_SCAN && node->fragment.search != NULL) step_search(ctx, node);
+    }
+    step_json_path(ctx);
+    for (uint32_t i = 0; i < ctx->plan->node_count; i++) {
+        step_node(ctx, i);
+    }
+    return HB_OK;
+}
+
+static hb_status explain_write(explain_ctx *ctx, cJSON *root, hb_str workspace_id, hb_buf *out) {
+    put_str(ctx, root, "workspace", workspace_id);
+    put_query(ctx, root);
+    put_storage_plan(ctx, root);
+    HB_TRY(put_steps(ctx, root));
+    char *text = ctx->failed ? NULL : cJSON_PrintUnformatted(root);
+    if (text == NULL) return hb_err_memory(ctx->split.err);
+    hb_buf_add_c(out, text);
+    cJSON_free(text);
+    return hb_buf_check(out, ctx->split.err);
+}
+
+hb_status hb_plan_explain(const hb_plan *plan, hb_instance *const *instances, hb_str workspace_id,
+                          hb_buf *json_out, hb_err *err) {
+    hb_arena arena;
+    hb_arena_init(&arena, json_out->mem);
+    explain_ctx ctx = {
+        .split = { .query = plan->query, .routing = plan->routing, .instances = instances,
+                   .options = { .explain_only = true }, .arena = &arena, .err = err },
+        .plan = plan, .query = plan->query, .schema = plan->routing->schema, .routing = plan->routing,
+        .instances = instances,
+    };
+    hb_buf_init(&ctx.text, json_out->mem);
+    cJSON *root = cJSON_CreateObject();
+    hb_status status = root != NULL ? explain_write(&ctx, root, workspace_id, json_out) : hb_err_memory(err);
+    cJSON_Delete(root);
+    hb_buf_free(&ctx.text);
+    hb_arena_free(&arena);
+    return status;
+}
