@@ -47,8 +47,7 @@ typedef struct sqlite_conn {    /* hb_instance.state; owned */
     sqlite_table *tables;       /* attached ones, linked; owned: freed by release, or by close */
 } sqlite_conn;
 
-/* What is derived from a field and held in memory; its meaning is rank.c's. */
-typedef struct sqlite_derived sqlite_derived;
+typedef struct sqlite_derived sqlite_derived;       /* derived.h */
 
 typedef struct sqlite_table {   /* hb_container.state; owned */
     sqlite_conn *conn;
@@ -70,7 +69,7 @@ typedef struct sqlite_table {   /* hb_container.state; owned */
     sqlite3_stmt *remove;       /* by slot */
     sqlite3_stmt **side_add;    /* by container field */
     sqlite3_stmt **side_remove;
-    sqlite_derived *derived;    /* by container field, NULL where there is none; rank.c */
+    sqlite_derived *derived;    /* text and vector indexes in memory; derived.c */
 } sqlite_table;
 
 /* ---- conn.c: connection, statements, errors ---------------------------------------------- */
@@ -191,17 +190,21 @@ hb_status sqlite_row_add(sqlite_query *query, sqlite3_stmt *stmt, hb_rowset *out
 /* Sorts by the fragment's order if it has one, cuts to limit and offset, gives the visible columns. */
 hb_status sqlite_arrange(sqlite_query *query, hb_rowset *rows, hb_err *err);
 
-/* ---- rank.c: near, search, has_words ------------------------------------------------------------- */
+/* ---- derived.c: indexes in memory, in step with the table ------------------------------------------ */
 
-hb_status sqlite_rank(sqlite_query *query, hb_err *err);
 hb_status sqlite_derived_init(sqlite_table *table, hb_err *err);
 void sqlite_derived_free(sqlite_table *table);
 bool sqlite_derived_has(const sqlite_table *table, uint32_t place);
-/* After a row was written or before it is removed; a failure marks the index as stale. */
-void sqlite_derived_write(sqlite_table *table, int64_t slot, const hb_batch *batch, uint32_t row);
+/* After a row was written or removed. What cannot be kept in step is forgotten. */
+void sqlite_derived_write(sqlite_table *table, int64_t slot, bool is_new, const hb_batch *batch,
+                          uint32_t row);
 void sqlite_derived_remove(sqlite_table *table, int64_t slot);
-void sqlite_derived_forget(sqlite_table *table);    /* rebuilt at next use */
-/* Slots of the rows whose field `place` has all words of `text`; list made in the job's arena. */
+void sqlite_derived_forget(sqlite_table *table);    /* everything is built again at its next use */
+
+/* ---- rank.c: near, search, has_words ------------------------------------------------------------- */
+
+hb_status sqlite_rank(sqlite_query *query, hb_err *err);
+/* Slots of the rows whose field `place` has all words of `text`; made in the job's arena. */
 hb_status sqlite_words_list(sqlite_query *query, uint32_t place, hb_str text, sqlite_list **out,
                             hb_err *err);
 

@@ -224,7 +224,7 @@ static hb_status writer_row(row_writer *writer, uint32_t row, bool *clash, hb_er
     bool existed = slot != 0;
     if (!existed) slot = sqlite3_last_insert_rowid(table->conn->db);
     HB_TRY(writer_sides(writer, row, slot, existed, err));
-    sqlite_derived_write(table, slot, writer->batch, row);
+    sqlite_derived_write(table, slot, !existed, writer->batch, row);
     return HB_OK;
 }
 
@@ -342,6 +342,8 @@ static hb_status writer_unique_rows(row_writer *writer, hb_arena *arena, hb_err 
 static hb_status write_body(sqlite_table *table, hb_job *job, hb_err *err) {
     HB_TRY(writer_statements(table, err));
     HB_TRY(find_prepare(table, err));
+    /* Without slots to follow, what a search on a field without index left behind is out of date. */
+    if (!table->tracks_slots) sqlite_derived_forget(table);
     row_writer writer;
     HB_TRY(writer_init(&writer, table, job->fragment->batch, job->arena, err));
     hb_status status;
@@ -367,10 +369,11 @@ static hb_status delete_one(sqlite_table *table, hb_str id, bool *existed, hb_er
     HB_TRY(find_slot(table, id, &slot, err));
     *existed = slot != 0;
     if (slot == 0) return HB_OK;
-    sqlite_derived_remove(table, slot);
     HB_TRY(sides_remove(table, slot, err));
     sqlite3_bind_int64(table->remove, 1, slot);
-    return step_done(table, table->remove, err);
+    HB_TRY(step_done(table, table->remove, err));
+    sqlite_derived_remove(table, slot);
+    return HB_OK;
 }
 
 static hb_status delete_body(sqlite_table *table, hb_job *job, hb_err *err) {
