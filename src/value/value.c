@@ -183,25 +183,20 @@ static bool rows_reserve(hb_colbuf *col, uint32_t rows) {
     if (cap > UINT32_MAX) cap = UINT32_MAX;
     const size_t size = kind_size(col->kind, col->dim);
     if (size > 0 && cap > SIZE_MAX / size) return false;
+    /* The small buffer first and as a copy, so that a failure of either leaves both as they were. */
+    uint8_t *state = hb_mem_alloc(col->mem, (size_t)cap);
+    if (state == NULL) return false;
     if (size > 0) {
         uint8_t *data = hb_mem_realloc(col->mem, col->data, col->row_cap * size,
                                        (size_t)cap * size);
-        if (data == NULL) return false;
+        if (data == NULL) {
+            hb_mem_free(col->mem, state, (size_t)cap);
+            return false;
+        }
         col->data = data;
     }
-    uint8_t *state = hb_mem_realloc(col->mem, col->state, col->row_cap, (size_t)cap);
-    if (state == NULL) {
-        /* Back to one capacity for both buffers; shrinking keeps the rows. */
-        if (size > 0 && col->row_cap > 0) {
-            uint8_t *data = hb_mem_realloc(col->mem, col->data, (size_t)cap * size,
-                                           col->row_cap * size);
-            if (data != NULL) col->data = data;
-        } else if (size > 0) {
-            hb_mem_free(col->mem, col->data, (size_t)cap * size);
-            col->data = NULL;
-        }
-        return false;
-    }
+    if (col->row_count > 0) memcpy(state, col->state, col->row_count);
+    hb_mem_free(col->mem, col->state, col->row_cap);
     col->state = state;
     col->row_cap = (uint32_t)cap;
     return true;
