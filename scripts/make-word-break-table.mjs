@@ -81,7 +81,8 @@ function tableText(version) {
   const words = runs.map(([cp, value]) => `0x${((cp << 6) | value).toString(16)}`);
   const cased = runsOf(otherCased()).map(([cp]) => `0x${cp.toString(16)}`);
   return `// SPDX-License-Identifier: MIT
-/* Made by scripts/make-word-break-table.mjs from the Unicode Character Database ${version}; do not edit. */
+/* Made by scripts/make-word-break-table.mjs from the Unicode Character Database ${version};
+ * do not edit. */
 #include "text/word_break.h"
 
 const uint32_t hb_word_break_runs[] = {
@@ -106,7 +107,7 @@ function casesText(version) {
   }
   return `// SPDX-License-Identifier: MIT
 /* Made by scripts/make-word-break-table.mjs from WordBreakTest-${version}.txt; do not edit.
- * Cases are separated by a space: hexadecimal code points, '/' where a word may end, '+' where not. */
+ * Cases are parted by a space: hexadecimal code points, '/' where a word may end, '+' if not. */
 #ifndef HB_TESTS_UNIT_TEXT_WORD_BREAK_CASES_H
 #define HB_TESTS_UNIT_TEXT_WORD_BREAK_CASES_H
 

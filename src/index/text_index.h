@@ -31,8 +31,8 @@ typedef struct hb_text_index hb_text_index;
 hb_text_index *hb_text_index_new(const hb_mem *mem);
 void hb_text_index_free(hb_text_index *index);
 
-/* Sets or replaces the text of a slot; text.ptr NULL is null. On failure the slot keeps what it had.
- * Slots should be dense: memory follows the highest. */
+/* Sets or replaces the text of a slot; text.ptr NULL is null. On failure the slot keeps what it
+ * had. Slots should be dense: memory follows the highest. */
 hb_status hb_text_index_put(hb_text_index *index, uint32_t slot, hb_str text, hb_err *err);
 /* Forgets a slot; one without a document is fine. */
 void hb_text_index_remove(hb_text_index *index, uint32_t slot);
@@ -59,8 +59,8 @@ typedef struct hb_text_query {
     uint32_t allowed_count;         /* bits in it; slots beyond are not allowed */
     hb_tie_fn tie;                  /* order of equal scores; NULL: by slot */
     void *tie_ctx;
-    /* PHRASE: the text of a slot in field `index` of `indexes`, borrowed until the next call. Without
-     * it PHRASE is HB_E_UNSUPPORTED. */
+    /* PHRASE: the text of a slot in field `index` of `indexes`, borrowed until the next call.
+     * Without it PHRASE is HB_E_UNSUPPORTED. */
     hb_str (*text_of)(void *ctx, uint32_t index, uint32_t slot);
     void *text_ctx;
     const hb_mem *mem;              /* for what lives during the call */
@@ -74,8 +74,8 @@ hb_status hb_text_search(const hb_text_query *query, hb_text_hit *hits, uint32_t
 
 typedef enum hb_text_combine { HB_TEXT_SET, HB_TEXT_AND, HB_TEXT_OR } hb_text_combine;
 
-/* The slots whose text has every word of `text`, unranked: replaces `bits` (bit_count of them), or is
- * combined with them. No word at all: every slot with a text that is not null. */
+/* The slots whose text has every word of `text`, unranked: replaces `bits` (bit_count of them), or
+ * is combined with them. No word at all: every slot with a text that is not null. */
 hb_status hb_text_index_has_words(const hb_text_index *index, hb_str text, hb_text_combine how,
                                   uint64_t *bits, uint32_t bit_count, hb_err *err);
 

@@ -5,6 +5,7 @@
 #define HB_INDEX_TOP_K_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct hb_hit {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* Exact nearest vectors over a flat float32 matrix: a search over anybody's matrix (hb_vector_view),
- * and an index that owns one.
+/* Exact nearest vectors over a flat float32 matrix: a search over anybody's matrix
+ * (hb_vector_view), and an index that owns one.
  *
  * Scores are higher-is-better: cosine, dot product, minus the Euclidean distance. A zero vector has
  * cosine 0 with everything. Sums are made in 16 float32 lanes, in double below HB_VECTOR_EXACT_DIM
- * dimensions and where float32 would overflow or vanish; the SIMD kernels and their scalar twins add
- * in the same order, so every build gives the same bits. */
+ * dimensions and where float32 would overflow or vanish; the SIMD kernels and their scalar twins
+ * add in the same order, so every build gives the same bits. */
 #ifndef HB_INDEX_VECTOR_INDEX_H
 #define HB_INDEX_VECTOR_INDEX_H
 
@@ -35,7 +35,7 @@ typedef struct hb_vector_query {
     uint32_t k;                     /* UINT32_MAX: all */
     const uint64_t *allowed;        /* one bit per row, before k is taken; NULL: all rows */
     uint32_t allowed_count;         /* bits in it; rows beyond are not allowed */
-    const uint32_t *slots;          /* instead of `allowed`: the rows to look at, each once; NULL: all */
+    const uint32_t *slots;          /* instead of `allowed`: rows to look at, each once; or NULL */
     uint32_t slot_count;
     hb_tie_fn tie;                  /* order of equal scores; NULL: by slot */
     void *tie_ctx;
@@ -61,8 +61,9 @@ typedef struct hb_vector_index hb_vector_index;
 /* Borrows `mem`; dim >= 1. NULL when out of memory. */
 hb_vector_index *hb_vector_index_new(const hb_mem *mem, uint32_t dim);
 void hb_vector_index_free(hb_vector_index *index);
-/* Copies index dim numbers. On failure the slot keeps what it had. Memory follows the highest slot. */
-hb_status hb_vector_index_put(hb_vector_index *index, uint32_t slot, const float *vector, hb_err *err);
+/* Copies dim numbers. On failure the slot keeps what it had. Memory follows the highest slot. */
+hb_status hb_vector_index_put(hb_vector_index *index, uint32_t slot, const float *vector,
+                              hb_err *err);
 void hb_vector_index_remove(hb_vector_index *index, uint32_t slot);
 void hb_vector_index_clear(hb_vector_index *index);
 uint32_t hb_vector_index_count(const hb_vector_index *index);           /* vectors in it */

@@ -15,7 +15,7 @@ typedef struct pattern_word {
 struct hb_pattern {
     const hb_mem *mem;
     hb_pattern_kind kind;
-    hb_buf operand;         /* owns the operand: lower-cased for MATCH, folded words for HAS_WORDS */
+    hb_buf operand;         /* owns it: lower-cased for MATCH, folded words for HAS_WORDS */
     hb_buf scratch;         /* the text in lower case */
     hb_needle needle;
     bool ascii;             /* the operand is ASCII */

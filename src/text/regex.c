@@ -5,8 +5,8 @@
 
 #include "base/limits.h"
 
-/* Steps, nested steps and KiB per match. A legitimate (a|b)* over 8192 code points nests some 16 000
- * steps; a runaway pattern is cut off after a fraction of a second. */
+/* Steps, nested steps and KiB per match. A legitimate (a|b)* over 8192 code points nests some
+ * 16 000 steps; a runaway pattern is cut off after a fraction of a second. */
 #define MATCH_STEPS_MAX 10000000u
 #define MATCH_DEPTH_MAX 200000u
 #define MATCH_HEAP_KIB_MAX 20000u

@@ -13,7 +13,7 @@ typedef struct hb_regex_source {
 } hb_regex_source;
 
 /* Rewrites a Python pattern as a PCRE2 pattern, appended to `out`. HB_E_QUERY with the byte offset
- * for what Python refuses, and for an unbounded repeat of a group that holds an unbounded repeat. */
+ * for what Python refuses, and for an unbounded repeat of a group that holds an unbounded one. */
 hb_status hb_regex_translate(hb_str pattern, hb_buf *out, hb_regex_source *source, hb_err *err);
 
 /* Owns what it needs; `*out` moves to the caller. */

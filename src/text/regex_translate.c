@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Python's pattern syntax read once, left to right, and written as PCRE2's. What both spell alike is
- * copied; what differs (\Z, \v, \uXXXX, octal, sets with '[', {,n}, flags) is rewritten; what only
- * PCRE2 knows ((?R), (*VERB), \K, \p, [:alpha:], ...) is refused as Python refuses it. */
+/* Python's pattern syntax read once, left to right, and written as PCRE2's. What both spell alike
+ * is copied; what differs (\Z, \v, \uXXXX, octal, sets with '[', {,n}, flags) is rewritten; what
+ * only PCRE2 knows ((?R), (*VERB), \K, \p, [:alpha:], ...) is refused as Python refuses it. */
 #include "text/regex.h"
 
 #include "base/limits.h"
@@ -289,7 +289,7 @@ static hb_status check_repeat(const reader *r, uint32_t at, uint32_t least, uint
     if (least > most) return refuse(r, at, "min repeat greater than max repeat");
     if (most == REPEAT_NONE && r->atom_unbounded) {
         hb_err_set(r->err, HB_E_QUERY,
-                   "unsafe regex pattern: an unbounded repeat inside an unbounded repeat at byte %u",
+                   "unsafe regex pattern: an unbounded repeat of an unbounded repeat at byte %u",
                    (unsigned)at);
         if (r->err != NULL) r->err->at = at;
         return HB_E_QUERY;

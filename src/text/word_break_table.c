@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Made by scripts/make-word-break-table.mjs from the Unicode Character Database 15.0.0; do not edit. */
+/* Made by scripts/make-word-break-table.mjs from the Unicode Character Database 15.0.0;
+ * do not edit. */
 #include "text/word_break.h"
 
 const uint32_t hb_word_break_runs[] = {

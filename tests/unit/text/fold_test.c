@@ -49,7 +49,8 @@ static void fold_is_nfc_then_full_case_folding_then_nfc(void) {
         { "hangul composes", "\xe1\x84\x80\xe1\x85\xa1\xe1\x86\xa8", "\xea\xb0\x81" },
         { "final sigma", "\xcf\x82", "\xcf\x83" },
         { "j with caron composes again", "\xc7\xb0", "\xc7\xb0" },
-        { "iota subscript is placed before it is folded", "\xce\xb1\xcd\x85\xcc\x81", "\xce\xac\xce\xb9" },
+        { "iota subscript is ordered, then folded", "\xce\xb1\xcd\x85\xcc\x81",
+          "\xce\xac\xce\xb9" },
         { "angstrom sign", "\xe2\x84\xab", "\xc3\xa5" },
         { "cherokee folds to upper case", "\xea\xad\xb0", "\xe1\x8e\xa0" },
     };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Made by scripts/make-word-break-table.mjs from WordBreakTest-15.0.0.txt; do not edit.
- * Cases are separated by a space: hexadecimal code points, '/' where a word may end, '+' where not. */
+ * Cases are parted by a space: hexadecimal code points, '/' where a word may end, '+' if not. */
 #ifndef HB_TESTS_UNIT_TEXT_WORD_BREAK_CASES_H
 #define HB_TESTS_UNIT_TEXT_WORD_BREAK_CASES_H
 

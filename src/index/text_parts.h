@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+/* The inside of a text index, for src/index/text_*.c only.
+ *
+ * words        term number -> term; `table` finds the number by the word's bytes
+ * postings     per term, two sorted runs in one array: [0, sorted) may hold dead entries (tf 0),
+ *              the short tail behind it takes slots that come out of order and is merged in when
+ *              it grows; one posting is kept inside the term
+ * documents    per slot, the numbers of its terms, so that removal looks at nothing else */
+#ifndef HB_INDEX_TEXT_PARTS_H
+#define HB_INDEX_TEXT_PARTS_H
+
+#include "index/text_index.h"
+#include "text/words.h"
+
+#define TERM_NONE UINT32_MAX
+#define LEN_ABSENT UINT32_MAX       /* no document in that slot */
+#define LEN_NULL (UINT32_MAX - 1u)  /* a document without text */
+
+typedef struct text_posting {
+    uint32_t slot;
+    uint32_t tf;            /* 0: dead */
+} text_posting;
+
+typedef struct text_term {
+    uint32_t word_at;       /* in pool; of a free term: the next free one */
+    uint32_t word_len;      /* UINT32_MAX: free */
+    uint32_t hash;
+    uint32_t df;            /* live postings */
+    uint32_t count;         /* postings, dead ones included */
+    uint32_t sorted;        /* length of the first run */
+    uint32_t cap;           /* of `many`; 0: the one posting is in `one` */
+    uint32_t mark;          /* during a put: 1 + place in `fresh`; else 0 */
+    union {
+        text_posting one;
+        text_posting *many;
+    } at;
+} text_term;
+
+typedef struct text_doc {
+    uint32_t *terms;        /* owned; distinct */
+    uint32_t count;
+} text_doc;
+
+typedef struct text_fresh { /* a distinct word of the text that is being put */
+    uint32_t term;
+    uint32_t tf;
+    bool kept;              /* the slot's old text has it too */
+} text_fresh;
+
+struct hb_text_index {
+    const hb_mem *mem;
+    size_t bytes;
+    char *pool;             /* bytes of the words */
+    uint32_t pool_len, pool_cap, pool_garbage;
+    text_term *terms;
+    uint32_t term_count, term_cap, term_free, live_terms;
+    uint32_t *table;        /* 1 + term number, 0 empty; linear probing, no tombstones */
+    uint32_t table_cap;     /* power of two, or 0 */
+    text_doc *docs;
+    uint32_t *lens;
+    uint32_t slot_count, slot_cap;
+    uint32_t doc_count;
+    uint64_t total_words;
+    text_fresh *fresh;
+    uint32_t fresh_count, fresh_cap;
+    hb_words words;
+};
+
+/* Accounted memory. NULL when out of memory; resizing to 0 frees. */
+void *text_resize(hb_text_index *index, void *ptr, size_t old_size, size_t size);
+
+/* text_terms.c */
+uint32_t text_term_find(const hb_text_index *index, hb_str word);
+/* Finds or adds; a new term has df 0. TERM_NONE when out of memory. */
+uint32_t text_term_intern(hb_text_index *index, hb_str word);
+/* Takes out a term that no document has. */
+void text_term_release(hb_text_index *index, uint32_t number);
+static inline hb_str text_term_word(const hb_text_index *index, uint32_t number) {
+    return (hb_str){ index->pool + index->terms[number].word_at, index->terms[number].word_len };
+}
+
+/* text_postings.c */
+static inline const text_posting *text_postings(const text_term *term) {
+    return term->cap == 0 ? &term->at.one : term->at.many;
+}
+/* Room for one more posting. */
+bool text_posting_reserve(hb_text_index *index, text_term *term);
+/* The slot is not among the live ones; room is reserved. */
+void text_posting_add(hb_text_index *index, text_term *term, uint32_t slot, uint32_t tf);
+/* The slot is among the live ones. */
+void text_posting_set(text_term *term, uint32_t slot, uint32_t tf);
+void text_posting_remove(hb_text_index *index, text_term *term, uint32_t slot);
+void text_postings_free(hb_text_index *index, text_term *term);
+
+#endif
