@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+/* An open workspace for the length of one command. */
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "wasi/cli.h"
+
+/* The engine itself waits 0.2 s for a lock; other commands are given this many such turns. */
+#define OPEN_TRIES 10
+
+/* A SQLite file on WASI is locked by a folder beside it, which a killed process leaves behind. */
+static void lock_note(cli *c, yyjson_val *options) {
+    size_t index, count;
+    yyjson_val *key, *config;
+    yyjson_val *backends = yyjson_obj_get(options, "backends");
+    yyjson_obj_foreach(backends, index, count, key, config) {
+        hb_str database = cli_json_text(config, "database");
+        if (database.len == 0) database = cli_json_text(config, "path");
+        hb_str path = hb_arena_printf(&c->arena, "%.*s.lock", HB_ARG(database));
+        struct stat info;
+        if (database.len == 0 || path.ptr == NULL || stat(path.ptr, &info) != 0) continue;
+        long long age_s = (long long)(cli_now_ms() / 1000) - (long long)info.st_mtim.tv_sec;
+        cli_note(c, "the lock '%s' is %lld s old; when no other hb is running, a command that was killed "
+                    "left it, and this removes it:\n  rmdir %s", path.ptr, age_s < 0 ? 0 : age_s, path.ptr);
+    }
+}
+
+int cli_session_open_record(cli_session *s, cli *c, hb_str id, yyjson_val *record) {
+    *s = (cli_session){ .c = c, .id = id };
+    hb_buf options;
+    hb_buf_init(&options, c->mem);
+    hb_status status = cli_registry_options(c, record, &options, &c->err);
+    for (int i = 0; i < OPEN_TRIES && status == HB_OK; i++) {
+        status = hb_workspace_open(hb_buf_str(&options), c->mem, &s->ws, &c->err);
+        if (status != HB_E_LOCKED) break;
+        if (i + 1 < OPEN_TRIES) status = HB_OK;
+    }
+    int code = status == HB_OK ? CLI_OK : cli_fail(c, &c->err);
+    yyjson_doc *doc;
+    hb_err ignored;
+    if (status == HB_E_LOCKED && cli_json_parse(c, hb_buf_str(&options), "options", &doc, &ignored) == HB_OK) {
+        lock_note(c, yyjson_doc_get_root(doc));
+    }
+    hb_buf_free(&options);
+    return code;
+}
+
+int cli_session_open(cli_session *s, cli *c) {
+    *s = (cli_session){ .c = c };
+    yyjson_doc *record;
+    int code = cli_registry_choose(c, &s->id);
+    if (code == CLI_OK) code = cli_registry_get(c, s->id, &record);
+    if (code != CLI_OK) return code;
+    return cli_session_open_record(s, c, s->id, yyjson_doc_get_root(record));
+}
+
+static void session_forget(cli_session *s) {
+    if (s->task != NULL) hb_task_free(s->task);
+    s->task = NULL;
+    s->answer = NULL;
+}
+
+void cli_session_close(cli_session *s) {
+    session_forget(s);
+    hb_workspace_close(s->ws);
+    s->ws = NULL;
+}
+
+hb_status cli_session_call(cli_session *s, hb_request *request) {
+    hb_err *err = &s->c->err;
+    session_forget(s);
+    request->now_ms = cli_now_ms();
+    HB_TRY(hb_workspace_start(s->ws, request, &s->task, err));
+    hb_step step;
+    HB_TRY(hb_task_step(s->task, &step, err));
+    if (step.kind != HB_STEP_DONE) {
+        hb_err_set(err, HB_E_UNAVAILABLE, "this module reaches local backends only");
+        return step.op != NULL ? hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, step.op->backend) : err->code;
+    }
+    s->answer = hb_task_answer(s->task);
+    return HB_OK;
+}
+
+int cli_session_do(cli_session *s, hb_request *request) {
+    return cli_session_call(s, request) == HB_OK ? CLI_OK : cli_fail(s->c, &s->c->err);
+}
+
+/* The workspace's own account of itself, as a document. */
+static int session_info(cli_session *s, yyjson_doc **out) {
+    hb_request request = { .kind = HB_CALL_INFO, .entity = HB_ENTITY_NONE };
+    int code = cli_session_do(s, &request);
+    if (code != CLI_OK) return code;
+    hb_status status = cli_json_parse(s->c, s->answer->json, "the answer", out, &s->c->err);
+    return status == HB_OK ? CLI_OK : cli_fail(s->c, &s->c->err);
+}
+
+static int unknown_entity(cli_session *s, hb_str id) {
+    cli *c = s->c;
+    yyjson_doc *info;
+    int code = session_info(s, &info);
+    if (code != CLI_OK) return code;
+    yyjson_val *entities = yyjson_obj_get(yyjson_doc_get_root(info), "entities");
+    hb_str *known = hb_arena_array(&c->arena, yyjson_arr_size(entities) + 1, sizeof(*known));
+    if (known == NULL) return cli_no_memory(c);
+    size_t index, count;
+    yyjson_val *item;
+    yyjson_arr_foreach(entities, index, count, item) {
+        known[index] = cli_json_text(item, "id");
+    }
+    hb_err_set(&c->err, HB_E_UNKNOWN_ENTITY, "workspace '%.*s' has no entity '%.*s'", HB_ARG(s->id), HB_ARG(id));
+    hb_err_hint(&c->err, id, known, count);
+    return cli_fail(c, &c->err);
+}
+
+int cli_session_entity(cli_session *s, const char *id, uint32_t *index) {
+    *index = hb_workspace_entity(s->ws, hb_str_c(id));
+    return *index != HB_ENTITY_NONE ? CLI_OK : unknown_entity(s, hb_str_c(id));
+}
+
+int cli_session_warn(cli_session *s) {
+    yyjson_doc *info;
+    int code = session_info(s, &info);
+    if (code != CLI_OK) return code;
+    size_t index, count;
+    yyjson_val *item;
+    yyjson_val *backends = yyjson_obj_get(yyjson_doc_get_root(info), "backends");
+    yyjson_arr_foreach(backends, index, count, item) {
+        if (yyjson_is_true(yyjson_obj_get(item, "durable"))) continue;
+        cli_note(s->c, "backend '%s' of workspace '%.*s' is in memory: its data does not outlive this command",
+                 yyjson_get_str(yyjson_obj_get(item, "name")), HB_ARG(s->id));
+    }
+    return CLI_OK;
+}
