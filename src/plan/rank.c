@@ -118,7 +118,8 @@ static hb_status search_resolve(plan_build *build, search_fields *out) {
     for (uint32_t f = 1; search->field_count == 0 && f < schema->field_count; f++) {
         if (hb_routing_find(build->routing, f, HB_STRATEGY_INVERTED) != HB_BACKEND_NONE) search_add(build, out, f);
     }
-    for (uint32_t f = 1; search->field_count == 0 && out->count == 0 && f < schema->field_count; f++) {
+    bool every_text = search->field_count == 0 && out->count == 0;
+    for (uint32_t f = 1; every_text && f < schema->field_count; f++) {
         if (field_is_prose(schema->fields[f].type)) search_add(build, out, f);
     }
     if (out->count > 0) return HB_OK;
