@@ -205,7 +205,8 @@ static hb_status ask_op(cap_ask *ask, hb_str word, hb_err *err) {
     hb_op op;
     hb_str known[OPS_TOTAL];
     ask->has_op = true;
-    ask->op = hb_op_find(word, &op) ? hb_op_name(op) : word;
+    hb_str bare = word.len > 0 && word.ptr[0] == '$' ? hb_str_sub(word, 1, word.len) : word;
+    ask->op = hb_op_find(word, &op) ? hb_op_name(op) : bare;
     for (uint32_t i = 0; i < OPS_TOTAL; i++) {
         known[i] = op_name_at(i);
         if (hb_str_eq(known[i], ask->op)) {
