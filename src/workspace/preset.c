@@ -7,7 +7,7 @@ static const struct {
     const char *desc;
     const char *backends;
 } presets[] = {
-    { "debug", "Everything inside this process: SQLite rows in memory, vectors and text beside them.",
+    { "debug", "SQLite rows, vectors and text, all in the memory of this process.",
       "{\"main\":{\"type\":\"sqlite\",\"name\":\"main\",\"database\":\":memory:\"},"
       "\"vec\":{\"type\":\"inmem\",\"name\":\"vec\"},"
       "\"search\":{\"type\":\"inmem\",\"name\":\"search\"}}" },
