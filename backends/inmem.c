@@ -39,7 +39,8 @@ static bool op_in(hb_op op, const hb_op *list, size_t count) {
 }
 
 #define OP_IN(op, ...)                                                                            \
-    op_in(op, (const hb_op[]){ __VA_ARGS__ }, sizeof((const hb_op[]){ __VA_ARGS__ }) / sizeof(hb_op))
+    op_in(op, (const hb_op[]){ __VA_ARGS__ },                                                     \
+          sizeof((const hb_op[]){ __VA_ARGS__ }) / sizeof(hb_op))
 
 static bool op_is_equality(hb_op op) {
     return OP_IN(op, HB_OP_EQ, HB_OP_NE, HB_OP_IN);

@@ -348,7 +348,8 @@ static hb_status hits_add_up(inmem_scan *scan, hb_hit *hits, uint32_t *count, co
     return HB_OK;
 }
 
-static uint32_t hits_best(inmem_scan *scan, hb_hit *hits, uint32_t count, uint32_t k, hb_hit *best) {
+static uint32_t hits_best(inmem_scan *scan, const hb_hit *hits, uint32_t count, uint32_t k,
+                          hb_hit *best) {
     hb_top_k top = { .hits = best, .k = k, .tie = tie_by_id, .tie_ctx = scan->store };
     for (uint32_t i = 0; i < count; i++) {
         if (hb_top_k_wants(&top, hits[i].score)) {

@@ -238,8 +238,9 @@ static hb_status sort_key(inmem_scan *scan, const hb_order *order, const hb_colu
     return HB_OK;
 }
 
-/* The explicit order. Scores are indexed by slot for it, and follow their rows afterwards. */
-static hb_status rows_sort(inmem_scan *scan, inmem_rows *rows, uint64_t need, hb_err *err) {
+/* The explicit order; rows that come `by_id` are kept so among equals. Scores are indexed by slot for it, and follow their rows afterwards. */
+static hb_status rows_sort(inmem_scan *scan, inmem_rows *rows, bool by_id, uint64_t need,
+                           hb_err *err) {
     const hb_fragment *fragment = scan->fragment;
     hb_sort_key *keys = hb_arena_array(scan->arena, fragment->order_count, sizeof(*keys));
     hb_column scores = { .name = HB_STR("score"), .kind = HB_KIND_F64 };
@@ -261,8 +262,8 @@ static hb_status rows_sort(inmem_scan *scan, inmem_rows *rows, uint64_t need, hb
         HB_TRY(sort_key(scan, &fragment->order[i], by_slot != NULL ? &scores : NULL, &keys[i],
                         err));
     }
-    HB_TRY(hb_sort_rows(keys, fragment->order_count, &scan->views[0], rows->slots, rows->count,
-                        need, &rows->count, scan->arena, err));
+    HB_TRY(hb_sort_rows(keys, fragment->order_count, by_id ? NULL : &scan->views[0], rows->slots,
+                        rows->count, need, &rows->count, scan->arena, err));
     for (uint32_t i = 0; i < rows->count && rows->scores != NULL; i++) {
         rows->scores[i] = by_slot[rows->slots[i]];
     }
@@ -310,17 +311,22 @@ static hb_status scan_rows(inmem_scan *scan, inmem_rows *rows, hb_err *err) {
     const hb_fragment *fragment = scan->fragment;
     uint64_t need = fragment->limit > HB_NO_LIMIT - fragment->offset
                   ? HB_NO_LIMIT : fragment->offset + fragment->limit;
+    bool by_id = false;
     if (fragment->near != NULL) {
         HB_TRY(inmem_near(scan, rows, err));
     } else if (fragment->search != NULL) {
         HB_TRY(inmem_search(scan, rows, err));
-    } else if (fragment->order_count > 0) {
+    } else if (fragment->order_count > 0 && need <= scan->store->live_count / 8) {
         HB_TRY(inmem_scan_any_order(scan, rows, err));
+    } else if (fragment->order_count > 0) {
+        /* Much is wanted: a stable sort of rows in id order compares fewer ids. */
+        HB_TRY(inmem_scan_ordered(scan, HB_NO_LIMIT, rows, err));
+        by_id = true;
     } else {
         HB_TRY(inmem_scan_ordered(scan, need, rows, err));
     }
     if (fragment->order_count > 0) {
-        HB_TRY(rows_sort(scan, rows, need, err));
+        HB_TRY(rows_sort(scan, rows, by_id, need, err));
     }
     if (rows->count > need) {
         rows->count = (uint32_t)need;

@@ -107,6 +107,13 @@ static void slot_release(inmem_store *store, uint32_t slot) {
     store->free_head = slot;
 }
 
+/* Columns grow by an eighth, not by doubling: rows are most of the memory of an instance, and the
+ * copying that it costs is small against making the rows. */
+static uint64_t grown(uint32_t cap, uint64_t needed) {
+    uint64_t more = (uint64_t)cap + cap / 8 + 8;
+    return more > needed ? more : needed;
+}
+
 /* All arrays or none: a new set is filled before the old one goes. */
 static bool slots_reserve(inmem_store *store, uint64_t count) {
     if (count <= store->slot_cap) {
@@ -116,10 +123,7 @@ static bool slots_reserve(inmem_store *store, uint64_t count) {
         return false;
     }
     uint32_t old = store->slot_cap;
-    uint32_t cap = old < 8 ? 8 : old + old / 2;
-    if (cap < count) {
-        cap = (uint32_t)count;
-    }
+    uint32_t cap = (uint32_t)grown(old, count);
     const hb_mem *mem = store->mem;
     uint8_t *state = hb_mem_alloc(mem, cap);
     uint32_t *link = hb_mem_alloc(mem, cap * sizeof(uint32_t));
@@ -311,14 +315,67 @@ static uint64_t column_heap_bytes(const hb_column *in, uint32_t row_count) {
     return bytes;
 }
 
+static size_t cell_size(const hb_colbuf *column) {
+    if (column_is_spans(column)) {
+        return sizeof(hb_span);
+    }
+    switch ((int)column->kind) {
+    case HB_KIND_BOOL: return 1;
+    case HB_KIND_VEC: return column->dim * sizeof(float);
+    default: return 8;
+    }
+}
+
+static bool column_reserve_rows(hb_colbuf *column, uint64_t count) {
+    uint64_t cap = grown(column->row_cap, count);
+    size_t size = cell_size(column);
+    if (count <= column->row_cap) {
+        return true;
+    }
+    if (cap > SLOTS_MAX || cap > SIZE_MAX / size) {
+        return false;
+    }
+    uint8_t *state = hb_mem_alloc(column->mem, (size_t)cap);
+    uint8_t *cells = state == NULL ? NULL
+                   : hb_mem_realloc(column->mem, column->data, column->row_cap * size,
+                                    (size_t)cap * size);
+    if (cells == NULL) {
+        hb_mem_free(column->mem, state, (size_t)cap);
+        return false;
+    }
+    if (column->row_count > 0) {
+        memcpy(state, column->state, column->row_count);
+    }
+    hb_mem_free(column->mem, column->state, column->row_cap);
+    column->state = state;
+    column->data = cells;
+    column->row_cap = (uint32_t)cap;
+    return true;
+}
+
+static bool column_reserve_heap(hb_colbuf *column, uint64_t bytes) {
+    if (bytes <= column->heap_cap) {
+        return true;
+    }
+    uint64_t cap = grown(column->heap_cap, bytes);
+    if (bytes > HB_BUF_BYTES_MAX) {
+        return false;
+    }
+    uint8_t *heap = hb_mem_realloc(column->mem, column->heap, column->heap_cap, (size_t)cap);
+    if (heap == NULL) {
+        return false;
+    }
+    column->heap = heap;
+    column->heap_cap = (uint32_t)cap;
+    return true;
+}
+
 /* One column of the batch into the new slots: the first `reused` rows by number, then appended. */
 static bool column_write(hb_colbuf *column, const hb_column *in, const uint32_t *slots,
                          const uint32_t *rows, uint32_t reused, uint32_t count) {
-    if (column_is_spans(column)) {
-        uint64_t bytes = column_heap_bytes(in, count);
-        if (bytes > UINT32_MAX || !hb_colbuf_reserve(column, count - reused, (uint32_t)bytes)) {
-            return false;
-        }
+    if (!column_reserve_rows(column, (uint64_t)column->row_count + (count - reused)) ||
+        !column_reserve_heap(column, column->heap_len + column_heap_bytes(in, count))) {
+        return false;
     }
     for (uint32_t i = 0; i < reused; i++) {
         if (!hb_colbuf_set_cell(column, slots[i], in, i)) {

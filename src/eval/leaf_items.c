@@ -6,7 +6,8 @@
 
 static hb_status items_error(const hb_leaf *leaf, hb_err *err, hb_status code, const char *what) {
     hb_str op = hb_op_name(leaf->op);
-    hb_err_set(err, code, "'%.*s' expects a mapping of columns to conditions; %s", HB_ARG(op), what);
+    hb_err_set(err, code, "'%.*s' expects a mapping of columns to conditions; %s", HB_ARG(op),
+               what);
     return hb_err_where(err, HB_STR_EMPTY, leaf->field, HB_STR_EMPTY);
 }
 

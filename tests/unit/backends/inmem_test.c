@@ -384,7 +384,7 @@ static void check_row(bench *b, const hb_batch *out, uint32_t at, const uint32_t
             CHECK(b->rows[r].has_text ? value.kind == HB_KIND_TEXT && hb_str_eq(value.as.s, hb_str_c(text))
                                       : value.kind == HB_KIND_NULL);
         } else if (fields[c - 1] == V) {
-            CHECK(b->rows[r].has_v ? memcmp(value.as.v.ptr, b->rows[r].v, sizeof(b->rows[r].v)) == 0
+            CHECK(b->rows[r].has_v ? value.kind == HB_KIND_VEC && memcmp(value.as.v.ptr, b->rows[r].v, sizeof(b->rows[r].v)) == 0
                                    : value.kind == HB_KIND_NULL);
         }
     }
