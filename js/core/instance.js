@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// Loading, lazily and once per host: the glue, the wasm module, the core around it.
+import { HeavenBaseError, located } from "../errors.js";
+import { Core } from "./call.js";
+
+/** @typedef {import("./memory.js").CoreModule} CoreModule */
+/** @typedef {(options: Record<string, unknown>) => Promise<CoreModule>} CreateModule */
+/** Where the wasm comes from; one of the three. @typedef {{ module?: WebAssembly.Module, bytes?: ArrayBuffer | Uint8Array, url?: string | URL }} WasmSource */
+/** Files of the host: which options name one, and how it becomes reachable. @typedef {import("../host/files.js").FileHost} FileHost */
+/**
+ * What an entry knows about its host.
+ * @typedef {object} Platform
+ * @property {() => Promise<{ default: CreateModule }>} glue imports dist/hb.mjs or hb-slim.mjs
+ * @property {() => WasmSource | Promise<WasmSource>} [wasm] absent: the glue fetches it from beside itself
+ * @property {FileHost} [files]
+ */
+
+export class Loader {
+  /** @type {Platform} */
+  #platform;
+  /** @type {WasmSource | undefined} */
+  #source;
+  /** @type {Promise<Core> | undefined} */
+  #core;
+
+  /** @param {Platform} platform */
+  constructor(platform) {
+    this.#platform = platform;
+  }
+
+  get files() {
+    return this.#platform.files;
+  }
+
+  /** Loads from `source` instead; workspaces that are open keep what they have. @param {WasmSource} [source] */
+  async init(source) {
+    if (source !== undefined && (source === null || typeof source !== "object" || !(source.module ?? source.bytes ?? source.url))) {
+      throw new HeavenBaseError("TYPE", "init takes { module }, { bytes } or { url }");
+    }
+    if (source) {
+      this.#source = source;
+      this.#core = undefined;
+    }
+    await this.load();
+  }
+
+  /** @returns {Promise<Core>} */
+  load() {
+    this.#core ??= this.#load().catch((error) => {
+      this.#core = undefined;           // the next call may try again
+      throw located(error, {});
+    });
+    return this.#core;
+  }
+
+  async #load() {
+    const { default: create } = await this.#platform.glue();
+    const source = this.#source ?? (await this.#platform.wasm?.());
+    // The glue never learns that an instantiation failed: it waits for `receive`.
+    /** @type {(error: unknown) => void} */
+    let fail = () => {};
+    const failed = new Promise((_, reject) => { fail = reject; });
+    const options = await moduleOptions(source, fail);
+    const printErr = (/** @type {string} */ line) => console.error(line);
+    return new Core(/** @type {CoreModule} */ (await Promise.race([failed, create({ ...options, print: () => {}, printErr })])));
+  }
+}
+
+/** @param {WasmSource | undefined} source @param {(error: unknown) => void} fail @returns {Promise<Record<string, unknown>>} */
+async function moduleOptions(source, fail) {
+  if (!source) return {};
+  const { module, bytes } = source;
+  if (module) return { instantiateWasm: instantiator(module, fail) };
+  if (bytes) return { instantiateWasm: instantiator(await WebAssembly.compile(/** @type {BufferSource} */ (bytes)), fail) };
+  const response = await fetch(/** @type {string | URL} */ (source.url));
+  if (!response.ok) throw new HeavenBaseError("HOST", `${source.url} answered ${response.status}`);
+  return { instantiateWasm: instantiator(await WebAssembly.compile(await response.arrayBuffer()), fail) };
+}
+
+/** @param {WebAssembly.Module} module @param {(error: unknown) => void} fail */
+function instantiator(module, fail) {
+  return (/** @type {WebAssembly.Imports} */ imports, /** @type {(instance: WebAssembly.Instance, module: WebAssembly.Module) => void} */ receive) => {
+    WebAssembly.instantiate(module, imports).then((instance) => receive(instance, module), fail);
+    return {};
+  };
+}

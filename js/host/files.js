@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// Which options of a backend name a file, and where files go on a host that has no disk of its own.
+import { HeavenBaseError } from "../errors.js";
+
+/** @typedef {Record<string, unknown>} BackendConfig */
+/** @typedef {Record<string, BackendConfig>} Backends */
+/** @typedef {import("../core/memory.js").CoreModule} CoreModule */
+/**
+ * The open files of one workspace, as far as the host has to do something about them.
+ * @typedef {object} FileSession
+ * @property {"memory" | "node" | "idb"} persistence
+ * @property {() => void} wrote after each write
+ * @property {() => Promise<void>} flush resolves when everything written is durable
+ * @property {() => Promise<void>} end after the workspace was closed
+ */
+/** @typedef {{ open(module: CoreModule, id: string, backends: Backends): Promise<{ backends: Backends, session: FileSession }> }} FileHost */
+
+/** The option that names a file or folder, by backend type. @type {Readonly<Record<string, string>>} */
+const FILE_OPTIONS = Object.freeze({ sqlite: "database", json: "path", pickle: "path", file: "path" });
+
+/** Backends that keep files: [name, option, path]. Malformed ones are left for the core to refuse. @param {Backends} backends @returns {[string, string, string][]} */
+export function filesOf(backends) {
+  return Object.entries(backends).flatMap(([name, config]) => {
+    const option = FILE_OPTIONS[String(config?.type)];
+    const path = option === undefined ? undefined : config[option];
+    return typeof path === "string" && path !== "" && path !== ":memory:" ? [/** @type {[string, string, string]} */ ([name, option, path])] : [];
+  });
+}
+
+/** @param {Backends} backends @param {readonly [string, string, string][]} files name, option and new path @returns {Backends} */
+export function withPaths(backends, files) {
+  const changed = { ...backends };
+  for (const [name, option, path] of files) changed[name] = { ...changed[name], [option]: path };
+  return changed;
+}
+
+/** @type {FileSession} */
+export const MEMORY_SESSION = Object.freeze({ persistence: "memory", wrote() {}, async flush() {}, async end() {} });
+
+/** @param {unknown} value @returns {value is Backends} */
+export function isBackends(value) {
+  return value !== null && typeof value === "object" && !Array.isArray(value)
+    && Object.values(value).every((config) => config !== null && typeof config === "object");
+}
+
+/** @param {string} backend @param {string} message @param {string} native */
+export function fileError(backend, message, native) {
+  return new HeavenBaseError("BACKEND", message, { backend, native });
+}

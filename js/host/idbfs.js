@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// Files in IndexedDB: Emscripten's IDBFS mounted at /heavenbase/<workspace>. It copies whole files, so flushes are
+// coalesced and never overlap; `flush` is the acknowledgement.
+import { HeavenBaseError } from "../errors.js";
+import { filesOf, withPaths } from "./files.js";
+
+/** @typedef {import("./files.js").FileSession} FileSession */
+
+/** @type {import("./files.js").FileHost} */
+export const idbFiles = {
+  async open(module, id, backends) {
+    const { FS, IDBFS } = module;
+    if (!FS || !IDBFS) throw new HeavenBaseError("HOST", "persist: \"idb\" needs the full module, the slim one has no files");
+    if (typeof indexedDB === "undefined") throw new HeavenBaseError("HOST", "persist: \"idb\" needs IndexedDB, which this host does not have");
+    const root = `/heavenbase/${id}`;
+    const files = filesOf(backends).map(([name, option, path]) => placed(root, name, option, path));
+    if (files.length === 0) throw new HeavenBaseError("VALIDATION", "persist: \"idb\" has nothing to keep: no backend names a file");
+    const mount = mountAt(FS, IDBFS, root, id);
+    try {
+      await synced(IDBFS, mount, true);
+      for (const [, , path] of files) FS.mkdirTree(path.slice(0, path.lastIndexOf("/")));
+    } catch (error) {
+      FS.unmount(root);
+      throw error;
+    }
+    return { backends: withPaths(backends, files), session: new IdbSession(FS, IDBFS, mount, root) };
+  },
+};
+
+/** @param {string} root @param {string} name @param {string} option @param {string} path @returns {[string, string, string]} */
+function placed(root, name, option, path) {
+  if (path.startsWith(`${root}/`)) return [name, option, path];
+  if (path.startsWith("/") || path.split("/").includes("..")) {
+    throw new HeavenBaseError("VALIDATION", `with persist: "idb" the ${option} of '${name}' lies below ${root}, or is relative to it`, { backend: name });
+  }
+  return [name, option, `${root}/${path}`];
+}
+
+/** @param {any} FS @param {any} IDBFS @param {string} root @param {string} id */
+function mountAt(FS, IDBFS, root, id) {
+  FS.mkdirTree(root);
+  try {
+    return FS.mount(IDBFS, {}, root).mount;
+  } catch (error) {
+    throw new HeavenBaseError("LOCKED", `workspace '${id}' is open already in this page`, { cause: error });
+  }
+}
+
+/** @param {any} IDBFS @param {any} mount @param {boolean} populate @returns {Promise<void>} */
+function synced(IDBFS, mount, populate) {
+  return new Promise((resolve, reject) => {
+    IDBFS.syncfs(mount, populate, (/** @type {unknown} */ error) => {
+      if (!error) return resolve();
+      const message = populate ? "IndexedDB could not be read" : "IndexedDB could not be written";
+      reject(new HeavenBaseError("HOST", message, { cause: error }));
+    });
+  });
+}
+
+/** @implements {FileSession} */
+class IdbSession {
+  persistence = /** @type {const} */ ("idb");
+  #FS;
+  #IDBFS;
+  #mount;
+  #root;
+  #dirty = false;
+  /** @type {Promise<void> | null} */
+  #running = null;
+
+  /** @param {any} FS @param {any} IDBFS @param {any} mount @param {string} root */
+  constructor(FS, IDBFS, mount, root) {
+    this.#FS = FS;
+    this.#IDBFS = IDBFS;
+    this.#mount = mount;
+    this.#root = root;
+  }
+
+  wrote() {
+    this.#dirty = true;
+    // A failure is reported by the next flush, which tries again.
+    this.#running ??= this.#work().catch(() => {});
+  }
+
+  async #work() {
+    try {
+      await new Promise((resolve) => setTimeout(resolve, 0));       // several writes, one copy
+      while (this.#dirty) {
+        this.#dirty = false;
+        try {
+          await synced(this.#IDBFS, this.#mount, false);
+        } catch (error) {
+          this.#dirty = true;
+          throw error;
+        }
+      }
+    } finally {
+      this.#running = null;
+    }
+  }
+
+  async flush() {
+    if (this.#running) await this.#running;
+    if (this.#dirty) {
+      this.#running = this.#work();
+      await this.#running;
+    }
+  }
+
+  async end() {
+    this.#dirty = true;               // closing wrote too
+    try {
+      await this.flush();
+    } finally {
+      this.#FS.unmount(this.#root);
+    }
+  }
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// Options are refused when nobody knows them, never dropped.
+import { HeavenBaseError } from "./errors.js";
+
+/** @template {object} T @param {string} method @param {T | undefined | null} options @param {readonly string[]} names @returns {T} */
+export function known(method, options, names) {
+  if (options === undefined) return /** @type {T} */ ({});
+  if (options === null || typeof options !== "object" || Array.isArray(options)) {
+    throw new HeavenBaseError("TYPE", `${method} takes its options as one mapping`);
+  }
+  for (const key in options) {
+    if (!names.includes(key)) throw new HeavenBaseError("TYPE", `${method} has no option '${key}'; expected one of: ${names.join(", ")}`);
+  }
+  return options;
+}

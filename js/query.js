@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+// The immutable query builder: each method gives a new query around a frozen spec. Names and operands are checked
+// by the core when the query runs; only what it cannot see (several near clauses, foreign fields) is checked here.
+import { HeavenBaseError } from "./errors.js";
+import { FieldRef, and, expression } from "./expr.js";
+import { known } from "./options.js";
+import { plainSpec } from "./spec.js";
+
+/** @typedef {import("./types.js").AnyEntity} AnyEntity */
+/** @typedef {import("./types.js").CallOptions} CallOptions */
+/** @typedef {import("./frame.js").Frame<any>} AnyFrame */
+/** @typedef {string | FieldRef<any>} FieldName */
+/** @typedef {Readonly<Record<string, any>>} Spec */
+/**
+ * What a query needs of its workspace.
+ * @typedef {object} Runner
+ * @property {(query: Query<any, any>, options: CallOptions & { total?: boolean }) => Promise<AnyFrame>} execute
+ * @property {(query: Query<any, any>, options: CallOptions) => Promise<import("./types.js").Plan>} explain
+ * @property {(query: Query<any, any>) => Promise<import("./prepared.js").PreparedQuery<any>>} prepare
+ */
+
+/**
+ * @template {import("./types.js").EntityLike} [E=any], [R=Record<string, any>]
+ */
+export class Query {
+  #runner;
+  #spec;
+
+  /** @param {Runner} runner @param {E} entity @param {Spec} [spec] @param {readonly unknown[]} [params] parameters the spec speaks of */
+  constructor(runner, entity, spec = {}, params = []) {
+    this.#runner = runner;
+    this.#spec = Object.freeze(spec);
+    this.entity = entity;
+    this.params = Object.freeze([...params]);
+    Object.freeze(this);
+  }
+
+  get entityId() {
+    return typeof this.entity === "string" ? this.entity : this.entity.entityId;
+  }
+
+  /** The tree as it was built, frozen; operands are the values that were given. */
+  get spec() {
+    return this.#spec;
+  }
+
+  /** @param {Spec} changes @returns {Query<E, any>} */
+  #with(changes) {
+    return new Query(this.#runner, this.entity, { ...this.#spec, ...changes }, this.params);
+  }
+
+  /** @param {string} clause @param {FieldName} field @returns {string} */
+  #name(clause, field) {
+    if (typeof field === "string") return field;
+    if (!(field instanceof FieldRef)) throw new HeavenBaseError("TYPE", `${clause} takes field names or references`);
+    this.#own(clause, field.entityId);
+    return field.columnName;
+  }
+
+  /** @param {string} clause @param {string | null} entityId */
+  #own(clause, entityId) {
+    if (entityId === null || entityId === this.entityId) return;
+    throw new HeavenBaseError("QUERY", `${clause} speaks of a field of ${entityId}, but the query is about ${this.entityId}`, { entity: this.entityId });
+  }
+
+  /** Rows that satisfy the expression, or the portable filter mapping; several calls all hold. @param {import("./expr.js").Expr | Readonly<Record<string, unknown>> | null | undefined} filter @returns {Query<E, R>} */
+  where(filter) {
+    if (filter === null || filter === undefined) return this;
+    const added = expression(filter);
+    this.#own("where", added.entityId);
+    const { filter: before } = this.#spec;
+    return this.#with({ filter: before === undefined ? added.filter : and(before, added).filter });
+  }
+
+  /** The nearest by vector; only rows that pass the filter compete. @param {FieldName} field @param {ArrayLike<number>} vector @param {{ topK?: number, metric?: "cosine" | "l2" | "dot" }} [options] @returns {Query<E, R & { score: number }>} */
+  near(field, vector, options = {}) {
+    if (this.#spec.near) throw new HeavenBaseError("QUERY", "the query has a near clause already", { entity: this.entityId });
+    const { topK, metric } = known("near", options, ["topK", "metric"]);
+    return this.#with({ near: clause({ field: this.#name("near", field), query: numbers(vector), top_k: topK, metric }) });
+  }
+
+  /** The best by text; null means every indexed text field. @param {FieldName | readonly FieldName[] | null} fields @param {string} text @param {{ topK?: number, mode?: "any" | "all" | "phrase" | "prefix" }} [options] @returns {Query<E, R & { score: number }>} */
+  search(fields, text, options = {}) {
+    if (this.#spec.search) throw new HeavenBaseError("QUERY", "the query has a search clause already", { entity: this.entityId });
+    const { topK, mode } = known("search", options, ["topK", "mode"]);
+    const names = fields === null || fields === undefined ? null
+      : (Array.isArray(fields) ? fields : [fields]).map((field) => this.#name("search", field));
+    return this.#with({ search: clause({ fields: names && Object.freeze(names), query: text, top_k: topK, mode }) });
+  }
+
+  /** How near and search are fused: by reciprocal rank. @param {{ k?: number, weights?: { near?: number, search?: number } }} [options] @returns {Query<E, R>} */
+  fuse(options = {}) {
+    const { k, weights } = known("fuse", options, ["k", "weights"]);
+    return this.#with({ fuse: clause({ k, weights: weights && Object.freeze({ ...weights }) }) });
+  }
+
+  /**
+   * The columns of the result; object_id always comes along.
+   * @template {FieldName} const F
+   * @param {...(F | readonly F[])} fields
+   * @returns {Query<E, { object_id: string } & { [K in Extract<F, string>]: K extends keyof R ? R[K] : any } & (Extract<F, FieldRef> extends never ? unknown : Partial<R>)>}
+   */
+  select(...fields) {
+    const names = /** @type {FieldName[]} */ (fields.flat()).map((field) => this.#name("select", field));
+    return this.#with({ select: Object.freeze(names) });
+  }
+
+  /** Appends a sort key; nulls come last in both directions. @param {FieldName} field @param {{ desc?: boolean } | "asc" | "desc"} [direction] @returns {Query<E, R>} */
+  orderBy(field, direction = "asc") {
+    if (direction !== "asc" && direction !== "desc" && (direction === null || typeof direction !== "object")) {
+      throw new HeavenBaseError("QUERY", "orderBy takes { desc: true }, \"asc\" or \"desc\"");
+    }
+    const desc = typeof direction === "object" ? direction.desc === true : direction === "desc";
+    return this.#with({ order: Object.freeze([...(this.#spec.order ?? []), (desc ? "-" : "") + this.#name("orderBy", field)]) });
+  }
+
+  /** @param {number} count @returns {Query<E, R>} */
+  limit(count) {
+    return this.#with({ limit: count });
+  }
+
+  /** @param {number} count @returns {Query<E, R>} */
+  offset(count) {
+    return this.#with({ offset: count });
+  }
+
+  /** One number: how many rows, or different values of a field. @param {FieldName} [field] @param {{ distinct?: boolean }} [options] @returns {Query<E, { count: number }>} */
+  count(field = "object_id", options = {}) {
+    const { distinct } = known("count", options, ["distinct"]);
+    return this.#with({ count: clause({ field: this.#name("count", field), distinct }) });
+  }
+
+  /** @param {CallOptions & { total?: boolean }} [options] `total`: count the rows before paging too @returns {Promise<import("./frame.js").Frame<R>>} */
+  execute(options = {}) {
+    return this.#runner.execute(this, options);
+  }
+
+  /** The plan as plain data; its toString() draws it as a tree. @param {CallOptions} [options] */
+  explain(options = {}) {
+    return this.#runner.explain(this, options);
+  }
+
+  /** The first row, or null. @param {CallOptions} [options] @returns {Promise<R | null>} */
+  async first(options = {}) {
+    const frame = await (this.#spec.limit === undefined && !this.#spec.count ? this.limit(1) : this).execute(options);
+    return frame.rows()[0] ?? null;
+  }
+
+  /** The only cell of a result of one row and one column. @param {CallOptions} [options] @returns {Promise<any>} */
+  async scalar(options = {}) {
+    return (await this.execute(options)).scalar();
+  }
+
+  /** Parsed once, run often; every operand becomes a parameter. @returns {Promise<import("./prepared.js").PreparedQuery<R>>} */
+  prepare() {
+    return this.#runner.prepare(this);
+  }
+
+  /** The portable spec, as `queryJson` takes it. @returns {Record<string, any>} */
+  toJSON() {
+    return plainSpec(this.#spec);
+  }
+}
+
+/** @param {Record<string, unknown>} members @returns {Readonly<Record<string, unknown>>} */
+function clause(members) {
+  return Object.freeze(Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)));
+}
+
+/** A copy, so that later changes do not reach the query. @param {unknown} vector */
+function numbers(vector) {
+  if (vector instanceof Float32Array) return vector.slice();
+  if (vector instanceof Float64Array) return Float32Array.from(vector);
+  if (Array.isArray(vector)) return vector.every((item) => typeof item === "number") ? Float32Array.from(vector) : Object.freeze([...vector]);
+  return vector;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// Rows on their way in and out: what a row may be, its columns by the entity's kinds, and rows read straight from
+// the module's memory.
+import { keysOf } from "./core/batch-writer.js";
+import { readBatch, readCell, readColumnValues } from "./core/batch-reader.js";
+import { HeavenBaseError } from "./errors.js";
+import { Kind } from "./generated/abi.js";
+
+/** @typedef {import("./core/call.js").Core} Core */
+/** @typedef {import("./core/batch-writer.js").InputColumn} InputColumn */
+/** @typedef {{ name: string, kind: number, dim: number, type: string }} ColumnInfo */
+/**
+ * A registered entity as this side knows it.
+ * @typedef {object} Registered
+ * @property {string} id
+ * @property {number} index
+ * @property {ReadonlyMap<string, ColumnInfo>} columns
+ * @property {readonly string[]} names
+ * @property {import("./entity.js").Entity} entity
+ * @property {Record<string, any>} schema
+ * @property {Record<string, any>[]} storage
+ */
+
+/** @param {unknown} row @param {string} entity @returns {Record<string, unknown>} */
+export function checkRow(row, entity) {
+  const wrong = row === null || typeof row !== "object" || Array.isArray(row) || ArrayBuffer.isView(row) || row instanceof ArrayBuffer
+    || row instanceof Date || row instanceof Set || row instanceof Map || row instanceof Promise;
+  if (!wrong) return /** @type {Record<string, unknown>} */ (row);
+  const found = row === null ? "null" : Array.isArray(row) ? "a list" : typeof row === "object" ? `a ${row.constructor?.name}` : `a ${typeof row}`;
+  throw new HeavenBaseError("TYPE", `a row is a mapping of field names to values, got ${found}`, { entity });
+}
+
+/** @param {unknown} rows @param {string} entity @returns {Record<string, unknown>[]} */
+export function checkRows(rows, entity) {
+  const iterable = rows !== null && typeof rows === "object" && Symbol.iterator in rows && !(rows instanceof Map);
+  if (!iterable) throw new HeavenBaseError("TYPE", "rows are given as a list", { entity });
+  return Array.from(/** @type {Iterable<unknown>} */ (rows), (row) => checkRow(row, entity));
+}
+
+/** One column per key of any row. @param {readonly Record<string, unknown>[]} rows @param {Registered} registered @param {boolean} dropUnknown @returns {InputColumn[]} */
+export function columnsOf(rows, { columns }, dropUnknown) {
+  const keys = rows.length === 1 ? Object.keys(rows[0]) : [...keysOf(rows)];
+  const wanted = dropUnknown ? keys.filter((key) => columns.has(key)) : keys;
+  return wanted.map((name) => {
+    const info = columns.get(name);
+    const cells = new Array(rows.length);
+    for (let i = 0; i < rows.length; i++) cells[i] = Object.hasOwn(rows[i], name) ? rows[i][name] : undefined;
+    return { name, kind: info?.kind ?? Kind.PACK, dim: info?.dim ?? 0, cells };
+  });
+}
+
+/** An object_id as text. @param {unknown} id @returns {string} */
+export function checkId(id) {
+  if (typeof id === "string" && id !== "") return id;
+  if (typeof id === "number" || typeof id === "bigint") return String(id);
+  if (id === undefined || id === null || id === "") throw new HeavenBaseError("INVALID_ID", "an object_id is needed, and is not empty", { field: "object_id" });
+  throw new HeavenBaseError("TYPE", `an object_id is a text or a number, got a ${typeof id}`, { field: "object_id" });
+}
+
+/** @param {unknown} ids @returns {string[]} */
+export function checkIds(ids) {
+  if (ids === null || typeof ids !== "object" || !(Symbol.iterator in ids)) throw new HeavenBaseError("TYPE", "object_ids are given as a list");
+  return Array.from(/** @type {Iterable<unknown>} */ (ids), checkId);
+}
+
+/** @param {readonly string[]} ids @returns {InputColumn[]} */
+export const idColumn = (ids) => [{ name: "object_id", kind: Kind.TEXT, cells: ids }];
+
+// ---- answers, read before the next call -------------------------------------------------
+
+/** @param {Core} core @param {readonly string[]} [names] @returns {import("./core/batch-reader.js").Batch} */
+function answer(core, names) {
+  const { u8, view } = core.memory;
+  return readBatch({ u8, view }, core.answerAt, names);
+}
+
+/** @param {import("./core/batch-reader.js").Batch} batch @param {number} row @param {number} count how many columns */
+function rowAt({ bytes, columns }, row, count) {
+  /** @type {Record<string, any>} */
+  const out = {};
+  for (let c = 0; c < count; c++) out[columns[c].name] = readCell(bytes, columns[c], row, true);
+  return out;
+}
+
+/** The row that was found, or null. @param {Core} core @param {Registered | null} registered */
+export function readRow(core, registered) {
+  const batch = answer(core, registered?.names);
+  return batch.rowCount === 0 ? null : rowAt(batch, 0, batch.columns.length);
+}
+
+/** The row of each id in turn, or null. @param {Core} core @param {number} count how many ids */
+export function readRows(core, count) {
+  const batch = answer(core);
+  const last = batch.columns.length - 1;
+  const indexed = batch.columns[last]?.name === "$index";
+  const rows = new Array(count).fill(null);
+  for (let row = 0; row < batch.rowCount; row++) {
+    const at = indexed ? readCell(batch.bytes, batch.columns[last], row, true) : row;
+    rows[at] = rowAt(batch, row, indexed ? last : last + 1);
+  }
+  return rows;
+}
+
+/** The values of the first column. @param {Core} core @returns {any[]} */
+export function readList(core) {
+  const batch = answer(core);
+  return batch.rowCount === 0 ? [] : readColumnValues(batch, batch.columns[0]);
+}
+
+/** The first cell. @param {Core} core @returns {any} */
+export function readOne(core) {
+  const batch = answer(core);
+  return readCell(batch.bytes, batch.columns[0], 0, true);
+}

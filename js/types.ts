@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// The type vocabulary: rows inferred from declared fields. Types only, no behaviour.
+import type { Entity, Field } from "./entity.js";
+import type { FieldRef } from "./expr.js";
+
+/** A logical type: what a field holds (`Out` when read, `In` when written). */
+export interface LogicalType<Out = unknown, In = Out> {
+  readonly descriptor: { readonly type: string; readonly [parameter: string]: unknown };
+  toJSON(): unknown;
+  /** For the type checker alone. */
+  readonly types?: { out: Out; in: In };
+}
+
+/** A type, bare or called. */
+export type TypeLike<Out, In> = LogicalType<Out, In> | (((...args: any[]) => LogicalType<Out, In>) & { descriptor: object });
+
+/** What `entity` takes for each name. */
+export type FieldMap = Readonly<Record<string, Field<any, any, any, any> | TypeLike<any, any>>>;
+
+type OutOf<F> = F extends Field<infer Out, any, infer Required, any> ? (Required extends true ? Out : Out | null)
+  : F extends TypeLike<infer Out, any> ? Out | null : any;
+type InOf<F> = F extends Field<any, infer In, infer Required, any> ? (Required extends true ? In : In | null)
+  : F extends TypeLike<any, infer In> ? In | null : any;
+type IsNeeded<F> = F extends Field<any, any, true, false> ? true : false;
+type ImplicitName<F> = "name" extends keyof F ? unknown : { name: string | null };
+type Flat<T> = { [K in keyof T]: T[K] };
+
+/** A row as it is read. */
+export type RowOf<F> = Flat<{ object_id: string } & ImplicitName<F> & { -readonly [K in keyof F]: OutOf<F[K]> }>;
+/** A row as it is written. */
+export type InsertOf<F> = Flat<{ object_id?: string | number | bigint | null } & ("name" extends keyof F ? unknown : { name?: string | null })
+  & { -readonly [K in keyof F as IsNeeded<F[K]> extends true ? K : never]: InOf<F[K]> }
+  & { -readonly [K in keyof F as IsNeeded<F[K]> extends true ? never : K]?: InOf<F[K]> }>;
+
+type RefOf<F> = F extends Field<infer Out, any, any, any> ? FieldRef<Out> : F extends TypeLike<infer Out, any> ? FieldRef<Out> : FieldRef;
+type RefsOf<F> = { readonly [K in keyof F]: RefOf<F[K]> } & { readonly object_id: FieldRef<string> }
+  & ("name" extends keyof F ? unknown : { readonly name: FieldRef<string> });
+
+/** What `entity` gives: the entity with a reference for each field. */
+export type EntityOf<F> = Omit<Entity, "fields"> & Omit<RefsOf<F>, keyof Entity>
+  & { readonly fields: RefsOf<F>; readonly declared?: F };
+
+/** Any entity, of whatever fields. */
+export type AnyEntity = { readonly entityId: string; readonly entityName: string };
+/** An entity or its id. */
+export type EntityLike = AnyEntity | string;
+
+/** The row type of an entity: `Row<typeof Note>`. */
+export type Row<E> = E extends { readonly declared?: infer F } ? (unknown extends F ? Record<string, any> : RowOf<NonNullable<F>>) : Record<string, any>;
+/** What a write of an entity takes: `Insert<typeof Note>`. */
+export type Insert<E> = E extends { readonly declared?: infer F } ? (unknown extends F ? Record<string, unknown> : InsertOf<NonNullable<F>>) : Record<string, unknown>;
+/** A patch: any part of a row. */
+export type Patch<E> = Partial<Insert<E>>;
+
+/** Options of every call that may wait. */
+export interface CallOptions {
+  signal?: AbortSignal;
+  timeoutMs?: number;
+}
+
+export interface CatalogAudit {
+  ok: boolean;
+  missing: { expected: Record<string, any> }[];
+  dangling: { catalog: Record<string, any> }[];
+  mismatched: { catalog: Record<string, any>; expected: Record<string, any>; fields: string[] }[];
+  checked: { objects: number; catalog_rows: number; entities: number };
+}
+
+/** A step of a plan: what a backend does, natively or by scan, and why. */
+export type PlanStep = { node: string; [key: string]: any };
+/** What `explain` gives; its toString() draws it as a tree. */
+export interface Plan {
+  workspace: string;
+  query: Record<string, any>;
+  storage_plan: Record<string, any>;
+  steps: PlanStep[];
+}

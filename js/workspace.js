@@ -1,0 +1,580 @@
+// SPDX-License-Identifier: MIT
+// A workspace: entities over named backends. Each method makes one call; local calls finish at once, under one
+// resolved promise. Reads run together, writes alone, in the order in which they were called.
+import { Capabilities } from "./capabilities.js";
+import { Queue } from "./core/queue.js";
+import { performTask } from "./core/task.js";
+import { Entity, entityFromDefinition, Catalog, MetaSchema } from "./entity.js";
+import { HeavenBaseError, cancelled } from "./errors.js";
+import { Frame } from "./frame.js";
+import { Call, Flag, State } from "./generated/abi.js";
+import { known } from "./options.js";
+import { printable } from "./plan-text.js";
+import { PreparedQuery } from "./prepared.js";
+import { Query } from "./query.js";
+import { checkId, checkIds, checkRow, checkRows, columnsOf, idColumn, readList, readOne, readRow, readRows } from "./rows.js";
+import { encodeSpec } from "./spec.js";
+
+/** @typedef {import("./core/call.js").Core} Core */
+/** @typedef {import("./core/call.js").Request} Request */
+/** @typedef {import("./rows.js").Registered} Registered */
+/** @typedef {import("./types.js").AnyEntity} AnyEntity */
+/** @typedef {import("./types.js").EntityLike} EntityLike */
+/** @typedef {import("./types.js").CallOptions} CallOptions */
+/** @template E @typedef {import("./types.js").Row<E>} Row */
+/** @template E @typedef {import("./types.js").Insert<E>} Insert */
+/** @template E @typedef {import("./types.js").Patch<E>} Patch */
+/** @typedef {{ name: string, type: string, durable: boolean, options: Record<string, any> }} BackendInfo */
+/** @typedef {{ hosts: import("./core/task.js").Hosts, timeoutMs?: number, session: import("./host/files.js").FileSession }} Setting */
+
+const WAITING = ["signal", "timeoutMs"];
+const READING = [...WAITING, "entity"];
+const GETTING = [...READING, "unique"];
+const UPSERTING = [...WAITING, "overwrite", "unknown"];
+const SETTING = [...READING, "overwrite", "unknown"];
+const EXECUTING = [...WAITING, "total"];
+/** Definitions that this package knows already, so that their references are the exported ones. */
+const SYSTEM = new Map([Catalog, MetaSchema].map((one) => [one.entityId, /** @type {Entity} */ (/** @type {unknown} */ (one))]));
+
+export class Workspace {
+  #core;
+  #handle;
+  #setting;
+  #queue = new Queue();
+  /** @type {Map<string, Registered>} */
+  #registered = new Map();
+  #closed = false;
+  /** @type {Promise<void> | null} */
+  #closing = null;
+
+  /** Made by `HeavenBase.open`. @param {Core} core @param {number} handle @param {Setting} setting */
+  constructor(core, handle, setting) {
+    this.#core = core;
+    this.#handle = handle;
+    this.#setting = setting;
+    const info = this.#now({ kind: Call.INFO }, () => core.json());
+    /** @type {string} */
+    this.id = info.id;
+    /** The preset's name; null when backends were given. @type {string | null} */
+    this.preset = info.preset || null;
+    this.backends = new Backends(info.backends);
+    this.capabilities = new Capabilities((request) => this.#read({ kind: Call.CAPABILITIES, text: JSON.stringify(request) }, () => core.json(), {}));
+    for (const { id } of info.entities) this.#resolve(id);
+    if (Symbol.asyncDispose) Object.defineProperty(this, Symbol.asyncDispose, { value: () => this.close() });
+  }
+
+  /** Where written data survives: "memory" means nowhere. @returns {"memory" | "node" | "idb"} */
+  get persistence() {
+    return this.#setting.session.persistence;
+  }
+
+  /** Registered entities by id, system entities first. @returns {Readonly<Record<string, Entity>>} */
+  get entities() {
+    return Object.freeze(Object.fromEntries([...this.#registered].map(([id, one]) => [id, one.entity])));
+  }
+
+  // ---- calls ------------------------------------------------------------------------------
+
+  /** A call that cannot wait. @template T @param {Request} request @param {() => T} decode @returns {T} */
+  #now(request, decode) {
+    const state = this.#core.call(this.#handle, request);
+    if (state === State.DONE) return decode();
+    if (state === State.FAILED) throw this.#core.error();
+    this.#core.cancel(this.#core.task);
+    throw new HeavenBaseError("INTERNAL", "a local call waits for the host");
+  }
+
+  /** One crossing; a promise only when the host has to do something. @template T @param {Request} request @param {() => T} decode @param {CallOptions} options @returns {T | Promise<T>} */
+  #call(request, decode, { signal, timeoutMs = this.#setting.timeoutMs }) {
+    const state = this.#core.call(this.#handle, request);
+    if (state === State.DONE) return decode();
+    if (state === State.FAILED) throw this.#core.error();
+    return performTask(this.#core, state, { hosts: this.#setting.hosts, signal, timeoutMs }, decode);
+  }
+
+  /** Takes its turn and works; synchronously when nobody is in the way. @template T @param {boolean} write @param {CallOptions | undefined} options @param {() => T | Promise<T>} work @returns {Promise<T>} */
+  #run(write, options, work) {
+    const signal = options?.signal;
+    if (this.#closed) return Promise.reject(new HeavenBaseError("CLOSED", `workspace '${this.id}' is closed`));
+    if (signal?.aborted) return Promise.reject(cancelled(signal));
+    const queue = this.#queue;
+    if (!queue.isFree(write)) return queue.turn(write, signal).then(() => this.#finish(write, work));
+    queue.enter(write);
+    return this.#finish(write, work);
+  }
+
+  /** @template T @param {boolean} write @param {() => T | Promise<T>} work @returns {Promise<T>} */
+  #finish(write, work) {
+    const end = () => {
+      this.#queue.leave(write);
+      if (write) this.#setting.session.wrote();
+    };
+    let result;
+    try {
+      result = work();
+    } catch (error) {
+      end();
+      return Promise.reject(error);
+    }
+    if (result instanceof Promise) return result.finally(end);
+    end();
+    return Promise.resolve(result);
+  }
+
+  /** @template T @param {Request} request @param {() => T} decode @param {CallOptions} options */
+  #read(request, decode, options) {
+    return this.#run(false, options, () => this.#call(request, decode, options));
+  }
+
+  /** @template T @param {Request} request @param {() => T} decode @param {CallOptions} options */
+  #write(request, decode, options) {
+    return this.#run(true, options, () => this.#call(request, decode, options));
+  }
+
+  /** Checks that fail reject, like everything else. @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+  #guard(work) {
+    try {
+      return work();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  // ---- entities ---------------------------------------------------------------------------
+
+  /** @param {unknown} given @returns {Registered} */
+  #resolve(given) {
+    const id = typeof given === "string" ? given : /** @type {AnyEntity} */ (given)?.entityId;
+    if (typeof id !== "string") throw new HeavenBaseError("TYPE", "expected an entity, or the id of a registered one");
+    const found = this.#registered.get(id);
+    if (found) return found;
+    const index = this.#core.entityIndex(this.#handle, id);
+    return this.#remember(this.#now({ kind: Call.SCHEMA, entity: index }, () => this.#core.json()), undefined);
+  }
+
+  /** @param {any} answer @param {Entity | undefined} entity @returns {Registered} */
+  #remember({ entity: id, index, columns, schema, storage }, entity) {
+    const own = entity ?? this.#registered.get(id)?.entity ?? SYSTEM.get(id) ?? entityFromDefinition(schema);
+    /** @type {Registered} */
+    const registered = { id, index, schema, storage, entity: own,
+      names: columns.map((/** @type {any} */ column) => column.name),
+      columns: new Map(columns.map((/** @type {any} */ column) => [column.name, column])) };
+    this.#registered.set(id, registered);
+    return registered;
+  }
+
+  /**
+   * Makes an entity known and its storage ready. Again with the same structure is fine; with another one it needs
+   * `allowReplace`, and old rows are not migrated.
+   * @template {AnyEntity} E
+   * @param {E | Record<string, unknown> | string} entity an entity, a portable definition, or the id of a registered one
+   * @param {CallOptions & { allowReplace?: boolean }} [options]
+   * @returns {Promise<E extends Entity ? E : Entity & Record<string, any>>}
+   */
+  register(entity, options) {
+    return this.#guard(() => {
+      const { allowReplace = false, ...waiting } = known("register", options, [...WAITING, "allowReplace"]);
+      if (typeof entity === "string") return this.#run(false, waiting, () => this.#resolve(entity).entity);
+      if (entity === null || typeof entity !== "object" || Array.isArray(entity)) {
+        throw new HeavenBaseError("TYPE", "register takes an entity, a portable definition, or the id of a registered entity");
+      }
+      const declared = entity instanceof Entity ? entity : undefined;
+      const pack = declared ? declared.toDefinition() : entity;
+      const flags = allowReplace ? Flag.REPLACE : 0;
+      return this.#write({ kind: Call.REGISTER, flags, pack }, () => {
+        const answer = this.#core.json();
+        const before = this.#registered.get(answer.entity);
+        const same = before !== undefined && JSON.stringify(before.columns.size) === JSON.stringify(answer.columns.length) && !allowReplace;
+        return this.#remember(answer, same ? before.entity : declared ?? entityFromDefinition(answer.schema)).entity;
+      }, waiting);
+    });
+  }
+
+  /** Ids of the registered entities, sorted, without the system's. @returns {Promise<string[]>} */
+  async listEntities() {
+    if (this.#closed) throw new HeavenBaseError("CLOSED", `workspace '${this.id}' is closed`);
+    return [...this.#registered.keys()].filter((id) => !SYSTEM.has(id)).sort();
+  }
+
+  /** The portable schema of an entity, and under `storage` where its fields are kept and why. @param {EntityLike} entity @returns {Promise<Record<string, any>>} */
+  schema(entity) {
+    return this.#run(false, undefined, () => {
+      const { index } = this.#resolve(entity);
+      return this.#now({ kind: Call.SCHEMA, entity: index }, () => {
+        const { schema, storage } = this.#core.json();
+        return { ...schema, storage };
+      });
+    });
+  }
+
+  // ---- writing ----------------------------------------------------------------------------
+
+  /** @param {number} kind @param {Registered} registered @param {readonly Record<string, unknown>[]} rows @param {{ overwrite?: boolean, unknown?: "error" | "drop" }} options @returns {Request} */
+  #rowsRequest(kind, registered, rows, { overwrite = true, unknown = "error" }) {
+    if (unknown !== "error" && unknown !== "drop") throw new HeavenBaseError("TYPE", "unknown is \"error\" or \"drop\"");
+    const drop = unknown === "drop";
+    const flags = (overwrite ? Flag.OVERWRITE : 0) | (drop ? Flag.DROP_UNKNOWN : 0);
+    return { kind, entity: registered.index, flags, entityId: registered.id, rowCount: rows.length, columns: columnsOf(rows, registered, drop) };
+  }
+
+  /** Writes a whole row: what it leaves out is gone, or takes its default. Gives the object_id. @template {EntityLike} E @param {E} entity @param {Insert<E>} row @param {CallOptions & { overwrite?: boolean, unknown?: "error" | "drop" }} [options] @returns {Promise<string>} */
+  upsert(entity, row, options) {
+    return this.#guard(() => {
+      const given = known("upsert", options, UPSERTING);
+      return this.#run(true, given, () => {
+        const registered = this.#resolve(entity);
+        const request = this.#rowsRequest(Call.UPSERT, registered, [checkRow(row, registered.id)], given);
+        return this.#call(request, () => readOne(this.#core), given);
+      });
+    });
+  }
+
+  /** All rows or none; they may have different keys. @template {EntityLike} E @param {E} entity @param {Iterable<Insert<E>>} rows @param {CallOptions & { overwrite?: boolean, unknown?: "error" | "drop" }} [options] @returns {Promise<string[]>} */
+  upsertMany(entity, rows, options) {
+    return this.#guard(() => {
+      const given = known("upsertMany", options, UPSERTING);
+      return this.#run(true, given, () => this.#writeMany(Call.UPSERT, this.#resolve(entity), rows, given));
+    });
+  }
+
+  /** @param {number} kind @param {Registered} registered @param {unknown} rows @param {CallOptions & { overwrite?: boolean, unknown?: "error" | "drop" }} options @returns {string[] | Promise<string[]>} */
+  #writeMany(kind, registered, rows, options) {
+    const checked = checkRows(rows, registered.id);
+    if (checked.length === 0) return [];
+    return this.#call(this.#rowsRequest(kind, registered, checked, options), () => readList(this.#core), options);
+  }
+
+  /**
+   * Changes some fields of a row, or makes it: `set(id, values, { entity })` or `set({ object_id, … }, { entity })`.
+   * @template {EntityLike} [E=string]
+   * @param {string | number | bigint | Patch<E>} target @param {Patch<E> | (CallOptions & { entity?: E, overwrite?: boolean, unknown?: "error" | "drop" })} [values]
+   * @param {CallOptions & { entity?: E, overwrite?: boolean, unknown?: "error" | "drop" }} [options]
+   * @returns {Promise<string>}
+   */
+  set(target, values, options) {
+    return this.#guard(() => {
+      const whole = target !== null && typeof target === "object";
+      const given = known("set", /** @type {any} */ (whole ? values : options), SETTING);
+      const patch = whole ? checkRow(target, "") : { ...checkRow(values, entityName(given.entity)), object_id: checkId(target) };
+      return this.#run(true, given, () => this.#setOne(patch, given));
+    });
+  }
+
+  /** @param {Record<string, unknown>} patch @param {any} options @returns {string | Promise<string>} */
+  #setOne(patch, options) {
+    if (patch.object_id === undefined || patch.object_id === null || patch.object_id === "") {
+      throw new HeavenBaseError("INVALID_ID", "set needs the object_id of a row", { entity: entityName(options.entity), field: "object_id" });
+    }
+    return then(this.#holder(patch.object_id, options), (registered) =>
+      then(this.#refuseExisting(registered, [patch], options), () =>
+        this.#call(this.#rowsRequest(Call.SET, registered, [patch], options), () => readOne(this.#core), options)));
+  }
+
+  /** Patches by the object_id in each. @template {EntityLike} [E=string] @param {Iterable<Patch<E>>} rows @param {CallOptions & { entity?: E, overwrite?: boolean, unknown?: "error" | "drop" }} [options] @returns {Promise<string[]>} */
+  setMany(rows, options) {
+    return this.#guard(() => {
+      const given = known("setMany", options, SETTING);
+      return this.#run(true, given, () => {
+        if (given.entity === undefined) return this.#eachInTurn(checkRows(rows, ""), (row) => this.#setOne(row, given));
+        const registered = this.#resolve(given.entity);
+        const checked = checkRows(rows, registered.id);
+        return then(this.#refuseExisting(registered, checked, given), () => this.#writeMany(Call.SET, registered, checked, given));
+      });
+    });
+  }
+
+  /** @template T, U @param {readonly T[]} items @param {(item: T) => U | Promise<U>} work @returns {Promise<U[]>} */
+  async #eachInTurn(items, work) {
+    const results = [];
+    for (const item of items) results.push(await work(item));
+    return results;
+  }
+
+  /** The entity that was named, or the only one that holds the row. @param {unknown} id @param {CallOptions & { entity?: EntityLike }} options @returns {Registered | Promise<Registered>} */
+  #holder(id, options) {
+    if (options.entity !== undefined) return this.#resolve(options.entity);
+    const text = checkId(id);
+    const candidates = [...this.#registered.values()].filter((one) => !SYSTEM.has(one.id));
+    const probes = this.#eachInTurn(candidates, (one) => this.#call({ kind: Call.EXISTS, entity: one.index, id: text }, () => readOne(this.#core), options));
+    return probes.then((held) => {
+      const holders = candidates.filter((_, index) => held[index]);
+      if (holders.length === 1) return holders[0];
+      if (holders.length === 0) throw new HeavenBaseError("TYPE", `no entity holds '${text}': name the entity of a new row`);
+      throw new HeavenBaseError("AMBIGUOUS", `object_id '${text}' exists in several entities: ${holders.map((one) => one.id).join(", ")}; name the entity`);
+    });
+  }
+
+  /** `overwrite: false` on a patch: the rows must be new. @param {Registered} registered @param {readonly Record<string, unknown>[]} rows @param {CallOptions & { overwrite?: boolean }} options @returns {void | Promise<void>} */
+  #refuseExisting(registered, rows, options) {
+    if (options.overwrite !== false) return undefined;
+    const ids = [...new Set(rows.map((row) => checkId(row.object_id)))];
+    if (ids.length === 0) return undefined;
+    return then(this.#call({ kind: Call.EXISTS, entity: registered.index, columns: idColumn(ids), rowCount: ids.length }, () => readList(this.#core), options), (held) => {
+      const at = held.indexOf(true);
+      if (at < 0) return;
+      throw new HeavenBaseError("DUPLICATE", `object_id '${ids[at]}' exists already`, { entity: registered.id, field: "object_id" });
+    });
+  }
+
+  // ---- reading by id ----------------------------------------------------------------------
+
+  /** The row, or null. Without `entity` every entity is asked; `unique: false` takes the first that has it. @template {EntityLike} [E=string] @param {string | number | bigint} id @param {CallOptions & { entity?: E, unique?: boolean }} [options] @returns {Promise<Row<E> | null>} */
+  get(id, options = {}) {
+    return this.#guard(() => {
+      known("get", options, GETTING);
+      const text = checkId(id);
+      return this.#run(false, options, () => /** @type {any} */ (this.#getOne(text, options)));
+    });
+  }
+
+  /** @param {string} id @param {CallOptions & { entity?: EntityLike, unique?: boolean }} options */
+  #getOne(id, options) {
+    const registered = options.entity === undefined ? null : this.#resolve(options.entity);
+    const flags = options.unique === false ? Flag.ANY : 0;
+    return this.#call({ kind: Call.GET, entity: registered?.index, flags, id }, () => readRow(this.#core, registered), options);
+  }
+
+  /** The row of each id, or null. @template {EntityLike} [E=string] @param {Iterable<string | number | bigint>} ids @param {CallOptions & { entity?: E }} [options] @returns {Promise<(Row<E> | null)[]>} */
+  getMany(ids, options = {}) {
+    return this.#guard(() => {
+      known("getMany", options, READING);
+      const texts = checkIds(ids);
+      return /** @type {any} */ (this.#run(false, options, () => this.#byIds(Call.GET, texts, options, (count) => readRows(this.#core, count), (id) => this.#getOne(id, options))));
+    });
+  }
+
+  /** Asks for each different id once. @template T @param {number} kind @param {readonly string[]} ids @param {CallOptions & { entity?: EntityLike }} options @param {(count: number) => T[]} decode @param {(id: string) => T | Promise<T>} single when no entity is named @returns {T[] | Promise<T[]>} */
+  #byIds(kind, ids, options, decode, single) {
+    if (options.entity === undefined) return this.#eachInTurn(ids, single);
+    const registered = this.#resolve(options.entity);
+    if (ids.length === 0) return [];
+    const unique = [...new Set(ids)];
+    const answers = this.#call({ kind, entity: registered.index, columns: idColumn(unique), rowCount: unique.length }, () => decode(unique.length), options);
+    return unique.length === ids.length ? answers : then(answers, (found) => {
+      const byId = new Map(unique.map((id, index) => [id, found[index]]));
+      return ids.map((id) => /** @type {T} */ (byId.get(id)));
+    });
+  }
+
+  /** @param {string | number | bigint} id @param {CallOptions & { entity?: EntityLike }} [options] @returns {Promise<boolean>} */
+  exists(id, options = {}) {
+    return this.#guard(() => {
+      known("exists", options, READING);
+      const text = checkId(id);
+      return this.#run(false, options, () => this.#existsOne(text, options));
+    });
+  }
+
+  /** @param {string} id @param {CallOptions & { entity?: EntityLike }} options @returns {boolean | Promise<boolean>} */
+  #existsOne(id, options) {
+    const entity = options.entity === undefined ? undefined : this.#resolve(options.entity).index;
+    return this.#call({ kind: Call.EXISTS, entity, flags: Flag.ANY, id }, () => readOne(this.#core), options);
+  }
+
+  /** @param {Iterable<string | number | bigint>} ids @param {CallOptions & { entity?: EntityLike }} [options] @returns {Promise<boolean[]>} */
+  existsMany(ids, options = {}) {
+    return this.#guard(() => {
+      known("existsMany", options, READING);
+      const texts = checkIds(ids);
+      return this.#run(false, options, () => this.#byIds(Call.EXISTS, texts, options, () => readList(this.#core), (id) => this.#existsOne(id, options)));
+    });
+  }
+
+  /** Was there such a row? @param {string | number | bigint} id @param {CallOptions & { entity?: EntityLike }} [options] @returns {Promise<boolean>} */
+  delete(id, options = {}) {
+    return this.#guard(() => {
+      known("delete", options, READING);
+      const text = checkId(id);
+      return this.#run(true, options, () => this.#deleteOne(text, options));
+    });
+  }
+
+  /** @param {string} id @param {CallOptions & { entity?: EntityLike }} options @returns {boolean | Promise<boolean>} */
+  #deleteOne(id, options) {
+    const entity = options.entity === undefined ? undefined : this.#resolve(options.entity).index;
+    return this.#call({ kind: Call.DELETE, entity, id }, () => readOne(this.#core), options);
+  }
+
+  /** @param {Iterable<string | number | bigint>} ids @param {CallOptions & { entity?: EntityLike }} [options] @returns {Promise<boolean[]>} */
+  deleteMany(ids, options = {}) {
+    return this.#guard(() => {
+      known("deleteMany", options, READING);
+      const texts = checkIds(ids);
+      return this.#run(true, options, () => {
+        if (options.entity === undefined) return this.#eachInTurn(texts, (id) => this.#deleteOne(id, options));
+        const { index } = this.#resolve(options.entity);
+        if (texts.length === 0) return [];
+        return this.#call({ kind: Call.DELETE, entity: index, columns: idColumn(texts), rowCount: texts.length }, () => readList(this.#core), options);
+      });
+    });
+  }
+
+  // ---- reading everything -----------------------------------------------------------------
+
+  /** How many rows. @param {EntityLike} entity @param {CallOptions} [options] @returns {Promise<number>} */
+  count(entity, options) {
+    return this.#all("count", entity, '{"count":true}', options, () => readOne(this.#core));
+  }
+
+  /** All object_ids, in order. @param {EntityLike} entity @param {CallOptions} [options] @returns {Promise<string[]>} */
+  ids(entity, options) {
+    return this.#all("ids", entity, '{"select":["object_id"]}', options, () => readList(this.#core));
+  }
+
+  /** All rows, in the order of their object_ids. @template {EntityLike} E @param {E} entity @param {CallOptions} [options] @returns {Promise<Row<E>[]>} */
+  rows(entity, options) {
+    return this.#all("rows", entity, "{}", options, () => /** @type {any} */ (Frame.fromAnswer(this.#core.frame()).rows()));
+  }
+
+  /** @template T @param {string} method @param {EntityLike} entity @param {string} text @param {CallOptions | undefined} options @param {() => T} decode @returns {Promise<T>} */
+  #all(method, entity, text, options, decode) {
+    return this.#guard(() => {
+      const given = known(method, options, WAITING);
+      return this.#run(false, given, () => this.#call({ kind: Call.QUERY, entity: this.#resolve(entity).index, text }, decode, given));
+    });
+  }
+
+  // ---- queries ----------------------------------------------------------------------------
+
+  /** A query to be built on. @template {EntityLike} E @param {E} entity @returns {Query<E, Row<E>>} */
+  query(entity) {
+    if (typeof entity !== "string" && typeof entity?.entityId !== "string") throw new HeavenBaseError("TYPE", "a query is about an entity, or the id of one");
+    return new Query(this.#runner, entity);
+  }
+
+  /** A query from its portable spec. @template {EntityLike} E @param {E} entity @param {Readonly<Record<string, any>>} spec @param {{ params?: readonly unknown[] }} [options] values of the spec's {"$param": n} @returns {Query<E, Record<string, any>>} */
+  queryJson(entity, spec, options) {
+    const { params = [] } = known("queryJson", options, ["params"]);
+    if (spec === null || typeof spec !== "object" || Array.isArray(spec)) throw new HeavenBaseError("TYPE", "a query spec is a mapping");
+    this.query(entity);
+    return new Query(this.#runner, entity, { ...spec }, params);
+  }
+
+  /** Parses a query once, to run it often. @param {Query<any, any> | EntityLike} query @param {Readonly<Record<string, any>>} [spec] with an entity: its portable spec @returns {Promise<PreparedQuery<any>>} */
+  prepare(query, spec) {
+    return this.#guard(() => this.#prepareQuery(query instanceof Query ? query : this.queryJson(query, spec ?? {})));
+  }
+
+  /** @param {Query<any, any>} query @returns {Promise<PreparedQuery<any>>} */
+  #prepareQuery(query) {
+    const { text, params } = encodeSpec(query.spec, query.params, { all: true });
+    return this.#run(false, undefined, () => {
+      this.#resolve(query.entity);
+      const { handle } = this.#now({ kind: Call.PREPARE, text }, () => this.#core.json());
+      return new PreparedQuery(this.#preparedRunner, query.entity, handle, params);
+    });
+  }
+
+  /** @param {EntityLike} entity @param {Omit<Request, "kind">} request @param {CallOptions & { total?: boolean }} options @returns {Promise<Frame<any>>} */
+  #execute(entity, request, options) {
+    known("execute", options, EXECUTING);
+    const flags = options.total ? Flag.WANT_TOTAL : 0;
+    return this.#run(false, options, () =>
+      this.#call({ ...request, kind: Call.QUERY, entity: this.#resolve(entity).index, flags }, () => Frame.fromAnswer(this.#core.frame()), options));
+  }
+
+  /** @type {import("./query.js").Runner} */
+  #runner = Object.freeze({
+    execute: (query, options) => this.#guard(() => this.#execute(query.entity, encodeSpec(query.spec, query.params), options)),
+    explain: (query, options) => this.#guard(() => {
+      known("explain", options, WAITING);
+      const request = encodeSpec(query.spec, query.params);
+      return this.#run(false, options, () => this.#call({ ...request, kind: Call.EXPLAIN, entity: this.#resolve(query.entity).index },
+        () => printable(this.#core.json()), options));
+    }),
+    prepare: (query) => this.#guard(() => this.#prepareQuery(query)),
+  });
+
+  /** @type {import("./prepared.js").PreparedRunner} */
+  #preparedRunner = Object.freeze({
+    executePrepared: (prepared, entity, params, options) => this.#guard(() => this.#execute(entity, { prepared, params }, options)),
+    releasePrepared: (prepared) => this.#run(false, undefined, () => this.#now({ kind: Call.RELEASE, prepared }, () => undefined)),
+  });
+
+  // ---- upkeep -----------------------------------------------------------------------------
+
+  /** Drops caches, so that changes from outside are seen. @param {CallOptions & { entity?: EntityLike, backend?: string }} [options] @returns {Promise<void>} */
+  refresh(options) {
+    return this.#guard(() => {
+      const given = known("refresh", options, [...READING, "backend"]);
+      return this.#run(true, given, () => {
+        const entity = given.entity === undefined ? undefined : this.#resolve(given.entity).index;
+        return this.#call({ kind: Call.REFRESH, entity, text: given.backend ?? "" }, () => undefined, given);
+      });
+    });
+  }
+
+  /** Does the Catalog agree with the rows? @param {CallOptions} [options] @returns {Promise<{ catalog: import("./types.js").CatalogAudit }>} */
+  audit(options) {
+    return this.#guard(() => this.#read({ kind: Call.AUDIT }, () => this.#core.json(), known("audit", options, WAITING)));
+  }
+
+  /** Writes the Catalog's rows anew where audit finds fault. @param {CallOptions & { dryRun?: boolean }} [options] @returns {Promise<Record<string, any>>} */
+  repair(options) {
+    return this.#guard(() => {
+      const given = known("repair", options, [...WAITING, "dryRun"]);
+      return this.#write({ kind: Call.REPAIR, flags: given.dryRun ? Flag.DRY_RUN : 0 }, () => this.#core.json(), given);
+    });
+  }
+
+  /** Deletes everything: rows, registrations, files' content. The workspace can only be closed afterwards. @param {CallOptions} [options] @returns {Promise<void>} */
+  drop(options) {
+    return this.#guard(() => this.#write({ kind: Call.DROP }, () => {
+      for (const id of this.#registered.keys()) if (!SYSTEM.has(id)) this.#registered.delete(id);
+    }, known("drop", options, WAITING)));
+  }
+
+  /** Resolves when everything written is durable, as far as the host can make it so. @returns {Promise<void>} */
+  flush() {
+    return this.#run(false, undefined, () => this.#setting.session.flush());
+  }
+
+  /** Ends the workspace after the calls under way; again is fine. @returns {Promise<void>} */
+  close() {
+    this.#closing ??= this.#run(true, undefined, () => {
+      this.#core.close(this.#handle);
+      return this.#setting.session.end();
+    });
+    this.#closed = true;
+    return this.#closing;
+  }
+}
+
+/** The backend instances as they were configured, secrets redacted. */
+class Backends {
+  /** @type {ReadonlyMap<string, BackendInfo>} */
+  #byName;
+
+  /** @param {readonly BackendInfo[]} list */
+  constructor(list) {
+    this.#byName = new Map(list.map((one) => [one.name, Object.freeze(one)]));
+    Object.freeze(this);
+  }
+
+  /** In the order of declaration. @returns {string[]} */
+  names() {
+    return [...this.#byName.keys()];
+  }
+
+  /** @param {string} name @returns {BackendInfo} */
+  get(name) {
+    const found = this.#byName.get(name);
+    if (found) return found;
+    throw new HeavenBaseError("UNKNOWN_BACKEND", `no backend is called '${name}'; there is: ${this.names().sort().join(", ")}`, { backend: name });
+  }
+
+  /** @returns {[string, BackendInfo][]} */
+  items() {
+    return [...this.#byName];
+  }
+}
+
+/** @template T, U @param {T | Promise<T>} value @param {(value: T) => U | Promise<U>} next @returns {U | Promise<U>} */
+function then(value, next) {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+
+/** @param {EntityLike | undefined} entity */
+function entityName(entity) {
+  return typeof entity === "string" ? entity : entity?.entityId ?? "";
+}
