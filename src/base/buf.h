@@ -20,7 +20,11 @@ typedef struct hb_buf {
 
 void hb_buf_init(hb_buf *buf, const hb_mem *mem);
 void hb_buf_free(hb_buf *buf);
-static inline void hb_buf_clear(hb_buf *buf) { buf->len = 0; buf->failed = false; buf->over = false; }
+static inline void hb_buf_clear(hb_buf *buf) {
+    buf->len = 0;
+    buf->failed = false;
+    buf->over = false;
+}
 bool hb_buf_reserve(hb_buf *buf, uint32_t more);    /* room for `more` further bytes */
 void hb_buf_add(hb_buf *buf, const void *bytes, size_t len);
 void hb_buf_add_str(hb_buf *buf, hb_str text);

@@ -20,7 +20,7 @@ typedef struct hb_err {
     char entity[72];    /* entity id, "" when none */
     char field[72];     /* field name, "" when none */
     char backend[40];   /* backend instance name, "" when none */
-    char native[24];    /* the engine's own code: SQLSTATE, HTTP status, SQLite code; "" when none */
+    char native[24];    /* the engine's own code (SQLSTATE, HTTP, SQLite); "" when none */
     char msg[400];      /* one sentence: what was found, what was expected */
 } hb_err;
 

@@ -53,7 +53,8 @@ hb_str hb_arena_printf(hb_arena *arena, const char *fmt, ...)
     ;
 
 #define HB_NEW(arena, type) ((type *)hb_arena_zalloc((arena), sizeof(type)))
-#define HB_NEW_ARRAY(arena, type, count) ((type *)hb_arena_zalloc_array((arena), (count), sizeof(type)))
+#define HB_NEW_ARRAY(arena, type, count) \
+    ((type *)hb_arena_zalloc_array((arena), (count), sizeof(type)))
 void *hb_arena_zalloc_array(hb_arena *arena, size_t count, size_t size);
 
 #endif

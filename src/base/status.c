@@ -14,7 +14,7 @@ static const struct {
 };
 
 /* The list is dense and in order, so a status is its own index. */
-_Static_assert(sizeof(statuses) / sizeof(statuses[0]) == HB_STATUS_COUNT, "status values are dense");
+_Static_assert(sizeof(statuses) / sizeof(statuses[0]) == HB_STATUS_COUNT, "dense values");
 
 const char *hb_status_name(hb_status status) {
     return (unsigned)status < (unsigned)HB_STATUS_COUNT ? statuses[status].name : "UNKNOWN";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Status codes: the one list from which the C enum, the JavaScript codes and docs/errors.md come.
- * Add one only if a caller would act differently on it. Values cross the boundary: never renumber. */
+ * Add one only if a caller would act differently on it. Values cross the boundary, so
+ * never renumber. */
 #ifndef HB_BASE_STATUS_H
 #define HB_BASE_STATUS_H
 

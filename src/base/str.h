@@ -33,7 +33,8 @@ static inline bool hb_str_eq(hb_str a, hb_str b) {
 int hb_str_cmp(hb_str a, hb_str b);
 bool hb_str_starts(hb_str text, hb_str prefix);
 bool hb_str_ends(hb_str text, hb_str suffix);
-/* Byte position of `needle` in `text` at or after `from`, or -1. An empty needle is found at `from`. */
+/* Byte position of `needle` in `text` at or after `from`, or -1. An empty needle is found at
+ * `from`. */
 int64_t hb_str_find(hb_str text, hb_str needle, uint32_t from);
 bool hb_str_has_char(hb_str text, char c);
 /* Without leading and trailing Unicode white space as Python's str.strip knows it. */

@@ -4,7 +4,7 @@
  *
  * Corrections over the reference (design D5, D6, D8, D10): null in a required field, non-finite
  * numbers in vectors and floats, integers and timestamps out of range are errors; booleans, lists
- * and objects are not text; numbers given as text become their decimal text; any JSON value,
+ * and objects are not text; a number given for a text becomes its decimal text; any JSON value,
  * bare strings too, is a Json value. */
 #ifndef HB_VALUE_COERCE_H
 #define HB_VALUE_COERCE_H

@@ -131,7 +131,8 @@ static bool doubles_from_ints(column_job *job) {
 
 /* ---- the slow way ----------------------------------------------------------------------- */
 
-/* Moves what `col` built into the arena, with the input's states but for values that became null. */
+/* Moves what `col` built into the arena. States are the input's, but for values that became
+ * null. */
 static hb_status keep_column(column_job *job, const hb_colbuf *col) {
     const hb_column built = hb_colbuf_view(col, job->in->name);
     *job->out = built;

@@ -63,8 +63,8 @@ static hb_status component(const hb_pack_item *item, uint32_t index, float *out,
     }
     *out = (float)value;
     if (!isfinite(*out)) {
-        return hb_err_set(err, HB_E_VALIDATION, "Vector component %u is not a finite float32 number",
-                          (unsigned)index);
+        return hb_err_set(err, HB_E_VALIDATION,
+                          "Vector component %u is not a finite float32 number", (unsigned)index);
     }
     return HB_OK;
 }

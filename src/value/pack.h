@@ -62,7 +62,8 @@ hb_status hb_pack_to_value(hb_str bytes, hb_arena *aligned, hb_value *out, hb_er
 /* Follows `path` (object keys; a key that is a decimal number indexes an array) from `bytes`.
  * False when something on the way is missing. Borrowed. */
 bool hb_pack_path(hb_str bytes, const hb_str *path, uint32_t path_len, hb_str *found);
-/* Deep equality: key order is free, numbers compare by value (1 equals 1.0), bool is not a number. */
+/* Deep equality: key order is free, numbers compare by value (1 equals 1.0), bool is not a
+ * number. */
 bool hb_pack_eq(hb_str a, hb_str b);
 
 /* JSON text <-> MessagePack. int64 stays exact; an integer beyond 64 bits becomes a float64.

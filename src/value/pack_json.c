@@ -134,7 +134,8 @@ typedef struct json_writer {
 } json_writer;
 
 static void add_base64(hb_buf *out, hb_str bytes) {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const unsigned char *at = (const unsigned char *)bytes.ptr;
     hb_buf_add_char(out, '"');
     for (uint32_t i = 0; i < bytes.len; i += 3) {
@@ -174,7 +175,7 @@ static hb_status write_vector(json_writer *w, hb_str payload) {
         memcpy(&value, payload.ptr + i, sizeof value);
         if (i > 0) hb_buf_add_char(w->out, ',');
         if (!isfinite(value)) {
-            return hb_err_set(w->err, HB_E_VALIDATION, "JSON has no number for a non-finite vector");
+            return hb_err_set(w->err, HB_E_VALIDATION, "JSON has no non-finite number");
         }
         char text[HB_NUM_TEXT_MAX];
         hb_buf_add(w->out, text, hb_num_write_f32(value, text));

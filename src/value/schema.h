@@ -76,7 +76,8 @@ typedef struct hb_schema {
 hb_status hb_schema_parse(hb_str definition_pack, const hb_mem *mem, hb_schema **out, hb_err *err);
 void hb_schema_free(hb_schema *schema);
 uint32_t hb_schema_find(const hb_schema *schema, hb_str field_name);        /* or HB_FIELD_NONE */
-/* Same structure: fields, types, required flags, defaults, placements; descriptions and tags free. */
+/* Same structure: fields in any order, types, required flags, defaults, placements, indexes;
+ * descriptions and tags are free. */
 bool hb_schema_same(const hb_schema *a, const hb_schema *b);
 /* UNKNOWN_FIELD with entity, name and a did-you-mean. */
 hb_status hb_schema_unknown_field(const hb_schema *schema, hb_str name, hb_err *err);

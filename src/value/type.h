@@ -45,7 +45,7 @@ struct hb_type {
 /* "short-text" and so on; and the class spelling "ShortText". */
 hb_str hb_type_name(hb_type_id id);
 hb_str hb_type_class(hb_type_id id);
-/* By identifier, class name or alias (text, string, str, int, bool, number...: documented in .c). */
+/* By identifier, class name or alias (text, string, int, bool, number...: listed in type.c). */
 bool hb_type_find(hb_str name, hb_type_id *out);
 hb_kind hb_type_kind(const hb_type *type);      /* physical kind of a field of this type */
 bool hb_type_is_text(const hb_type *type);      /* the four texts, date, string categorical */

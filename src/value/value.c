@@ -183,7 +183,7 @@ static bool rows_reserve(hb_colbuf *col, uint32_t rows) {
     if (cap > UINT32_MAX) cap = UINT32_MAX;
     const size_t size = kind_size(col->kind, col->dim);
     if (size > 0 && cap > SIZE_MAX / size) return false;
-    /* The small buffer first and as a copy, so that a failure of either leaves both as they were. */
+    /* The small buffer first and as a copy: a failure of either leaves both as they were. */
     uint8_t *state = hb_mem_alloc(col->mem, (size_t)cap);
     if (state == NULL) return false;
     if (size > 0) {

@@ -17,7 +17,7 @@ typedef enum hb_kind {
     HB_KIND_TEXT = 4,   /* UTF-8 span */
     HB_KIND_BYTES = 5,  /* span */
     HB_KIND_VEC = 6,    /* float32[dim]; dim 0: span of whole float32s, length differs by row */
-    HB_KIND_PACK = 7,   /* span of one MessagePack value (pack.h): arrays, Json, HyperG, mixed input */
+    HB_KIND_PACK = 7,   /* span of one MessagePack value (pack.h): nested, Json, mixed input */
     HB_KIND_COUNT
 } hb_kind;
 
@@ -76,7 +76,8 @@ int hb_batch_find(const hb_batch *batch, hb_str name);
 /* Total order of two non-null values of the same kind: BOOL, I64, F64 by value (I64 against F64
  * exactly), TEXT and BYTES by bytes. VEC and PACK compare by hb_value_eq only. */
 int hb_value_cmp(const hb_value *a, const hb_value *b);
-/* Equality; null equals null; numbers across I64 and F64 by value; PACK deep with key order free. */
+/* Equality; null equals null; numbers across I64 and F64 by value; PACK deep with key order free,
+ * a packed scalar as the scalar. */
 bool hb_value_eq(const hb_value *a, const hb_value *b);
 
 /* ---- building: an owner of column bytes ------------------------------------------------ */
@@ -106,7 +107,8 @@ bool hb_colbuf_reserve(hb_colbuf *col, uint32_t rows, uint32_t heap_bytes);     
 bool hb_colbuf_add_null(hb_colbuf *col);
 bool hb_colbuf_add(hb_colbuf *col, const hb_value *value);              /* kind must fit; NULL ok */
 bool hb_colbuf_add_text(hb_colbuf *col, hb_str text);                   /* TEXT, BYTES, PACK */
-/* Appends row `row` of `src` (same kind; a VEC dim 0 may take any VEC). */
+/* Appends row `row` of `src` (same kind; a VEC dim 0 may take any VEC). ABSENT becomes NULL, here
+ * and below: a colbuf never holds ABSENT. */
 bool hb_colbuf_add_cell(hb_colbuf *col, const hb_column *src, uint32_t row);
 /* Appends many rows; `rows` NULL means 0..count-1. */
 bool hb_colbuf_add_rows(hb_colbuf *col, const hb_column *src, const uint32_t *rows, uint32_t count);

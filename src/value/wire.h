@@ -20,7 +20,11 @@
 #define HB_WIRE_HEADER_LEN 32u
 #define HB_WIRE_COLUMN_LEN 40u
 
-typedef enum hb_wire_role { HB_ROLE_FIELD = 0, HB_ROLE_IDENTITY = 1, HB_ROLE_METADATA = 2 } hb_wire_role;
+typedef enum hb_wire_role {
+    HB_ROLE_FIELD = 0,
+    HB_ROLE_IDENTITY = 1,
+    HB_ROLE_METADATA = 2
+} hb_wire_role;
 
 /* Checks everything (lengths, spans, UTF-8 of TEXT, MessagePack of PACK, alignment) and gives a
  * view over `bytes`, whose columns array is made in `arena`. `bytes.ptr` must be 8-aligned. */

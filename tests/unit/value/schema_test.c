@@ -2,13 +2,14 @@
 /* Entity definitions: what is accepted, what it becomes, what is refused; ids and names. */
 #include "value/schema.h"
 
+#include "tests/unit/value/quoted.h"
 #include "tests/unit/test.h"
 
 static hb_status parse(const char *json, hb_schema **out, hb_err *err) {
     hb_buf pack;
     hb_buf_init(&pack, hb_mem_default());
     hb_err_init(err);
-    hb_status status = hb_pack_from_json(hb_str_c(json), &pack, err);
+    hb_status status = quoted_pack(json, &pack, err);
     CHECK_INT(status, HB_OK);
     *out = NULL;
     if (status == HB_OK) status = hb_schema_parse(hb_buf_str(&pack), hb_mem_default(), out, err);
@@ -18,85 +19,89 @@ static hb_status parse(const char *json, hb_schema **out, hb_err *err) {
 
 static void check_pack(hb_str pack, const char *want) {
     hb_buf json;
+    hb_buf wanted;
     hb_err err;
     hb_buf_init(&json, hb_mem_default());
+    hb_buf_init(&wanted, hb_mem_default());
+    quoted_json(want, &wanted);
     CHECK_INT(hb_pack_to_json(pack, 0, false, &json, &err), HB_OK);
-    CHECK_STR(hb_buf_str(&json), want);
+    CHECK_BYTES(json.ptr, json.len, wanted.ptr, wanted.len);
+    hb_buf_free(&wanted);
     hb_buf_free(&json);
 }
 
-#define TEXT255 "{\"type\":\"short-text\",\"max_chars\":255}"
+#define TEXT255 "{'type':'short-text','max_chars':255}"
 
 /* Definition and its canonical form. */
 static const struct {
     const char *name, *in, *want;
 } accepted[] = {
-    { "type texts", "{\"name\":\"Thing\",\"fields\":{\"a\":\"ShortText\",\"b\":\"Integer\","
-      "\"c\":\"interval\",\"e\":\"Vector[2]\"}}",
-      "{\"entity_id\":\"thing\",\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":" TEXT255 "},"
-      "\"b\":{\"type\":{\"type\":\"integer\"}},\"c\":{\"type\":{\"type\":\"duration\"}},"
-      "\"e\":{\"type\":{\"type\":\"vector\",\"dim\":2}}}}" },
-    { "dtype key", "{\"name\":\"Thing\",\"fields\":{\"a\":{\"dtype\":\"integer\"}}}",
-      "{\"entity_id\":\"thing\",\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":{\"type\":\"integer\"}}}}" },
-    { "field list", "{\"entity_id\":\"my-thing\",\"fields\":[{\"name\":\"a\",\"type\":\"date\"}]}",
-      "{\"entity_id\":\"my-thing\",\"name\":\"MyThing\",\"fields\":{\"a\":{\"type\":{\"type\":\"date\"}}}}" },
-    { "nested arrays", "{\"name\":\"Thing\",\"fields\":{\"a\":\"array[array[integer]]\"}}",
-      "{\"entity_id\":\"thing\",\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":{\"type\":\"array\","
-      "\"item_type\":{\"type\":\"array\",\"item_type\":{\"type\":\"integer\"}}}}}}" },
-    { "hyper-g text", "{\"name\":\"Thing\",\"fields\":{\"a\":\"hyper-g[x, y]\"}}",
-      "{\"entity_id\":\"thing\",\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":{\"type\":\"hyper-g\","
-      "\"fields\":[{\"name\":\"x\",\"dtype\":" TEXT255 ",\"required\":true,\"filterable\":true},"
-      "{\"name\":\"y\",\"dtype\":" TEXT255 ",\"required\":true,\"filterable\":true}]}}}}" },
-    { "categories", "{\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":{\"type\":\"categorical\","
-      "\"values\":[1,2]}},\"b\":{\"type\":{\"type\":\"categorical\",\"values\":[\"x\"]}}}}",
-      "{\"entity_id\":\"thing\",\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":{\"type\":"
-      "\"categorical\",\"values\":[1,2],\"base\":\"integer\"}},\"b\":{\"type\":{\"type\":"
-      "\"categorical\",\"values\":[\"x\"],\"base\":\"string\"}}}}" },
-    { "timestamps", "{\"name\":\"Thing\",\"fields\":{\"a\":\"timestamp\",\"b\":{\"type\":{\"type\":"
-      "\"timestamp\",\"unit\":\"s\",\"min\":0,\"max\":9}}}}",
-      "{\"entity_id\":\"thing\",\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":{\"type\":"
-      "\"timestamp\",\"unit\":\"ms\"}},\"b\":{\"type\":{\"type\":\"timestamp\",\"unit\":\"s\","
-      "\"max\":9}}}}" },
-    { "everything about a field", "{\"name\":\"Thing\",\"desc\":\"d\",\"tags\":[\"t\"],\"fields\":{"
-      "\"a\":{\"type\":\"float\",\"desc\":\"p\",\"required\":true,\"default\":\"1.5\",\"index\":true,"
-      "\"tags\":[\"x\"],\"examples\":[1],\"unique\":true}}}",
-      "{\"entity_id\":\"thing\",\"name\":\"Thing\",\"desc\":\"d\",\"tags\":[\"t\"],\"fields\":{\"a\":{"
-      "\"type\":{\"type\":\"float\"},\"required\":true,\"default\":1.5,\"has_default\":true,"
-      "\"desc\":\"p\",\"tags\":[\"x\"],\"examples\":[1],\"index\":true,\"unique\":true}}}" },
-    { "defaults", "{\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":\"integer\",\"default\":null},"
-      "\"b\":{\"type\":\"integer\",\"default\":null,\"has_default\":true},\"c\":{\"type\":\"boolean\","
-      "\"default\":false},\"d\":{\"type\":\"integer\",\"default\":\"abc\"},\"e\":{\"type\":"
-      "\"array[short-text]\",\"default\":[\"x\"]}}}",
-      "{\"entity_id\":\"thing\",\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":{\"type\":\"integer\"}},"
-      "\"b\":{\"type\":{\"type\":\"integer\"},\"default\":null,\"has_default\":true},\"c\":{\"type\":"
-      "{\"type\":\"boolean\"},\"default\":false,\"has_default\":true},\"d\":{\"type\":{\"type\":"
-      "\"integer\"},\"default\":\"abc\",\"has_default\":true},\"e\":{\"type\":{\"type\":\"array\","
-      "\"item_type\":" TEXT255 "},\"default\":[\"x\"],\"has_default\":true}}}" },
-    { "placements", "{\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":\"integer\",\"storage\":\"main\"},"
-      "\"b\":{\"type\":\"vector[2]\",\"storage\":{\"to\":\"vec\",\"strategy\":\"VectorIndex\"}},"
-      "\"c\":{\"type\":\"long-text\",\"stores\":[{\"to\":\"main\"},{\"to\":\"search\",\"strategy\":"
-      "\"inverted\",\"optional\":true}]},\"d\":{\"type\":\"json\",\"storage\":{\"strategy\":\"json\"}}}}",
-      "{\"entity_id\":\"thing\",\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":{\"type\":\"integer\"},"
-      "\"stores\":[{\"to\":\"main\",\"strategy\":\"inline\"}]},\"b\":{\"type\":{\"type\":\"vector\","
-      "\"dim\":2},\"stores\":[{\"to\":\"vec\",\"strategy\":\"vector\"}]},\"c\":{\"type\":{\"type\":"
-      "\"long-text\",\"max_chars\":65535},\"stores\":[{\"to\":\"main\",\"strategy\":\"inline\"},{"
-      "\"to\":\"search\",\"strategy\":\"inverted\",\"optional\":true}]},\"d\":{\"type\":{\"type\":"
-      "\"json\"},\"stores\":[{\"strategy\":\"json\"}]}}}" },
-    { "groups", "{\"name\":\"Thing\",\"fields\":{\"a\":\"integer\",\"b\":{\"type\":\"integer\","
-      "\"unique\":{\"to\":\"main\"}}},\"constraints\":[{\"fields\":[\"a\",\"b\"]}],\"indexes\":[{"
-      "\"fields\":[\"b\",\"a\"],\"to\":\"main\"}]}",
-      "{\"entity_id\":\"thing\",\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":{\"type\":\"integer\"}},"
-      "\"b\":{\"type\":{\"type\":\"integer\"}}},\"indexes\":[{\"fields\":[\"b\",\"a\"],\"to\":\"main\""
-      "}],\"constraints\":[{\"fields\":[\"b\"],\"to\":\"main\"},{\"fields\":[\"a\",\"b\"]}]}" },
-    { "declared object_id", "{\"name\":\"Thing\",\"fields\":{\"a\":\"integer\",\"object_id\":{"
-      "\"type\":\"identifier\",\"pk\":true}}}",
-      "{\"entity_id\":\"thing\",\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":{\"type\":\"integer\"}}}}" },
-    { "Unicode field", "{\"name\":\"Thing\",\"fields\":{\"\xc3\xa9t\xc3\xa9\":\"integer\"}}",
-      "{\"entity_id\":\"thing\",\"name\":\"Thing\",\"fields\":{\"\xc3\xa9t\xc3\xa9\":{\"type\":{"
-      "\"type\":\"integer\"}}}}" },
-    { "identifier of an entity", "{\"name\":\"Thing\",\"fields\":{\"a\":\"Identifier[person]\"}}",
-      "{\"entity_id\":\"thing\",\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":{\"type\":\"identifier\","
-      "\"max_chars\":63,\"target_entity\":\"person\"}}}}" },
+    { "type texts", "{'name':'Thing','fields':{'a':'ShortText','b':'Integer',"
+      "'c':'interval','e':'Vector[2]'}}",
+      "{'entity_id':'thing','name':'Thing','fields':{'a':{'type':" TEXT255 "},"
+      "'b':{'type':{'type':'integer'}},'c':{'type':{'type':'duration'}},"
+      "'e':{'type':{'type':'vector','dim':2}}}}" },
+    { "dtype key", "{'name':'Thing','fields':{'a':{'dtype':'integer'}}}",
+      "{'entity_id':'thing','name':'Thing','fields':{'a':{'type':{'type':'integer'}}}}" },
+    { "field list", "{'entity_id':'my-thing','fields':[{'name':'a','type':'date'}]}",
+      "{'entity_id':'my-thing','name':'MyThing','fields':{'a':{'type':{'type':'date'}}}}" },
+    { "nested arrays", "{'name':'Thing','fields':{'a':'array[array[integer]]'}}",
+      "{'entity_id':'thing','name':'Thing','fields':{'a':{'type':{'type':'array',"
+      "'item_type':{'type':'array','item_type':{'type':'integer'}}}}}}" },
+    { "hyper-g text", "{'name':'Thing','fields':{'a':'hyper-g[x, y]'}}",
+      "{'entity_id':'thing','name':'Thing','fields':{'a':{'type':{'type':'hyper-g',"
+      "'fields':[{'name':'x','dtype':" TEXT255 ",'required':true,'filterable':true},"
+      "{'name':'y','dtype':" TEXT255 ",'required':true,'filterable':true}]}}}}" },
+    { "categories", "{'name':'Thing','fields':{'a':{'type':{'type':'categorical',"
+      "'values':[1,2]}},'b':{'type':{'type':'categorical','values':['x']}}}}",
+      "{'entity_id':'thing','name':'Thing','fields':{'a':{'type':{'type':"
+      "'categorical','values':[1,2],'base':'integer'}},'b':{'type':{'type':"
+      "'categorical','values':['x'],'base':'string'}}}}" },
+    { "timestamps", "{'name':'Thing','fields':{'a':'timestamp','b':{'type':{'type':"
+      "'timestamp','unit':'s','min':0,'max':9}}}}",
+      "{'entity_id':'thing','name':'Thing','fields':{'a':{'type':{'type':"
+      "'timestamp','unit':'ms'}},'b':{'type':{'type':'timestamp','unit':'s',"
+      "'max':9}}}}" },
+    { "everything about a field", "{'name':'Thing','desc':'d','tags':['t'],'fields':{"
+      "'a':{'type':'float','desc':'p','required':true,'default':'1.5','index':true,"
+      "'tags':['x'],'examples':[1],'unique':true}}}",
+      "{'entity_id':'thing','name':'Thing','desc':'d','tags':['t'],'fields':{'a':{"
+      "'type':{'type':'float'},'required':true,'default':1.5,'has_default':true,"
+      "'desc':'p','tags':['x'],'examples':[1],'index':true,'unique':true}}}" },
+    { "defaults", "{'name':'Thing','fields':{'a':{'type':'integer','default':null},"
+      "'b':{'type':'integer','default':null,'has_default':true},'c':{'type':'boolean',"
+      "'default':false},'d':{'type':'integer','default':'abc'},'e':{'type':"
+      "'array[short-text]','default':['x']}}}",
+      "{'entity_id':'thing','name':'Thing','fields':{'a':{'type':{'type':'integer'}},"
+      "'b':{'type':{'type':'integer'},'default':null,'has_default':true},'c':{'type':"
+      "{'type':'boolean'},'default':false,'has_default':true},'d':{'type':{'type':"
+      "'integer'},'default':'abc','has_default':true},'e':{'type':{'type':'array',"
+      "'item_type':" TEXT255 "},'default':['x'],'has_default':true}}}" },
+    { "placements", "{'name':'Thing','fields':{'a':{'type':'integer','storage':'main'},"
+      "'b':{'type':'vector[2]','storage':{'to':'vec','strategy':'VectorIndex'}},"
+      "'c':{'type':'long-text','stores':[{'to':'main'},{'to':'search','strategy':"
+      "'inverted','optional':true}]},'d':{'type':'json','storage':{'strategy':'json'}}}}",
+      "{'entity_id':'thing','name':'Thing','fields':{'a':{'type':{'type':'integer'},"
+      "'stores':[{'to':'main','strategy':'inline'}]},'b':{'type':{'type':'vector',"
+      "'dim':2},'stores':[{'to':'vec','strategy':'vector'}]},'c':{'type':{'type':"
+      "'long-text','max_chars':65535},'stores':[{'to':'main','strategy':'inline'},{"
+      "'to':'search','strategy':'inverted','optional':true}]},'d':{'type':{'type':"
+      "'json'},'stores':[{'strategy':'json'}]}}}" },
+    { "groups", "{'name':'Thing','fields':{'a':'integer','b':{'type':'integer',"
+      "'unique':{'to':'main'}}},'constraints':[{'fields':['a','b']}],'indexes':[{"
+      "'fields':['b','a'],'to':'main'}]}",
+      "{'entity_id':'thing','name':'Thing','fields':{'a':{'type':{'type':'integer'}},"
+      "'b':{'type':{'type':'integer'}}},'indexes':[{'fields':['b','a'],'to':'main'"
+      "}],'constraints':[{'fields':['b'],'to':'main'},{'fields':['a','b']}]}" },
+    { "declared object_id", "{'name':'Thing','fields':{'a':'integer','object_id':{"
+      "'type':'identifier','pk':true}}}",
+      "{'entity_id':'thing','name':'Thing','fields':{'a':{'type':{'type':'integer'}}}}" },
+    { "Unicode field", "{'name':'Thing','fields':{'\xc3\xa9t\xc3\xa9':'integer'}}",
+      "{'entity_id':'thing','name':'Thing','fields':{'\xc3\xa9t\xc3\xa9':{'type':{"
+      "'type':'integer'}}}}" },
+    { "identifier of an entity", "{'name':'Thing','fields':{'a':'Identifier[person]'}}",
+      "{'entity_id':'thing','name':'Thing','fields':{'a':{'type':{'type':'identifier',"
+      "'max_chars':63,'target_entity':'person'}}}}" },
 };
 
 static void definitions_become_canonical_and_stay_so(void) {
@@ -127,76 +132,76 @@ static void malformed_definitions_are_refused(void) {
         hb_status status;
         const char *part;   /* of the message */
     } refused[] = {
-        { "[\"x\"]", HB_E_TYPE, "mapping" }, { "{\"fields\":{\"a\":\"integer\"}}", HB_E_SCHEMA, "name" },
-        { "{\"name\":\"Thing\"}", HB_E_SCHEMA, "at least one field" },
-        { "{\"name\":\"Thing\",\"fields\":{}}", HB_E_SCHEMA, "at least one field" },
-        { "{\"name\":\"Thing\",\"fields\":\"abc\"}", HB_E_TYPE, "mapping or a list" },
-        { "{\"id\":\"thing\",\"fields\":{\"a\":\"integer\"}}", HB_E_SCHEMA, "'entity_id', not 'id'" },
-        { "{\"name\":\"Thing\",\"feilds\":{}}", HB_E_SCHEMA, "did you mean 'fields'" },
-        { "{\"name\":\"My Thing\",\"fields\":{\"a\":\"integer\"}}", HB_E_SCHEMA, "My Thing" },
-        { "{\"name\":\"class\",\"fields\":{\"a\":\"integer\"}}", HB_E_SCHEMA, "class" },
-        { "{\"entity_id\":\"a.b\",\"name\":\"T\",\"fields\":{\"a\":\"integer\"}}", HB_E_INVALID_ID, "a.b" },
-        { "{\"name\":\"A__B\",\"fields\":{\"a\":\"integer\"}}", HB_E_INVALID_ID, "a---b" },
-        { "{\"name\":\"T\",\"fields\":{\"1a\":\"integer\"}}", HB_E_SCHEMA, "'1a'" },
-        { "{\"name\":\"T\",\"fields\":{\"_a\":\"integer\"}}", HB_E_SCHEMA, "'_a'" },
-        { "{\"name\":\"T\",\"fields\":{\"class\":\"integer\"}}", HB_E_SCHEMA, "'class'" },
-        { "{\"name\":\"T\",\"fields\":{\"\":\"integer\"}}", HB_E_SCHEMA, "''" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{}}}", HB_E_TYPE, "no 'type'" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":5}}", HB_E_TYPE, "mapping" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"INTEGER\"}}", HB_E_SCHEMA, "did you mean 'integer'" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"vector[-1]\"}}", HB_E_SCHEMA, "positive" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"vector[x]\"}}", HB_E_SCHEMA, "whole number" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"vector[2\"}}", HB_E_SCHEMA, "bracket" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"vector[99999999]\"}}", HB_E_LIMIT, "maximum" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"array[nope]\"}}", HB_E_SCHEMA, "'nope'" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"integer[5]\"}}", HB_E_SCHEMA, "brackets" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"Categorical\"}}", HB_E_SCHEMA, "values" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":\"categorical\",\"values\":[\"x\"]}}}",
+        { "['x']", HB_E_TYPE, "mapping" }, { "{'fields':{'a':'integer'}}", HB_E_SCHEMA, "name" },
+        { "{'name':'Thing'}", HB_E_SCHEMA, "at least one field" },
+        { "{'name':'Thing','fields':{}}", HB_E_SCHEMA, "at least one field" },
+        { "{'name':'Thing','fields':'abc'}", HB_E_TYPE, "mapping or a list" },
+        { "{'id':'thing','fields':{'a':'integer'}}", HB_E_SCHEMA, "'entity_id', not 'id'" },
+        { "{'name':'Thing','feilds':{}}", HB_E_SCHEMA, "did you mean 'fields'" },
+        { "{'name':'My Thing','fields':{'a':'integer'}}", HB_E_SCHEMA, "My Thing" },
+        { "{'name':'class','fields':{'a':'integer'}}", HB_E_SCHEMA, "class" },
+        { "{'entity_id':'a.b','name':'T','fields':{'a':'integer'}}", HB_E_INVALID_ID, "a.b" },
+        { "{'name':'A__B','fields':{'a':'integer'}}", HB_E_INVALID_ID, "a---b" },
+        { "{'name':'T','fields':{'1a':'integer'}}", HB_E_SCHEMA, "'1a'" },
+        { "{'name':'T','fields':{'_a':'integer'}}", HB_E_SCHEMA, "'_a'" },
+        { "{'name':'T','fields':{'class':'integer'}}", HB_E_SCHEMA, "'class'" },
+        { "{'name':'T','fields':{'':'integer'}}", HB_E_SCHEMA, "''" },
+        { "{'name':'T','fields':{'a':{}}}", HB_E_TYPE, "no 'type'" },
+        { "{'name':'T','fields':{'a':5}}", HB_E_TYPE, "mapping" },
+        { "{'name':'T','fields':{'a':'INTEGER'}}", HB_E_SCHEMA, "did you mean 'integer'" },
+        { "{'name':'T','fields':{'a':'vector[-1]'}}", HB_E_SCHEMA, "positive" },
+        { "{'name':'T','fields':{'a':'vector[x]'}}", HB_E_SCHEMA, "whole number" },
+        { "{'name':'T','fields':{'a':'vector[2'}}", HB_E_SCHEMA, "bracket" },
+        { "{'name':'T','fields':{'a':'vector[99999999]'}}", HB_E_LIMIT, "maximum" },
+        { "{'name':'T','fields':{'a':'array[nope]'}}", HB_E_SCHEMA, "'nope'" },
+        { "{'name':'T','fields':{'a':'integer[5]'}}", HB_E_SCHEMA, "brackets" },
+        { "{'name':'T','fields':{'a':'Categorical'}}", HB_E_SCHEMA, "values" },
+        { "{'name':'T','fields':{'a':{'type':'categorical','values':['x']}}}",
           HB_E_SCHEMA, "inside it" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":{\"type\":\"categorical\",\"values\":[\"x\","
-          "\"x\"]}}}}", HB_E_SCHEMA, "unique" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":{\"type\":\"categorical\",\"values\":\"abc\"}}}}",
+        { "{'name':'T','fields':{'a':{'type':{'type':'categorical','values':['x',"
+          "'x']}}}}", HB_E_SCHEMA, "unique" },
+        { "{'name':'T','fields':{'a':{'type':{'type':'categorical','values':'abc'}}}}",
           HB_E_TYPE, "list" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":{\"type\":\"categorical\",\"values\":[\"x\",1]}}}}",
+        { "{'name':'T','fields':{'a':{'type':{'type':'categorical','values':['x',1]}}}}",
           HB_E_TYPE, "texts" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":{\"type\":\"categorical\",\"values\":[1.5],"
-          "\"base\":\"float\"}}}}", HB_E_SCHEMA, "base" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":{\"type\":\"categorical\",\"values\":[true],"
-          "\"base\":\"integer\"}}}}", HB_E_TYPE, "integers" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":{\"type\":\"timestamp\",\"unit\":\"h\"}}}}",
+        { "{'name':'T','fields':{'a':{'type':{'type':'categorical','values':[1.5],"
+          "'base':'float'}}}}", HB_E_SCHEMA, "base" },
+        { "{'name':'T','fields':{'a':{'type':{'type':'categorical','values':[true],"
+          "'base':'integer'}}}}", HB_E_TYPE, "integers" },
+        { "{'name':'T','fields':{'a':{'type':{'type':'timestamp','unit':'h'}}}}",
           HB_E_SCHEMA, "unit" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":{\"type\":\"timestamp\",\"min\":5,\"max\":1}}}}",
+        { "{'name':'T','fields':{'a':{'type':{'type':'timestamp','min':5,'max':1}}}}",
           HB_E_SCHEMA, "exceeds" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":{\"type\":\"short-text\",\"nope\":1}}}}",
+        { "{'name':'T','fields':{'a':{'type':{'type':'short-text','nope':1}}}}",
           HB_E_SCHEMA, "'nope'" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":\"integer\",\"pk\":true}}}", HB_E_SCHEMA,
+        { "{'name':'T','fields':{'a':{'type':'integer','pk':true}}}", HB_E_SCHEMA,
           "primary key" },
-        { "{\"name\":\"T\",\"fields\":{\"object_id\":\"integer\"}}", HB_E_TYPE, "Identifier" },
-        { "{\"name\":\"T\",\"fields\":{\"object_id\":{\"type\":\"identifier\",\"storage\":\"main\"}}}",
+        { "{'name':'T','fields':{'object_id':'integer'}}", HB_E_TYPE, "Identifier" },
+        { "{'name':'T','fields':{'object_id':{'type':'identifier','storage':'main'}}}",
           HB_E_SCHEMA, "fixed" },
-        { "{\"name\":\"T\",\"fields\":{\"object_id\":{\"type\":\"identifier\",\"unique\":true}}}",
+        { "{'name':'T','fields':{'object_id':{'type':'identifier','unique':true}}}",
           HB_E_SCHEMA, "object_id" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":\"integer\",\"storage\":{\"to\":\"main\","
-          "\"strategy\":\"nope\"}}}}", HB_E_SCHEMA, "'nope'" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":\"integer\",\"storage\":{\"too\":\"main\"}}}}",
+        { "{'name':'T','fields':{'a':{'type':'integer','storage':{'to':'main',"
+          "'strategy':'nope'}}}}", HB_E_SCHEMA, "'nope'" },
+        { "{'name':'T','fields':{'a':{'type':'integer','storage':{'too':'main'}}}}",
           HB_E_SCHEMA, "did you mean 'to'" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":\"integer\",\"compute\":\"nope\"}}}", HB_E_SCHEMA,
+        { "{'name':'T','fields':{'a':{'type':'integer','compute':'nope'}}}", HB_E_SCHEMA,
           "function" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":\"integer\",\"reqired\":true}}}", HB_E_SCHEMA,
+        { "{'name':'T','fields':{'a':{'type':'integer','reqired':true}}}", HB_E_SCHEMA,
           "did you mean 'required'" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":\"integer\",\"required\":1}}}", HB_E_TYPE,
+        { "{'name':'T','fields':{'a':{'type':'integer','required':1}}}", HB_E_TYPE,
           "required" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"integer\",\"a\":\"float\"}}", HB_E_SCHEMA, "twice" },
-        { "{\"name\":\"T\",\"fields\":[{\"name\":\"object_id\",\"type\":\"identifier\"},{\"name\":"
-          "\"object_id\",\"type\":\"identifier\"}]}", HB_E_SCHEMA, "twice" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"integer\"},\"indexes\":[{\"fields\":[\"zz\"]}]}",
+        { "{'name':'T','fields':{'a':'integer','a':'float'}}", HB_E_SCHEMA, "twice" },
+        { "{'name':'T','fields':[{'name':'object_id','type':'identifier'},{'name':"
+          "'object_id','type':'identifier'}]}", HB_E_SCHEMA, "twice" },
+        { "{'name':'T','fields':{'a':'integer'},'indexes':[{'fields':['zz']}]}",
           HB_E_SCHEMA, "'zz'" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"integer\"},\"constraints\":[{\"fields\":[]}]}",
+        { "{'name':'T','fields':{'a':'integer'},'constraints':[{'fields':[]}]}",
           HB_E_SCHEMA, "no fields" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"hyper-g[x,x]\"}}", HB_E_SCHEMA, "two columns" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"hyper-g\"}}", HB_E_SCHEMA, "columns" },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"array[array[array[array[array[array[array[array[array["
-          "array[array[array[array[array[array[array[array[array[integer]]]]]]]]]]]]]]]]]]\"}}",
+        { "{'name':'T','fields':{'a':'hyper-g[x,x]'}}", HB_E_SCHEMA, "two columns" },
+        { "{'name':'T','fields':{'a':'hyper-g'}}", HB_E_SCHEMA, "columns" },
+        { "{'name':'T','fields':{'a':'array[array[array[array[array[array[array[array[array["
+          "array[array[array[array[array[array[array[array[array[integer]]]]]]]]]]]]]]]]]]'}}",
           HB_E_LIMIT, "deeper" },
     };
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
@@ -213,7 +218,7 @@ static void malformed_definitions_are_refused(void) {
 static void every_entity_has_an_id_and_a_name(void) {
     hb_schema *schema = NULL;
     hb_err err;
-    REQUIRE(parse("{\"name\":\"RoutedDocument\",\"fields\":{\"title\":\"short-text\"}}", &schema,
+    REQUIRE(parse("{'name':'RoutedDocument','fields':{'title':'short-text'}}", &schema,
                   &err) == HB_OK);
     CHECK_STR(schema->entity_id, "routed-document");
     CHECK_INT(schema->field_count, 3);
@@ -231,7 +236,7 @@ static void every_entity_has_an_id_and_a_name(void) {
                         "expected one of: object_id, name, title");
     CHECK_CSTR(err.field, "titel");
     hb_schema_free(schema);
-    REQUIRE(parse("{\"name\":\"N\",\"fields\":{\"name\":{\"type\":\"long-text\"}}}", &schema, &err) ==
+    REQUIRE(parse("{'name':'N','fields':{'name':{'type':'long-text'}}}", &schema, &err) ==
             HB_OK);
     CHECK_INT(schema->field_count, 2);
     CHECK(!schema->fields[1].implicit);
@@ -244,17 +249,17 @@ static void the_dictionary_describes_every_field(void) {
     hb_err err;
     hb_buf out;
     hb_buf_init(&out, hb_mem_default());
-    REQUIRE(parse("{\"name\":\"Note\",\"fields\":{\"title\":\"short-text\"}}", &schema, &err) == HB_OK);
+    REQUIRE(parse("{'name':'Note','fields':{'title':'short-text'}}", &schema, &err) == HB_OK);
     hb_schema_write(schema, &out);
     check_pack(hb_buf_str(&out),
-               "{\"entity_id\":\"note\",\"name\":\"Note\",\"desc\":\"\",\"tags\":[],\"fields\":{"
-               "\"object_id\":{\"name\":\"object_id\",\"dtype\":{\"type\":\"identifier\","
-               "\"max_chars\":63},\"pk\":true,\"required\":true,\"default\":null,\"has_default\":false,"
-               "\"desc\":\"Built-in stable object_id\",\"tags\":[],\"examples\":[]},"
-               "\"name\":{\"name\":\"name\",\"dtype\":" TEXT255 ",\"pk\":false,\"required\":false,"
-               "\"default\":null,\"has_default\":false,\"desc\":\"\",\"tags\":[],\"examples\":[]},"
-               "\"title\":{\"name\":\"title\",\"dtype\":" TEXT255 ",\"pk\":false,\"required\":false,"
-               "\"default\":null,\"has_default\":false,\"desc\":\"\",\"tags\":[],\"examples\":[]}}}");
+               "{'entity_id':'note','name':'Note','desc':'','tags':[],'fields':{"
+               "'object_id':{'name':'object_id','dtype':{'type':'identifier',"
+               "'max_chars':63},'pk':true,'required':true,'default':null,'has_default':false,"
+               "'desc':'Built-in stable object_id','tags':[],'examples':[]},"
+               "'name':{'name':'name','dtype':" TEXT255 ",'pk':false,'required':false,"
+               "'default':null,'has_default':false,'desc':'','tags':[],'examples':[]},"
+               "'title':{'name':'title','dtype':" TEXT255 ",'pk':false,'required':false,"
+               "'default':null,'has_default':false,'desc':'','tags':[],'examples':[]}}}");
     CHECK_INT(hb_schema_parse(hb_buf_str(&out), hb_mem_default(), &again, &err), HB_OK);
     REQUIRE(again != NULL);
     CHECK(hb_schema_same(schema, again));
@@ -264,25 +269,25 @@ static void the_dictionary_describes_every_field(void) {
 }
 
 static void structure_decides_sameness(void) {
-    static const char base[] = "{\"name\":\"T\",\"fields\":{\"a\":\"integer\",\"b\":\"short-text\"}}";
+    static const char base[] = "{'name':'T','fields':{'a':'integer','b':'short-text'}}";
     static const struct {
         const char *other;
         bool same;
     } pairs[] = {
         { base, true },
-        { "{\"name\":\"T\",\"desc\":\"x\",\"tags\":[\"y\"],\"fields\":{\"b\":{\"type\":\"ShortText\","
-          "\"desc\":\"z\"},\"a\":\"int\"}}", true },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"integer\"}}", false },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"float\",\"b\":\"short-text\"}}", false },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":\"integer\",\"required\":true},\"b\":"
-          "\"short-text\"}}", false },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":\"integer\",\"default\":1},\"b\":"
-          "\"short-text\"}}", false },
-        { "{\"name\":\"T\",\"fields\":{\"a\":{\"type\":\"integer\",\"storage\":\"main\"},\"b\":"
-          "\"short-text\"}}", false },
-        { "{\"name\":\"T\",\"fields\":{\"a\":\"integer\",\"b\":\"short-text\"},\"constraints\":[{"
-          "\"fields\":[\"a\"]}]}", false },
-        { "{\"name\":\"U\",\"fields\":{\"a\":\"integer\",\"b\":\"short-text\"}}", false },
+        { "{'name':'T','desc':'x','tags':['y'],'fields':{'b':{'type':'ShortText',"
+          "'desc':'z'},'a':'int'}}", true },
+        { "{'name':'T','fields':{'a':'integer'}}", false },
+        { "{'name':'T','fields':{'a':'float','b':'short-text'}}", false },
+        { "{'name':'T','fields':{'a':{'type':'integer','required':true},'b':"
+          "'short-text'}}", false },
+        { "{'name':'T','fields':{'a':{'type':'integer','default':1},'b':"
+          "'short-text'}}", false },
+        { "{'name':'T','fields':{'a':{'type':'integer','storage':'main'},'b':"
+          "'short-text'}}", false },
+        { "{'name':'T','fields':{'a':'integer','b':'short-text'},'constraints':[{"
+          "'fields':['a']}]}", false },
+        { "{'name':'U','fields':{'a':'integer','b':'short-text'}}", false },
     };
     hb_schema *a = NULL;
     hb_err err;
@@ -300,8 +305,8 @@ static void structure_decides_sameness(void) {
 static void a_default_that_does_not_fit_is_marked(void) {
     hb_schema *schema = NULL;
     hb_err err;
-    REQUIRE(parse("{\"name\":\"T\",\"fields\":{\"a\":{\"type\":\"integer\",\"default\":\"12\"},"
-                  "\"b\":{\"type\":\"integer\",\"default\":\"abc\"}}}", &schema, &err) == HB_OK);
+    REQUIRE(parse("{'name':'T','fields':{'a':{'type':'integer','default':'12'},"
+                  "'b':{'type':'integer','default':'abc'}}}", &schema, &err) == HB_OK);
     const hb_field *a = &schema->fields[hb_schema_find(schema, HB_STR("a"))];
     const hb_field *b = &schema->fields[hb_schema_find(schema, HB_STR("b"))];
     CHECK_INT(a->def.kind, HB_KIND_I64);

@@ -26,7 +26,8 @@ static void write_sample(hb_buf *out) {
         const hb_value values[COUNT] = {
             { HB_KIND_TEXT, { .s = hb_str_n("\xc3\xa9lan", row) } },
             { HB_KIND_BOOL, { .b = row % 2 == 0 } }, { HB_KIND_I64, { .i = INT64_MAX - row } },
-            { HB_KIND_F64, { .f = row / 4.0 } }, { HB_KIND_BYTES, { .s = hb_str_n("\0\xff\1\2", row % 5) } },
+            { HB_KIND_F64, { .f = row / 4.0 } },
+            { HB_KIND_BYTES, { .s = hb_str_n("\0\xff\1\2", row % 5) } },
             { HB_KIND_VEC, { .v = { floats, 3 } } }, { HB_KIND_VEC, { .v = { floats, row % 4 } } },
             { HB_KIND_PACK, { .s = HB_STR("\x81\xa1" "a\x01") } }, { .kind = HB_KIND_NULL },
         };
