@@ -6,7 +6,8 @@
 
 /* cJSON looks names up as C strings; option names are our own literals. */
 static const cJSON *option_find(const hb_instance *instance, const char *name) {
-    return instance->options != NULL ? cJSON_GetObjectItemCaseSensitive(instance->options, name) : NULL;
+    if (instance->options == NULL) return NULL;
+    return cJSON_GetObjectItemCaseSensitive(instance->options, name);
 }
 
 hb_str hb_instance_text(const hb_instance *instance, const char *name) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* sqlite: the amalgamation inside the module, in memory or on a file of the host.
  *
- * A container is a STRICT table, so that SQLite filters, sorts, counts and limits; operators that it
- * does not have with our meaning are ours, registered on the connection. BM25 and vector ranking run
- * on indexes in memory, built at first use. The layout is described in sqlite/sqlite_priv.h.
+ * A container is a STRICT table, so that SQLite filters, sorts, counts and limits; operators that
+ * it does not have with our meaning are ours, registered on the connection. BM25 and vector ranking
+ * run on indexes in memory, built at first use. The layout is described in sqlite/sqlite_priv.h.
  * Known limits: one connection holds a file at a time (others get LOCKED); on WASI the default VFS
  * locks with a directory beside the file, which a killed process leaves behind. */
 #include "backends/sqlite/sqlite_priv.h"

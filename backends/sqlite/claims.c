@@ -12,18 +12,18 @@ static bool op_is_order(hb_op op) {
 }
 
 static bool op_is_text(hb_op op) {
-    return op == HB_OP_MATCH || op == HB_OP_CONTAINS || op == HB_OP_STARTS_WITH
-        || op == HB_OP_ENDS_WITH || op == HB_OP_LIKE || op == HB_OP_ILIKE || op == HB_OP_WILDCARD
-        || op == HB_OP_REGEX || op == HB_OP_HAS_WORDS;
+    return op == HB_OP_MATCH || op == HB_OP_CONTAINS || op == HB_OP_STARTS_WITH ||
+           op == HB_OP_ENDS_WITH || op == HB_OP_LIKE || op == HB_OP_ILIKE || op == HB_OP_WILDCARD ||
+           op == HB_OP_REGEX || op == HB_OP_HAS_WORDS;
 }
 
 static bool strategy_is_plain(hb_strategy strategy) {
-    return strategy == HB_STRATEGY_INLINE || strategy == HB_STRATEGY_JSON
-        || strategy == HB_STRATEGY_INVERTED;
+    return strategy == HB_STRATEGY_INLINE || strategy == HB_STRATEGY_JSON ||
+           strategy == HB_STRATEGY_INVERTED;
 }
 
 bool sqlite_stores(const hb_type *type, hb_strategy strategy) {
-    (void)type;     /* a strategy that makes no sense for the type fails at its first filter */
+    (void)type; /* a strategy that makes no sense for the type fails at its first filter */
     return strategy != HB_STRATEGY_GRAPH && strategy != HB_STRATEGY_EXTERNAL;
 }
 
@@ -31,13 +31,14 @@ bool sqlite_has_item_table(const hb_type *type, hb_strategy strategy) {
     if (type->id != HB_TYPE_ARRAY || type->item == NULL) return false;
     if (strategy != HB_STRATEGY_SIDE && strategy != HB_STRATEGY_SPARSE_GRAM) return false;
     hb_kind kind = hb_type_kind(type->item);
-    return kind == HB_KIND_BOOL || kind == HB_KIND_I64 || kind == HB_KIND_F64 || kind == HB_KIND_TEXT;
+    return kind == HB_KIND_BOOL || kind == HB_KIND_I64 || kind == HB_KIND_F64 ||
+           kind == HB_KIND_TEXT;
 }
 
 static bool array_has_op(hb_strategy strategy, hb_op op) {
     if (op == HB_OP_ARRAY_CONTAINS || op == HB_OP_CONTAINS) {
-        return strategy_is_plain(strategy) || strategy == HB_STRATEGY_SIDE
-            || strategy == HB_STRATEGY_SPARSE_GRAM;
+        return strategy_is_plain(strategy) || strategy == HB_STRATEGY_SIDE ||
+               strategy == HB_STRATEGY_SPARSE_GRAM;
     }
     return op_is_equality(op) && (strategy_is_plain(strategy) || strategy == HB_STRATEGY_SIDE);
 }
@@ -56,11 +57,19 @@ static bool type_has_op(const hb_type *type, hb_strategy strategy, hb_op op) {
     case HB_TYPE_HYPER_G: return hyper_has_op(strategy, op);
     case HB_TYPE_VECTOR: return strategy == HB_STRATEGY_VECTOR && op == HB_OP_EQ;
     case HB_TYPE_ARTIFACT: return false;
-    case HB_TYPE_BOOLEAN: case HB_TYPE_JSON: return strategy_is_plain(strategy) && op_is_equality(op);
-    case HB_TYPE_INTEGER: case HB_TYPE_FLOAT: case HB_TYPE_TIMESTAMP: case HB_TYPE_DURATION:
+    case HB_TYPE_BOOLEAN:
+    case HB_TYPE_JSON: return strategy_is_plain(strategy) && op_is_equality(op);
+    case HB_TYPE_INTEGER:
+    case HB_TYPE_FLOAT:
+    case HB_TYPE_TIMESTAMP:
+    case HB_TYPE_DURATION:
         return strategy_is_plain(strategy) && (op_is_equality(op) || op_is_order(op));
-    case HB_TYPE_IDENTIFIER: case HB_TYPE_SHORT_TEXT: case HB_TYPE_MEDIUM_TEXT: case HB_TYPE_LONG_TEXT:
-    case HB_TYPE_DATE: case HB_TYPE_CATEGORICAL: {
+    case HB_TYPE_IDENTIFIER:
+    case HB_TYPE_SHORT_TEXT:
+    case HB_TYPE_MEDIUM_TEXT:
+    case HB_TYPE_LONG_TEXT:
+    case HB_TYPE_DATE:
+    case HB_TYPE_CATEGORICAL: {
         bool text = hb_type_kind(type) == HB_KIND_TEXT && op_is_text(op);
         return strategy_is_plain(strategy) && (op_is_equality(op) || op_is_order(op) || text);
     }
@@ -71,12 +80,13 @@ static bool type_has_op(const hb_type *type, hb_strategy strategy, hb_op op) {
 
 static bool path_has_op(const hb_type *type, hb_strategy strategy, hb_op op) {
     if (type->id != HB_TYPE_JSON || !strategy_is_plain(strategy)) return false;
-    return op_is_equality(op) || op_is_order(op) || op == HB_OP_CONTAINS || op == HB_OP_ARRAY_CONTAINS
-        || op == HB_OP_IS_NULL;
+    return op_is_equality(op) || op_is_order(op) || op == HB_OP_CONTAINS ||
+           op == HB_OP_ARRAY_CONTAINS || op == HB_OP_IS_NULL;
 }
 
 static hb_offer offer_none(void) {
-    return (hb_offer){ HB_NO, false, NULL, "sqlite has no such operator for this type and strategy" };
+    return (hb_offer){ HB_NO, false, NULL,
+                       "sqlite has no such operator for this type and strategy" };
 }
 
 static hb_offer offer_called(const char *reason) {
@@ -93,7 +103,8 @@ static const char *called_reason(const hb_type *type, hb_op op) {
     return "no operator of the engine has this meaning; the core answers from inside the statement";
 }
 
-hb_offer sqlite_offer(const hb_type *type, hb_strategy strategy, bool indexed, const hb_expr *leaf) {
+hb_offer sqlite_offer(const hb_type *type, hb_strategy strategy, bool indexed,
+                      const hb_expr *leaf) {
     (void)indexed;
     bool known = leaf->path_len > 0 ? path_has_op(type, strategy, leaf->op)
                                     : type_has_op(type, strategy, leaf->op);
@@ -102,8 +113,8 @@ hb_offer sqlite_offer(const hb_type *type, hb_strategy strategy, bool indexed, c
     if (leaf->op == HB_OP_HAS_WORDS && strategy == HB_STRATEGY_INVERTED) {
         return (hb_offer){ HB_EXACT, true, "index_filter", NULL };
     }
-    if (leaf->op == HB_OP_ARRAY_CONTAINS && leaf->path_len == 0 && leaf->value.kind != HB_KIND_NULL
-        && sqlite_has_item_table(type, strategy)) {
+    if (leaf->op == HB_OP_ARRAY_CONTAINS && leaf->path_len == 0 &&
+        leaf->value.kind != HB_KIND_NULL && sqlite_has_item_table(type, strategy)) {
         return offer_sql();
     }
     return offer_called(called_reason(type, leaf->op));
@@ -126,7 +137,8 @@ hb_offer sqlite_supports(const hb_type *type, hb_strategy strategy, hb_str op) {
     }
     if (hb_str_eq(op, HB_STR("search"))) {
         if (!type_has_op(type, strategy, HB_OP_HAS_WORDS)) return offer_none();
-        if (strategy == HB_STRATEGY_INVERTED) return (hb_offer){ HB_EXACT, true, "index_filter", NULL };
+        if (strategy == HB_STRATEGY_INVERTED)
+            return (hb_offer){ HB_EXACT, true, "index_filter", NULL };
         return offer_called("the field has no text index: its rows are read for each search");
     }
     if (hb_str_eq(op, HB_STR("get"))) {

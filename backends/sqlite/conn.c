@@ -4,7 +4,7 @@
 
 #define BUSY_TIMEOUT_MS 200
 
-/* ---- errors ------------------------------------------------------------------------------ */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 typedef struct code_row {
     int code;
@@ -14,7 +14,8 @@ typedef struct code_row {
 
 /* Primary result codes. The text is ours: SQLite's own messages may quote SQL or values. */
 static const code_row codes[] = {
-    { SQLITE_BUSY, HB_E_LOCKED, "SQLITE_BUSY", "another process or workspace holds the database file" },
+    { SQLITE_BUSY, HB_E_LOCKED, "SQLITE_BUSY",
+      "another process or workspace holds the database file" },
     { SQLITE_LOCKED, HB_E_LOCKED, "SQLITE_LOCKED", "the database is in use by another statement" },
     { SQLITE_CORRUPT, HB_E_CORRUPT, "SQLITE_CORRUPT", "the database file is damaged" },
     { SQLITE_NOTADB, HB_E_CORRUPT, "SQLITE_NOTADB", "the file is not a SQLite database" },
@@ -28,10 +29,12 @@ static const code_row codes[] = {
       "the database file cannot be opened; is its directory there?" },
     { SQLITE_TOOBIG, HB_E_LIMIT, "SQLITE_TOOBIG", "a value is too large for a SQLite row" },
     { SQLITE_INTERRUPT, HB_E_CANCELLED, "SQLITE_INTERRUPT", "the query was interrupted" },
-    { SQLITE_CONSTRAINT, HB_E_BACKEND, "SQLITE_CONSTRAINT", "a constraint of the table refused the row" },
+    { SQLITE_CONSTRAINT, HB_E_BACKEND, "SQLITE_CONSTRAINT",
+      "a constraint of the table refused the row" },
     { SQLITE_SCHEMA, HB_E_BACKEND, "SQLITE_SCHEMA", "the tables were changed by somebody else" },
     { SQLITE_PROTOCOL, HB_E_LOCKED, "SQLITE_PROTOCOL", "the database file could not be locked" },
-    { SQLITE_MISMATCH, HB_E_BACKEND, "SQLITE_MISMATCH", "a value does not fit the type of its column" },
+    { SQLITE_MISMATCH, HB_E_BACKEND, "SQLITE_MISMATCH",
+      "a value does not fit the type of its column" },
     { SQLITE_MISUSE, HB_E_INTERNAL, "SQLITE_MISUSE", "the engine was called out of order" },
     { SQLITE_RANGE, HB_E_INTERNAL, "SQLITE_RANGE", "a parameter number is out of range" },
 };
@@ -49,7 +52,7 @@ hb_status sqlite_fail(const sqlite_conn *conn, int rc, hb_err *err) {
     return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, conn->instance->name);
 }
 
-/* ---- statements ---------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 hb_status sqlite_run(sqlite_conn *conn, const char *sql, hb_err *err) {
     int rc = sqlite3_exec(conn->db, sql, NULL, NULL, NULL);
@@ -57,7 +60,8 @@ hb_status sqlite_run(sqlite_conn *conn, const char *sql, hb_err *err) {
 }
 
 hb_status sqlite_prepare(sqlite_conn *conn, hb_str sql, sqlite3_stmt **out, hb_err *err) {
-    int rc = sqlite3_prepare_v3(conn->db, sql.ptr, (int)sql.len, SQLITE_PREPARE_PERSISTENT, out, NULL);
+    int rc =
+        sqlite3_prepare_v3(conn->db, sql.ptr, (int)sql.len, SQLITE_PREPARE_PERSISTENT, out, NULL);
     if (rc == SQLITE_OK && *out != NULL) return HB_OK;
     return sqlite_fail(conn, rc != SQLITE_OK ? rc : SQLITE_MISUSE, err);
 }
@@ -78,8 +82,8 @@ void sqlite_cache_clear(sqlite_conn *conn) {
 static sqlite_cached *cache_find(sqlite_conn *conn, hb_str text) {
     for (uint32_t i = 0; i < SQLITE_STMTS_MAX; i++) {
         sqlite_cached *entry = &conn->cache[i];
-        if (entry->stmt != NULL && !entry->busy
-            && hb_str_eq((hb_str){ entry->text, entry->text_len }, text)) {
+        if (entry->stmt != NULL && !entry->busy &&
+            hb_str_eq((hb_str){ entry->text, entry->text_len }, text)) {
             return entry;
         }
     }
@@ -134,7 +138,8 @@ int sqlite_bind_value(sqlite3_stmt *stmt, int at, const hb_value *value) {
     case HB_KIND_VEC:
         return sqlite3_bind_blob(stmt, at, value->as.v.len > 0 ? (const void *)value->as.v.ptr : "",
                                  (int)(value->as.v.len * sizeof(float)), SQLITE_STATIC);
-    case HB_KIND_PACK: case HB_KIND_COUNT: break;
+    case HB_KIND_PACK:
+    case HB_KIND_COUNT: break;
     }
     return SQLITE_MISMATCH;
 }
@@ -145,9 +150,9 @@ hb_status sqlite_borrow(sqlite_conn *conn, const hb_sql *sql, sqlite3_stmt **out
     HB_TRY(cache_get(conn, hb_sql_text(sql), &stmt, err));
     for (uint32_t i = 0; i < sql->param_count; i++) {
         const hb_sql_param *param = &sql->params[i];
-        int rc = param->pointer != NULL
-                     ? sqlite3_bind_pointer(stmt, (int)i + 1, param->pointer, param->pointer_type, NULL)
-                     : sqlite_bind_value(stmt, (int)i + 1, &param->value);
+        int rc = param->pointer != NULL ? sqlite3_bind_pointer(stmt, (int)i + 1, param->pointer,
+                                                               param->pointer_type, NULL)
+                                        : sqlite_bind_value(stmt, (int)i + 1, &param->value);
         if (rc != SQLITE_OK) {
             sqlite_return(conn, stmt);
             return sqlite_fail(conn, rc, err);
@@ -165,7 +170,7 @@ void sqlite_return(sqlite_conn *conn, sqlite3_stmt *stmt) {
     }
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static const char *conn_option(hb_instance *instance, const char *name) {
     hb_str text = hb_instance_text(instance, name);
@@ -180,37 +185,43 @@ static hb_status conn_configure(sqlite_conn *conn, hb_err *err) {
     sqlite3_busy_timeout(conn->db, BUSY_TIMEOUT_MS);
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    /* First of all: a pragma that reads the file fails on a WAL file without shared memory. */
+    if (conn->on_disk) HB_TRY(sqlite_run(conn, "PRAGMA locking_mode=EXCLUSIVE", err));
     HB_TRY(sqlite_run(conn, "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384", err));
     if (!conn->on_disk) return HB_OK;
-    return sqlite_run(conn, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
-                      err);
+    return sqlite_run(conn, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", err);
 }
 
 static hb_status conn_check_layout(sqlite_conn *conn, hb_err *err) {
     sqlite3_stmt *stmt = NULL;
-    HB_TRY(sqlite_prepare(conn, HB_STR("SELECT value FROM hb_meta WHERE ws = '' AND key = 'layout'"),
-                          &stmt, err));
+    HB_TRY(sqlite_prepare(
+        conn, HB_STR("SELECT value FROM hb_meta WHERE ws = '' AND key = 'layout'"), &stmt, err));
     int rc = sqlite3_step(stmt);
-    bool known = rc == SQLITE_ROW
-              && hb_str_eq(sqlite_text_at(stmt, 0), HB_STR(SQLITE_LAYOUT_VERSION));
+    bool known =
+        rc == SQLITE_ROW && hb_str_eq(sqlite_text_at(stmt, 0), HB_STR(SQLITE_LAYOUT_VERSION));
     sqlite3_finalize(stmt);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE) return sqlite_fail(conn, rc, err);
     if (known) return HB_OK;
-    hb_err_set(err, HB_E_CORRUPT, "sqlite: the file's layout is not version "
-               SQLITE_LAYOUT_VERSION ", the only one known here");
+    hb_err_set(err, HB_E_CORRUPT,
+               "sqlite: the file's layout is not version " SQLITE_LAYOUT_VERSION
+               ", the only one known here");
     return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, conn->instance->name);
 }
 
-/* Taking the write lock here tells LOCKED and CORRUPT at open instead of in the middle of a call. */
+/* Taking the write lock here tells LOCKED and CORRUPT at open instead of in the middle of a call.
+ */
 static hb_status conn_make_tables(sqlite_conn *conn, hb_err *err) {
     static const char sql[] =
         "BEGIN IMMEDIATE;"
-        "CREATE TABLE IF NOT EXISTS hb_meta (ws TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
+        "CREATE TABLE IF NOT EXISTS hb_meta (ws TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT "
+        "NULL,"
         " PRIMARY KEY (ws, key)) STRICT, WITHOUT ROWID;"
         "CREATE TABLE IF NOT EXISTS hb_columns (ws TEXT NOT NULL, entity TEXT NOT NULL,"
-        " field TEXT NOT NULL, physical TEXT NOT NULL, kind INTEGER NOT NULL, side INTEGER NOT NULL,"
+        " field TEXT NOT NULL, physical TEXT NOT NULL, kind INTEGER NOT NULL, side INTEGER NOT "
+        "NULL,"
         " PRIMARY KEY (ws, entity, field)) STRICT, WITHOUT ROWID;"
-        "INSERT OR IGNORE INTO hb_meta VALUES ('', 'layout', CAST('" SQLITE_LAYOUT_VERSION "' AS BLOB));"
+        "INSERT OR IGNORE INTO hb_meta VALUES ('', 'layout', CAST('" SQLITE_LAYOUT_VERSION
+        "' AS BLOB));"
         "COMMIT";
     hb_status status = sqlite_run(conn, sql, err);
     if (status == HB_OK) return conn_check_layout(conn, err);
@@ -228,7 +239,8 @@ hb_status sqlite_conn_open(hb_instance *instance, hb_err *err) {
     if (path == NULL) path = conn_option(instance, "path");
     if (path == NULL) path = ":memory:";
     conn->on_disk = strcmp(path, ":memory:") != 0;
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    int flags =
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int rc = sqlite3_open_v2(path, &conn->db, flags, conn_option(instance, "vfs"));
     hb_status status = rc == SQLITE_OK ? HB_OK : sqlite_fail(conn, rc, err);
     if (status == HB_OK) status = conn_configure(conn, err);
@@ -260,14 +272,13 @@ bool sqlite_conn_durable(const hb_instance *instance) {
     return conn != NULL && conn->on_disk;
 }
 
-/* ---- transactions --------------------------------------------------------------------------------- */
+/* ---- transactions ---------------------------------------------------------------------------- */
 
 static void conn_roll_back(sqlite_conn *conn) {
-    sqlite3_exec(conn->db, "ROLLBACK", NULL, NULL, NULL);     /* fails only when none is open */
+    sqlite3_exec(conn->db, "ROLLBACK", NULL, NULL, NULL); /* fails only when none is open */
     conn->in_tx = false;
-    /* Indexes in memory saw the rows that are gone again. */
+    /* Tables may be gone again, and indexes in memory saw rows that are: all is attached anew. */
     for (sqlite_table *table = conn->tables; table != NULL; table = table->next) {
-        sqlite_derived_forget(table);
         table->checked = false;
     }
 }

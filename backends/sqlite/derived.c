@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "backends/sqlite/derived.h"
 
-#define DEAD_MIN 1024u      /* removed rows that are put up with before everything is built anew */
+#define DEAD_MIN 1024u /* removed rows that are put up with before everything is built anew */
 
 hb_status sqlite_derived_init(sqlite_table *table, hb_err *err) {
     const hb_container *container = table->container;
@@ -14,7 +14,8 @@ hb_status sqlite_derived_init(sqlite_table *table, hb_err *err) {
     for (uint32_t i = 0; i < container->field_count; i++) {
         const hb_type *type = container->schema->fields[container->fields[i].field].type;
         hb_strategy strategy = container->fields[i].strategy;
-        derived->fields[i].is_text = strategy == HB_STRATEGY_INVERTED && hb_type_kind(type) == HB_KIND_TEXT;
+        derived->fields[i].is_text =
+            strategy == HB_STRATEGY_INVERTED && hb_type_kind(type) == HB_KIND_TEXT;
         derived->fields[i].is_vector =
             strategy == HB_STRATEGY_VECTOR && type->id == HB_TYPE_VECTOR && type->dim > 0;
     }
@@ -40,7 +41,7 @@ void sqlite_derived_forget(sqlite_table *table) {
 }
 
 void sqlite_derived_free(sqlite_table *table) {
-    sqlite_derived_forget(table);       /* the rest is in the table's arena */
+    sqlite_derived_forget(table); /* the rest is in the table's arena */
     table->derived = NULL;
 }
 
@@ -49,7 +50,7 @@ bool sqlite_derived_has(const sqlite_table *table, uint32_t place) {
     return field->is_text || field->is_vector;
 }
 
-/* ---- positions -------------------------------------------------------------------------------- */
+/* ---- positions ------------------------------------------------------------------------------- */
 
 uint32_t sqlite_position(const sqlite_derived *derived, int64_t rowid) {
     uint32_t low = 0, high = derived->count;
@@ -71,8 +72,8 @@ uint32_t sqlite_position(const sqlite_derived *derived, int64_t rowid) {
 static bool position_append(sqlite_derived *derived, int64_t rowid) {
     if (derived->count == derived->cap) {
         uint32_t cap = derived->cap == 0 ? 256 : derived->cap * 2;
-        int64_t *grown = hb_mem_realloc(derived->mem, derived->rowids, derived->cap * sizeof(int64_t),
-                                        cap * sizeof(int64_t));
+        int64_t *grown = hb_mem_realloc(derived->mem, derived->rowids,
+                                        derived->cap * sizeof(int64_t), cap * sizeof(int64_t));
         if (grown == NULL) return false;
         derived->rowids = grown;
         derived->cap = cap;
@@ -81,8 +82,8 @@ static bool position_append(sqlite_derived *derived, int64_t rowid) {
     return true;
 }
 
-static hb_status derived_select(sqlite_table *table, const char *words, uint32_t place, const char *tail,
-                                sqlite3_stmt **out, hb_err *err) {
+static hb_status derived_select(sqlite_table *table, const char *words, uint32_t place,
+                                const char *tail, sqlite3_stmt **out, hb_err *err) {
     hb_sql sql;
     hb_sql_init(&sql, &hb_dialect_sqlite, table->conn->mem, NULL);
     hb_sql_add(&sql, words);
@@ -118,8 +119,9 @@ hb_status sqlite_ranks_need(sqlite_table *table, hb_err *err) {
     HB_TRY(sqlite_positions_need(table, err));
     if (derived->ranks_fresh) return HB_OK;
     if (derived->rank_cap < derived->count) {
-        uint32_t *grown = hb_mem_realloc(derived->mem, derived->ranks, derived->rank_cap * sizeof(uint32_t),
-                                         derived->cap * sizeof(uint32_t));
+        uint32_t *grown =
+            hb_mem_realloc(derived->mem, derived->ranks, derived->rank_cap * sizeof(uint32_t),
+                           derived->cap * sizeof(uint32_t));
         if (grown == NULL) return hb_err_memory(err);
         derived->ranks = grown;
         derived->rank_cap = derived->cap;
@@ -138,9 +140,10 @@ hb_status sqlite_ranks_need(sqlite_table *table, hb_err *err) {
     return HB_OK;
 }
 
-/* ---- building ------------------------------------------------------------------------------------ */
+/* ---- building -------------------------------------------------------------------------------- */
 
-static hb_status text_fill(sqlite_table *table, sqlite3_stmt *stmt, hb_text_index *index, hb_err *err) {
+static hb_status text_fill(sqlite_table *table, sqlite3_stmt *stmt, hb_text_index *index,
+                           hb_err *err) {
     int rc;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         uint32_t at = sqlite_position(table->derived, sqlite3_column_int64(stmt, 0));
@@ -174,15 +177,16 @@ hb_status sqlite_text_need(sqlite_table *table, uint32_t place, hb_text_index **
     return HB_OK;
 }
 
-static hb_status vector_fill(sqlite_table *table, sqlite3_stmt *stmt, hb_vector_index *index, uint32_t dim,
-                             hb_err *err) {
+static hb_status vector_fill(sqlite_table *table, sqlite3_stmt *stmt, hb_vector_index *index,
+                             uint32_t dim, hb_err *err) {
     hb_arena scratch;
     hb_arena_init(&scratch, table->conn->mem);
     hb_status status = HB_OK;
     int rc = SQLITE_DONE;
     while (status == HB_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         hb_value value;
-        status = sqlite_read_value(sqlite3_column_value(stmt, 1), HB_KIND_VEC, NULL, &scratch, &value, err);
+        status = sqlite_read_value(sqlite3_column_value(stmt, 1), HB_KIND_VEC, NULL, &scratch,
+                                   &value, err);
         uint32_t at = sqlite_position(table->derived, sqlite3_column_int64(stmt, 0));
         HB_ASSERT(at != SQLITE_NO_POSITION);
         if (status == HB_OK && value.kind == HB_KIND_VEC && value.as.v.len == dim) {
@@ -195,8 +199,8 @@ static hb_status vector_fill(sqlite_table *table, sqlite3_stmt *stmt, hb_vector_
     return rc == SQLITE_DONE ? HB_OK : sqlite_fail(table->conn, rc, err);
 }
 
-hb_status sqlite_vector_need(sqlite_table *table, uint32_t place, uint32_t dim, hb_vector_index **out,
-                             bool *mine, hb_err *err) {
+hb_status sqlite_vector_need(sqlite_table *table, uint32_t place, uint32_t dim,
+                             hb_vector_index **out, bool *mine, hb_err *err) {
     derived_field *field = &table->derived->fields[place];
     HB_TRY(sqlite_positions_need(table, err));
     *mine = !field->is_vector;
@@ -219,7 +223,7 @@ hb_status sqlite_vector_need(sqlite_table *table, uint32_t place, uint32_t dim, 
     return HB_OK;
 }
 
-/* ---- in step with writes ------------------------------------------------------------------------------ */
+/* ---- in step with writes --------------------------------------------------------------------- */
 
 static bool field_write(derived_field *field, uint32_t at, const hb_column *column, uint32_t row) {
     hb_value value = hb_column_get(column, row);
@@ -244,9 +248,9 @@ void sqlite_derived_write(sqlite_table *table, int64_t slot, bool is_new, const 
     if (is_new) {
         derived->ranks_fresh = false;
         if (at != SQLITE_NO_POSITION) {
-            derived->dead_count--;          /* the place of a removed row */
-        } else if ((derived->count == 0 || slot > derived->rowids[derived->count - 1])
-                   && position_append(derived, slot)) {
+            derived->dead_count--; /* the place of a removed row */
+        } else if ((derived->count == 0 || slot > derived->rowids[derived->count - 1]) &&
+                   position_append(derived, slot)) {
             at = derived->count - 1;
         }
     }
@@ -268,6 +272,7 @@ void sqlite_derived_remove(sqlite_table *table, int64_t slot) {
     }
     for (uint32_t i = 0; i < derived->field_count; i++) {
         if (derived->fields[i].text != NULL) hb_text_index_remove(derived->fields[i].text, at);
-        if (derived->fields[i].vector != NULL) hb_vector_index_remove(derived->fields[i].vector, at);
+        if (derived->fields[i].vector != NULL)
+            hb_vector_index_remove(derived->fields[i].vector, at);
     }
 }

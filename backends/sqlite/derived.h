@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* Text and vector indexes of one table, in memory. They are built from the table at their first use,
- * kept in step by writes, and forgotten on rollback and refresh.
+/* Text and vector indexes of one table, in memory. They are built from the table at their first
+ * use, kept in step by writes, and forgotten on rollback and refresh.
  *
- * Indexes number rows densely, rowids need not be dense: `rowids` lists them in ascending order, and
- * a row's position in it is its number. SQLite gives a new row the highest rowid plus one, so new
- * rows come at the end, or take the position of a removed last row. */
+ * Indexes number rows densely, rowids need not be dense: `rowids` lists them in ascending order,
+ * and a row's position in it is its number. SQLite gives a new row the highest rowid plus one, so
+ * new rows come at the end, or take the position of a removed last row. */
 #ifndef HB_BACKENDS_SQLITE_DERIVED_H
 #define HB_BACKENDS_SQLITE_DERIVED_H
 
@@ -41,8 +41,9 @@ hb_status sqlite_positions_need(sqlite_table *table, hb_err *err);
 hb_status sqlite_ranks_need(sqlite_table *table, hb_err *err);
 /* The index of a field, built when it is not there. Fields that keep none get one that the caller
  * frees: *mine. `dim` is the query's, which must be that of the field when it has one. */
-hb_status sqlite_text_need(sqlite_table *table, uint32_t place, hb_text_index **out, bool *mine, hb_err *err);
-hb_status sqlite_vector_need(sqlite_table *table, uint32_t place, uint32_t dim, hb_vector_index **out,
-                             bool *mine, hb_err *err);
+hb_status sqlite_text_need(sqlite_table *table, uint32_t place, hb_text_index **out, bool *mine,
+                           hb_err *err);
+hb_status sqlite_vector_need(sqlite_table *table, uint32_t place, uint32_t dim,
+                             hb_vector_index **out, bool *mine, hb_err *err);
 
 #endif

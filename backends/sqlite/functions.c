@@ -4,7 +4,7 @@
  * as rows, so that long lists are neither spliced nor limited by the number of parameters. */
 #include "backends/sqlite/sqlite_priv.h"
 
-/* ---- stored cells as values ---------------------------------------------------------------- */
+/* ---- stored cells as values ------------------------------------------------------------------ */
 
 static hb_status value_of_vector(const void *bytes, uint32_t len, hb_arena *arena, hb_value *out,
                                  hb_err *err) {
@@ -42,25 +42,29 @@ hb_status sqlite_read_value(sqlite3_value *cell, hb_kind kind, hb_buf *pack, hb_
     case HB_KIND_BOOL: out->as.b = sqlite3_value_int(cell) != 0; return HB_OK;
     case HB_KIND_I64: out->as.i = sqlite3_value_int64(cell); return HB_OK;
     case HB_KIND_F64: out->as.f = sqlite3_value_double(cell); return HB_OK;
-    case HB_KIND_TEXT: case HB_KIND_PACK: {
+    case HB_KIND_TEXT:
+    case HB_KIND_PACK: {
         const char *ptr = (const char *)sqlite3_value_text(cell);
         if (ptr == NULL) return hb_err_memory(err);
         out->as.s = (hb_str){ ptr, (uint32_t)sqlite3_value_bytes(cell) };
         return kind == HB_KIND_PACK ? value_of_json(out->as.s, pack, out, err) : HB_OK;
     }
-    case HB_KIND_BYTES: case HB_KIND_VEC: {
+    case HB_KIND_BYTES:
+    case HB_KIND_VEC: {
         const void *ptr = sqlite3_value_blob(cell);     /* NULL when empty */
         uint32_t len = (uint32_t)sqlite3_value_bytes(cell);
-        if (kind == HB_KIND_VEC) return value_of_vector(len > 0 ? ptr : "\0\0\0", len, arena, out, err);
+        if (kind == HB_KIND_VEC)
+            return value_of_vector(len > 0 ? ptr : "\0\0\0", len, arena, out, err);
         out->as.s = (hb_str){ len > 0 ? ptr : "", len };
         return HB_OK;
     }
-    case HB_KIND_NULL: case HB_KIND_COUNT: break;
+    case HB_KIND_NULL:
+    case HB_KIND_COUNT: break;
     }
     return hb_err_set(err, HB_E_INTERNAL, "a column has no kind");
 }
 
-/* ---- hb_test ---------------------------------------------------------------------------------- */
+/* ---- hb_test --------------------------------------------------------------------------------- */
 
 static void function_test(sqlite3_context *context, int count, sqlite3_value **args) {
     (void)count;
@@ -72,9 +76,10 @@ static void function_test(sqlite3_context *context, int count, sqlite3_value **a
     sqlite_filter *filter = leaf->filter;
     hb_value value;
     bool hit = false;
-    hb_status status = sqlite_read_value(args[1], leaf->kind, &filter->pack, &filter->arena, &value,
-                                         &filter->err);
-    if (status == HB_OK) status = hb_pred_test(filter->pred, leaf->leaf_index, &value, &hit, &filter->err);
+    hb_status status =
+        sqlite_read_value(args[1], leaf->kind, &filter->pack, &filter->arena, &value, &filter->err);
+    if (status == HB_OK)
+        status = hb_pred_test(filter->pred, leaf->leaf_index, &value, &hit, &filter->err);
     if (leaf->kind == HB_KIND_VEC) hb_arena_reset(&filter->arena);
     if (status != HB_OK) {
         sqlite3_result_error_code(context, SQLITE_ABORT);
@@ -83,7 +88,7 @@ static void function_test(sqlite3_context *context, int count, sqlite3_value **a
     sqlite3_result_int(context, hit ? 1 : 0);
 }
 
-/* ---- hb_list: SELECT value FROM hb_list(?) ------------------------------------------------------ */
+/* ---- hb_list: SELECT value FROM hb_list(?) --------------------------------------------------- */
 
 typedef struct list_cursor {
     sqlite3_vtab_cursor base;
@@ -91,8 +96,8 @@ typedef struct list_cursor {
     uint32_t at;
 } list_cursor;
 
-static int list_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out,
-                        char **message) {
+static int list_connect(sqlite3 *db, void *aux, int argc, const char *const *argv,
+                        sqlite3_vtab **out, char **message) {
     (void)aux;
     (void)argc;
     (void)argv;
@@ -114,7 +119,8 @@ static int list_disconnect(sqlite3_vtab *table) {
 static int list_best_index(sqlite3_vtab *table, sqlite3_index_info *info) {
     (void)table;
     for (int i = 0; i < info->nConstraint; i++) {
-        if (info->aConstraint[i].iColumn != 1 || info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ) {
+        if (info->aConstraint[i].iColumn != 1 ||
+            info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ) {
             continue;
         }
         if (!info->aConstraint[i].usable) return SQLITE_CONSTRAINT;
@@ -183,7 +189,8 @@ static int list_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int 
     } else if (value->kind == HB_KIND_F64) {
         sqlite3_result_double(context, value->as.f);
     } else if (value->kind == HB_KIND_I64 || value->kind == HB_KIND_BOOL) {
-        sqlite3_result_int64(context, value->kind == HB_KIND_I64 ? value->as.i : (int64_t)value->as.b);
+        sqlite3_result_int64(context,
+                             value->kind == HB_KIND_I64 ? value->as.i : (int64_t)value->as.b);
     }
     return SQLITE_OK;
 }
@@ -193,7 +200,8 @@ static int list_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
     return SQLITE_OK;
 }
 
-static const sqlite3_module list_module = {     /* eponymous only: no xCreate */
+static const sqlite3_module list_module = {
+    /* eponymous only: no xCreate */
     .xConnect = list_connect,
     .xBestIndex = list_best_index,
     .xDisconnect = list_disconnect,
@@ -208,8 +216,8 @@ static const sqlite3_module list_module = {     /* eponymous only: no xCreate */
 
 int sqlite_functions_add(sqlite3 *db) {
     int rc = sqlite3_create_function_v2(db, "hb_test", 2,
-                                        SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL,
-                                        function_test, NULL, NULL, NULL);
+                                        SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
+                                        NULL, function_test, NULL, NULL, NULL);
     if (rc != SQLITE_OK) return rc;
     return sqlite3_create_module_v2(db, "hb_list", &list_module, NULL, NULL);
 }

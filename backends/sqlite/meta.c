@@ -23,18 +23,19 @@ static hb_status meta_finish(hb_instance *instance, sqlite3_stmt *stmt, int rc, 
 hb_status sqlite_meta_put(hb_instance *instance, hb_str key, hb_str value, hb_err *err) {
     hb_sql sql;
     sqlite3_stmt *stmt;
-    HB_TRY(meta_start(instance, "INSERT OR REPLACE INTO hb_meta (ws, key, value) VALUES (?, ?, ?)", key,
-                      &sql, &stmt, err));
+    HB_TRY(meta_start(instance, "INSERT OR REPLACE INTO hb_meta (ws, key, value) VALUES (?, ?, ?)",
+                      key, &sql, &stmt, err));
     sqlite3_bind_blob(stmt, 3, value.len > 0 ? value.ptr : "", (int)value.len, SQLITE_STATIC);
     return meta_finish(instance, stmt, sqlite3_step(stmt), err);
 }
 
-hb_status sqlite_meta_get(hb_instance *instance, hb_str key, hb_arena *arena, hb_str *value, hb_err *err) {
+hb_status sqlite_meta_get(hb_instance *instance, hb_str key, hb_arena *arena, hb_str *value,
+                          hb_err *err) {
     hb_sql sql;
     sqlite3_stmt *stmt;
     *value = (hb_str){ NULL, 0 };
-    HB_TRY(meta_start(instance, "SELECT value FROM hb_meta WHERE ws = ? AND key = ?", key, &sql, &stmt,
-                      err));
+    HB_TRY(meta_start(instance, "SELECT value FROM hb_meta WHERE ws = ? AND key = ?", key, &sql,
+                      &stmt, err));
     int rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW) {
         hb_str stored = { sqlite3_column_blob(stmt, 0), (uint32_t)sqlite3_column_bytes(stmt, 0) };
@@ -47,7 +48,8 @@ hb_status sqlite_meta_get(hb_instance *instance, hb_str key, hb_arena *arena, hb
 hb_status sqlite_meta_delete(hb_instance *instance, hb_str key, hb_err *err) {
     hb_sql sql;
     sqlite3_stmt *stmt;
-    HB_TRY(meta_start(instance, "DELETE FROM hb_meta WHERE ws = ? AND key = ?", key, &sql, &stmt, err));
+    HB_TRY(meta_start(instance, "DELETE FROM hb_meta WHERE ws = ? AND key = ?", key, &sql, &stmt,
+                      err));
     return meta_finish(instance, stmt, sqlite3_step(stmt), err);
 }
 
@@ -58,8 +60,8 @@ hb_status sqlite_meta_list(hb_instance *instance, hb_str prefix, hb_arena *arena
     uint32_t cap = 16, used = 0;
     hb_str *list = hb_arena_array(arena, cap, sizeof(*list));
     if (list == NULL) return hb_err_memory(err);
-    HB_TRY(meta_start(instance, "SELECT key FROM hb_meta WHERE ws = ? AND key >= ? ORDER BY key", prefix,
-                      &sql, &stmt, err));
+    HB_TRY(meta_start(instance, "SELECT key FROM hb_meta WHERE ws = ? AND key >= ? ORDER BY key",
+                      prefix, &sql, &stmt, err));
     int rc;
     bool lost = false;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && !lost) {

@@ -14,7 +14,7 @@ typedef struct ranking {
     hb_err tie_err;
 } ranking;
 
-/* ---- which rows take part ------------------------------------------------------------------------ */
+/* ---- which rows take part -------------------------------------------------------------------- */
 
 static hb_status allowed_read(ranking *rank, sqlite3_stmt *stmt, hb_err *err) {
     const sqlite_derived *derived = rank->query->table->derived;
@@ -34,7 +34,8 @@ static hb_status allowed_find(ranking *rank, hb_err *err) {
     rank->filtered = fragment->filter != NULL || fragment->candidates != NULL;
     query->job->rows_examined += table->derived->count;
     if (!rank->filtered) return HB_OK;
-    rank->allowed = hb_arena_array(query->job->arena, (size_t)table->derived->count + 1, sizeof(uint32_t));
+    rank->allowed =
+        hb_arena_array(query->job->arena, (size_t)table->derived->count + 1, sizeof(uint32_t));
     if (rank->allowed == NULL) return hb_err_memory(err);
     hb_sql_clear(&query->sql);
     hb_sql_add(&query->sql, "SELECT slot");
@@ -61,7 +62,7 @@ static int rank_tie(void *ctx, uint32_t a, uint32_t b) {
     return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/* ---- near --------------------------------------------------------------------------------------------- */
+/* ---- near ------------------------------------------------------------------------------------ */
 
 static hb_status rank_near(ranking *rank, hb_err *err) {
     sqlite_query *query = rank->query;
@@ -80,9 +81,14 @@ static hb_status rank_near(ranking *rank, hb_err *err) {
     }
     if (status == HB_OK) {
         hb_vector_query search = {
-            .view = hb_vector_index_view(index), .vector = near->vector, .metric = near->metric, .k = k,
-            .slots = rank->filtered ? rank->allowed : NULL, .slot_count = rank->allowed_count,
-            .tie = rank_tie, .tie_ctx = rank,
+            .view = hb_vector_index_view(index),
+            .vector = near->vector,
+            .metric = near->metric,
+            .k = k,
+            .slots = rank->filtered ? rank->allowed : NULL,
+            .slot_count = rank->allowed_count,
+            .tie = rank_tie,
+            .tie_ctx = rank,
         };
         rank->hit_count = hb_vector_search(&search, rank->hits);
     }
@@ -90,7 +96,7 @@ static hb_status rank_near(ranking *rank, hb_err *err) {
     return status;
 }
 
-/* ---- search --------------------------------------------------------------------------------------------- */
+/* ---- search ---------------------------------------------------------------------------------- */
 
 typedef struct text_reader {        /* texts by position, for phrases */
     sqlite_table *table;
@@ -133,8 +139,8 @@ static hb_status reader_open(text_reader *reader, sqlite_query *query, hb_err *e
 }
 
 static uint64_t *allowed_bits(ranking *rank, uint32_t bit_count) {
-    uint64_t *bits = hb_arena_zalloc_array(rank->query->job->arena, (size_t)hb_bits_words(bit_count) + 1,
-                                           sizeof(uint64_t));
+    uint64_t *bits = hb_arena_zalloc_array(rank->query->job->arena,
+                                           (size_t)hb_bits_words(bit_count) + 1, sizeof(uint64_t));
     for (uint32_t i = 0; bits != NULL && i < rank->allowed_count; i++) {
         bits[rank->allowed[i] / 64u] |= (uint64_t)1 << (rank->allowed[i] % 64u);
     }
@@ -148,16 +154,25 @@ static hb_status search_run(ranking *rank, const hb_text_index *const *indexes, 
     uint32_t rows = query->table->derived->count;
     text_reader reader = { 0 };
     hb_text_query text = {
-        .indexes = indexes, .index_count = fragment->search_field_count, .text = search->text,
-        .mode = search->mode, .k = search->top_k, .allowed_count = rows, .tie = rank_tie, .tie_ctx = rank,
-        .text_of = read_text, .text_ctx = &reader, .mem = query->job->mem,
+        .indexes = indexes,
+        .index_count = fragment->search_field_count,
+        .text = search->text,
+        .mode = search->mode,
+        .k = search->top_k,
+        .allowed_count = rows,
+        .tie = rank_tie,
+        .tie_ctx = rank,
+        .text_of = read_text,
+        .text_ctx = &reader,
+        .mem = query->job->mem,
     };
     if (rank->filtered) {
         text.allowed = allowed_bits(rank, rows);
         if (text.allowed == NULL) return hb_err_memory(err);
     }
     uint32_t most = hb_text_query_slots(&text);
-    rank->hits = hb_arena_array(query->job->arena, (size_t)(text.k < most ? text.k : most) + 1, sizeof(hb_hit));
+    rank->hits = hb_arena_array(query->job->arena, (size_t)(text.k < most ? text.k : most) + 1,
+                                sizeof(hb_hit));
     if (rank->hits == NULL) return hb_err_memory(err);
     hb_status status = HB_OK;
     if (search->mode == HB_SEARCH_PHRASE) status = reader_open(&reader, query, err);
@@ -188,7 +203,7 @@ static hb_status rank_search(ranking *rank, hb_err *err) {
     return status;
 }
 
-/* ---- has_words --------------------------------------------------------------------------------------------- */
+/* ---- has_words ------------------------------------------------------------------------------- */
 
 hb_status sqlite_words_list(sqlite_query *query, uint32_t place, hb_str text, sqlite_list **out,
                             hb_err *err) {
@@ -212,14 +227,16 @@ hb_status sqlite_words_list(sqlite_query *query, uint32_t place, hb_str text, sq
     return HB_OK;
 }
 
-/* ---- rows of the hits ------------------------------------------------------------------------------------------ */
+/* ---- rows of the hits ------------------------------------------------------------------------ */
 
-static hb_status hit_add(ranking *rank, sqlite3_stmt *stmt, const hb_hit *hit, hb_rowset *out, hb_err *err) {
+static hb_status hit_add(ranking *rank, sqlite3_stmt *stmt, const hb_hit *hit, hb_rowset *out,
+                         hb_err *err) {
     sqlite_query *query = rank->query;
     sqlite3_bind_int64(stmt, 1, query->table->derived->rowids[hit->slot]);
     int rc = sqlite3_step(stmt);
-    hb_status status = rc == SQLITE_ROW ? sqlite_row_add(query, stmt, out, err)
-                                        : sqlite_query_fail(query, rc == SQLITE_DONE ? SQLITE_CORRUPT : rc, err);
+    hb_status status = rc == SQLITE_ROW
+                           ? sqlite_row_add(query, stmt, out, err)
+                           : sqlite_query_fail(query, rc == SQLITE_DONE ? SQLITE_CORRUPT : rc, err);
     sqlite3_reset(stmt);
     HB_TRY(status);
     hb_value score = { .kind = HB_KIND_F64 };
@@ -228,7 +245,8 @@ static hb_status hit_add(ranking *rank, sqlite3_stmt *stmt, const hb_hit *hit, h
 }
 
 /* `from` and `count` cut the hits when nothing sorts them anew. */
-static hb_status hits_read(ranking *rank, uint32_t from, uint32_t count, hb_rowset *out, hb_err *err) {
+static hb_status hits_read(ranking *rank, uint32_t from, uint32_t count, hb_rowset *out,
+                           hb_err *err) {
     sqlite_query *query = rank->query;
     hb_sql_clear(&query->sql);
     hb_sql_add(&query->sql, "SELECT ");
@@ -256,7 +274,8 @@ hb_status sqlite_rank(sqlite_query *query, hb_err *err) {
         return rank.tie_status;
     }
     if (fragment->order_count == 0) {
-        uint32_t from = fragment->offset < rank.hit_count ? (uint32_t)fragment->offset : rank.hit_count;
+        uint32_t from =
+            fragment->offset < rank.hit_count ? (uint32_t)fragment->offset : rank.hit_count;
         uint32_t left = rank.hit_count - from;
         return hits_read(&rank, from, fragment->limit < left ? (uint32_t)fragment->limit : left,
                          &query->job->out, err);

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
-/* Reading rows: filters, order and limits become one SELECT. What SQL cannot say with our meaning is
- * asked of the evaluator from inside it, so that every claimed filter is answered by the statement. */
+/* Reading rows: filters, order and limits become one SELECT. What SQL cannot say with our meaning
+ * is asked of the evaluator from inside it, so that every claimed filter is answered by the
+ * statement. */
 #include "backends/sqlite/sqlite_priv.h"
 
 #include "eval/sort.h"
 
-/* ---- leaves that only this backend can write ------------------------------------------------------ */
+/* ---- leaves that only this backend can write ------------------------------------------------- */
 
-static hb_status leaf_write_test(sqlite_query *query, hb_sql *sql, const hb_expr *leaf, hb_str column,
-                                 hb_err *err) {
+static hb_status leaf_write_test(sqlite_query *query, hb_sql *sql, const hb_expr *leaf,
+                                 hb_str column, hb_err *err) {
     const hb_fragment *fragment = query->job->fragment;
     const hb_schema *schema = query->table->container->schema;
     sqlite_filter *filter = &query->filter;
@@ -40,7 +41,8 @@ static void leaf_write_list(hb_sql *sql, hb_str column, sqlite_list *list, bool 
     hb_sql_add(sql, ")");
 }
 
-static void leaf_write_items(const sqlite_table *table, hb_sql *sql, const hb_expr *leaf, uint32_t place) {
+static void leaf_write_items(const sqlite_table *table, hb_sql *sql, const hb_expr *leaf,
+                             uint32_t place) {
     hb_sql_add(sql, "slot IN (SELECT slot FROM ");
     hb_sql_ident(sql, table->sides[place]);
     hb_sql_add(sql, " WHERE item = ");
@@ -49,8 +51,8 @@ static void leaf_write_items(const sqlite_table *table, hb_sql *sql, const hb_ex
 }
 
 static bool value_is_scalar(const hb_value *value) {
-    return value->kind == HB_KIND_BOOL || value->kind == HB_KIND_I64 || value->kind == HB_KIND_F64
-        || value->kind == HB_KIND_TEXT;
+    return value->kind == HB_KIND_BOOL || value->kind == HB_KIND_I64 ||
+           value->kind == HB_KIND_F64 || value->kind == HB_KIND_TEXT;
 }
 
 static hb_status leaf_write(void *ctx, hb_sql *sql, const hb_expr *leaf, hb_err *err) {
@@ -66,7 +68,8 @@ static hb_status leaf_write(void *ctx, hb_sql *sql, const hb_expr *leaf, hb_err 
         leaf_write_list(sql, column, list, leaf->list_has_null);
         return HB_OK;
     }
-    if (leaf->op == HB_OP_ARRAY_CONTAINS && table->sides[place].len > 0 && value_is_scalar(&leaf->value)) {
+    if (leaf->op == HB_OP_ARRAY_CONTAINS && table->sides[place].len > 0 &&
+        value_is_scalar(&leaf->value)) {
         leaf_write_items(table, sql, leaf, place);
         return HB_OK;
     }
@@ -79,12 +82,13 @@ static hb_status leaf_write(void *ctx, hb_sql *sql, const hb_expr *leaf, hb_err 
     return leaf_write_test(query, sql, leaf, column, err);
 }
 
-/* ---- the query ---------------------------------------------------------------------------------------- */
+/* ---- the query ------------------------------------------------------------------------------- */
 
 static bool order_is_sql(const hb_schema *schema, const hb_order *order) {
     if (order->col.kind != HB_COL_FIELD) return false;
     hb_kind kind = schema->fields[order->col.field].kind;
-    return kind == HB_KIND_BOOL || kind == HB_KIND_I64 || kind == HB_KIND_F64 || kind == HB_KIND_TEXT;
+    return kind == HB_KIND_BOOL || kind == HB_KIND_I64 || kind == HB_KIND_F64 ||
+           kind == HB_KIND_TEXT;
 }
 
 /* The fragment's columns, and the sort keys among the others when the core sorts. */
@@ -99,8 +103,8 @@ static hb_status query_fields(sqlite_query *query, hb_err *err) {
     query->visible_count = query->field_count = fragment->column_count;
     query->fields = fragment->columns;
     if (!query->core_sorts) return HB_OK;
-    uint32_t *fields = hb_arena_array(query->job->arena, fragment->column_count + fragment->order_count,
-                                      sizeof(*fields));
+    uint32_t *fields = hb_arena_array(
+        query->job->arena, fragment->column_count + fragment->order_count, sizeof(*fields));
     if (fields == NULL) return hb_err_memory(err);
     if (fragment->column_count > 0) {
         memcpy(fields, fragment->columns, fragment->column_count * sizeof(*fields));
@@ -166,23 +170,27 @@ hb_status sqlite_query_fail(sqlite_query *query, int rc, hb_err *err) {
     return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, query->job->instance->name);
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------ */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 hb_status sqlite_rowset_begin(const sqlite_query *query, hb_rowset *out, hb_err *err) {
     const hb_schema *schema = query->table->container->schema;
-    HB_TRY(hb_rowset_init(out, query->job->mem, 1 + query->field_count + (query->scored ? 1 : 0), err));
+    HB_TRY(hb_rowset_init(out, query->job->mem, 1 + query->field_count + (query->scored ? 1 : 0),
+                          err));
     hb_rowset_column(out, 0, HB_STR("object_id"), HB_KIND_TEXT, 0);
     for (uint32_t i = 0; i < query->field_count; i++) {
         const hb_field *field = &schema->fields[query->fields[i]];
         uint32_t dim = field->kind == HB_KIND_VEC ? field->type->dim : 0;
         hb_rowset_column(out, i + 1, field->name, field->kind, dim);
     }
-    if (query->scored) hb_rowset_column(out, 1 + query->field_count, HB_STR("score"), HB_KIND_F64, 0);
+    if (query->scored)
+        hb_rowset_column(out, 1 + query->field_count, HB_STR("score"), HB_KIND_F64, 0);
     return HB_OK;
 }
 
-/* SQLite calls the values of a row "unprotected": it means other threads, and there are none here. */
-static hb_status cell_add(sqlite_query *query, sqlite3_stmt *stmt, int at, hb_colbuf *out, hb_err *err) {
+/* SQLite calls the values of a row "unprotected": it means other threads, and there are none here.
+ */
+static hb_status cell_add(sqlite_query *query, sqlite3_stmt *stmt, int at, hb_colbuf *out,
+                          hb_err *err) {
     hb_value value;
     HB_TRY(sqlite_read_value(sqlite3_column_value(stmt, at), out->kind, &query->filter.pack,
                              &query->filter.arena, &value, err));
@@ -219,9 +227,10 @@ static hb_status rows_take(sqlite_query *query, sqlite3_stmt *stmt, hb_rowset *o
     return HB_OK;
 }
 
-/* ---- order that SQL cannot give ---------------------------------------------------------------------------- */
+/* ---- order that SQL cannot give -------------------------------------------------------------- */
 
-static const hb_column *arrange_column(const sqlite_query *query, const hb_batch *batch, const hb_col *col) {
+static const hb_column *arrange_column(const sqlite_query *query, const hb_batch *batch,
+                                       const hb_col *col) {
     if (col->kind != HB_COL_FIELD && col->kind != HB_COL_PATH) {
         return query->scored ? &batch->columns[batch->column_count - 1] : NULL;
     }
@@ -240,10 +249,11 @@ static hb_status arrange_sort(const sqlite_query *query, const hb_batch *batch, 
     for (uint32_t i = 0; i < fragment->order_count; i++) {
         const hb_order *order = &fragment->order[i];
         const hb_column *column = arrange_column(query, batch, &order->col);
-        if (column == NULL) return hb_err_set(err, HB_E_INTERNAL, "a sort key is not in the fragment");
+        if (column == NULL)
+            return hb_err_set(err, HB_E_INTERNAL, "a sort key is not in the fragment");
         bool path = order->col.kind == HB_COL_PATH;
-        keys[i] = (hb_sort_key){ column, path ? order->col.path : NULL, path ? order->col.path_len : 0,
-                                 order->desc };
+        keys[i] = (hb_sort_key){ column, path ? order->col.path : NULL,
+                                 path ? order->col.path_len : 0, order->desc };
     }
     return hb_sort_rows(keys, fragment->order_count, &batch->columns[0], rows, batch->row_count,
                         HB_NO_LIMIT, kept, query->job->arena, err);
@@ -268,12 +278,13 @@ hb_status sqlite_arrange(sqlite_query *query, hb_rowset *rows, hb_err *err) {
     for (uint32_t i = 0; i < out->column_count; i++) {
         bool score = query->scored && i + 1 == out->column_count;
         const hb_column *source = &batch.columns[score ? batch.column_count - 1 : i];
-        if (!hb_colbuf_add_rows(&out->columns[i], source, numbers + from, count)) return hb_err_memory(err);
+        if (!hb_colbuf_add_rows(&out->columns[i], source, numbers + from, count))
+            return hb_err_memory(err);
     }
     return HB_OK;
 }
 
-/* ---- the fragments ---------------------------------------------------------------------------------------------- */
+/* ---- the fragments --------------------------------------------------------------------------- */
 
 static void scan_write_order(sqlite_query *query) {
     const hb_fragment *fragment = query->job->fragment;
@@ -282,7 +293,8 @@ static void scan_write_order(sqlite_query *query) {
     hb_sql_add(sql, " ORDER BY ");
     for (uint32_t i = 0; i < fragment->order_count; i++) {
         const hb_order *order = &fragment->order[i];
-        hb_sql_order_key(sql, table->columns[table->container->by_field[order->col.field]], order->desc);
+        hb_sql_order_key(sql, table->columns[table->container->by_field[order->col.field]],
+                         order->desc);
         hb_sql_add(sql, ", ");
     }
     hb_sql_add(sql, "object_id");

@@ -5,8 +5,8 @@
  *   hb_meta    (ws, key, value)                            definitions, intents; layout version
  *   hb_columns (ws, entity, field, physical, kind, side)   physical name of every field ever stored
  *   <ws>/<entity>              slot (rowid), object_id UNIQUE, one column per placed field:
- *                              BOOL, I64 INTEGER; F64 REAL; TEXT; BYTES, VEC (float32) BLOB; arrays,
- *                              Json and HyperG one JSON text. The row is the only source of truth.
+ *                              BOOL, I64 INTEGER; F64 REAL; TEXT; BYTES, VEC (float32) BLOB;
+ *                              arrays, Json and HyperG one JSON text. The row is the only source of truth.
  *   <ws>/<entity>/<physical>   items of an array held as side table or sparse-gram index: an index
  *                              (item, slot, idx) over the row, kept in the same transaction
  * Workspace and entity ids hold no '/', so that no two workspaces ever share a table. Text and
@@ -72,7 +72,7 @@ typedef struct sqlite_table {   /* hb_container.state; owned */
     sqlite_derived *derived;    /* text and vector indexes in memory; derived.c */
 } sqlite_table;
 
-/* ---- conn.c: connection, statements, errors ---------------------------------------------- */
+/* ---- conn.c: connection, statements, errors -------------------------------------------------- */
 
 hb_status sqlite_conn_open(hb_instance *instance, hb_err *err);
 void sqlite_conn_close(hb_instance *instance);
@@ -92,7 +92,7 @@ hb_status sqlite_borrow(sqlite_conn *conn, const hb_sql *sql, sqlite3_stmt **out
 void sqlite_return(sqlite_conn *conn, sqlite3_stmt *stmt);
 /* Drops every cached statement (before DDL). */
 void sqlite_cache_clear(sqlite_conn *conn);
-/* Binds 1-based parameter `at`; PACK is not bound here (see sqlite_bind_cell). Borrows. */
+/* Binds 1-based parameter `at`; PACK is refused: it is stored as JSON text. Borrows. */
 int sqlite_bind_value(sqlite3_stmt *stmt, int at, const hb_value *value);
 static inline int sqlite_bind_str(sqlite3_stmt *stmt, int at, hb_str text) {
     return sqlite3_bind_text(stmt, at, text.len > 0 ? text.ptr : "", (int)text.len, SQLITE_STATIC);
@@ -102,10 +102,11 @@ static inline hb_str sqlite_text_at(sqlite3_stmt *stmt, int column) {
     return (hb_str){ ptr, ptr != NULL ? (uint32_t)sqlite3_column_bytes(stmt, column) : 0 };
 }
 
-/* ---- meta.c --------------------------------------------------------------------------------- */
+/* ---- meta.c ---------------------------------------------------------------------------------- */
 
 hb_status sqlite_meta_put(hb_instance *instance, hb_str key, hb_str value, hb_err *err);
-hb_status sqlite_meta_get(hb_instance *instance, hb_str key, hb_arena *arena, hb_str *value, hb_err *err);
+hb_status sqlite_meta_get(hb_instance *instance, hb_str key, hb_arena *arena, hb_str *value,
+                          hb_err *err);
 hb_status sqlite_meta_delete(hb_instance *instance, hb_str key, hb_err *err);
 hb_status sqlite_meta_list(hb_instance *instance, hb_str prefix, hb_arena *arena, hb_str **keys,
                            uint32_t *count, hb_err *err);
@@ -135,11 +136,12 @@ typedef struct sqlite_list {
 } sqlite_list;
 
 int sqlite_functions_add(sqlite3 *db);
-/* A stored cell as a value. JSON text becomes MessagePack in `pack`; vectors are aligned in `arena`. */
+/* A stored cell as a value. JSON text becomes MessagePack in `pack`; vectors are aligned in `arena`.
+ * Either may be NULL when the kind does not need it. */
 hb_status sqlite_read_value(sqlite3_value *cell, hb_kind kind, hb_buf *pack, hb_arena *arena,
                             hb_value *out, hb_err *err);
 
-/* ---- table.c: the container -------------------------------------------------------------------- */
+/* ---- table.c: the container ------------------------------------------------------------------ */
 
 hb_status sqlite_table_ensure(hb_job *job, hb_err *err);
 hb_status sqlite_table_clear(hb_job *job, hb_err *err);
@@ -151,14 +153,14 @@ hb_status sqlite_table_need(hb_instance *instance, hb_container *container, sqli
 /* Finalizes what is prepared; the table stays usable. */
 void sqlite_table_finalize(sqlite_table *table);
 
-/* ---- write.c ------------------------------------------------------------------------------------ */
+/* ---- write.c --------------------------------------------------------------------------------- */
 
 hb_status sqlite_write(hb_job *job, hb_err *err);
 hb_status sqlite_delete(hb_job *job, hb_err *err);
 /* Fills the item table of container field `place` from all rows. */
 hb_status sqlite_side_rebuild(sqlite_table *table, uint32_t place, hb_err *err);
 
-/* ---- read.c --------------------------------------------------------------------------------------- */
+/* ---- read.c ---------------------------------------------------------------------------------- */
 
 hb_status sqlite_fetch(hb_job *job, hb_err *err);
 hb_status sqlite_scan(hb_job *job, hb_err *err);
@@ -187,10 +189,11 @@ hb_status sqlite_query_fail(sqlite_query *query, int rc, hb_err *err);
 hb_status sqlite_rowset_begin(const sqlite_query *query, hb_rowset *out, hb_err *err);
 /* Appends the current row of a statement that starts with sqlite_query_columns. */
 hb_status sqlite_row_add(sqlite_query *query, sqlite3_stmt *stmt, hb_rowset *out, hb_err *err);
-/* Sorts by the fragment's order if it has one, cuts to limit and offset, gives the visible columns. */
+/* Sorts by the fragment's order if it has one, cuts to limit and offset, gives the visible columns
+ * as job->out. */
 hb_status sqlite_arrange(sqlite_query *query, hb_rowset *rows, hb_err *err);
 
-/* ---- derived.c: indexes in memory, in step with the table ------------------------------------------ */
+/* ---- derived.c: indexes in memory, in step with the table ------------------------------------ */
 
 hb_status sqlite_derived_init(sqlite_table *table, hb_err *err);
 void sqlite_derived_free(sqlite_table *table);
@@ -201,14 +204,14 @@ void sqlite_derived_write(sqlite_table *table, int64_t slot, bool is_new, const 
 void sqlite_derived_remove(sqlite_table *table, int64_t slot);
 void sqlite_derived_forget(sqlite_table *table);    /* everything is built again at its next use */
 
-/* ---- rank.c: near, search, has_words ------------------------------------------------------------- */
+/* ---- rank.c: near, search, has_words --------------------------------------------------------- */
 
 hb_status sqlite_rank(sqlite_query *query, hb_err *err);
 /* Slots of the rows whose field `place` has all words of `text`; made in the job's arena. */
 hb_status sqlite_words_list(sqlite_query *query, uint32_t place, hb_str text, sqlite_list **out,
                             hb_err *err);
 
-/* ---- claims.c ------------------------------------------------------------------------------------- */
+/* ---- claims.c -------------------------------------------------------------------------------- */
 
 bool sqlite_stores(const hb_type *type, hb_strategy strategy);
 hb_offer sqlite_offer(const hb_type *type, hb_strategy strategy, bool indexed, const hb_expr *leaf);

@@ -2,8 +2,8 @@
 /* The table of a container: made, compared with what the file holds, altered, dropped.
  *
  * A field that appears gets a column; a field that changed its kind gets a fresh one (old rows are
- * not migrated); a field that is not here any more keeps its column, so that a workspace opened with
- * another placement loses nothing, but rows written meanwhile clear it. */
+ * not migrated); a field that is not here any more keeps its column, so that a workspace opened
+ * with another placement loses nothing, but rows written meanwhile clear it. */
 #include "backends/sqlite/sqlite_priv.h"
 
 typedef struct known_column {   /* a row of hb_columns */
@@ -26,7 +26,7 @@ static hb_str table_text(hb_arena *arena, const char *form, hb_str a, hb_str b) 
     return hb_arena_printf(arena, form, HB_ARG(a), HB_ARG(b));
 }
 
-/* ---- running DDL --------------------------------------------------------------------------- */
+/* ---- running DDL ----------------------------------------------------------------------------- */
 
 static hb_status ddl_run(sqlite_conn *conn, hb_sql *sql, hb_err *err) {
     hb_status status = hb_sql_check(sql, err);
@@ -69,14 +69,15 @@ static hb_status ddl_drop(const table_maker *maker, const char *words, hb_str na
     return ddl_run(maker->table->conn, &sql, err);
 }
 
-/* ---- what the file knows ---------------------------------------------------------------------- */
+/* ---- what the file knows --------------------------------------------------------------------- */
 
 static hb_status known_add(table_maker *maker, const known_column *column, hb_err *err) {
     if (maker->known_count == maker->known_cap) {
         uint32_t cap = maker->known_cap == 0 ? 32 : maker->known_cap * 2;
         known_column *grown = hb_arena_array(&maker->scratch, cap, sizeof(*grown));
         if (grown == NULL) return hb_err_memory(err);
-        if (maker->known_count > 0) memcpy(grown, maker->known, maker->known_count * sizeof(*grown));
+        if (maker->known_count > 0)
+            memcpy(grown, maker->known, maker->known_count * sizeof(*grown));
         maker->known = grown;
         maker->known_cap = cap;
     }
@@ -108,7 +109,8 @@ static hb_status objects_read(table_maker *maker, hb_err *err) {
     sqlite3_stmt *stmt = NULL;
     HB_TRY(sqlite_prepare(maker->table->conn,
                           HB_STR("SELECT name FROM sqlite_schema"
-                                 " WHERE substr(name, 1, length(?1) + 1) = ?1 || '/'"), &stmt, err));
+                                 " WHERE substr(name, 1, length(?1) + 1) = ?1 || '/'"),
+                          &stmt, err));
     sqlite_bind_str(stmt, 1, maker->table->name);
     hb_status status = HB_OK;
     int rc;
@@ -128,7 +130,8 @@ static hb_status columns_read(table_maker *maker, hb_err *err) {
     sqlite3_stmt *stmt = NULL;
     HB_TRY(sqlite_prepare(maker->table->conn,
                           HB_STR("SELECT field, physical, kind, side FROM hb_columns"
-                                 " WHERE ws = ? AND entity = ?"), &stmt, err));
+                                 " WHERE ws = ? AND entity = ?"),
+                          &stmt, err));
     hb_status status = known_read(maker, stmt, err);
     sqlite3_finalize(stmt);
     return status;
@@ -137,7 +140,8 @@ static hb_status columns_read(table_maker *maker, hb_err *err) {
 static hb_status table_is_there(const table_maker *maker, bool *there, hb_err *err) {
     sqlite3_stmt *stmt = NULL;
     HB_TRY(sqlite_prepare(maker->table->conn,
-                          HB_STR("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"), &stmt, err));
+                          HB_STR("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"),
+                          &stmt, err));
     sqlite_bind_str(stmt, 1, maker->table->name);
     int rc = sqlite3_step(stmt);
     sqlite3_finalize(stmt);
@@ -152,11 +156,12 @@ static known_column *known_find(const table_maker *maker, hb_str field) {
     return NULL;
 }
 
-/* ---- columns ------------------------------------------------------------------------------------- */
+/* ---- columns --------------------------------------------------------------------------------- */
 
 /* SQLite's column names ignore ASCII case, ours do not. */
 static bool physical_is_taken(const table_maker *maker, hb_str name) {
-    if (hb_str_eq_nocase(name, HB_STR("slot")) || hb_str_eq_nocase(name, HB_STR("object_id"))) return true;
+    if (hb_str_eq_nocase(name, HB_STR("slot")) || hb_str_eq_nocase(name, HB_STR("object_id")))
+        return true;
     for (uint32_t i = 0; i < maker->known_count; i++) {
         if (hb_str_eq_nocase(maker->known[i].physical, name)) return true;
     }
@@ -196,8 +201,8 @@ static hb_status column_drop(const table_maker *maker, const known_column *colum
     for (uint32_t i = 0; i < maker->objects.cap; i++) {
         const hb_map_slot *slot = &maker->objects.slots[i];
         hb_str name = { slot->ptr, slot->len };
-        if (slot->used == 1 && hb_str_ends(name, HB_STR("/index"))
-            && !hb_str_ends(name, HB_STR("/slot/index"))) {
+        if (slot->used == 1 && hb_str_ends(name, HB_STR("/index")) &&
+            !hb_str_ends(name, HB_STR("/slot/index"))) {
             HB_TRY(ddl_drop(maker, "DROP INDEX IF EXISTS ", name, err));
         }
     }
@@ -230,7 +235,8 @@ static hb_status table_create(table_maker *maker, hb_err *err) {
     hb_sql_ident(&sql, maker->table->name);
     hb_sql_add(&sql, " (slot INTEGER PRIMARY KEY, object_id TEXT NOT NULL UNIQUE");
     for (uint32_t i = 1; i < container->field_count; i++) {
-        hb_status status = column_new(maker, &container->schema->fields[container->fields[i].field], err);
+        hb_status status =
+            column_new(maker, &container->schema->fields[container->fields[i].field], err);
         if (status != HB_OK) {
             hb_sql_free(&sql);
             return status;
@@ -290,7 +296,7 @@ static hb_status maker_cleared(table_maker *maker, hb_err *err) {
     return HB_OK;
 }
 
-/* ---- indexes and item tables ------------------------------------------------------------------------ */
+/* ---- indexes and item tables ----------------------------------------------------------------- */
 
 static hb_status index_make(table_maker *maker, hb_str name, const uint32_t *places, uint32_t count,
                             bool unique, hb_err *err) {
@@ -307,7 +313,8 @@ static hb_status index_make(table_maker *maker, hb_str name, const uint32_t *pla
     hb_sql_add(&sql, ")");
     hb_status status = ddl_run(table->conn, &sql, err);
     if (status == HB_E_BACKEND && unique) {
-        hb_err_set(err, HB_E_UNIQUE, "the stored rows have equal values in the fields of a unique constraint");
+        hb_err_set(err, HB_E_UNIQUE,
+                   "the stored rows have equal values in the fields of a unique constraint");
         return hb_err_where(err, table->container->schema->entity_id, HB_STR_EMPTY,
                             table->conn->instance->name);
     }
@@ -334,7 +341,8 @@ static hb_status index_sync(table_maker *maker, const uint32_t *places, uint32_t
     return index_make(maker, name, places, count, unique, err);
 }
 
-static hb_status unique_note(sqlite_table *table, const uint32_t *places, uint32_t count, hb_err *err) {
+static hb_status unique_note(sqlite_table *table, const uint32_t *places, uint32_t count,
+                             hb_err *err) {
     uint32_t *kept = hb_arena_array(&table->arena, (size_t)count + 1, sizeof(*kept));
     if (kept == NULL) return hb_err_memory(err);
     memcpy(kept, places, count * sizeof(*kept));
@@ -344,24 +352,25 @@ static hb_status unique_note(sqlite_table *table, const uint32_t *places, uint32
 }
 
 static bool kind_is_sortable(hb_kind kind) {
-    return kind == HB_KIND_BOOL || kind == HB_KIND_I64 || kind == HB_KIND_F64 || kind == HB_KIND_TEXT;
+    return kind == HB_KIND_BOOL || kind == HB_KIND_I64 || kind == HB_KIND_F64 ||
+           kind == HB_KIND_TEXT;
 }
 
 /* Indexes over several fields, where all of them are here. */
-static hb_status maker_groups(table_maker *maker, const hb_field_group *groups, uint32_t group_count,
-                              bool unique, hb_err *err) {
+static hb_status maker_groups(table_maker *maker, const hb_field_group *groups,
+                              uint32_t group_count, bool unique, hb_err *err) {
     sqlite_table *table = maker->table;
     const hb_container *container = table->container;
     for (uint32_t g = 0; g < group_count; g++) {
         const hb_field_group *group = &groups[g];
         uint32_t *places = hb_arena_array(&maker->scratch, group->field_count, sizeof(*places));
         if (places == NULL) return hb_err_memory(err);
-        bool here = group->field_count > 0
-                 && (group->to.len == 0 || hb_str_eq(group->to, table->conn->instance->name));
+        bool here = group->field_count > 0 &&
+                    (group->to.len == 0 || hb_str_eq(group->to, table->conn->instance->name));
         for (uint32_t i = 0; i < group->field_count && here; i++) {
             places[i] = container->by_field[group->fields[i]];
-            here = places[i] != HB_FIELD_NONE
-                && kind_is_sortable(container->schema->fields[group->fields[i]].kind);
+            here = places[i] != HB_FIELD_NONE &&
+                   kind_is_sortable(container->schema->fields[group->fields[i]].kind);
         }
         if (!here) continue;
         HB_TRY(index_sync(maker, places, group->field_count, unique, true, err));
@@ -378,7 +387,8 @@ static hb_status item_table_make(table_maker *maker, uint32_t place, hb_err *err
                      " PRIMARY KEY (item, slot, idx)) STRICT, WITHOUT ROWID");
     HB_TRY(ddl_run(table->conn, &sql, err));
     sql = ddl_start(maker, "CREATE INDEX ");
-    hb_sql_ident(&sql, table_text(&maker->scratch, "%.*s%.*s", table->sides[place], HB_STR("/slot/index")));
+    hb_sql_ident(
+        &sql, table_text(&maker->scratch, "%.*s%.*s", table->sides[place], HB_STR("/slot/index")));
     hb_sql_add(&sql, " ON ");
     hb_sql_ident(&sql, table->sides[place]);
     hb_sql_add(&sql, " (slot)");
@@ -404,7 +414,7 @@ static hb_status maker_placed(table_maker *maker, uint32_t place, hb_err *err) {
     return there && !wanted ? ddl_drop(maker, "DROP TABLE ", items, err) : HB_OK;
 }
 
-/* ---- making ------------------------------------------------------------------------------------------ */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static hb_status maker_run(table_maker *maker, hb_err *err) {
     sqlite_table *table = maker->table;
@@ -446,14 +456,16 @@ static hb_status table_alloc(sqlite_table *table, hb_err *err) {
     const hb_container *container = table->container;
     uint32_t count = container->field_count;
     hb_arena *arena = &table->arena;
-    table->name = table_text(arena, "%.*s/%.*s", container->workspace_id, container->schema->entity_id);
+    table->name =
+        table_text(arena, "%.*s/%.*s", container->workspace_id, container->schema->entity_id);
     table->columns = HB_NEW_ARRAY(arena, hb_str, count);
     table->sides = HB_NEW_ARRAY(arena, hb_str, count);
     table->side_add = HB_NEW_ARRAY(arena, sqlite3_stmt *, count);
     table->side_remove = HB_NEW_ARRAY(arena, sqlite3_stmt *, count);
-    table->uniques = HB_NEW_ARRAY(arena, const uint32_t *, (size_t)count + container->schema->unique_count);
-    if (table->name.ptr == NULL || table->columns == NULL || table->sides == NULL
-        || table->side_add == NULL || table->side_remove == NULL || table->uniques == NULL) {
+    table->uniques =
+        HB_NEW_ARRAY(arena, const uint32_t *, (size_t)count + container->schema->unique_count);
+    if (table->name.ptr == NULL || table->columns == NULL || table->sides == NULL ||
+        table->side_add == NULL || table->side_remove == NULL || table->uniques == NULL) {
         return hb_err_memory(err);
     }
     return sqlite_derived_init(table, err);
@@ -467,7 +479,8 @@ void sqlite_table_free(sqlite_table *table) {
     hb_mem_free(mem, table, sizeof(*table));
 }
 
-static hb_status table_make(sqlite_conn *conn, hb_container *container, sqlite_table **out, hb_err *err) {
+static hb_status table_make(sqlite_conn *conn, hb_container *container, sqlite_table **out,
+                            hb_err *err) {
     sqlite_table *table = hb_mem_zalloc(conn->mem, sizeof(*table));
     if (table == NULL) return hb_err_memory(err);
     table->conn = conn;
@@ -507,7 +520,7 @@ void sqlite_table_release(hb_instance *instance, hb_container *container) {
     sqlite_conn *conn = instance->state;
     sqlite_table *table = container->state;
     container->state = NULL;
-    if (table == NULL || conn == NULL) return;      /* after close it went with the connection */
+    if (table == NULL || conn == NULL) return; /* after close it went with the connection */
     sqlite_table **link = &conn->tables;
     while (*link != NULL && *link != table) link = &(*link)->next;
     if (*link != NULL) *link = table->next;
@@ -535,7 +548,7 @@ hb_status sqlite_table_ensure(hb_job *job, hb_err *err) {
     return sqlite_table_need(job->instance, job->fragment->container, &table, err);
 }
 
-/* ---- dropping ----------------------------------------------------------------------------------------- */
+/* ---- dropping -------------------------------------------------------------------------------- */
 
 static hb_status clear_body(sqlite_table *table, hb_job *job, hb_err *err) {
     (void)job;

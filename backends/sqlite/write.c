@@ -11,7 +11,8 @@ typedef struct row_writer {
     bool has_json;
 } row_writer;
 
-static hb_status writer_prepare(sqlite_table *table, sqlite3_stmt **slot, hb_sql *sql, hb_err *err) {
+static hb_status writer_prepare(sqlite_table *table, sqlite3_stmt **slot, hb_sql *sql,
+                                hb_err *err) {
     hb_status status = hb_sql_check(sql, err);
     if (status == HB_OK) status = sqlite_prepare(table->conn, hb_sql_text(sql), slot, err);
     hb_sql_free(sql);
@@ -70,7 +71,7 @@ static hb_status step_done(sqlite_table *table, sqlite3_stmt *stmt, hb_err *err)
     return rc == SQLITE_DONE ? HB_OK : sqlite_fail(table->conn, rc, err);
 }
 
-/* ---- item tables ------------------------------------------------------------------------------ */
+/* ---- item tables ----------------------------------------------------------------------------- */
 
 static bool bind_item(sqlite3_stmt *stmt, int at, const hb_pack_item *item) {
     switch (item->tag) {
@@ -78,13 +79,18 @@ static bool bind_item(sqlite3_stmt *stmt, int at, const hb_pack_item *item) {
     case HB_PACK_INT: return sqlite3_bind_int64(stmt, at, item->i) == SQLITE_OK;
     case HB_PACK_FLOAT: return sqlite3_bind_double(stmt, at, item->f) == SQLITE_OK;
     case HB_PACK_STR: return sqlite_bind_str(stmt, at, item->s) == SQLITE_OK;
-    case HB_PACK_NIL: case HB_PACK_UINT64: case HB_PACK_BIN: case HB_PACK_ARRAY: case HB_PACK_MAP:
+    case HB_PACK_NIL:
+    case HB_PACK_UINT64:
+    case HB_PACK_BIN:
+    case HB_PACK_ARRAY:
+    case HB_PACK_MAP:
     case HB_PACK_EXT: break;
     }
     return false;       /* nothing that an operand of the item's type could be equal to */
 }
 
-static hb_status side_add(sqlite_table *table, uint32_t place, int64_t slot, hb_str pack, hb_err *err) {
+static hb_status side_add(sqlite_table *table, uint32_t place, int64_t slot, hb_str pack,
+                          hb_err *err) {
     sqlite3_stmt *stmt = table->side_add[place];
     hb_pack_reader reader = hb_pack_read(pack);
     hb_pack_item item;
@@ -111,14 +117,16 @@ static hb_status sides_remove(sqlite_table *table, int64_t slot, hb_err *err) {
     return HB_OK;
 }
 
-static hb_status side_rebuild_rows(sqlite_table *table, uint32_t place, sqlite3_stmt *rows, hb_err *err) {
+static hb_status side_rebuild_rows(sqlite_table *table, uint32_t place, sqlite3_stmt *rows,
+                                   hb_err *err) {
     hb_buf pack;
     hb_buf_init(&pack, table->conn->mem);
     hb_status status = HB_OK;
     int rc = SQLITE_DONE;
     while (status == HB_OK && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
         hb_value value;
-        status = sqlite_read_value(sqlite3_column_value(rows, 1), HB_KIND_PACK, &pack, NULL, &value, err);
+        status = sqlite_read_value(sqlite3_column_value(rows, 1), HB_KIND_PACK, &pack, NULL, &value,
+                                   err);
         if (status == HB_OK) {
             status = side_add(table, place, sqlite3_column_int64(rows, 0), value.as.s, err);
         }
@@ -146,10 +154,10 @@ hb_status sqlite_side_rebuild(sqlite_table *table, uint32_t place, hb_err *err) 
     return status;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------ */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
-static hb_status writer_init(row_writer *writer, sqlite_table *table, const hb_batch *batch, hb_arena *arena,
-                             hb_err *err) {
+static hb_status writer_init(row_writer *writer, sqlite_table *table, const hb_batch *batch,
+                             hb_arena *arena, hb_err *err) {
     HB_ASSERT(batch->column_count == table->container->field_count);
     *writer = (row_writer){ .table = table, .batch = batch };
     hb_buf_init(&writer->json, table->conn->mem);
@@ -241,11 +249,11 @@ static hb_status writer_rows(row_writer *writer, uint32_t *clash_row, hb_err *er
     return HB_OK;
 }
 
-/* ---- unique constraints -------------------------------------------------------------------------------- */
+/* ---- unique constraints ---------------------------------------------------------------------- */
 
 /* Who holds the values that `row` wants, for the message. False: not this constraint. */
-static bool clash_holder(const row_writer *writer, uint32_t row, const uint32_t *places, hb_arena *arena,
-                         hb_str *holder) {
+static bool clash_holder(const row_writer *writer, uint32_t row, const uint32_t *places,
+                         hb_arena *arena, hb_str *holder) {
     sqlite_table *table = writer->table;
     hb_sql sql;
     hb_sql_init(&sql, &hb_dialect_sqlite, table->conn->mem, NULL);
@@ -275,7 +283,8 @@ static bool clash_holder(const row_writer *writer, uint32_t row, const uint32_t 
 static hb_status clash_error(const row_writer *writer, uint32_t row, hb_arena *arena, hb_err *err) {
     const sqlite_table *table = writer->table;
     const hb_schema *schema = table->container->schema;
-    hb_str id = hb_column_span(&writer->batch->columns[0], row), holder = HB_STR_EMPTY, names = HB_STR_EMPTY;
+    hb_str id = hb_column_span(&writer->batch->columns[0], row), holder = HB_STR_EMPTY,
+           names = HB_STR_EMPTY;
     for (uint32_t u = 0; u < table->unique_count; u++) {
         const uint32_t *places = table->uniques[u];
         if (!clash_holder(writer, row, places, arena, &holder)) continue;
@@ -286,7 +295,8 @@ static hb_status clash_error(const row_writer *writer, uint32_t row, hb_arena *a
         }
         break;
     }
-    hb_err_set(err, HB_E_UNIQUE, "unique constraint on (%.*s): the value for row '%.*s' is held by row '%.*s'",
+    hb_err_set(err, HB_E_UNIQUE,
+               "unique constraint on (%.*s): the value for row '%.*s' is held by row '%.*s'",
                HB_ARG(names), HB_ARG(id), HB_ARG(holder));
     if (err != NULL) strncpy(err->native, "SQLITE_CONSTRAINT", sizeof(err->native) - 1);
     return hb_err_where(err, schema->entity_id, HB_STR_EMPTY, table->conn->instance->name);
@@ -337,12 +347,13 @@ static hb_status writer_unique_rows(row_writer *writer, hb_arena *arena, hb_err 
     return sqlite_run(conn, "RELEASE hb_write", err);
 }
 
-/* ---- the fragments ----------------------------------------------------------------------------------------- */
+/* ---- the fragments --------------------------------------------------------------------------- */
 
 static hb_status write_body(sqlite_table *table, hb_job *job, hb_err *err) {
     HB_TRY(writer_statements(table, err));
     HB_TRY(find_prepare(table, err));
-    /* Without slots to follow, what a search on a field without index left behind is out of date. */
+    /* Without slots to follow, what a search on a field without index left behind is out of date.
+     */
     if (!table->tracks_slots) sqlite_derived_forget(table);
     row_writer writer;
     HB_TRY(writer_init(&writer, table, job->fragment->batch, job->arena, err));

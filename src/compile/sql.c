@@ -46,9 +46,9 @@ void hb_sql_ident(hb_sql *sql, hb_str name) {
 static hb_sql_param *sql_param_push(hb_sql *sql) {
     if (sql->param_count == sql->param_cap) {
         uint32_t cap = sql->param_cap == 0 ? 16 : sql->param_cap * 2;
-        hb_sql_param *grown = hb_mem_realloc(sql->mem, sql->params,
-                                             sql->param_cap * sizeof(hb_sql_param),
-                                             cap * sizeof(hb_sql_param));
+        hb_sql_param *grown =
+            hb_mem_realloc(sql->mem, sql->params, sql->param_cap * sizeof(hb_sql_param),
+                           cap * sizeof(hb_sql_param));
         if (grown == NULL) {
             sql->failed = true;
             return NULL;
@@ -102,12 +102,12 @@ hb_status hb_sql_check(const hb_sql *sql, hb_err *err) {
     return hb_buf_check(&sql->text, err);
 }
 
-/* ---- which leaves can be said ----------------------------------------------------------- */
+/* ---- which leaves can be said ---------------------------------------------------------------- */
 
 static const char *sql_compare_op(hb_op op) {
     static const char *const ops[HB_OP_COUNT] = {
-        [HB_OP_EQ] = "=", [HB_OP_NE] = "<>", [HB_OP_LT] = "<",
-        [HB_OP_LTE] = "<=", [HB_OP_GT] = ">", [HB_OP_GTE] = ">=",
+        [HB_OP_EQ] = "=",   [HB_OP_NE] = "<>", [HB_OP_LT] = "<",
+        [HB_OP_LTE] = "<=", [HB_OP_GT] = ">",  [HB_OP_GTE] = ">=",
     };
     return ops[op];
 }
@@ -148,17 +148,28 @@ static bool sql_can_path(const hb_dialect *dialect, const hb_expr *leaf) {
 static bool sql_can_text(const hb_dialect *dialect, const hb_expr *leaf) {
     uint32_t exact = dialect->text_exact;
     switch (leaf->op) {
-    case HB_OP_EQ: case HB_OP_NE:
-        return (exact & HB_TEXT_EQ_EXACT) != 0 && leaf->value.kind == HB_KIND_TEXT;
+    case HB_OP_EQ:
+    case HB_OP_NE: return (exact & HB_TEXT_EQ_EXACT) != 0 && leaf->value.kind == HB_KIND_TEXT;
     case HB_OP_IN: return (exact & HB_TEXT_EQ_EXACT) != 0 && sql_all_of_kind(leaf, HB_KIND_TEXT);
-    case HB_OP_LT: case HB_OP_LTE: case HB_OP_GT: case HB_OP_GTE:
-        return (exact & HB_TEXT_ORDER_EXACT) != 0 && leaf->value.kind == HB_KIND_TEXT;
+    case HB_OP_LT:
+    case HB_OP_LTE:
+    case HB_OP_GT:
+    case HB_OP_GTE: return (exact & HB_TEXT_ORDER_EXACT) != 0 && leaf->value.kind == HB_KIND_TEXT;
     case HB_OP_CONTAINS: return dialect->contains != NULL && leaf->value.kind == HB_KIND_TEXT;
     case HB_OP_STARTS_WITH: return dialect->starts_with != NULL && leaf->value.kind == HB_KIND_TEXT;
     case HB_OP_ENDS_WITH: return dialect->ends_with != NULL && leaf->value.kind == HB_KIND_TEXT;
-    case HB_OP_IS_NULL: case HB_OP_MATCH: case HB_OP_LIKE: case HB_OP_ILIKE: case HB_OP_WILDCARD:
-    case HB_OP_REGEX: case HB_OP_HAS_WORDS: case HB_OP_ARRAY_CONTAINS: case HB_OP_CONTAINED_IN:
-    case HB_OP_EXISTS: case HB_OP_ALL: case HB_OP_COUNT: return false;
+    case HB_OP_IS_NULL:
+    case HB_OP_MATCH:
+    case HB_OP_LIKE:
+    case HB_OP_ILIKE:
+    case HB_OP_WILDCARD:
+    case HB_OP_REGEX:
+    case HB_OP_HAS_WORDS:
+    case HB_OP_ARRAY_CONTAINS:
+    case HB_OP_CONTAINED_IN:
+    case HB_OP_EXISTS:
+    case HB_OP_ALL:
+    case HB_OP_COUNT: return false;
     }
     return false;
 }
@@ -184,14 +195,19 @@ bool hb_sql_can_leaf(const hb_dialect *dialect, const hb_type *type, const hb_ex
     hb_kind kind = hb_type_kind(type);
     switch (kind) {
     case HB_KIND_TEXT: return sql_can_text(dialect, leaf);
-    case HB_KIND_BOOL: case HB_KIND_I64: case HB_KIND_F64: return sql_can_plain(kind, leaf);
-    case HB_KIND_NULL: case HB_KIND_BYTES: case HB_KIND_VEC: case HB_KIND_PACK:
+    case HB_KIND_BOOL:
+    case HB_KIND_I64:
+    case HB_KIND_F64: return sql_can_plain(kind, leaf);
+    case HB_KIND_NULL:
+    case HB_KIND_BYTES:
+    case HB_KIND_VEC:
+    case HB_KIND_PACK:
     case HB_KIND_COUNT: return false;
     }
     return false;
 }
 
-/* ---- leaves ----------------------------------------------------------------------------- */
+/* ---- leaves ---------------------------------------------------------------------------------- */
 
 typedef struct sql_writer {
     hb_sql *sql;
@@ -200,7 +216,8 @@ typedef struct sql_writer {
 
 static hb_status sql_write_hook(const sql_writer *w, const hb_expr *leaf, hb_err *err) {
     if (w->scope->leaf == NULL) {
-        return hb_err_set(err, HB_E_INTERNAL, "no SQL for operator %.*s", HB_ARG(hb_op_name(leaf->op)));
+        return hb_err_set(err, HB_E_INTERNAL, "no SQL for operator %.*s",
+                          HB_ARG(hb_op_name(leaf->op)));
     }
     return w->scope->leaf(w->scope->ctx, w->sql, leaf, err);
 }
@@ -247,7 +264,7 @@ static hb_status sql_write_template(const sql_writer *w, const char *form, hb_st
         case 'l': sql_int_param(sql, -(int64_t)leaf->value.as.s.len); break;
         case 'j': sql_text_param(sql, HB_KIND_TEXT, sql_json_path(sql, leaf)); break;
         case 'h': HB_TRY(sql_write_hook(w, leaf, err)); break;
-        default: HB_ASSERT(!"unknown letter in a dialect template");
+        default: return hb_err_set(err, HB_E_INTERNAL, "a dialect template has the letter %c", *p);
         }
     }
     return HB_OK;
@@ -321,8 +338,8 @@ static bool sql_leaf_goes_to_hook(const sql_writer *w, const hb_type *type, cons
     const hb_dialect *dialect = w->sql->dialect;
     if (!hb_sql_can_leaf(dialect, type, leaf)) return true;
     if (leaf->op == HB_OP_IN && leaf->list_count > dialect->in_max) return true;
-    return w->scope->leaf != NULL && leaf->op != HB_OP_IS_NULL
-        && w->sql->param_count >= dialect->params_soft_max;
+    return w->scope->leaf != NULL && leaf->op != HB_OP_IS_NULL &&
+           w->sql->param_count >= dialect->params_soft_max;
 }
 
 static hb_status sql_write_leaf(const sql_writer *w, const hb_expr *leaf, hb_err *err) {
@@ -352,7 +369,7 @@ static hb_status sql_write_leaf(const sql_writer *w, const hb_expr *leaf, hb_err
     return HB_OK;
 }
 
-/* ---- trees ------------------------------------------------------------------------------ */
+/* ---- trees ----------------------------------------------------------------------------------- */
 
 static hb_status sql_write_expr(const sql_writer *w, const hb_expr *expr, hb_err *err);
 
@@ -384,7 +401,8 @@ static hb_status sql_write_expr(const sql_writer *w, const hb_expr *expr, hb_err
         HB_TRY(sql_write_expr(w, expr->args[0], err));
         hb_buf_printf(&w->sql->text, ")%s", w->sql->dialect->not_true);
         return HB_OK;
-    case HB_EXPR_AND: case HB_EXPR_OR:
+    case HB_EXPR_AND:
+    case HB_EXPR_OR:
         if (expr->arg_count == 0) {
             hb_sql_add(w->sql, w->sql->dialect->true_text);
             return HB_OK;
@@ -408,7 +426,7 @@ hb_status hb_sql_where(hb_sql *sql, const hb_sql_scope *scope, const hb_expr *ex
     return hb_sql_check(sql, err);
 }
 
-/* ---- the rest of a statement ------------------------------------------------------------ */
+/* ---- the rest of a statement ----------------------------------------------------------------- */
 
 void hb_sql_order_key(hb_sql *sql, hb_str column, bool desc) {
     if (!sql->dialect->nulls_last) {

@@ -4,7 +4,7 @@
 
 #include "tests/unit/test.h"
 
-/* ---- a small schema, made by hand --------------------------------------------------------- */
+/* ---- a small schema, made by hand ------------------------------------------------------------ */
 
 enum { F_ID, F_TITLE, F_N, F_SCORE, F_FLAG, F_DOC, F_TAGS, F_COUNT };
 
@@ -19,7 +19,8 @@ static const hb_type types[F_COUNT] = {
 };
 static const hb_kind kinds[F_COUNT] = { HB_KIND_TEXT, HB_KIND_TEXT, HB_KIND_I64, HB_KIND_F64,
                                         HB_KIND_BOOL, HB_KIND_PACK, HB_KIND_PACK };
-static const char *const names[F_COUNT] = { "object_id", "title", "n", "score", "fl\"ag", "doc", "tags" };
+static const char *const names[F_COUNT] = { "object_id", "title", "n",   "score",
+                                            "fl\"ag",    "doc",   "tags" };
 
 typedef struct fixture {
     hb_field fields[F_COUNT];
@@ -42,8 +43,10 @@ static void fixture_init(fixture *fix, const hb_dialect *dialect) {
     }
     fix->schema.fields = fix->fields;
     fix->schema.field_count = F_COUNT;
-    fix->container = (hb_container){ .schema = &fix->schema, .fields = fix->placed,
-                                     .field_count = F_COUNT, .by_field = fix->by_field };
+    fix->container = (hb_container){ .schema = &fix->schema,
+                                     .fields = fix->placed,
+                                     .field_count = F_COUNT,
+                                     .by_field = fix->by_field };
     hb_arena_init(&fix->arena, hb_mem_default());
     hb_sql_init(&fix->sql, dialect, hb_mem_default(), &fix->arena);
 }
@@ -71,15 +74,16 @@ static void print_params(const hb_sql *sql, hb_buf *out) {
         case HB_KIND_BOOL: hb_buf_add_c(out, v->as.b ? "true" : "false"); break;
         case HB_KIND_TEXT: hb_buf_printf(out, "'%.*s'", HB_ARG(v->as.s)); break;
         case HB_KIND_BYTES: hb_buf_printf(out, "x'%.*s'", HB_ARG(v->as.s)); break;
-        case HB_KIND_NULL: case HB_KIND_VEC: case HB_KIND_PACK: case HB_KIND_COUNT:
-            hb_buf_add_c(out, "?");
-            break;
+        case HB_KIND_NULL:
+        case HB_KIND_VEC:
+        case HB_KIND_PACK:
+        case HB_KIND_COUNT: hb_buf_add_c(out, "?"); break;
         }
     }
 }
 
-static void check_where(const char *name, const hb_dialect *dialect, const hb_expr *expr, const char *text,
-                        const char *params) {
+static void check_where(const char *name, const hb_dialect *dialect, const hb_expr *expr,
+                        const char *text, const char *params) {
     fixture fix;
     hb_buf printed;
     CASE(name);
@@ -108,9 +112,13 @@ static void check_where(const char *name, const hb_dialect *dialect, const hb_ex
 static const hb_str path_ab[] = { { "a", 1 }, { "b_1", 3 } };
 static const hb_str path_odd[] = { { "a\"b", 3 } };
 static const hb_str path_index[] = { { "0", 1 } };
-#define PATH(p, o, ...)                                                                              \
-    { .kind = HB_EXPR_LEAF, .field = F_DOC, .op = (o), .path = (p),                                  \
-      .path_len = sizeof(p) / sizeof((p)[0]), .value = __VA_ARGS__ }
+#define PATH(p, o, ...)                                                                            \
+    { .kind = HB_EXPR_LEAF,                                                                        \
+      .field = F_DOC,                                                                              \
+      .op = (o),                                                                                   \
+      .path = (p),                                                                                 \
+      .path_len = sizeof(p) / sizeof((p)[0]),                                                      \
+      .value = __VA_ARGS__ }
 
 static void leaves_are_written_with_bound_operands(void) {
     static const hb_value two[] = { INT(1), INT(2) };
@@ -123,8 +131,8 @@ static void leaves_are_written_with_bound_operands(void) {
         { "not equal keeps nulls", LEAF(F_N, HB_OP_NE, INT(7)), "\"n\" IS NOT ?", "7" },
         { "float column, order", LEAF(F_SCORE, HB_OP_LTE, REAL(1.5)), "\"score\" <= ?", "1.5" },
         { "text order", LEAF(F_TITLE, HB_OP_GT, TEXT("m")), "\"title\" > ?", "'m'" },
-        { "text value is not SQL", LEAF(F_TITLE, HB_OP_EQ, TEXT("'; DROP TABLE x --")), "\"title\" = ?",
-          "''; DROP TABLE x --'" },
+        { "text value is not SQL", LEAF(F_TITLE, HB_OP_EQ, TEXT("'; DROP TABLE x --")),
+          "\"title\" = ?", "''; DROP TABLE x --'" },
         { "name is quoted", LEAF(F_FLAG, HB_OP_EQ, BOOLEAN(true)), "\"fl\"\"ag\" = ?", "true" },
         { "equals null", LEAF(F_N, HB_OP_EQ, NOTHING), "\"n\" IS NULL", "" },
         { "not equals null", LEAF(F_N, HB_OP_NE, NOTHING), "\"n\" IS NOT NULL", "" },
@@ -133,24 +141,34 @@ static void leaves_are_written_with_bound_operands(void) {
           "(\"title\" >= ? AND \"title\" < ?)", "'ab' 'ac'" },
         { "suffix is compared as bytes", LEAF(F_TITLE, HB_OP_ENDS_WITH, TEXT("ab")),
           "(substr(CAST(\"title\" AS BLOB), ?) = ?)", "-2 x'ab'" },
-        { "substring", LEAF(F_TITLE, HB_OP_CONTAINS, TEXT("ab")), "(instr(\"title\", ?) > 0)", "'ab'" },
+        { "substring", LEAF(F_TITLE, HB_OP_CONTAINS, TEXT("ab")), "(instr(\"title\", ?) > 0)",
+          "'ab'" },
         { "empty substring is in every text", LEAF(F_TITLE, HB_OP_CONTAINS, TEXT("")),
           "\"title\" IS NOT NULL", "" },
-        { "in", { .kind = HB_EXPR_LEAF, .field = F_N, .op = HB_OP_IN, .list = two, .list_count = 2 },
-          "\"n\" IN (?, ?)", "1 2" },
+        { "in",
+          { .kind = HB_EXPR_LEAF, .field = F_N, .op = HB_OP_IN, .list = two, .list_count = 2 },
+          "\"n\" IN (?, ?)",
+          "1 2" },
         { "in with null",
-          { .kind = HB_EXPR_LEAF, .field = F_N, .op = HB_OP_IN, .list = two, .list_count = 2,
+          { .kind = HB_EXPR_LEAF,
+            .field = F_N,
+            .op = HB_OP_IN,
+            .list = two,
+            .list_count = 2,
             .list_has_null = true },
-          "(\"n\" IN (?, ?) OR \"n\" IS NULL)", "1 2" },
+          "(\"n\" IN (?, ?) OR \"n\" IS NULL)",
+          "1 2" },
         { "in nothing", { .kind = HB_EXPR_LEAF, .field = F_N, .op = HB_OP_IN }, "NOT 1", "" },
         { "json number", PATH(path_ab, HB_OP_GTE, INT(3)),
           "(CASE json_type(\"doc\", ?) WHEN 'integer' THEN json_extract(\"doc\", ?) >= ? "
-          "WHEN 'real' THEN hook(gte) ELSE 0 END)", "'$.a.b_1' '$.a.b_1' 3" },
-        { "json boolean", PATH(path_ab, HB_OP_EQ, BOOLEAN(false)), "(json_type(\"doc\", ?) = 'false')",
-          "'$.a.b_1'" },
+          "WHEN 'real' THEN hook(gte) ELSE 0 END)",
+          "'$.a.b_1' '$.a.b_1' 3" },
+        { "json boolean", PATH(path_ab, HB_OP_EQ, BOOLEAN(false)),
+          "(json_type(\"doc\", ?) = 'false')", "'$.a.b_1'" },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        check_where(cases[i].name, &hb_dialect_sqlite, &cases[i].leaf, cases[i].text, cases[i].params);
+        check_where(cases[i].name, &hb_dialect_sqlite, &cases[i].leaf, cases[i].text,
+                    cases[i].params);
     }
 }
 
@@ -222,21 +240,34 @@ static void long_chains_become_balanced_trees(void) {
 
 /* Another engine is another row: nothing in the writer knows names of engines. */
 static const hb_dialect other = {
-    .name = "other", .quote_open = '[', .quote_close = ']', .placeholder = HB_PLACEHOLDER_DOLLAR,
-    .limit = HB_LIMIT_FETCH, .upsert = HB_UPSERT_ON_DUPLICATE, .text_exact = HB_TEXT_EQ_EXACT,
-    .in_max = 1, .params_soft_max = 100, .true_text = "TRUE", .not_true = " IS NOT TRUE",
+    .name = "other",
+    .quote_open = '[',
+    .quote_close = ']',
+    .placeholder = HB_PLACEHOLDER_DOLLAR,
+    .limit = HB_LIMIT_FETCH,
+    .upsert = HB_UPSERT_ON_DUPLICATE,
+    .text_exact = HB_TEXT_EQ_EXACT,
+    .in_max = 1,
+    .params_soft_max = 100,
+    .true_text = "TRUE",
+    .not_true = " IS NOT TRUE",
 };
 
 static void another_dialect_is_another_row(void) {
     static const hb_value two[] = { INT(1), INT(2) };
-    static const hb_expr ne = LEAF(F_N, HB_OP_NE, INT(7)), flag = LEAF(F_FLAG, HB_OP_EQ, BOOLEAN(true)),
+    static const hb_expr ne = LEAF(F_N, HB_OP_NE, INT(7)),
+                         flag = LEAF(F_FLAG, HB_OP_EQ, BOOLEAN(true)),
                          less = LEAF(F_TITLE, HB_OP_LT, TEXT("a")),
                          sub = LEAF(F_TITLE, HB_OP_CONTAINS, TEXT("a")),
-                         in = { .kind = HB_EXPR_LEAF, .field = F_N, .op = HB_OP_IN, .list = two,
+                         in = { .kind = HB_EXPR_LEAF,
+                                .field = F_N,
+                                .op = HB_OP_IN,
+                                .list = two,
                                 .list_count = 2 };
     static const hb_expr *const args[] = { &ne, &flag };
     static const hb_expr all = { .kind = HB_EXPR_AND, .args = args, .arg_count = 2 };
-    check_where("placeholders count", &other, &all, "(([n] <> $1 OR [n] IS NULL) AND [fl\"ag] = $2)", "7 true");
+    check_where("placeholders count", &other, &all,
+                "(([n] <> $1 OR [n] IS NULL) AND [fl\"ag] = $2)", "7 true");
     check_where("text order is not proven", &other, &less, "hook(lt)", "");
     check_where("no function for it", &other, &sub, "hook(contains)", "");
     check_where("long lists", &other, &in, "hook(in)", "");
@@ -245,19 +276,22 @@ static void another_dialect_is_another_row(void) {
 }
 
 static void statements_follow_the_dialect(void) {
-    static const hb_str columns[] = { { "object_id", 9 }, { "n", 1 } }, cleared[] = { { "old", 3 } };
+    static const hb_str columns[] = { { "object_id", 9 }, { "n", 1 } },
+                        cleared[] = { { "old", 3 } };
     static const struct {
         const hb_dialect *dialect;
         const char *upsert, *tail;
     } cases[] = {
         { &hb_dialect_sqlite,
-          "INSERT INTO \"w/e\" (\"object_id\", \"n\") VALUES (?, ?) ON CONFLICT (\"object_id\") DO UPDATE SET "
+          "INSERT INTO \"w/e\" (\"object_id\", \"n\") VALUES (?, ?) ON CONFLICT (\"object_id\") DO "
+          "UPDATE SET "
           "\"n\" = excluded.\"n\", \"old\" = NULL",
           "\"n\" DESC NULLS LAST LIMIT ? OFFSET ?" },
         { &other,
           "INSERT INTO [w/e] ([object_id], [n]) VALUES ($1, $2) ON DUPLICATE KEY UPDATE "
           "[n] = VALUES([n]), [old] = NULL",
-          "CASE WHEN [n] IS NULL THEN 1 ELSE 0 END, [n] DESC OFFSET $1 ROWS FETCH NEXT $2 ROWS ONLY" },
+          "CASE WHEN [n] IS NULL THEN 1 ELSE 0 END, [n] DESC OFFSET $1 ROWS FETCH NEXT $2 ROWS "
+          "ONLY" },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         fixture fix;
