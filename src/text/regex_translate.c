@@ -10,12 +10,26 @@
 #define REPEAT_NONE UINT32_MAX      /* no upper bound */
 #define REPEAT_MAX 65535u           /* PCRE2's largest count */
 
-/* str.isspace, and its complement. */
-#define SPACES "\\t-\\r\\x1c-\\x20\\x85\\xa0\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}" \
-               "\\x{202f}\\x{205f}\\x{3000}"
-#define NO_SPACES "\\x00-\\x08\\x0e-\\x1b\\x21-\\x84\\x86-\\x9f\\xa1-\\x{167f}\\x{1681}-\\x{1fff}" \
-                  "\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}" \
-                  "\\x{3001}-\\x{10ffff}"
+/* What Python's \s and \w hold, and what they do not, as members of a set. PCRE2's own \w under UCP
+ * has marks and connector punctuation besides, and its \s lacks U+001C to U+001F. */
+#define SPACES                                                                                   \
+    "\\t-\\r\\x1c-\\x20\\x85\\xa0\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}"        \
+    "\\x{205f}\\x{3000}"
+#define NO_SPACES                                                                                \
+    "\\x00-\\x08\\x0e-\\x1b\\x21-\\x84\\x86-\\x9f\\xa1-\\x{167f}\\x{1681}-\\x{1fff}"             \
+    "\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}"               \
+    "\\x{3001}-\\x{10ffff}"
+#define WORDS "\\p{L}\\p{N}_"
+#define NO_WORDS                                                                                 \
+    "\\p{M}\\p{S}\\p{Z}\\p{C}\\p{Pd}\\p{Pe}\\p{Pf}\\p{Pi}\\p{Po}\\p{Ps}\\x{203f}\\x{2040}"       \
+    "\\x{2054}\\x{fe33}\\x{fe34}\\x{fe4d}-\\x{fe4f}\\x{ff3f}"
+/* Python's \B does not hold in an empty text. */
+#define BEFORE_IS "(?<=[" WORDS "])"
+#define BEFORE_IS_NOT "(?<![" WORDS "])"
+#define AFTER_IS "(?=[" WORDS "])"
+#define AFTER_IS_NOT "(?![" WORDS "])"
+#define AT_EDGE "(?:" BEFORE_IS AFTER_IS_NOT "|" BEFORE_IS_NOT AFTER_IS ")"
+#define AT_NO_EDGE "(?!\\A\\z)(?:" BEFORE_IS AFTER_IS "|" BEFORE_IS_NOT AFTER_IS_NOT ")"
 
 /* What a quantifier would apply to. */
 typedef enum atom_kind { ATOM_NONE, ATOM_ITEM, ATOM_ANCHOR, ATOM_REPEAT } atom_kind;
@@ -33,7 +47,7 @@ typedef struct reader {
     hb_regex_source *source;
     atom_kind atom;
     bool atom_unbounded;                /* the atom is a group that holds an unbounded repeat */
-    uint32_t flags_end;                 /* behind the global flags that open the pattern */
+    uint32_t flags_end;                 /* behind global flags and comments at the start */
     uint32_t depth;
     group groups[GROUP_DEPTH_MAX + 1];  /* [0] is the whole pattern */
 } reader;
@@ -139,20 +153,34 @@ static hb_status read_octal(reader *r, char c, uint32_t *cp) {
     return HB_OK;
 }
 
-/* \d \w and their complements are alike; \s is Python's own list. False for anything else. */
+/* The sets that a letter stands for, as Python reads them. False for any other letter. */
 static bool add_category(reader *r, char c, bool in_set) {
-    const bool space = c == 's' || c == 'S';
-    if (!space && c != 'd' && c != 'D' && c != 'w' && c != 'W') return false;
-    if (!space || r->source->ascii) {
-        /* PCRE2's \s without UCP is Python's ASCII \s: [ \t\n\r\f\v]. */
+    const char *members = c == 's'   ? SPACES
+                          : c == 'S' ? NO_SPACES
+                          : c == 'w' ? WORDS
+                          : c == 'W' ? NO_WORDS
+                          : c == 'd' ? "\\d"
+                          : c == 'D' ? "\\D"
+                                     : NULL;
+    if (members == NULL) return false;
+    if (r->source->ascii) {
+        /* Without UCP all six are the same in both: \s is [ \t\n\r\f\v]. */
         hb_buf_add_char(r->out, '\\');
         hb_buf_add_char(r->out, c);
-    } else {
-        hb_buf_add_c(r->out, in_set ? "" : "[");
-        hb_buf_add_c(r->out, c == 's' ? SPACES : NO_SPACES);
-        hb_buf_add_c(r->out, in_set ? "" : "]");
+        return true;
     }
+    hb_buf_add_c(r->out, in_set ? "" : "[");
+    hb_buf_add_c(r->out, members);
+    hb_buf_add_c(r->out, in_set ? "" : "]");
     return true;
+}
+
+/* \A \Z \b \B. */
+static void add_anchor(reader *r, char c) {
+    r->atom = ATOM_ANCHOR;
+    if (c == 'A' || c == 'Z') hb_buf_add_c(r->out, c == 'A' ? "\\A" : "\\z");
+    else if (r->source->ascii) hb_buf_add_c(r->out, c == 'b' ? "\\b" : "(?!\\A\\z)\\B");
+    else hb_buf_add_c(r->out, c == 'b' ? AT_EDGE : AT_NO_EDGE);
 }
 
 /* A back reference by number, or an octal escape of three digits. */
@@ -180,9 +208,7 @@ static hb_status read_escape(reader *r) {
     r->atom = ATOM_ITEM;
     r->atom_unbounded = false;
     if (c == 'A' || c == 'b' || c == 'B' || c == 'Z') {
-        r->atom = ATOM_ANCHOR;
-        hb_buf_add_char(r->out, '\\');
-        hb_buf_add_char(r->out, c == 'Z' ? 'z' : c);
+        add_anchor(r, c);
         return HB_OK;
     }
     if (is_digit(c)) return read_number_escape(r, c);
@@ -442,6 +468,7 @@ static hb_status read_group(reader *r) {
         }
         if (at_end(r)) return refuse(r, start, "missing ), unterminated comment");
         r->pos++;
+        if (start == r->flags_end) r->flags_end = r->pos;
         return HB_OK;
     }
     if (looking_at(r, "(?P")) {
