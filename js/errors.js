@@ -28,6 +28,7 @@ export class HeavenBaseError extends Error {
     this.at = details.at ?? null;
   }
 
+  /** @override */
   get name() {
     return "HeavenBaseError";
   }

@@ -17,6 +17,7 @@ import { Kind } from "./generated/abi.js";
  * @property {ReadonlyMap<string, ColumnInfo>} columns
  * @property {readonly string[]} names
  * @property {import("./entity.js").Entity} entity
+ * @property {boolean} declared by the program, not only read back from storage
  * @property {Record<string, any>} schema
  * @property {Record<string, any>[]} storage
  */

@@ -152,11 +152,11 @@ export class Workspace {
     return this.#remember(this.#now({ kind: Call.SCHEMA, entity: index }, () => this.#core.json()), undefined);
   }
 
-  /** @param {any} answer @param {Entity | undefined} entity @returns {Registered} */
-  #remember({ entity: id, index, columns, schema, storage }, entity) {
+  /** @param {any} answer @param {Entity | undefined} entity @param {boolean} [declared] @returns {Registered} */
+  #remember({ entity: id, index, columns, schema, storage }, entity, declared = false) {
     const own = entity ?? this.#registered.get(id)?.entity ?? SYSTEM.get(id) ?? entityFromDefinition(schema);
     /** @type {Registered} */
-    const registered = { id, index, schema, storage, entity: own,
+    const registered = { id, index, declared, schema, storage, entity: own,
       names: columns.map((/** @type {any} */ column) => column.name),
       columns: new Map(columns.map((/** @type {any} */ column) => [column.name, column])) };
     this.#registered.set(id, registered);
@@ -169,10 +169,10 @@ export class Workspace {
    * @template {AnyEntity} E
    * @param {E | Record<string, unknown> | string} entity an entity, a portable definition, or the id of a registered one
    * @param {CallOptions & { allowReplace?: boolean }} [options]
-   * @returns {Promise<E extends Entity ? E : Entity & Record<string, any>>}
+   * @returns {Promise<E extends AnyEntity ? E : Entity & Record<string, any>>}
    */
   register(entity, options) {
-    return this.#guard(() => {
+    return /** @type {Promise<any>} */ (this.#guard(() => {
       const { allowReplace = false, ...waiting } = known("register", options, [...WAITING, "allowReplace"]);
       if (typeof entity === "string") return this.#run(false, waiting, () => this.#resolve(entity).entity);
       if (entity === null || typeof entity !== "object" || Array.isArray(entity)) {
@@ -184,10 +184,11 @@ export class Workspace {
       return this.#write({ kind: Call.REGISTER, flags, pack }, () => {
         const answer = this.#core.json();
         const before = this.#registered.get(answer.entity);
-        const same = before !== undefined && JSON.stringify(before.columns.size) === JSON.stringify(answer.columns.length) && !allowReplace;
-        return this.#remember(answer, same ? before.entity : declared ?? entityFromDefinition(answer.schema)).entity;
+        // The first declaration stays; what was only read back from storage gives way to a declaration.
+        const kept = before?.declared && !allowReplace ? before.entity : declared ?? entityFromDefinition(answer.schema);
+        return this.#remember(answer, kept, true).entity;
       }, waiting);
-    });
+    }));
   }
 
   /** Ids of the registered entities, sorted, without the system's. @returns {Promise<string[]>} */

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// What the type checker must know, and what it must refuse. Checked by tests/js/types.test.mjs, never run.
+import {
+  ArrayOf, Artifact, Boolean, Categorical, Float, HeavenBase, Integer, Json, LongText, MetaSchema, ShortText, Timestamp, Vector, VectorIndex,
+  entity, field,
+} from "../../js/index.js";
+import type { Insert, Row } from "../../js/index.js";
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function holds<T extends true>(): T | void {}
+
+const Note = entity("Note", { title: field(ShortText), body: field(LongText) });
+holds<Same<Row<typeof Note>, { object_id: string; name: string | null; title: string | null; body: string | null }>>();
+
+const Task = entity("Task", {
+  name: field(ShortText).required(),
+  state: field(Categorical(["open", "done"])).required().default("open"),
+  weight: field(Float),
+  count: field(Integer).index(),
+  done: field(Boolean),
+  due: field(Timestamp("s")),
+  tags: field(ArrayOf(ShortText)),
+  embedding: field(Vector(2)).store({ to: "vec", strategy: VectorIndex }),
+  extra: field(Json),
+  file: Artifact,
+});
+type TaskRow = Row<typeof Task>;
+holds<Same<TaskRow["name"], string>>();
+holds<Same<TaskRow["state"], "open" | "done">>();
+holds<Same<TaskRow["count"], number | bigint | null>>();
+holds<Same<TaskRow["embedding"], Float32Array | null>>();
+holds<Same<TaskRow["tags"], string[] | null>>();
+holds<Same<TaskRow["file"], Uint8Array | null>>();
+
+const good: Insert<typeof Task> = { name: "a", embedding: [1, 0], tags: new Set(["x"]), due: new Date(), count: 5n };
+void good;
+// @ts-expect-error the name is required
+const nameless: Insert<typeof Task> = { weight: 1 };
+void nameless;
+// @ts-expect-error no such state
+const stateless: Insert<typeof Task> = { name: "a", state: "lost" };
+void stateless;
+// @ts-expect-error a list of texts is no vector
+const texts: Insert<typeof Task> = { name: "a", embedding: ["1"] };
+void texts;
+
+async function uses() {
+  const ws = await HeavenBase.open("types", { preset: "debug" });
+  const Registered = await ws.register(Task);
+  holds<Same<typeof Registered, typeof Task>>();
+  const id: string = await ws.upsert(Task, { name: "a" });
+  // @ts-expect-error no such field
+  await ws.upsert(Task, { name: "a", colour: "red" });
+  await ws.upsert("task", { anything: 1 });
+  const row = await ws.get(id, { entity: Task });
+  const state: "open" | "done" | undefined = row?.state;
+  void state;
+  // @ts-expect-error no such column
+  void row?.colour;
+  const frame = await ws.query(Task).where(Task.name.match("a")).near(Task.embedding, [1, 0], { topK: 1 }).select("name", "score").execute();
+  const name: string = frame.rows()[0].name;
+  const score: number = frame.rows()[0].score;
+  void [name, score];
+  // @ts-expect-error weight was not selected
+  void frame.rows()[0].weight;
+  // @ts-expect-error a text field is not compared with a number
+  Task.name.eq(5);
+  // @ts-expect-error no such metric
+  ws.query(Task).near(Task.embedding, [1, 0], { metric: "bogus" });
+  await ws.query(MetaSchema).where(MetaSchema.kind.eq("storage")).select("field", "backend").execute();
+  const all: TaskRow[] = await ws.rows(Task);
+  void all;
+  await ws.set(id, { weight: 2 }, { entity: Task });
+  // @ts-expect-error the weight is a number
+  await ws.set(id, { weight: [] }, { entity: Task });
+  // @ts-expect-error no such option
+  await HeavenBase.open("types", { presett: "debug" });
+}
+void uses;
