@@ -205,6 +205,9 @@ static hb_status leaf_pattern(leaf_ctx *ctx, const hb_value *operand) {
     if (ctx->op == HB_OP_CONTAINED_IN && hb_type_kind(ctx->field->type) == HB_KIND_I64) {
         return leaf_members_in_text(ctx, ctx->leaf->value.as.s);
     }
+    if (ctx->op == HB_OP_CONTAINS && ctx->leaf->value.as.s.len == 0) {
+        ctx->leaf->op = HB_OP_MATCH;    /* every text contains "", and here null counts as "" too */
+    }
     if (ctx->op != HB_OP_REGEX) return HB_OK;
     /* A bad or unsafe expression must be refused before any row is looked at. */
     hb_pattern *pattern = NULL;
@@ -227,13 +230,13 @@ static hb_status leaf_compare(leaf_ctx *ctx, const hb_value *operand, bool *is_n
     return HB_OK;
 }
 
-/* Null operands: eq and ne ask about null, order needs a value, everything else never matches. */
+/* Null operands: eq and ne ask about null, order and lists need a value, texts never match it. */
 static hb_status leaf_null(leaf_ctx *ctx, const hb_expr **out) {
     if (ctx->leaf->path_len == 0 && (ctx->op == HB_OP_EQ || ctx->op == HB_OP_NE)) {
         ctx->leaf->op = HB_OP_IS_NULL;
         return ctx->op == HB_OP_NE ? node_not(ctx->bind, ctx->leaf, out, ctx->err) : HB_OK;
     }
-    if ((BIT(ctx->op) & OPS_ORDER) != 0) {
+    if ((BIT(ctx->op) & OPS_ORDER) != 0 || ctx->op == HB_OP_ARRAY_CONTAINS) {
         return hb_err_set(ctx->err, HB_E_TYPE, "'%.*s' needs a value, got null", HB_ARG(hb_op_name(ctx->op)));
     }
     return leaf_never(ctx);

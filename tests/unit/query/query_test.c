@@ -97,6 +97,7 @@ static const struct {
     { "{\"filter\":{\"s\":{\"$match\":5}}}", NULL, "s match \"5\"" },
     { "{\"filter\":{\"c\":{\"$contains\":\"e\"}}}", NULL, "c contains \"e\"" },
     { "{\"filter\":{\"k\":{\"$contained_in\":\"1 or 3\"}}}", NULL, "k in (1, 3)" },
+    { "{\"filter\":{\"s\":{\"$contains\":\"\"}}}", NULL, "s match \"\"" },
     /* arrays */
     { "{\"filter\":{\"a\":{\"$contains\":\"x\"}}}", NULL, "a array_contains \"x\"" },
     { "{\"filter\":{\"ai\":{\"$array_contains\":\"3\"}}}", NULL, "ai array_contains 3" },
@@ -214,6 +215,8 @@ static const struct {
     { "{\"filter\":{\"i\":\"x\"}}", HB_E_VALIDATION, "" },
     { "{\"filter\":{\"i\":{\"$lt\":null}}}", HB_E_TYPE, "null" },
     { "{\"filter\":{\"i\":{\"$in\":5}}}", HB_E_TYPE, "list" },
+    { "{\"filter\":{\"a\":{\"$array_contains\":null}}}", HB_E_TYPE, "null" },
+    { "{\"filter\":{\"a\":{\"$array_contains\":[\"x\"]}}}", HB_E_TYPE, "list" },
     { "{\"filter\":{\"i\":9223372036854775808}}", HB_E_VALIDATION, "" },
     { "{\"filter\":{\"s\":true}}", HB_E_VALIDATION, "" },
     { "{\"filter\":{\"s\":{\"$match\":[\"a\"]}}}", HB_E_TYPE, "text" },
