@@ -174,7 +174,16 @@ static int check_counts(cli *c) {
     return CLI_OK;
 }
 
-static void read_globals(cli *c) {
+/* SQLite makes whole paths from the working folder, and above it there is nothing for a module. */
+static bool climbs(const char *path) {
+    for (const char *at = path; at != NULL; at = strchr(at, '/')) {
+        if (*at == '/') at++;
+        if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || at[2] == '\0')) return true;
+    }
+    return false;
+}
+
+static int read_globals(cli *c) {
     c->json = cli_flag_has(c, "json");
     c->workspace = cli_flag_get(c, "workspace");
     if (c->workspace == NULL) c->workspace = getenv("HB_WORKSPACE");
@@ -182,6 +191,9 @@ static void read_globals(cli *c) {
     c->home = cli_flag_get(c, "home");
     if (c->home == NULL) c->home = getenv("HB_HOME");
     if (c->home == NULL || c->home[0] == '\0') c->home = ".heavenbase";
+    return climbs(c->home) ? cli_usage(c, "the home '%s' climbs by '..'; give its whole path, or one below "
+                                          "this folder", c->home)
+                           : CLI_OK;
 }
 
 int cli_parse(cli *c, bool *done) {
@@ -203,8 +215,8 @@ int cli_parse(cli *c, bool *done) {
         }
     }
     int code = take_all(c, skip);
+    if (code == CLI_OK) code = read_globals(c);
     if (code != CLI_OK) return code;
-    read_globals(c);
     *done = true;
     if (cli_flag_has(c, "version")) {
         hb_buf_add_c(&c->out, HB_VERSION "\n");

@@ -129,6 +129,7 @@ int cli_make_folder(cli *c, const char *path);
 int cli_write_file(cli *c, const char *path, hb_str text);
 /* Says why `path` cannot be reached; when the folder was not given to the module, with the command
  * line that gives it. Returns CLI_FAILED. */
+bool cli_path_is_outside(const char *path, int error);
 int cli_fail_path(const cli *c, const char *doing, const char *path, int error);
 int64_t cli_now_ms(void);
 
@@ -169,6 +170,6 @@ int cli_session_entity(cli_session *s, const char *id, uint32_t *index);
 int cli_session_warn(cli_session *s);
 
 /* ---- tree.c */
-void cli_print_plan(cli *c, yyjson_val *plan, hb_buf *out);
+hb_status cli_print_plan(cli *c, yyjson_val *plan, hb_buf *out, hb_err *err);
 
 #endif

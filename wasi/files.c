@@ -10,6 +10,8 @@
 
 #include "wasi/cli.h"
 
+#define PATH_BYTES 1024
+
 int64_t cli_now_ms(void) {
     struct timespec now;
     if (clock_gettime(CLOCK_REALTIME, &now) != 0) return 0;
@@ -19,13 +21,11 @@ int64_t cli_now_ms(void) {
 /* ---- what cannot be reached ------------------------------------------------------------- */
 
 /* The folder to hand over so that `path` can be reached: "." for what lies below it. */
-static hb_str outer_folder(cli *c, const char *path) {
+static void outer_folder(const char *path, char out[PATH_BYTES]) {
     const char *slash = strrchr(path, '/');
-    if (path[0] == '/') {
-        return slash == path ? HB_STR("/") : hb_arena_str(&c->arena, hb_str_n(path, (size_t)(slash - path)));
-    }
-    if (strncmp(path, "../", 3) != 0 && strcmp(path, "..") != 0) return HB_STR(".");
-    return hb_arena_str(&c->arena, slash != NULL ? hb_str_n(path, (size_t)(slash - path)) : HB_STR(".."));
+    bool below = path[0] != '/' && strncmp(path, "../", 3) != 0 && strcmp(path, "..") != 0;
+    int len = slash == NULL ? (int)strlen(path) : slash == path ? 1 : (int)(slash - path);
+    snprintf(out, PATH_BYTES, "%.*s", below ? 1 : len, below ? "." : path);
 }
 
 static void add_quoted(hb_buf *out, const char *arg) {
@@ -43,30 +43,38 @@ static void add_quoted(hb_buf *out, const char *arg) {
     hb_buf_add_char(out, '\'');
 }
 
-static bool is_outside(const char *folder, int error) {
-#if defined(__wasi__)
+static bool is_there(const char *folder) {
     struct stat info;
-    return error == ENOTCAPABLE || error == EBADF || stat(folder, &info) != 0;
+    return stat(folder, &info) == 0;
+}
+
+bool cli_path_is_outside(const char *path, int error) {
+#if defined(__wasi__)
+    char folder[PATH_BYTES];
+    outer_folder(path, folder);
+    return error == ENOTCAPABLE || error == EBADF || !is_there(folder);
 #else
-    (void)folder;
+    (void)path;
     (void)error;
     return false;
 #endif
 }
 
 int cli_fail_path(const cli *c, const char *doing, const char *path, int error) {
-    cli *writable = (cli *)(uintptr_t)c;
-    hb_str folder = outer_folder(writable, path);
-    char name[1024];
-    snprintf(name, sizeof(name), "%.*s", HB_ARG(folder));
-    if (!is_outside(name, error)) return cli_error(c, "cannot %s '%s': %s", doing, path, strerror(error));
+    if (!cli_path_is_outside(path, error)) {
+        return cli_error(c, "cannot %s '%s': %s", doing, path, strerror(error));
+    }
+    char folder[PATH_BYTES];
+    outer_folder(path, folder);
     hb_buf line;
     hb_buf_init(&line, c->mem);
-    hb_buf_add_c(&line, "wasmtime run --dir");
-    add_quoted(&line, name);
+    hb_buf_add_c(&line, "wasmtime run");
+    if (strcmp(folder, ".") != 0 && is_there(".")) hb_buf_add_c(&line, " --dir .");
+    hb_buf_add_c(&line, " --dir");
+    add_quoted(&line, folder);
     for (int i = 0; i < c->argc; i++) add_quoted(&line, c->argv[i]);
     int code = cli_error(c, "cannot %s '%s': the folder '%s' was not given to this module; run\n  %.*s",
-                         doing, path, name, HB_ARG(hb_buf_str(&line)));
+                         doing, path, folder, HB_ARG(hb_buf_str(&line)));
     hb_buf_free(&line);
     return code;
 }
@@ -116,15 +124,14 @@ int cli_read_json_arg(cli *c, const char *arg, hb_buf *out) {
 /* ---- writing ------------------------------------------------------------------------------ */
 
 int cli_make_folder(cli *c, const char *path) {
-    char part[1024];
+    char part[PATH_BYTES];
     size_t len = strlen(path);
     if (len >= sizeof(part)) return cli_error(c, "the path '%s' is too long", path);
     memcpy(part, path, len + 1);
     for (size_t i = 1; i <= len; i++) {
         if (part[i] != '/' && part[i] != '\0') continue;
         part[i] = '\0';
-        struct stat info;
-        if (stat(part, &info) != 0 && mkdir(part, 0777) != 0 && errno != EEXIST) {
+        if (!is_there(part) && mkdir(part, 0777) != 0 && errno != EEXIST) {
             return cli_fail_path(c, "make the folder", path, errno);
         }
         if (i < len) part[i] = '/';

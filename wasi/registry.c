@@ -56,10 +56,9 @@ int cli_registry_list(cli *c, hb_str **ids, uint32_t *count) {
     hb_str folder = hb_arena_printf(&c->arena, "%s/workspaces", c->home);
     DIR *dir = folder.ptr != NULL ? opendir(folder.ptr) : NULL;
     if (dir == NULL) {
-        /* Nothing was created yet; but say so when the folder is out of reach. */
-        struct stat info;
-        return stat(".", &info) == 0 && errno == ENOENT ? CLI_OK
-                                                        : cli_fail_path(c, "read", c->home, errno);
+        int error = errno;      /* no such folder: nothing was created yet */
+        bool none = error == ENOENT && !cli_path_is_outside(c->home, error);
+        return none ? CLI_OK : cli_fail_path(c, "read", c->home, error);
     }
     bool ok = true;
     const struct dirent *entry;

@@ -9,6 +9,21 @@
 /* The engine itself waits 0.2 s for a lock; other commands are given this many such turns. */
 #define OPEN_TRIES 10
 
+/* When the database or its log was last written, in seconds before now; the lock's own time says
+ * nothing on WASI, where it is reset. */
+static long long quiet_s(cli *c, hb_str database) {
+    static const char *const endings[] = { "", "-wal", "-journal" };
+    long long newest = 0;
+    for (int i = 0; i < 3; i++) {
+        hb_str path = hb_arena_printf(&c->arena, "%.*s%s", HB_ARG(database), endings[i]);
+        struct stat info;
+        if (path.ptr == NULL || stat(path.ptr, &info) != 0) continue;
+        if ((long long)info.st_mtim.tv_sec > newest) newest = (long long)info.st_mtim.tv_sec;
+    }
+    long long age = (long long)(cli_now_ms() / 1000) - newest;
+    return age > 0 ? age : 0;
+}
+
 /* A SQLite file on WASI is locked by a folder beside it, which a killed process leaves behind. */
 static void lock_note(cli *c, yyjson_val *options) {
     size_t index, count;
@@ -20,9 +35,9 @@ static void lock_note(cli *c, yyjson_val *options) {
         hb_str path = hb_arena_printf(&c->arena, "%.*s.lock", HB_ARG(database));
         struct stat info;
         if (database.len == 0 || path.ptr == NULL || stat(path.ptr, &info) != 0) continue;
-        long long age_s = (long long)(cli_now_ms() / 1000) - (long long)info.st_mtim.tv_sec;
-        cli_note(c, "the lock '%s' is %lld s old; when no other hb is running, a command that was killed "
-                    "left it, and this removes it:\n  rmdir %s", path.ptr, age_s < 0 ? 0 : age_s, path.ptr);
+        cli_note(c, "'%s' is the lock; the database was last written %lld s ago. When no other hb is at "
+                    "work, a command that was killed left it, and this removes it:\n  rmdir %s",
+                 path.ptr, quiet_s(c, database), path.ptr);
     }
 }
 
@@ -122,13 +137,19 @@ int cli_session_warn(cli_session *s) {
     yyjson_doc *info;
     int code = session_info(s, &info);
     if (code != CLI_OK) return code;
+    hb_buf names;
+    hb_buf_init(&names, s->c->mem);
     size_t index, count;
     yyjson_val *item;
     yyjson_val *backends = yyjson_obj_get(yyjson_doc_get_root(info), "backends");
     yyjson_arr_foreach(backends, index, count, item) {
         if (yyjson_is_true(yyjson_obj_get(item, "durable"))) continue;
-        cli_note(s->c, "backend '%s' of workspace '%.*s' is in memory: its data does not outlive this command",
-                 yyjson_get_str(yyjson_obj_get(item, "name")), HB_ARG(s->id));
+        hb_buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", yyjson_get_str(yyjson_obj_get(item, "name")));
     }
+    if (names.len > 0) {
+        cli_note(s->c, "workspace '%.*s' keeps %.*s in memory: that data does not outlive this command",
+                 HB_ARG(s->id), HB_ARG(hb_buf_str(&names)));
+    }
+    hb_buf_free(&names);
     return CLI_OK;
 }

@@ -132,17 +132,29 @@ static void add_clause(hb_buf *out, yyjson_val *step) {
     hb_buf_add_char(out, '\n');
 }
 
-static void add_binding(hb_buf *out, yyjson_val *binding) {
-    hb_buf_add_c(out, "  ");
-    add_text(out, "", yyjson_obj_get(binding, "field_name"), "");
-    add_backend(out, binding);
-    if (yyjson_is_false(yyjson_obj_get(binding, "primary"))) hb_buf_add_c(out, "  replica");
-    yyjson_val *why = yyjson_obj_get(binding, "why");
-    add_text(out, "  ", yyjson_is_str(why) && yyjson_get_len(why) > 0 ? why : yyjson_obj_get(binding, "source"), "");
-    hb_buf_add_char(out, '\n');
+static hb_status add_bindings(cli *c, yyjson_val *plan, hb_buf *out, hb_err *err) {
+    static const char *const headers[] = { "field", "backend", "type", "strategy", "why" };
+    cli_table table;
+    HB_TRY(cli_table_init(&table, c, headers, 5, err));
+    size_t index, count;
+    yyjson_val *item;
+    yyjson_val *bindings = yyjson_obj_get(yyjson_obj_get(plan, "storage_plan"), "bindings");
+    yyjson_arr_foreach(bindings, index, count, item) {
+        hb_str why = cli_json_text(item, "why");
+        if (why.len == 0) why = cli_json_text(item, "source");
+        if (yyjson_is_false(yyjson_obj_get(item, "primary"))) {
+            why = hb_arena_printf(&c->arena, "replica: %.*s", HB_ARG(why));
+            if (why.ptr == NULL) return hb_err_memory(err);
+        }
+        hb_str cells[5] = { cli_json_text(item, "field_name"), cli_json_text(item, "backend"),
+                            cli_json_text(item, "type"), cli_json_text(item, "strategy"), why };
+        HB_TRY(cli_table_add(&table, c, cells, err));
+    }
+    cli_table_print(&table, "stored", out);
+    return HB_OK;
 }
 
-void cli_print_plan(cli *c, yyjson_val *plan, hb_buf *out) {
+hb_status cli_print_plan(cli *c, yyjson_val *plan, hb_buf *out, hb_err *err) {
     tree t = { c, out, yyjson_obj_get(plan, "steps") };
     yyjson_val *query = yyjson_obj_get(plan, "query");
     add_text(out, "query ", yyjson_obj_get(query, "entity_id"), "");
@@ -154,7 +166,7 @@ void cli_print_plan(cli *c, yyjson_val *plan, hb_buf *out) {
         if (yyjson_obj_get(item, "id") != NULL) root = item;
         else clauses = true;
     }
-    if (root != NULL) {
+    if (root != NULL) {     /* the last one: nothing takes it as input */
         hb_buf_add_c(out, "└─ ");
         add_node(out, root);
         draw(&t, root, "   ");
@@ -163,9 +175,5 @@ void cli_print_plan(cli *c, yyjson_val *plan, hb_buf *out) {
     yyjson_arr_foreach(t.steps, index, count, item) {
         if (yyjson_obj_get(item, "id") == NULL) add_clause(out, item);
     }
-    hb_buf_add_c(out, "stored\n");
-    yyjson_val *bindings = yyjson_obj_get(yyjson_obj_get(plan, "storage_plan"), "bindings");
-    yyjson_arr_foreach(bindings, index, count, item) {
-        add_binding(out, item);
-    }
+    return add_bindings(c, plan, out, err);
 }

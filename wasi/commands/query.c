@@ -133,7 +133,7 @@ static int print_plan(cli_session *s, bool json) {
         status = cli_json_print(c, yyjson_doc_get_root(doc), true, &c->out, &c->err);
         hb_buf_add_char(&c->out, '\n');
     } else if (status == HB_OK) {
-        cli_print_plan(c, yyjson_doc_get_root(doc), &c->out);
+        status = cli_print_plan(c, yyjson_doc_get_root(doc), &c->out, &c->err);
     }
     return status == HB_OK ? CLI_OK : cli_fail(c, &c->err);
 }

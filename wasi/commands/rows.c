@@ -41,9 +41,8 @@ static int put_print_ids(put_state *p) {
 static int put_fail(put_state *p) {
     int code = cli_fail(p->c, &p->c->err);
     if (p->stored > 0) {
-        cli_note(p->c, "input rows 1 to %llu are stored, nothing after them; rows are counted from %llu in the "
-                       "message above where it counts from 0", (unsigned long long)p->stored,
-                 (unsigned long long)p->stored + 1);
+        cli_note(p->c, "input rows 1 to %llu are stored; the batch that failed begins after them",
+                 (unsigned long long)p->stored);
     }
     return code;
 }

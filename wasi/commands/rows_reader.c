@@ -150,7 +150,7 @@ static hb_status reader_advance(rows_reader *r, bool *more, hb_err *err) {
         r->ended = true;
         r->pos++;
         HB_TRY(reader_peek(r, &ch, err));
-    } else if (r->in_array && !r->ended && !first) {
+    } else if (r->in_array && !r->ended && !first && ch != '\0') {
         if (ch != ',') return row_error(r->row_count, err, "',' or ']' was expected before it");
         r->pos++;
         HB_TRY(reader_peek(r, &ch, err));

@@ -229,6 +229,7 @@ static int create_new(cli *c, hb_str id, const hb_buf *construct) {
     if (folder.ptr == NULL || data.ptr == NULL) return cli_no_memory(c);
     yyjson_doc *record;
     int code = record_make(c, id, construct, HB_STR_EMPTY, &record);
+    if (code == CLI_OK) code = cli_make_folder(c, c->home);
     if (code == CLI_OK) code = cli_make_folder(c, folder.ptr);
     if (code == CLI_OK) code = cli_make_folder(c, data.ptr);
     if (code == CLI_OK) code = record_try(c, id, yyjson_doc_get_root(record));
