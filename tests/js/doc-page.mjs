@@ -55,16 +55,23 @@ function checked({ code, line: first }) {
 
 const prelude = `import { deepStrictEqual as $equal } from "node:assert";
 let $count = 0;
+const $fail = (where, what) => {
+  console.error(where + "\\n    " + what.replaceAll("\\n", "\\n    "));
+  process.exitCode = 1;
+};
 const $same = async (run, value, where) => {
-  try { $equal(await run(), value); } catch (error) { error.message = where + "\\n" + error.message; throw error; }
   $count++;
+  try { $equal(await run(), value); } catch (error) { $fail(where, error.message); }
 };
 const $throws = async (run, code, where) => {
-  let caught = null;
-  try { await run(); } catch (error) { caught = error; }
-  if (caught?.name !== "HeavenBaseError" || caught.code !== code) throw new Error(where + "\\nexpected " + code + ", got " + (caught ? caught.code + ": " + caught.message : "no error"), { cause: caught });
-  if (caught.message === "") throw new Error(where + "\\nthe error says nothing");
   $count++;
+  try {
+    await run();
+    $fail(where, "expected " + code + ", got no error");
+  } catch (error) {
+    if (error.name !== "HeavenBaseError" || error.code !== code) $fail(where, "expected " + code + ", got " + error.code + ": " + error.message);
+    else if (error.message === "") $fail(where, "the error says nothing");
+  }
 };
 `;
 
