@@ -124,7 +124,7 @@ export class Driver {
 
   async #count({ entity, query, field, distinct }) {
     const counted = await (await this.#ws.queryJson(entity, query)).count(field ?? "object_id", { distinct: distinct ?? true });
-    const frame = typeof counted.scalar === "function" ? counted : await counted.execute();
+    const frame = typeof counted.execute === "function" ? await counted.execute() : counted;
     return { value: normal(frame.scalar()) };
   }
 }
