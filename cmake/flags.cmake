@@ -24,8 +24,9 @@ endif()
 set(CMAKE_C_FLAGS_RELEASE "")
 # Messages and asserts name files as they stand in the tree, wherever it was built.
 set(HB_TARGET_FLAGS ${HB_TARGET_FLAGS} "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=")
-set(HB_OPTIMIZE -O2)
+set(HB_OPTIMIZE -Os) # most of the code runs once per call: its bytes cost more than its cycles
 set(HB_OPTIMIZE_SMALL -Os)
+set(HB_OPTIMIZE_ENGINE -O2)
 set(HB_OPTIMIZE_HOT -O3)
 
 if(HB_SANITIZE)
@@ -33,6 +34,7 @@ if(HB_SANITIZE)
     set(HB_SANITIZE_THIRD_PARTY -fsanitize=address -fno-omit-frame-pointer)
     set(HB_OPTIMIZE -O1)
     set(HB_OPTIMIZE_SMALL -O1)
+    set(HB_OPTIMIZE_ENGINE -O1)
     set(HB_OPTIMIZE_HOT -O1)
     add_link_options(-fsanitize=address,undefined)
 else()

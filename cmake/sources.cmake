@@ -24,9 +24,9 @@ set(HB_VARIANT_SOURCES ${HB_CORE_SOURCES})
 list(FILTER HB_VARIANT_SOURCES INCLUDE REGEX "^backends/registry\\.c$")
 list(FILTER HB_CORE_SOURCES EXCLUDE REGEX "^backends/registry\\.c$")
 
-# Scans, operators and stores: where -O3 pays.
+# What runs once per row or per component: where -O3 pays.
 foreach(source IN LISTS HB_CORE_SOURCES HB_SQLITE_SOURCES)
-    if(source MATCHES "^(src/index|src/exec|backends)/")
+    if(source MATCHES "^(src/eval|src/index|src/value/value\\.c|src/value/wire\\.c|src/base/(str|map|mem)\\.c|src/text/(words|pattern)|backends/inmem|backends/sqlite/(read|write))")
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_HOT}")
     endif()
 endforeach()

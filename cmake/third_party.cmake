@@ -20,7 +20,7 @@ function(third_party_library name)
 endfunction()
 
 # The progress handler stays (deadlines, abort) and so do the depth limits; the core has its own text index, so no FTS5.
-third_party_library(sqlite OPTIMIZE ${HB_OPTIMIZE}
+third_party_library(sqlite OPTIMIZE ${HB_OPTIMIZE_ENGINE}
     SOURCES sqlite3.c
     DEFINES
         SQLITE_THREADSAFE=0 SQLITE_DQS=0 SQLITE_DEFAULT_MEMSTATUS=0 SQLITE_TEMP_STORE=2
@@ -30,10 +30,10 @@ third_party_library(sqlite OPTIMIZE ${HB_OPTIMIZE}
 
 third_party_library(cjson SOURCES cJSON.c)
 
-# Reading and writing only: no JSON pointer, patch or merge.
-third_party_library(yyjson OPTIMIZE ${HB_OPTIMIZE}
+# Reading and writing standard JSON only: no JSON pointer, patch or merge, no JSON5.
+third_party_library(yyjson OPTIMIZE ${HB_OPTIMIZE_ENGINE}
     SOURCES yyjson.c
-    PUBLIC_DEFINES YYJSON_DISABLE_UTILS=1 YYJSON_DISABLE_NON_STANDARD=0)
+    PUBLIC_DEFINES YYJSON_DISABLE_UTILS=1 YYJSON_DISABLE_NON_STANDARD=1)
 
 # 8-bit, Unicode, no JIT, no DFA matching, no pattern conversion, the smallest links. The match limits are defaults; the core passes its own.
 third_party_library(pcre2
