@@ -66,7 +66,9 @@ static bool word_is(const cli_command *command, hb_str last, hb_str word) {
 
 static bool is_group(hb_str word) {
     for (const cli_command *const *at = cli_commands; *at != NULL; at++) {
-        if (second_word((*at)->name).len > 0 && hb_str_eq(first_word((*at)->name), word)) return true;
+        if (second_word((*at)->name).len > 0 && hb_str_eq(first_word((*at)->name), word)) {
+            return true;
+        }
     }
     return false;
 }
@@ -137,7 +139,9 @@ static int take_flag(cli *c, int *at) {
         return cli_usage(c, "--%s takes no value", flag->name);
     }
     if (flag->value != NULL && value == NULL) {
-        if (*at + 1 >= c->argc) return cli_usage(c, "--%s needs a value: %s", flag->name, flag->value);
+        if (*at + 1 >= c->argc) {
+            return cli_usage(c, "--%s needs a value: %s", flag->name, flag->value);
+        }
         value = c->argv[++*at];
     }
     if (cli_flag_has(c, flag->name)) return cli_usage(c, "--%s is given twice", flag->name);
@@ -167,7 +171,9 @@ static int take_all(cli *c, const int skip[2]) {
 
 static int check_counts(cli *c) {
     const cli_command *command = c->command;
-    if (c->arg_count < command->args_min) return cli_usage(c, "missing argument: %s", command->args);
+    if (c->arg_count < command->args_min) {
+        return cli_usage(c, "missing argument: %s", command->args);
+    }
     if (command->args_max >= 0 && c->arg_count > command->args_max) {
         return cli_usage(c, "unexpected argument '%s'", c->args[command->args_max]);
     }
@@ -191,9 +197,12 @@ static int read_globals(cli *c) {
     c->home = cli_flag_get(c, "home");
     if (c->home == NULL) c->home = getenv("HB_HOME");
     if (c->home == NULL || c->home[0] == '\0') c->home = ".heavenbase";
-    return climbs(c->home) ? cli_usage(c, "the home '%s' climbs by '..'; give its whole path, or one below "
-                                          "this folder", c->home)
-                           : CLI_OK;
+    return climbs(c->home)
+               ? cli_usage(c,
+                           "the home '%s' climbs by '..'; give its whole path, or one below "
+                           "this folder",
+                           c->home)
+               : CLI_OK;
 }
 
 int cli_parse(cli *c, bool *done) {
@@ -221,8 +230,11 @@ int cli_parse(cli *c, bool *done) {
     if (cli_flag_has(c, "version")) {
         hb_buf_add_c(&c->out, HB_VERSION "\n");
     } else if (cli_flag_has(c, "help")) {
-        if (c->command != NULL) cli_help_command(c, c->command);
-        else cli_help(c, group);
+        if (c->command != NULL) {
+            cli_help_command(c, c->command);
+        } else {
+            cli_help(c, group);
+        }
     } else if (c->command == NULL) {
         return group.len > 0 ? cli_usage(c, "'hb %.*s' needs a command", HB_ARG(group))
                              : cli_usage(c, "a command is needed");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* What the parts of the `hb` command share. One `cli` lives as long as the process; commands are rows
- * of a table (main.c) and return an exit code. Data goes to stdout through cli->out only; everything
- * that is said about it goes to stderr. */
+/* What the parts of the `hb` command share. One `cli` lives as long as the process; commands are
+ * rows of a table (main.c) and return an exit code. Data goes to stdout through cli->out only;
+ * everything that is said about it goes to stderr. */
 #ifndef HB_WASI_CLI_H
 #define HB_WASI_CLI_H
 
@@ -25,13 +25,13 @@ typedef struct cli_flag {
 
 typedef struct cli_command {
     const char *name;           /* "ws create" */
-    const char *aliases;        /* other spellings of the last word, separated by spaces, or NULL */
-    const char *args;           /* "ID", "" when it takes none */
-    const char *summary;        /* one line */
-    const char *details;        /* lines, or NULL */
-    const char *examples;       /* lines without "hb ", or NULL */
-    const cli_flag *flags;      /* ends with name NULL; NULL when it has none of its own */
-    int args_min, args_max;     /* args_max -1: any number */
+    const char *aliases; /* other spellings of the last word, separated by spaces, or NULL */
+    const char *args; /* "ID", "" when it takes none */
+    const char *summary; /* one line */
+    const char *details; /* lines, or NULL */
+    const char *examples; /* lines without "hb ", or NULL */
+    const cli_flag *flags; /* ends with name NULL; NULL when it has none of its own */
+    int args_min, args_max; /* args_max -1: any number */
     int (*run)(cli *c);
 } cli_command;
 
@@ -39,27 +39,30 @@ struct cli {
     int argc;
     char **argv;
     const hb_mem *mem;
-    hb_arena arena;             /* what dies with the process */
+    hb_arena arena; /* what dies with the process */
     hb_err err;
     const cli_command *command;
-    struct { const cli_flag *flag; const char *value; } flags[CLI_FLAGS_MAX];
+    struct {
+        const cli_flag *flag;
+        const char *value;
+    } flags[CLI_FLAGS_MAX];
     int flag_count;
-    const char **args;          /* positional ones after the command's words */
+    const char **args; /* positional ones after the command's words */
     int arg_count;
-    hb_buf out;                 /* stdout, not yet written */
-    bool out_failed;            /* the reader is gone: nothing more is written */
+    hb_buf out; /* stdout, not yet written */
+    bool out_failed; /* the reader is gone: nothing more is written */
     bool json;
     const char *home;
-    const char *workspace;      /* as given by flag or environment; NULL */
+    const char *workspace; /* as given by flag or environment; NULL */
 };
 
 /* ---- main.c: the tables */
-extern const cli_command *const cli_commands[];     /* ends with NULL */
-extern const cli_flag cli_global_flags[];           /* ends with name NULL */
+extern const cli_command *const cli_commands[]; /* ends with NULL */
+extern const cli_flag cli_global_flags[]; /* ends with name NULL */
 
 /* ---- args.c */
-/* Fills command, flags, args and the global members. CLI_OK, or the exit code after a message; *done
- * when there is nothing left to do (help and version were printed). */
+/* Fills command, flags, args and the global members. CLI_OK, or the exit code after a message;
+ * *done when there is nothing left to do (help and version were printed). */
 int cli_parse(cli *c, bool *done);
 /* Value of a flag ("" for a switch that was given), or NULL. */
 const char *cli_flag_get(const cli *c, const char *name);
@@ -68,11 +71,12 @@ bool cli_flag_has(const cli *c, const char *name);
 int cli_flag_number(cli *c, const char *name, int64_t fallback, int64_t *out);
 
 /* ---- help.c */
-void cli_help(cli *c, hb_str group);        /* "" for all commands */
+void cli_help(cli *c, hb_str group); /* "" for all commands */
 void cli_help_command(cli *c, const cli_command *command);
 
 /* ---- output.c */
-/* Writes what has gathered in c->out when it is large (or `all` of it). False: the reader is gone. */
+/* Writes what has gathered in c->out when it is large (or `all` of it). False: the reader is gone.
+ */
 bool cli_flush(cli *c, bool all);
 /* "ERR <message>" with code and place; returns CLI_FAILED. */
 int cli_fail(const cli *c, const hb_err *err);
@@ -88,7 +92,7 @@ int cli_no_memory(const cli *c);
 yyjson_alc cli_alc(cli *c);
 /* Parses; `what` names the text in the message. */
 hb_status cli_json_parse(cli *c, hb_str text, const char *what, yyjson_doc **out, hb_err *err);
-hb_str cli_json_text(yyjson_val *object, const char *key);       /* "" when absent or no text */
+hb_str cli_json_text(yyjson_val *object, const char *key); /* "" when absent or no text */
 /* JSON text of a value: indented by two spaces, or compact. */
 hb_status cli_json_print(cli *c, yyjson_val *value, bool pretty, hb_buf *out, hb_err *err);
 /* The value as YAML in the layout of `hb ws presets show`: indent 4, list items under their key. */
@@ -101,9 +105,10 @@ typedef struct cli_table {
     const cli *c;
     uint32_t column_count;
     uint32_t row_count, cap;
-    hb_str *cells;              /* borrowed; row 0 is the header */
+    hb_str *cells; /* borrowed; row 0 is the header */
 } cli_table;
-hb_status cli_table_init(cli_table *table, cli *c, const char *const *headers, uint32_t count, hb_err *err);
+hb_status cli_table_init(cli_table *table, cli *c, const char *const *headers, uint32_t count,
+                         hb_err *err);
 hb_status cli_table_add(cli_table *table, cli *c, const hb_str *cells, hb_err *err);
 void cli_table_print(const cli_table *table, const char *heading, hb_buf *out);
 /* Columns that a text takes on a terminal. */
@@ -152,7 +157,7 @@ typedef struct cli_session {
     cli *c;
     hb_str id;
     hb_workspace *ws;
-    hb_task *task;              /* of the last call; its answer is lent until the next */
+    hb_task *task; /* of the last call; its answer is lent until the next */
     const hb_answer *answer;
 } cli_session;
 /* Opens the chosen workspace. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Files and folders by POSIX calls; a module sees only the folders that its runtime was told to give. */
+/* Files and folders by POSIX calls; a module sees only the folders that its runtime was told to
+ * give. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,7 +30,8 @@ static void outer_folder(const char *path, char out[PATH_BYTES]) {
 }
 
 static void add_quoted(hb_buf *out, const char *arg) {
-    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,@%+";
+    static const char safe[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,@%+";
     hb_buf_add_char(out, ' ');
     if (arg[0] != '\0' && strspn(arg, safe) == strlen(arg)) {
         hb_buf_add_c(out, arg);
@@ -73,8 +75,9 @@ int cli_fail_path(const cli *c, const char *doing, const char *path, int error) 
     hb_buf_add_c(&line, " --dir");
     add_quoted(&line, folder);
     for (int i = 0; i < c->argc; i++) add_quoted(&line, c->argv[i]);
-    int code = cli_error(c, "cannot %s '%s': the folder '%s' was not given to this module; run\n  %.*s",
-                         doing, path, folder, HB_ARG(hb_buf_str(&line)));
+    int code =
+        cli_error(c, "cannot %s '%s': the folder '%s' was not given to this module; run\n  %.*s",
+                  doing, path, folder, HB_ARG(hb_buf_str(&line)));
     hb_buf_free(&line);
     return code;
 }

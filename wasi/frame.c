@@ -17,7 +17,9 @@ int cli_format_get(cli *c, cli_format fallback, cli_format *out) {
     if (text == NULL) return CLI_OK;
     for (int i = 0; i < 4; i++) {
         if (!hb_str_eq(names[i], hb_str_c(text))) continue;
-        if (c->json && i != CLI_JSON) return cli_usage(c, "--json and --format %s exclude each other", text);
+        if (c->json && i != CLI_JSON) {
+            return cli_usage(c, "--json and --format %s exclude each other", text);
+        }
         *out = (cli_format)i;
         return CLI_OK;
     }
@@ -45,7 +47,9 @@ static hb_status value_json(const hb_column *column, uint32_t row, hb_buf *out, 
             return HB_OK;
         }
         break;
-    case HB_KIND_BYTES: case HB_KIND_VEC: case HB_KIND_COUNT: break;
+    case HB_KIND_BYTES:
+    case HB_KIND_VEC:
+    case HB_KIND_COUNT: break;
     }
     hb_buf pack;
     hb_buf_init(&pack, out->mem);
@@ -92,7 +96,8 @@ static hb_status value_text(const hb_column *column, uint32_t row, hb_buf *out, 
     return HB_OK;
 }
 
-static hb_status csv_cell(const hb_column *column, uint32_t row, hb_buf *scratch, hb_buf *out, hb_err *err) {
+static hb_status csv_cell(const hb_column *column, uint32_t row, hb_buf *scratch, hb_buf *out,
+                          hb_err *err) {
     if (hb_column_cell(column, row) != HB_CELL_VALUE) return HB_OK;     /* empty: no value */
     hb_buf_clear(scratch);
     HB_TRY(value_text(column, row, scratch, err));
@@ -110,7 +115,8 @@ static hb_status csv_cell(const hb_column *column, uint32_t row, hb_buf *scratch
     return HB_OK;
 }
 
-static hb_status csv_row(cli *c, const hb_batch *batch, uint32_t row, hb_buf *scratch, hb_err *err) {
+static hb_status csv_row(cli *c, const hb_batch *batch, uint32_t row, hb_buf *scratch,
+                         hb_err *err) {
     bool first = true;
     for (uint32_t i = 0; i < batch->column_count; i++) {
         if (is_hidden(&batch->columns[i])) continue;
@@ -128,7 +134,7 @@ static void csv_header(cli *c, const hb_batch *batch) {
         if (is_hidden(&batch->columns[i])) continue;
         if (!first) hb_buf_add_char(&c->out, ',');
         first = false;
-        hb_buf_add_str(&c->out, batch->columns[i].name);    /* field names hold no quote or comma */
+        hb_buf_add_str(&c->out, batch->columns[i].name); /* field names hold no quote or comma */
     }
     hb_buf_add_char(&c->out, '\n');
 }
@@ -144,7 +150,8 @@ static hb_str table_cell(cli *c, hb_str text) {
         hb_str part = hb_str_sub(text, start, at - start);
         char escaped[12];
         if (cp < 0x20 || (cp >= 0x7f && cp < 0xa0)) {
-            part = hb_str_n(escaped, (size_t)snprintf(escaped, sizeof(escaped), "\\x%02x", (unsigned)cp));
+            part = hb_str_n(escaped,
+                            (size_t)snprintf(escaped, sizeof(escaped), "\\x%02x", (unsigned)cp));
             if (cp == '\n') part = HB_STR("\\n");
             if (cp == '\t') part = HB_STR("\\t");
         }
@@ -162,7 +169,8 @@ static hb_str table_cell(cli *c, hb_str text) {
     return copy;
 }
 
-static hb_status table_rows(cli *c, const hb_batch *batch, cli_table *table, hb_buf *scratch, hb_err *err) {
+static hb_status table_rows(cli *c, const hb_batch *batch, cli_table *table, hb_buf *scratch,
+                            hb_err *err) {
     hb_str *cells = hb_arena_array(&c->arena, batch->column_count, sizeof(*cells));
     if (cells == NULL) return hb_err_memory(err);
     for (uint32_t row = 0; row < batch->row_count; row++) {
@@ -198,7 +206,8 @@ static hb_status print_table(cli *c, const hb_batch *batch, hb_buf *scratch, hb_
 
 /* ---- printing -------------------------------------------------------------------------- */
 
-static hb_status print_rows(cli *c, const hb_batch *batch, cli_format format, hb_buf *scratch, hb_err *err) {
+static hb_status print_rows(cli *c, const hb_batch *batch, cli_format format, hb_buf *scratch,
+                            hb_err *err) {
     if (format == CLI_TABLE) return print_table(c, batch, scratch, err);
     if (format == CLI_JSON) hb_buf_add_char(&c->out, '[');
     if (format == CLI_CSV) csv_header(c, batch);

@@ -19,8 +19,8 @@ static hb_str command_line(cli *c, const cli_command *command) {
 static hb_str flag_line(cli *c, const cli_flag *flag) {
     char letter[8] = "    ";
     if (flag->letter != '\0') snprintf(letter, sizeof(letter), "-%c, ", flag->letter);
-    return hb_arena_printf(&c->arena, "%s--%s%s%s", letter, flag->name, flag->value != NULL ? " " : "",
-                           flag->value != NULL ? flag->value : "");
+    return hb_arena_printf(&c->arena, "%s--%s%s%s", letter, flag->name,
+                           flag->value != NULL ? " " : "", flag->value != NULL ? flag->value : "");
 }
 
 static void add_flags(cli *c, const char *heading, const cli_flag *flags) {
@@ -49,12 +49,13 @@ void cli_help(cli *c, hb_str group) {
         hb_buf_add_c(out, "hb " HB_VERSION ": one workspace over many storage engines\n\n"
                           "usage: hb COMMAND [ARGUMENTS] [FLAGS]\n\ncommands\n");
     } else {
-        hb_buf_printf(out, "usage: hb %.*s COMMAND [ARGUMENTS] [FLAGS]\n\ncommands\n", HB_ARG(group));
+        hb_buf_printf(out, "usage: hb %.*s COMMAND [ARGUMENTS] [FLAGS]\n\ncommands\n",
+                      HB_ARG(group));
     }
     for (const cli_command *const *at = cli_commands; *at != NULL; at++) {
         hb_str name = hb_str_c((*at)->name);
-        if (group.len > 0 && !(hb_str_starts(name, group) && name.len > group.len &&
-                               name.ptr[group.len] == ' ')) {
+        if (group.len > 0 &&
+            !(hb_str_starts(name, group) && name.len > group.len && name.ptr[group.len] == ' ')) {
             continue;
         }
         add_padded(out, "  ", command_line(c, *at), 32);
@@ -62,20 +63,23 @@ void cli_help(cli *c, hb_str group) {
     }
     add_flags(c, "flags of every command", cli_global_flags);
     if (group.len > 0) return;
-    hb_buf_add_c(out,
-        "\nexamples\n"
-        "  hb ws create shop\n"
-        "  hb entity define product.json\n"
-        "  hb put product products.ndjson\n"
-        "  hb query product '{\"filter\":{\"price\":{\"$lt\":100}},\"order\":[\"price\"]}'\n"
-        "\nData goes to stdout, everything else to stderr. Exit codes: 0 done, 1 ERR, 2 wrong usage.\n"
-        "Under wasmtime: wasmtime run --dir . hb.wasm COMMAND ...   (only folders given by --dir are seen)\n"
-        "Help on one command: hb COMMAND --help\n");
+    hb_buf_add_c(
+        out, "\nexamples\n"
+             "  hb ws create shop\n"
+             "  hb entity define product.json\n"
+             "  hb put product products.ndjson\n"
+             "  hb query product '{\"filter\":{\"price\":{\"$lt\":100}},\"order\":[\"price\"]}'\n"
+             "\nData goes to stdout, everything else to stderr. Exit codes: 0 done, 1 ERR, 2 wrong "
+             "usage.\n"
+             "Under wasmtime: wasmtime run --dir . hb.wasm COMMAND ...   (only folders given by "
+             "--dir are seen)\n"
+             "Help on one command: hb COMMAND --help\n");
 }
 
 void cli_help_command(cli *c, const cli_command *command) {
     hb_buf *out = &c->out;
-    hb_buf_printf(out, "usage: hb %.*s [FLAGS]\n\n%s\n", HB_ARG(command_line(c, command)), command->summary);
+    hb_buf_printf(out, "usage: hb %.*s [FLAGS]\n\n%s\n", HB_ARG(command_line(c, command)),
+                  command->summary);
     if (command->details != NULL) {
         hb_buf_add_char(out, '\n');
         add_lines(out, "", command->details);

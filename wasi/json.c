@@ -31,7 +31,9 @@ hb_status cli_json_parse(cli *c, hb_str text, const char *what, yyjson_doc **out
     /* Without INSITU the text is copied and stays as it is. */
     *out = yyjson_read_opts((char *)(uintptr_t)text.ptr, text.len, 0, &alc, &read_err);
     if (*out != NULL) return HB_OK;
-    if (text.len == 0) return hb_err_set(err, HB_E_VALIDATION, "%s is empty, JSON was expected", what);
+    if (text.len == 0) {
+        return hb_err_set(err, HB_E_VALIDATION, "%s is empty, JSON was expected", what);
+    }
     return hb_err_set(err, HB_E_VALIDATION, "%s is no valid JSON, at byte %u: %s", what,
                       (unsigned)read_err.pos, read_err.msg);
 }
@@ -64,8 +66,8 @@ static bool is_digit(char ch) {
 
 /* Words and numbers that YAML would read as something else than text. */
 static bool yaml_is_special(hb_str text) {
-    static const char *const words[] = { "true", "false", "yes", "no", "on", "off", "null", "~", "y", "n",
-                                         "=", "<<" };
+    static const char *const words[] = { "true", "false", "yes", "no", "on", "off",
+                                         "null", "~",     "y",   "n",  "=",  "<<" };
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (hb_str_eq_nocase(text, hb_str_c(words[i]))) return true;
     }
@@ -129,9 +131,13 @@ static void yaml_scalar(hb_buf *out, yyjson_val *value, uint32_t column, uint32_
     switch (yyjson_get_type(value)) {
     case YYJSON_TYPE_BOOL: hb_buf_add_c(out, yyjson_get_bool(value) ? "true" : "false"); break;
     case YYJSON_TYPE_NUM:
-        if (yyjson_is_real(value)) hb_buf_add_f64(out, yyjson_get_real(value));
-        else if (yyjson_is_sint(value)) hb_buf_add_i64(out, yyjson_get_sint(value));
-        else hb_buf_printf(out, "%llu", (unsigned long long)yyjson_get_uint(value));
+        if (yyjson_is_real(value)) {
+            hb_buf_add_f64(out, yyjson_get_real(value));
+        } else if (yyjson_is_sint(value)) {
+            hb_buf_add_i64(out, yyjson_get_sint(value));
+        } else {
+            hb_buf_printf(out, "%llu", (unsigned long long)yyjson_get_uint(value));
+        }
         break;
     case YYJSON_TYPE_STR:
         yaml_text(out, hb_str_n(yyjson_get_str(value), yyjson_get_len(value)), column, indent);

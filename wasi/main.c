@@ -14,11 +14,22 @@ const cli_flag cli_global_flags[] = {
 };
 
 const cli_command *const cli_commands[] = {
-    &command_ws_create, &command_ws_list, &command_ws_get, &command_ws_unset, &command_ws_presets,
-    &command_entity_define, &command_entity_list, &command_entity_show,
-    &command_put, &command_get, &command_rm,
-    &command_query, &command_explain,
-    &command_audit, &command_repair, &command_capabilities,
+    &command_ws_create,
+    &command_ws_list,
+    &command_ws_get,
+    &command_ws_unset,
+    &command_ws_presets,
+    &command_entity_define,
+    &command_entity_list,
+    &command_entity_show,
+    &command_put,
+    &command_get,
+    &command_rm,
+    &command_query,
+    &command_explain,
+    &command_audit,
+    &command_repair,
+    &command_capabilities,
     NULL,
 };
 

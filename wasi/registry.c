@@ -26,13 +26,17 @@ bool cli_registry_has(cli *c, hb_str id) {
 static int registry_check(cli *c, hb_str path, yyjson_doc *doc, hb_str id) {
     yyjson_val *root = yyjson_doc_get_root(doc);
     bool ok = yyjson_is_obj(root) && hb_str_eq(cli_json_text(root, "id"), id) &&
-              (yyjson_is_str(yyjson_obj_get(root, "preset")) || yyjson_is_obj(yyjson_obj_get(root, "backends")));
-    return ok ? CLI_OK : cli_error(c, "'%s' does not describe workspace '%.*s'", path.ptr, HB_ARG(id));
+              (yyjson_is_str(yyjson_obj_get(root, "preset")) ||
+               yyjson_is_obj(yyjson_obj_get(root, "backends")));
+    return ok ? CLI_OK
+              : cli_error(c, "'%s' does not describe workspace '%.*s'", path.ptr, HB_ARG(id));
 }
 
 int cli_registry_get(cli *c, hb_str id, yyjson_doc **out) {
     *out = NULL;
-    if (!cli_registry_has(c, id)) return cli_error(c, "\"No registered workspace '%.*s'\"", HB_ARG(id));
+    if (!cli_registry_has(c, id)) {
+        return cli_error(c, "\"No registered workspace '%.*s'\"", HB_ARG(id));
+    }
     hb_str path = cli_registry_path(c, id);
     hb_buf text;
     hb_buf_init(&text, c->mem);
@@ -86,8 +90,9 @@ int cli_registry_list(cli *c, hb_str **ids, uint32_t *count) {
 int cli_registry_choose(cli *c, hb_str *id) {
     if (c->workspace != NULL) {
         *id = hb_str_c(c->workspace);
-        return cli_registry_has(c, *id) ? CLI_OK
-                                        : cli_error(c, "\"No registered workspace '%s'\"", c->workspace);
+        return cli_registry_has(c, *id)
+                   ? CLI_OK
+                   : cli_error(c, "\"No registered workspace '%s'\"", c->workspace);
     }
     hb_str *ids;
     uint32_t count;
@@ -98,7 +103,8 @@ int cli_registry_choose(cli *c, hb_str *id) {
         *id = ids[0];
         return CLI_OK;
     }
-    hb_err_set(&c->err, HB_E_INVALID_ID, "there are %u workspaces, name one with -w or HB_WORKSPACE", count);
+    hb_err_set(&c->err, HB_E_INVALID_ID,
+               "there are %u workspaces, name one with -w or HB_WORKSPACE", count);
     hb_err_hint(&c->err, HB_STR_EMPTY, ids, count);
     return cli_usage(c, "%s", c->err.msg);
 }
@@ -106,7 +112,8 @@ int cli_registry_choose(cli *c, hb_str *id) {
 /* ---- showing ------------------------------------------------------------------------------ */
 
 static bool is_secret(const hb_backend *type, const char *key) {
-    for (const hb_option *option = type->options; option != NULL && option->name != NULL; option++) {
+    for (const hb_option *option = type->options; option != NULL && option->name != NULL;
+         option++) {
         if (strcmp(option->name, key) == 0) return option->secret;
     }
     return false;
@@ -123,7 +130,8 @@ static yyjson_mut_val *show_backend(yyjson_mut_doc *doc, yyjson_val *config) {
         bool shown = strcmp(name, "type") == 0 || strcmp(name, "name") == 0 ||
                      (type != NULL && !is_secret(type, name));
         yyjson_mut_obj_add(out, yyjson_mut_str(doc, name),
-                           shown ? yyjson_val_mut_copy(doc, value) : yyjson_mut_str(doc, "<redacted>"));
+                           shown ? yyjson_val_mut_copy(doc, value)
+                                 : yyjson_mut_str(doc, "<redacted>"));
     }
     return out;
 }
@@ -141,7 +149,8 @@ yyjson_mut_val *cli_registry_show(cli *c, yyjson_mut_doc *doc, yyjson_val *recor
         size_t index, count;
         yyjson_val *key, *value;
         yyjson_obj_foreach(backends, index, count, key, value) {
-            yyjson_mut_obj_add(map, yyjson_mut_strcpy(doc, yyjson_get_str(key)), show_backend(doc, value));
+            yyjson_mut_obj_add(map, yyjson_mut_strcpy(doc, yyjson_get_str(key)),
+                               show_backend(doc, value));
         }
         yyjson_mut_obj_add_val(doc, construction, "backends", map);
     } else {
@@ -162,7 +171,8 @@ static yyjson_mut_val *expand_option(cli *c, yyjson_mut_doc *doc, yyjson_val *va
     hb_str text = hb_str_n(yyjson_get_str(value), yyjson_is_str(value) ? yyjson_get_len(value) : 0);
     if (!hb_str_starts(text, HB_STR(HOME_PREFIX))) return yyjson_val_mut_copy(doc, value);
     uint32_t skip = (uint32_t)sizeof(HOME_PREFIX) - 1;
-    hb_str path = hb_arena_printf(&c->arena, "%s/%.*s", c->home, HB_ARG(hb_str_sub(text, skip, text.len)));
+    hb_str path =
+        hb_arena_printf(&c->arena, "%s/%.*s", c->home, HB_ARG(hb_str_sub(text, skip, text.len)));
     return path.ptr != NULL ? yyjson_mut_strn(doc, path.ptr, path.len) : NULL;
 }
 
@@ -171,10 +181,12 @@ static yyjson_mut_val *expand_backends(cli *c, yyjson_mut_doc *doc, yyjson_val *
     size_t i, n, j, m;
     yyjson_val *name, *config, *key, *value;
     yyjson_obj_foreach(backends, i, n, name, config) {
-        yyjson_mut_val *options = yyjson_is_obj(config) ? yyjson_mut_obj(doc) : yyjson_val_mut_copy(doc, config);
+        yyjson_mut_val *options =
+            yyjson_is_obj(config) ? yyjson_mut_obj(doc) : yyjson_val_mut_copy(doc, config);
         if (yyjson_is_obj(config)) {
             yyjson_obj_foreach(config, j, m, key, value) {
-                yyjson_mut_obj_add(options, yyjson_val_mut_copy(doc, key), expand_option(c, doc, value));
+                yyjson_mut_obj_add(options, yyjson_val_mut_copy(doc, key),
+                                   expand_option(c, doc, value));
             }
         }
         yyjson_mut_obj_add(out, yyjson_val_mut_copy(doc, name), options);
@@ -193,7 +205,8 @@ hb_status cli_registry_options(cli *c, yyjson_val *record, hb_buf *out, hb_err *
     if (backends != NULL) {
         yyjson_mut_obj_add_val(doc, root, "backends", expand_backends(c, doc, backends));
     } else {
-        yyjson_mut_obj_add_val(doc, root, "preset", yyjson_val_mut_copy(doc, yyjson_obj_get(record, "preset")));
+        yyjson_mut_obj_add_val(doc, root, "preset",
+                               yyjson_val_mut_copy(doc, yyjson_obj_get(record, "preset")));
     }
     size_t len = 0;
     char *text = yyjson_mut_write_opts(doc, 0, &alc, &len, NULL);

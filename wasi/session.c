@@ -35,9 +35,11 @@ static void lock_note(cli *c, yyjson_val *options) {
         hb_str path = hb_arena_printf(&c->arena, "%.*s.lock", HB_ARG(database));
         struct stat info;
         if (database.len == 0 || path.ptr == NULL || stat(path.ptr, &info) != 0) continue;
-        cli_note(c, "'%s' is the lock; the database was last written %lld s ago. When no other hb is at "
-                    "work, a command that was killed left it, and this removes it:\n  rmdir %s",
-                 path.ptr, quiet_s(c, database), path.ptr);
+        cli_note(
+            c,
+            "'%s' is the lock; the database was last written %lld s ago. When no other hb is at "
+            "work, a command that was killed left it, and this removes it:\n  rmdir %s",
+            path.ptr, quiet_s(c, database), path.ptr);
     }
 }
 
@@ -54,7 +56,8 @@ int cli_session_open_record(cli_session *s, cli *c, hb_str id, yyjson_val *recor
     int code = status == HB_OK ? CLI_OK : cli_fail(c, &c->err);
     yyjson_doc *doc;
     hb_err ignored;
-    if (status == HB_E_LOCKED && cli_json_parse(c, hb_buf_str(&options), "options", &doc, &ignored) == HB_OK) {
+    if (status == HB_E_LOCKED &&
+        cli_json_parse(c, hb_buf_str(&options), "options", &doc, &ignored) == HB_OK) {
         lock_note(c, yyjson_doc_get_root(doc));
     }
     hb_buf_free(&options);
@@ -91,7 +94,8 @@ hb_status cli_session_call(cli_session *s, hb_request *request) {
     HB_TRY(hb_task_step(s->task, &step, err));
     if (step.kind != HB_STEP_DONE) {
         hb_err_set(err, HB_E_UNAVAILABLE, "this module reaches local backends only");
-        return step.op != NULL ? hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, step.op->backend) : err->code;
+        return step.op != NULL ? hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, step.op->backend)
+                               : err->code;
     }
     s->answer = hb_task_answer(s->task);
     return HB_OK;
@@ -123,7 +127,8 @@ static int unknown_entity(cli_session *s, hb_str id) {
     yyjson_arr_foreach(entities, index, count, item) {
         known[index] = cli_json_text(item, "id");
     }
-    hb_err_set(&c->err, HB_E_UNKNOWN_ENTITY, "workspace '%.*s' has no entity '%.*s'", HB_ARG(s->id), HB_ARG(id));
+    hb_err_set(&c->err, HB_E_UNKNOWN_ENTITY, "workspace '%.*s' has no entity '%.*s'", HB_ARG(s->id),
+               HB_ARG(id));
     hb_err_hint(&c->err, id, known, count);
     return cli_fail(c, &c->err);
 }
@@ -144,10 +149,12 @@ int cli_session_warn(cli_session *s) {
     yyjson_val *backends = yyjson_obj_get(yyjson_doc_get_root(info), "backends");
     yyjson_arr_foreach(backends, index, count, item) {
         if (yyjson_is_true(yyjson_obj_get(item, "durable"))) continue;
-        hb_buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", yyjson_get_str(yyjson_obj_get(item, "name")));
+        hb_buf_printf(&names, "%s%s", names.len > 0 ? ", " : "",
+                      yyjson_get_str(yyjson_obj_get(item, "name")));
     }
     if (names.len > 0) {
-        cli_note(s->c, "workspace '%.*s' keeps %.*s in memory: that data does not outlive this command",
+        cli_note(s->c,
+                 "workspace '%.*s' keeps %.*s in memory: that data does not outlive this command",
                  HB_ARG(s->id), HB_ARG(hb_buf_str(&names)));
     }
     hb_buf_free(&names);

@@ -4,7 +4,8 @@
 
 #include "wasi/cli.h"
 
-hb_status cli_table_init(cli_table *table, cli *c, const char *const *headers, uint32_t count, hb_err *err) {
+hb_status cli_table_init(cli_table *table, cli *c, const char *const *headers, uint32_t count,
+                         hb_err *err) {
     *table = (cli_table){ c, count, 0, 0, NULL };
     hb_str *cells = hb_arena_array(&c->arena, count, sizeof(*cells));
     if (cells == NULL) return hb_err_memory(err);
@@ -44,7 +45,9 @@ static void line_print(const cli_table *table, const hb_str *cells, const uint32
     for (uint32_t i = 0; i < table->column_count; i++) {
         hb_buf_add_str(out, cells[i]);
         if (i + 1 == table->column_count) break;
-        for (uint32_t pad = cli_width(cells[i]); pad < widths[i] + 2; pad++) hb_buf_add_char(out, ' ');
+        for (uint32_t pad = cli_width(cells[i]); pad < widths[i] + 2; pad++) {
+            hb_buf_add_char(out, ' ');
+        }
     }
     while (out->len > 0 && out->ptr[out->len - 1] == ' ') out->len--;
     hb_buf_add_char(out, '\n');

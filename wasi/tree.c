@@ -27,14 +27,17 @@ static void add_text(hb_buf *out, const char *before, yyjson_val *value, const c
 }
 
 static void add_number(hb_buf *out, const char *before, yyjson_val *value) {
-    if (yyjson_is_uint(value)) hb_buf_printf(out, "%s%llu", before, (unsigned long long)yyjson_get_uint(value));
+    if (yyjson_is_uint(value)) {
+        hb_buf_printf(out, "%s%llu", before, (unsigned long long)yyjson_get_uint(value));
+    }
 }
 
 static void add_list(hb_buf *out, const char *before, yyjson_val *list) {
     size_t index, count;
     yyjson_val *item;
     yyjson_arr_foreach(list, index, count, item) {
-        hb_buf_printf(out, "%s%s", index == 0 ? before : ", ", yyjson_is_str(item) ? yyjson_get_str(item) : "?");
+        hb_buf_printf(out, "%s%s", index == 0 ? before : ", ",
+                      yyjson_is_str(item) ? yyjson_get_str(item) : "?");
     }
 }
 
@@ -79,7 +82,8 @@ static void add_node(hb_buf *out, yyjson_val *step) {
     add_text(out, "  where ", yyjson_obj_get(step, "filter"), "");
     add_order(out, yyjson_obj_get(step, "order"));
     const char *name = yyjson_get_str(yyjson_obj_get(step, "node"));
-    add_number(out, name != NULL && strcmp(name, "limit") == 0 ? " " : "  limit ", yyjson_obj_get(step, "limit"));
+    add_number(out, name != NULL && strcmp(name, "limit") == 0 ? " " : "  limit ",
+               yyjson_obj_get(step, "limit"));
     yyjson_val *offset = yyjson_obj_get(step, "offset");
     if (yyjson_get_uint(offset) > 0) add_number(out, "  offset ", offset);
     add_list(out, "  ", yyjson_obj_get(step, "columns"));
@@ -99,7 +103,9 @@ static void draw(const tree *t, yyjson_val *step, const char *prefix) {
     yyjson_val *candidates = yyjson_obj_get(step, "candidates_from");
     bool known = false;
     for (size_t i = 0; i < total; i++) known = known || children[i] == yyjson_get_uint(candidates);
-    if (yyjson_is_uint(candidates) && !known && total < 64) children[total++] = yyjson_get_uint(candidates);
+    if (yyjson_is_uint(candidates) && !known && total < 64) {
+        children[total++] = yyjson_get_uint(candidates);
+    }
     for (size_t i = 0; i < total; i++) {
         yyjson_val *child = step_by_id(t, children[i]);
         bool last = i + 1 == total;
@@ -118,7 +124,9 @@ static void add_clause(hb_buf *out, yyjson_val *step) {
     add_text(out, " ", yyjson_obj_get(step, "field"), "");
     add_list(out, " ", yyjson_obj_get(step, "fields"));
     const char *node = yyjson_get_str(yyjson_obj_get(step, "node"));
-    if (node == NULL || strcmp(node, "near") != 0) add_text(out, " ", yyjson_obj_get(step, "op"), "");
+    if (node == NULL || strcmp(node, "near") != 0) {
+        add_text(out, " ", yyjson_obj_get(step, "op"), "");
+    }
     add_number(out, " of ", yyjson_obj_get(step, "n"));
     add_backend(out, step);
     add_text(out, "  ", yyjson_obj_get(step, "handler_mode"), "");
@@ -163,10 +171,13 @@ hb_status cli_print_plan(cli *c, yyjson_val *plan, hb_buf *out, hb_err *err) {
     yyjson_val *item, *root = NULL;
     bool clauses = false;
     yyjson_arr_foreach(t.steps, index, count, item) {
-        if (yyjson_obj_get(item, "id") != NULL) root = item;
-        else clauses = true;
+        if (yyjson_obj_get(item, "id") != NULL) {
+            root = item;
+        } else {
+            clauses = true;
+        }
     }
-    if (root != NULL) {     /* the last one: nothing takes it as input */
+    if (root != NULL) { /* the last one: nothing takes it as input */
         hb_buf_add_c(out, "└─ ");
         add_node(out, root);
         draw(&t, root, "   ");

@@ -13,12 +13,15 @@ static int define_one(cli_session *s, yyjson_val *definition) {
     hb_buf_init(&pack, c->mem);
     hb_status status = cli_json_print(c, definition, false, &json, &c->err);
     if (status == HB_OK) status = hb_pack_from_json(hb_buf_str(&json), &pack, &c->err);
-    hb_request request = { .kind = HB_CALL_REGISTER, .entity = HB_ENTITY_NONE,
+    hb_request request = { .kind = HB_CALL_REGISTER,
+                           .entity = HB_ENTITY_NONE,
                            .flags = cli_flag_has(c, "replace") ? HB_FLAG_REPLACE : 0u,
                            .text = hb_buf_str(&pack) };
     if (status == HB_OK) status = cli_session_call(s, &request);
     yyjson_doc *answer = NULL;
-    if (status == HB_OK) status = cli_json_parse(c, s->answer->json, "the answer", &answer, &c->err);
+    if (status == HB_OK) {
+        status = cli_json_parse(c, s->answer->json, "the answer", &answer, &c->err);
+    }
     if (status == HB_OK && c->json) {
         hb_buf_add_str(&c->out, s->answer->json);
         hb_buf_add_char(&c->out, '\n');
@@ -29,8 +32,10 @@ static int define_one(cli_session *s, yyjson_val *definition) {
     hb_buf_free(&pack);
     hb_buf_free(&json);
     if (status == HB_E_SCHEMA_CONFLICT) {
-        return cli_error(c, "entity '%s' is defined with a different structure; "
-                            "--replace puts the new one in its place (SCHEMA_CONFLICT)", c->err.entity);
+        return cli_error(c,
+                         "entity '%s' is defined with a different structure; "
+                         "--replace puts the new one in its place (SCHEMA_CONFLICT)",
+                         c->err.entity);
     }
     return status == HB_OK ? CLI_OK : cli_fail(c, &c->err);
 }
@@ -51,7 +56,8 @@ static int run_define(cli *c) {
     hb_buf_init(&text, c->mem);
     yyjson_doc *doc = NULL;
     int code = cli_read_json_arg(c, c->args[0], &text);
-    if (code == CLI_OK && cli_json_parse(c, hb_buf_str(&text), "the definition", &doc, &c->err) != HB_OK) {
+    if (code == CLI_OK &&
+        cli_json_parse(c, hb_buf_str(&text), "the definition", &doc, &c->err) != HB_OK) {
         code = cli_fail(c, &c->err);
     }
     hb_buf_free(&text);
@@ -106,7 +112,8 @@ static int list_entities(cli_session *s, yyjson_val *entities) {
     size_t index, count;
     yyjson_val *item;
     yyjson_arr_foreach(entities, index, count, item) {
-        if (status != HB_OK || (yyjson_is_true(yyjson_obj_get(item, "system")) && !cli_flag_has(c, "all"))) {
+        if (status != HB_OK ||
+            (yyjson_is_true(yyjson_obj_get(item, "system")) && !cli_flag_has(c, "all"))) {
             continue;
         }
         yyjson_val *schema;
@@ -116,8 +123,9 @@ static int list_entities(cli_session *s, yyjson_val *entities) {
         hb_str cells[4] = { cli_json_text(item, "id"), cli_json_text(item, "name"),
                             hb_arena_printf(&c->arena, "%u", (unsigned)fields),
                             backend_list(c, yyjson_obj_get(schema, "storage")) };
-        status = cells[2].ptr != NULL && cells[3].ptr != NULL ? cli_table_add(&table, c, cells, &c->err)
-                                                              : hb_err_memory(&c->err);
+        status = cells[2].ptr != NULL && cells[3].ptr != NULL
+                     ? cli_table_add(&table, c, cells, &c->err)
+                     : hb_err_memory(&c->err);
     }
     if (status != HB_OK) return cli_fail(c, &c->err);
     if (!c->json) {
@@ -143,10 +151,13 @@ static int run_list(cli *c) {
     hb_request request = { .kind = HB_CALL_INFO, .entity = HB_ENTITY_NONE };
     if (code == CLI_OK) code = cli_session_do(&session, &request);
     yyjson_doc *doc = NULL;
-    if (code == CLI_OK && cli_json_parse(c, session.answer->json, "the answer", &doc, &c->err) != HB_OK) {
+    if (code == CLI_OK &&
+        cli_json_parse(c, session.answer->json, "the answer", &doc, &c->err) != HB_OK) {
         code = cli_fail(c, &c->err);
     }
-    if (code == CLI_OK) code = list_entities(&session, yyjson_obj_get(yyjson_doc_get_root(doc), "entities"));
+    if (code == CLI_OK) {
+        code = list_entities(&session, yyjson_obj_get(yyjson_doc_get_root(doc), "entities"));
+    }
     cli_session_close(&session);
     return code;
 }
@@ -160,7 +171,8 @@ static hb_str json_cell(cli *c, yyjson_val *value) {
     hb_buf_init(&text, c->mem);
     hb_err ignored;
     hb_str copy = cli_json_print(c, value, false, &text, &ignored) == HB_OK
-                      ? hb_arena_str(&c->arena, hb_buf_str(&text)) : HB_STR_EMPTY;
+                      ? hb_arena_str(&c->arena, hb_buf_str(&text))
+                      : HB_STR_EMPTY;
     hb_buf_free(&text);
     return copy.ptr != NULL ? copy : HB_STR_EMPTY;
 }
@@ -177,15 +189,19 @@ static hb_status show_fields(cli *c, yyjson_val *schema, cli_table *table) {
         hb_str name = cli_json_text(type, "type");
         yyjson_val *dim = yyjson_obj_get(type, "dim");
         if (yyjson_is_uint(dim)) {
-            name = hb_arena_printf(&c->arena, "%.*s[%llu]", HB_ARG(name), (unsigned long long)yyjson_get_uint(dim));
+            name = hb_arena_printf(&c->arena, "%.*s[%llu]", HB_ARG(name),
+                                   (unsigned long long)yyjson_get_uint(dim));
         } else if (yyjson_is_obj(item)) {
-            name = hb_arena_printf(&c->arena, "%.*s[%.*s]", HB_ARG(name), HB_ARG(cli_json_text(item, "type")));
+            name = hb_arena_printf(&c->arena, "%.*s[%.*s]", HB_ARG(name),
+                                   HB_ARG(cli_json_text(item, "type")));
         }
         bool has_default = yyjson_is_true(yyjson_obj_get(field, "has_default"));
-        hb_str cells[5] = { hb_str_n(yyjson_get_str(key), yyjson_get_len(key)), name,
-                            yyjson_is_true(yyjson_obj_get(field, "required")) ? HB_STR("yes") : HB_STR("no"),
-                            has_default ? json_cell(c, yyjson_obj_get(field, "default")) : HB_STR_EMPTY,
-                            cli_json_text(field, "desc") };
+        hb_str cells[5] = {
+            hb_str_n(yyjson_get_str(key), yyjson_get_len(key)), name,
+            yyjson_is_true(yyjson_obj_get(field, "required")) ? HB_STR("yes") : HB_STR("no"),
+            has_default ? json_cell(c, yyjson_obj_get(field, "default")) : HB_STR_EMPTY,
+            cli_json_text(field, "desc")
+        };
         HB_TRY(cli_table_add(table, c, cells, &c->err));
     }
     return HB_OK;
@@ -249,18 +265,43 @@ static const cli_flag list_flags[] = {
 };
 
 const cli_command command_entity_define = {
-    "entity define", "register", "FILE|-", "register an entity from its JSON definition",
-    "The definition is one JSON object (or an array of them), given as a file, on stdin (-) or as text:\n"
+    "entity define",
+    "register",
+    "FILE|-",
+    "register an entity from its JSON definition",
+    "The definition is one JSON object (or an array of them), given as a file, on stdin (-) or as "
+    "text:\n"
     "  {\"name\": \"Note\", \"fields\": {\"title\": \"ShortText\", \"body\": \"LongText\",\n"
-    "   \"tags\": \"array[short-text]\", \"emb\": {\"type\": {\"type\": \"vector\", \"dim\": 3}}}}\n"
+    "   \"tags\": \"array[short-text]\", \"emb\": {\"type\": {\"type\": \"vector\", \"dim\": "
+    "3}}}}\n"
     "It is kept beside the data; defining the same again changes nothing.",
-    "entity define note.json\nentity define - < note.json", define_flags, 1, 1, run_define,
+    "entity define note.json\nentity define - < note.json",
+    define_flags,
+    1,
+    1,
+    run_define,
 };
 const cli_command command_entity_list = {
-    "entity list", "ls", "", "list the entities of the workspace", NULL, "entity list\nentity list --json",
-    list_flags, 0, 0, run_list,
+    "entity list",
+    "ls",
+    "",
+    "list the entities of the workspace",
+    NULL,
+    "entity list\nentity list --json",
+    list_flags,
+    0,
+    0,
+    run_list,
 };
 const cli_command command_entity_show = {
-    "entity show", "get", "ID", "show an entity's fields and where they are stored", NULL, "entity show note",
-    NULL, 1, 1, run_show,
+    "entity show",
+    "get",
+    "ID",
+    "show an entity's fields and where they are stored",
+    NULL,
+    "entity show note",
+    NULL,
+    1,
+    1,
+    run_show,
 };

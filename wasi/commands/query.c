@@ -29,7 +29,9 @@ static int add_filter(cli *c, yyjson_mut_doc *doc, yyjson_mut_val *spec) {
     const char *text = cli_flag_get(c, "filter");
     if (text == NULL) return CLI_OK;
     yyjson_doc *parsed;
-    if (cli_json_parse(c, hb_str_c(text), "--filter", &parsed, &c->err) != HB_OK) return cli_fail(c, &c->err);
+    if (cli_json_parse(c, hb_str_c(text), "--filter", &parsed, &c->err) != HB_OK) {
+        return cli_fail(c, &c->err);
+    }
     yyjson_mut_val *filter = yyjson_val_mut_copy(doc, yyjson_doc_get_root(parsed));
     yyjson_mut_val *before = yyjson_mut_obj_remove_key(spec, "filter");
     if (before != NULL && !yyjson_mut_is_null(before)) {
@@ -50,13 +52,17 @@ static int add_flags(cli *c, yyjson_mut_doc *doc, yyjson_mut_val *spec) {
     for (int i = 0; i < 2 && code == CLI_OK; i++) {
         const char *text = cli_flag_get(c, lists[i]);
         if (text == NULL) continue;
-        if (is_given_twice(spec, lists[i])) return cli_usage(c, "'%s' is in the spec and given as a flag", lists[i]);
+        if (is_given_twice(spec, lists[i])) {
+            return cli_usage(c, "'%s' is in the spec and given as a flag", lists[i]);
+        }
         yyjson_mut_obj_add_val(doc, spec, lists[i], split_names(doc, text));
     }
     for (int i = 0; i < 2 && code == CLI_OK; i++) {
         int64_t number;
         if (!cli_flag_has(c, numbers[i])) continue;
-        if (is_given_twice(spec, numbers[i])) return cli_usage(c, "'%s' is in the spec and given as a flag", numbers[i]);
+        if (is_given_twice(spec, numbers[i])) {
+            return cli_usage(c, "'%s' is in the spec and given as a flag", numbers[i]);
+        }
         code = cli_flag_number(c, numbers[i], 0, &number);
         if (code == CLI_OK) yyjson_mut_obj_add_int(doc, spec, numbers[i], number);
     }
@@ -75,14 +81,21 @@ static int spec_get(cli *c, hb_str *out) {
     hb_buf text;
     hb_buf_init(&text, c->mem);
     int code = CLI_OK;
-    if (c->arg_count > 1) code = cli_read_json_arg(c, c->args[1], &text);
-    else hb_buf_add_c(&text, "{}");
+    if (c->arg_count > 1) {
+        code = cli_read_json_arg(c, c->args[1], &text);
+    } else {
+        hb_buf_add_c(&text, "{}");
+    }
     *out = hb_arena_str(&c->arena, hb_buf_str(&text));
     hb_buf_free(&text);
     if (code != CLI_OK || !has_clause_flags(c)) return code;
     yyjson_doc *parsed;
-    if (cli_json_parse(c, *out, "the query spec", &parsed, &c->err) != HB_OK) return cli_fail(c, &c->err);
-    if (!yyjson_is_obj(yyjson_doc_get_root(parsed))) return cli_error(c, "the query spec is no JSON object");
+    if (cli_json_parse(c, *out, "the query spec", &parsed, &c->err) != HB_OK) {
+        return cli_fail(c, &c->err);
+    }
+    if (!yyjson_is_obj(yyjson_doc_get_root(parsed))) {
+        return cli_error(c, "the query spec is no JSON object");
+    }
     yyjson_alc alc = cli_alc(c);
     yyjson_mut_doc *doc = yyjson_doc_mut_copy(parsed, &alc);
     if (doc == NULL) return cli_no_memory(c);
@@ -102,7 +115,8 @@ static int print_rows(cli_session *s, cli_format format) {
     int code = cli_print_frame(c, &answer->batch, format);
     if (code == CLI_OK && answer->truncated && isatty(STDERR_FILENO)) {
         if (answer->total_known) {
-            cli_note(c, "%u of %llu rows", answer->batch.row_count, (unsigned long long)answer->total);
+            cli_note(c, "%u of %llu rows", answer->batch.row_count,
+                     (unsigned long long)answer->total);
         } else {
             cli_note(c, "%u rows, and there are more", answer->batch.row_count);
         }
@@ -156,12 +170,11 @@ static int run_explain(cli *c) {
     return code;
 }
 
-#define CLAUSE_FLAGS                                                                       \
-    { "filter", 0, "JSON", "a filter, in addition to the spec's" },                        \
-    { "select", 's', "FIELDS", "fields to print, separated by commas" },                   \
-    { "order", 'o', "FIELDS", "fields to sort by; a leading - sorts descending" },         \
-    { "limit", 'n', "N", "at most so many rows" },                                         \
-    { "offset", 0, "N", "skip so many rows" }
+#define CLAUSE_FLAGS                                                                               \
+    { "filter", 0, "JSON", "a filter, in addition to the spec's" },                                \
+        { "select", 's', "FIELDS", "fields to print, separated by commas" },                       \
+        { "order", 'o', "FIELDS", "fields to sort by; a leading - sorts descending" },             \
+        { "limit", 'n', "N", "at most so many rows" }, { "offset", 0, "N", "skip so many rows" }
 
 static const cli_flag query_flags[] = {
     CLAUSE_FLAGS,
@@ -175,16 +188,34 @@ static const cli_flag explain_flags[] = {
 };
 
 const cli_command command_query = {
-    "query", "q", "ENTITY [SPEC|FILE|-]", "print the rows that a query finds",
-    "SPEC is a JSON object with any of: filter, near {field, query, top_k, metric}, search {fields, query,\n"
+    "query",
+    "q",
+    "ENTITY [SPEC|FILE|-]",
+    "print the rows that a query finds",
+    "SPEC is a JSON object with any of: filter, near {field, query, top_k, metric}, search "
+    "{fields, query,\n"
     "top_k, mode}, fuse, select, order, limit, offset, count. Without one, every row is printed.",
-    "query note --filter '{\"title\":{\"$match\":\"agent\"}}' --select title --order -title --limit 5\n"
-    "query note '{\"near\":{\"field\":\"emb\",\"query\":[1,0],\"top_k\":3},\"select\":[\"title\",\"score\"]}'\n"
+    "query note --filter '{\"title\":{\"$match\":\"agent\"}}' --select title --order -title "
+    "--limit 5\n"
+    "query note "
+    "'{\"near\":{\"field\":\"emb\",\"query\":[1,0],\"top_k\":3},\"select\":[\"title\",\"score\"]}'"
+    "\n"
     "query note '{\"search\":{\"fields\":null,\"query\":\"storage engine\"}}' --format ndjson",
-    query_flags, 1, 2, run_query,
+    query_flags,
+    1,
+    2,
+    run_query,
 };
 const cli_command command_explain = {
-    "explain", NULL, "ENTITY [SPEC|FILE|-]", "show which backend answers what of a query, and why",
-    NULL, "explain note --filter '{\"title\":{\"$match\":\"agent\"}}'\nexplain note spec.json --format json",
-    explain_flags, 1, 2, run_explain,
+    "explain",
+    NULL,
+    "ENTITY [SPEC|FILE|-]",
+    "show which backend answers what of a query, and why",
+    NULL,
+    "explain note --filter '{\"title\":{\"$match\":\"agent\"}}'\nexplain note spec.json --format "
+    "json",
+    explain_flags,
+    1,
+    2,
+    run_explain,
 };

@@ -34,8 +34,9 @@ static int put_print_ids(put_state *p) {
     }
     p->stored += ids->row_count;
     /* An id on stdout is the receipt of a stored row: it goes out with its batch. */
-    return cli_flush(c, true) ? CLI_OK : cli_error(c, "stdout was closed after %llu rows",
-                                                   (unsigned long long)p->stored);
+    return cli_flush(c, true)
+               ? CLI_OK
+               : cli_error(c, "stdout was closed after %llu rows", (unsigned long long)p->stored);
 }
 
 static int put_fail(put_state *p) {
@@ -63,11 +64,14 @@ static int run_put(cli *c) {
     int64_t batch_rows;
     int code = cli_flag_number(c, "batch", BATCH_ROWS, &batch_rows);
     if (code != CLI_OK) return code;
-    if (batch_rows < 1 || batch_rows > 1000000) return cli_usage(c, "--batch takes 1 to 1000000 rows");
+    if (batch_rows < 1 || batch_rows > 1000000) {
+        return cli_usage(c, "--batch takes 1 to 1000000 rows");
+    }
     put_state p = { .c = c };
     p.flags = (cli_flag_has(c, "no-overwrite") ? 0u : HB_FLAG_OVERWRITE) |
               (cli_flag_has(c, "drop-unknown") ? HB_FLAG_DROP_UNKNOWN : 0u);
-    code = rows_reader_open(&p.reader, c, c->arg_count > 1 ? c->args[1] : "-", (uint32_t)batch_rows);
+    code =
+        rows_reader_open(&p.reader, c, c->arg_count > 1 ? c->args[1] : "-", (uint32_t)batch_rows);
     if (code == CLI_OK) code = cli_session_open(&p.session, c);
     if (code == CLI_OK) code = cli_session_warn(&p.session);
     if (code == CLI_OK) code = cli_session_entity(&p.session, c->args[0], &p.entity);
@@ -135,8 +139,11 @@ static int print_got(cli_session *s, const hb_batch *ids) {
     for (uint32_t i = 0; i < ids->row_count; i++) {
         bool found = index >= 0 && row < rows->row_count &&
                      hb_column_get(&rows->columns[index], row).as.i == (int64_t)i;
-        if (found) row++;
-        else code = missing(c, hb_column_span(&ids->columns[0], i));
+        if (found) {
+            row++;
+        } else {
+            code = missing(c, hb_column_span(&ids->columns[0], i));
+        }
     }
     return code;
 }
@@ -161,8 +168,11 @@ static int print_removed(cli_session *s, const hb_batch *ids) {
         }
         if (c->json && !first) hb_buf_add_char(&c->out, ',');
         first = false;
-        if (c->json) hb_buf_add_json_str(&c->out, id);
-        else hb_buf_printf(&c->out, "%.*s\n", HB_ARG(id));
+        if (c->json) {
+            hb_buf_add_json_str(&c->out, id);
+        } else {
+            hb_buf_printf(&c->out, "%.*s\n", HB_ARG(id));
+        }
     }
     if (c->json) hb_buf_add_c(&c->out, "]\n");
     return code;
@@ -184,18 +194,42 @@ static const cli_flag get_flags[] = {
 };
 
 const cli_command command_put = {
-    "put", "upsert", "ENTITY [FILE|-]", "write rows; prints their ids",
-    "The input (stdin when no file is named) is one JSON object, an array of objects, or objects one per\n"
-    "line (NDJSON). A row with an id that exists is replaced. Rows are stored in batches, each in one\n"
+    "put",
+    "upsert",
+    "ENTITY [FILE|-]",
+    "write rows; prints their ids",
+    "The input (stdin when no file is named) is one JSON object, an array of objects, or objects "
+    "one per\n"
+    "line (NDJSON). A row with an id that exists is replaced. Rows are stored in batches, each in "
+    "one\n"
     "transaction; an id on stdout is the receipt of a stored row.",
-    "put note notes.ndjson\nput note - --batch 5000 < notes.ndjson", put_flags, 1, 2, run_put,
+    "put note notes.ndjson\nput note - --batch 5000 < notes.ndjson",
+    put_flags,
+    1,
+    2,
+    run_put,
 };
 const cli_command command_get = {
-    "get", NULL, "ENTITY ID...", "print rows by id, in the order of the ids",
-    "Exit code 1 when an id has no row; the others are printed.", "get note n1 n2\nget note n1 --json",
-    get_flags, 2, -1, run_get,
+    "get",
+    NULL,
+    "ENTITY ID...",
+    "print rows by id, in the order of the ids",
+    "Exit code 1 when an id has no row; the others are printed.",
+    "get note n1 n2\nget note n1 --json",
+    get_flags,
+    2,
+    -1,
+    run_get,
 };
 const cli_command command_rm = {
-    "rm", "delete del remove", "ENTITY ID...", "delete rows; prints the ids that were there",
-    "Exit code 1 when an id had no row; the others are deleted.", "rm note n1 n2", NULL, 2, -1, run_rm,
+    "rm",
+    "delete del remove",
+    "ENTITY ID...",
+    "delete rows; prints the ids that were there",
+    "Exit code 1 when an id had no row; the others are deleted.",
+    "rm note n1 n2",
+    NULL,
+    2,
+    -1,
+    run_rm,
 };

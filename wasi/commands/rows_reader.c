@@ -51,7 +51,8 @@ void rows_reader_close(rows_reader *r) {
 /* ---- finding the rows in the text ---------------------------------------------------------- */
 
 static hb_status row_error(uint64_t row, hb_err *err, const char *what) {
-    return hb_err_set(err, HB_E_VALIDATION, "input row %llu: %s", (unsigned long long)row + 1, what);
+    return hb_err_set(err, HB_E_VALIDATION, "input row %llu: %s", (unsigned long long)row + 1,
+                      what);
 }
 
 static hb_status reader_fill(rows_reader *r, hb_err *err) {
@@ -171,8 +172,8 @@ static hb_status reader_row(rows_reader *r, uint32_t row, hb_err *err) {
     hb_err inner;
     hb_err_init(&inner);
     if (hb_pack_from_json(hb_str_n(r->in.ptr + r->pos, len), &r->packs, &inner) != HB_OK) {
-        return hb_err_set(err, inner.code, "input row %llu: %s", (unsigned long long)r->row_count + 1,
-                          inner.msg);
+        return hb_err_set(err, inner.code, "input row %llu: %s",
+                          (unsigned long long)r->row_count + 1, inner.msg);
     }
     r->pos += len;
     /* Offsets for now: packs may move until the batch is complete. */
@@ -190,7 +191,11 @@ static hb_kind kind_of(const hb_pack_item *item) {
     case HB_PACK_INT: return HB_KIND_I64;
     case HB_PACK_FLOAT: return HB_KIND_F64;
     case HB_PACK_STR: return HB_KIND_TEXT;
-    case HB_PACK_UINT64: case HB_PACK_BIN: case HB_PACK_ARRAY: case HB_PACK_MAP: case HB_PACK_EXT: break;
+    case HB_PACK_UINT64:
+    case HB_PACK_BIN:
+    case HB_PACK_ARRAY:
+    case HB_PACK_MAP:
+    case HB_PACK_EXT: break;
     }
     return HB_KIND_PACK;
 }
@@ -217,8 +222,8 @@ static hb_status column_find(rows_reader *r, hb_str name, uint32_t *out, hb_err 
     return HB_OK;
 }
 
-typedef hb_status pair_fn(rows_reader *r, uint32_t row, hb_str key, const hb_pack_item *item, hb_str value,
-                          hb_err *err);
+typedef hb_status pair_fn(rows_reader *r, uint32_t row, hb_str key, const hb_pack_item *item,
+                          hb_str value, hb_err *err);
 
 static hb_status each_pair(rows_reader *r, uint32_t row, pair_fn *fn, hb_err *err) {
     hb_pack_reader reader = hb_pack_read(r->rows[row]);
@@ -235,14 +240,15 @@ static hb_status each_pair(rows_reader *r, uint32_t row, pair_fn *fn, hb_err *er
     return HB_OK;
 }
 
-static hb_status pair_kind(rows_reader *r, uint32_t row, hb_str key, const hb_pack_item *item, hb_str value,
-                           hb_err *err) {
+static hb_status pair_kind(rows_reader *r, uint32_t row, hb_str key, const hb_pack_item *item,
+                           hb_str value, hb_err *err) {
     (void)value;
     uint32_t at;
     HB_TRY(column_find(r, key, &at, err));
     rows_column *column = &r->columns[at];
     if (column->last_row == row) {
-        return hb_err_set(err, HB_E_VALIDATION, "the key '%.*s' occurs twice in a row", HB_ARG(key));
+        return hb_err_set(err, HB_E_VALIDATION, "the key '%.*s' occurs twice in a row",
+                          HB_ARG(key));
     }
     column->last_row = row;
     hb_kind kind = kind_of(item);
@@ -260,16 +266,21 @@ static bool column_pad(rows_column *column, uint32_t row) {
     return true;
 }
 
-static hb_status pair_add(rows_reader *r, uint32_t row, hb_str key, const hb_pack_item *item, hb_str value,
-                          hb_err *err) {
+static hb_status pair_add(rows_reader *r, uint32_t row, hb_str key, const hb_pack_item *item,
+                          hb_str value, hb_err *err) {
     uint32_t at;
     HB_TRY(column_find(r, key, &at, err));
     rows_column *column = &r->columns[at];
     hb_value cell = { .kind = kind_of(item) };
-    if (cell.kind == HB_KIND_BOOL) cell.as.b = item->b;
-    else if (cell.kind == HB_KIND_I64) cell.as.i = item->i;
-    else if (cell.kind == HB_KIND_F64) cell.as.f = item->f;
-    else cell.as.s = item->s;
+    if (cell.kind == HB_KIND_BOOL) {
+        cell.as.b = item->b;
+    } else if (cell.kind == HB_KIND_I64) {
+        cell.as.i = item->i;
+    } else if (cell.kind == HB_KIND_F64) {
+        cell.as.f = item->f;
+    } else {
+        cell.as.s = item->s;
+    }
     if (column->kind == HB_KIND_PACK && cell.kind != HB_KIND_NULL) {
         cell.kind = HB_KIND_PACK;
         cell.as.s = value;
@@ -296,7 +307,8 @@ static hb_status batch_build(rows_reader *r, uint32_t count, hb_batch *out, hb_e
     }
     for (uint32_t i = 0; i < r->column_count; i++) {
         hb_kind kind = r->columns[i].kind;
-        hb_colbuf_init(&r->columns[i].values, r->mem, kind != HB_KIND_NULL ? kind : HB_KIND_TEXT, 0);
+        hb_colbuf_init(&r->columns[i].values, r->mem, kind != HB_KIND_NULL ? kind : HB_KIND_TEXT,
+                       0);
     }
     for (uint32_t row = 0; row < count; row++) HB_TRY(each_pair(r, row, pair_add, err));
     hb_column *columns = hb_arena_array(&r->arena, r->column_count, sizeof(*columns));

@@ -8,7 +8,8 @@ static int report(cli_session *s, hb_request *request, yyjson_val **out) {
     int code = cli_session_open(s, c);
     if (code == CLI_OK) code = cli_session_do(s, request);
     yyjson_doc *doc = NULL;
-    if (code == CLI_OK && cli_json_parse(c, s->answer->json, "the answer", &doc, &c->err) != HB_OK) {
+    if (code == CLI_OK &&
+        cli_json_parse(c, s->answer->json, "the answer", &doc, &c->err) != HB_OK) {
         code = cli_fail(c, &c->err);
     }
     if (code != CLI_OK) return code;
@@ -26,9 +27,10 @@ static int run_audit(cli *c) {
     yyjson_val *catalog = NULL;
     int code = report(&session, &request, &catalog);
     if (code == CLI_OK && !yyjson_is_true(yyjson_obj_get(catalog, "ok"))) {
-        code = cli_error(c, "the catalog is out of step: %u missing, %u dangling, %u mismatched; see hb repair",
-                         count_of(catalog, "missing"), count_of(catalog, "dangling"),
-                         count_of(catalog, "mismatched"));
+        code = cli_error(
+            c, "the catalog is out of step: %u missing, %u dangling, %u mismatched; see hb repair",
+            count_of(catalog, "missing"), count_of(catalog, "dangling"),
+            count_of(catalog, "mismatched"));
     }
     cli_session_close(&session);
     return code;
@@ -37,13 +39,15 @@ static int run_audit(cli *c) {
 static int run_repair(cli *c) {
     cli_session session = { .c = c };
     bool dry_run = cli_flag_has(c, "dry-run");
-    hb_request request = { .kind = HB_CALL_REPAIR, .entity = HB_ENTITY_NONE,
+    hb_request request = { .kind = HB_CALL_REPAIR,
+                           .entity = HB_ENTITY_NONE,
                            .flags = dry_run ? HB_FLAG_DRY_RUN : 0u };
     yyjson_val *catalog = NULL;
     int code = report(&session, &request, &catalog);
     if (code == CLI_OK && !yyjson_is_true(yyjson_obj_get(catalog, "ok"))) {
-        code = cli_error(c, dry_run ? "the catalog is out of step; without --dry-run it is put right"
-                                    : "the catalog is still out of step");
+        code =
+            cli_error(c, dry_run ? "the catalog is out of step; without --dry-run it is put right"
+                                 : "the catalog is still out of step");
     }
     cli_session_close(&session);
     return code;
@@ -53,7 +57,10 @@ static int run_repair(cli *c) {
 
 static hb_str capability_request(cli *c, hb_buf *text) {
     static const char *const keys[][2] = {
-        { "dtype", "type" }, { "op", "op" }, { "backend", "backend" }, { "strategy", "strategy" },
+        { "dtype", "type" },
+        { "op", "op" },
+        { "backend", "backend" },
+        { "strategy", "strategy" },
     };
     hb_buf_add_c(text, "{\"method\":\"rows\"");
     for (int i = 0; i < 4; i++) {
@@ -92,7 +99,8 @@ static int run_capabilities(cli *c) {
     cli_session session = { .c = c };
     hb_buf text;
     hb_buf_init(&text, c->mem);
-    hb_request request = { .kind = HB_CALL_CAPABILITIES, .entity = HB_ENTITY_NONE,
+    hb_request request = { .kind = HB_CALL_CAPABILITIES,
+                           .entity = HB_ENTITY_NONE,
                            .text = capability_request(c, &text) };
     int code = c->workspace != NULL ? cli_session_open(&session, c) : CLI_OK;
     if (code == CLI_OK) code = cli_session_do(&session, &request);
@@ -115,17 +123,35 @@ static const cli_flag capability_flags[] = {
 };
 
 const cli_command command_audit = {
-    "audit", NULL, "", "compare the Catalog with the rows; exit code 1 when they differ", NULL,
-    "audit\naudit --json", NULL, 0, 0, run_audit,
+    "audit", NULL,
+    "",      "compare the Catalog with the rows; exit code 1 when they differ",
+    NULL,    "audit\naudit --json",
+    NULL,    0,
+    0,       run_audit,
 };
 const cli_command command_repair = {
-    "repair", NULL, "", "rebuild what audit found missing, mismatched or dangling in the Catalog", NULL,
-    "repair --dry-run\nrepair", repair_flags, 0, 0, run_repair,
+    "repair",
+    NULL,
+    "",
+    "rebuild what audit found missing, mismatched or dangling in the Catalog",
+    NULL,
+    "repair --dry-run\nrepair",
+    repair_flags,
+    0,
+    0,
+    run_repair,
 };
 const cli_command command_capabilities = {
-    "capabilities", "caps", "", "what the backends can do: type, operator, backend, strategy",
-    "mode says whether the engine answers itself (native) or a scan does (fallback). With -w only the\n"
+    "capabilities",
+    "caps",
+    "",
+    "what the backends can do: type, operator, backend, strategy",
+    "mode says whether the engine answers itself (native) or a scan does (fallback). With -w only "
+    "the\n"
     "backends of that workspace are listed, by their names there.",
-    "capabilities --type vector\ncapabilities --op match --backend sqlite", capability_flags, 0, 0,
+    "capabilities --type vector\ncapabilities --op match --backend sqlite",
+    capability_flags,
+    0,
+    0,
     run_capabilities,
 };

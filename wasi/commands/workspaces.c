@@ -31,7 +31,8 @@ static int presets_list(cli *c) {
         }
         cells[2] = hb_arena_str(&c->arena, hb_buf_str(&names));
         hb_buf_free(&names);
-        status = cells[2].ptr != NULL ? cli_table_add(&table, c, cells, &c->err) : hb_err_memory(&c->err);
+        status = cells[2].ptr != NULL ? cli_table_add(&table, c, cells, &c->err)
+                                      : hb_err_memory(&c->err);
         if (c->json) {
             hb_buf_add_c(&c->out, i > 0 ? ",{\"preset\":" : "{\"preset\":");
             hb_buf_add_json_str(&c->out, cells[0]);
@@ -43,8 +44,11 @@ static int presets_list(cli *c) {
         }
     }
     if (status != HB_OK) return cli_fail(c, &c->err);
-    if (c->json) hb_buf_add_c(&c->out, "]\n");
-    else cli_table_print(&table, "Workspace Presets", &c->out);
+    if (c->json) {
+        hb_buf_add_c(&c->out, "]\n");
+    } else {
+        cli_table_print(&table, "Workspace Presets", &c->out);
+    }
     return CLI_OK;
 }
 
@@ -117,15 +121,17 @@ static int construction(cli *c, hb_str id, hb_buf *out) {
     }
     hb_buf_add_c(out, "\"backends\":");
     if (backends != NULL) return cli_read_json_arg(c, backends, out);
-    hb_str file = database != NULL ? hb_str_c(database)
-                                   : hb_arena_printf(&c->arena, "file://%%/data/%.*s.db", HB_ARG(id));
+    hb_str file = database != NULL
+                      ? hb_str_c(database)
+                      : hb_arena_printf(&c->arena, "file://%%/data/%.*s.db", HB_ARG(id));
     hb_buf_add_c(out, "{\"main\":{\"type\":\"sqlite\",\"name\":\"main\",\"database\":");
     hb_buf_add_json_str(out, file);
     hb_buf_add_c(out, "}}");
     return CLI_OK;
 }
 
-static int record_make(cli *c, hb_str id, const hb_buf *construct, hb_str created, yyjson_doc **out) {
+static int record_make(cli *c, hb_str id, const hb_buf *construct, hb_str created,
+                       yyjson_doc **out) {
     char now[HB_TIME_TEXT_MAX];
     hb_str updated = hb_str_n(now, hb_time_write_iso(cli_now_ms() * 1000, now));
     hb_buf text;
@@ -138,7 +144,9 @@ static int record_make(cli *c, hb_str id, const hb_buf *construct, hb_str create
     hb_buf_add_json_str(&text, updated);
     hb_buf_add_char(&text, '}');
     hb_status status = hb_buf_check(&text, &c->err);
-    if (status == HB_OK) status = cli_json_parse(c, hb_buf_str(&text), "the backend map", out, &c->err);
+    if (status == HB_OK) {
+        status = cli_json_parse(c, hb_buf_str(&text), "the backend map", out, &c->err);
+    }
     hb_buf_free(&text);
     return status == HB_OK ? CLI_OK : cli_fail(c, &c->err);
 }
@@ -158,8 +166,9 @@ static int record_save(cli *c, hb_str id, yyjson_val *record) {
     hb_status status = cli_json_print(c, record, true, &text, &c->err);
     hb_buf_add_char(&text, '\n');
     hb_str path = cli_registry_path(c, id);
-    int code = status != HB_OK ? cli_fail(c, &c->err)
-             : path.ptr == NULL ? cli_no_memory(c) : cli_write_file(c, path.ptr, hb_buf_str(&text));
+    int code = status != HB_OK    ? cli_fail(c, &c->err)
+               : path.ptr == NULL ? cli_no_memory(c)
+                                  : cli_write_file(c, path.ptr, hb_buf_str(&text));
     hb_buf_free(&text);
     return code;
 }
@@ -243,12 +252,15 @@ static int create_again(cli *c, hb_str id, const hb_buf *construct) {
     int code = cli_registry_get(c, id, &stored);
     if (code != CLI_OK) return code;
     yyjson_val *record = yyjson_doc_get_root(stored);
-    bool chosen = cli_flag_has(c, "preset") || cli_flag_has(c, "database") || cli_flag_has(c, "backends");
+    bool chosen =
+        cli_flag_has(c, "preset") || cli_flag_has(c, "database") || cli_flag_has(c, "backends");
     if (chosen) code = record_make(c, id, construct, HB_STR_EMPTY, &wanted);
     if (code != CLI_OK) return code;
     if (chosen && !record_same(c, record, yyjson_doc_get_root(wanted))) {
-        return cli_error(c, "Workspace '%.*s' already exists with a different construction; "
-                            "unset it first or choose another id", HB_ARG(id));
+        return cli_error(c,
+                         "Workspace '%.*s' already exists with a different construction; "
+                         "unset it first or choose another id",
+                         HB_ARG(id));
     }
     code = record_try(c, id, record);
     return code == CLI_OK ? print_created(c, record) : code;
@@ -257,13 +269,16 @@ static int create_again(cli *c, hb_str id, const hb_buf *construct) {
 static int run_create(cli *c) {
     hb_str id = hb_str_trim(hb_str_c(c->args[0]));
     if (!hb_id_is_valid(id)) {
-        return cli_error(c, "Invalid workspace_id '%.*s'; expected lower-case words joined by - or _", HB_ARG(id));
+        return cli_error(c,
+                         "Invalid workspace_id '%.*s'; expected lower-case words joined by - or _",
+                         HB_ARG(id));
     }
     hb_buf construct;
     hb_buf_init(&construct, c->mem);
     int code = construction(c, id, &construct);
     if (code == CLI_OK) {
-        code = cli_registry_has(c, id) ? create_again(c, id, &construct) : create_new(c, id, &construct);
+        code = cli_registry_has(c, id) ? create_again(c, id, &construct)
+                                       : create_new(c, id, &construct);
     }
     hb_buf_free(&construct);
     return code;
@@ -294,8 +309,11 @@ static int run_list(cli *c) {
         hb_buf_add_char(&c->out, '}');
     }
     if (status != HB_OK) return cli_fail(c, &c->err);
-    if (c->json) hb_buf_add_c(&c->out, "]\n");
-    else cli_table_print(&table, "Workspaces", &c->out);
+    if (c->json) {
+        hb_buf_add_c(&c->out, "]\n");
+    } else {
+        cli_table_print(&table, "Workspaces", &c->out);
+    }
     return CLI_OK;
 }
 
@@ -334,25 +352,46 @@ static const cli_flag create_flags[] = {
 };
 
 const cli_command command_ws_presets = {
-    "ws presets", "preset", "[list|show NAME]", "list the presets, or show one", NULL,
-    "ws presets\nws presets show debug", NULL, 0, 2, run_presets,
+    "ws presets",
+    "preset",
+    "[list|show NAME]",
+    "list the presets, or show one",
+    NULL,
+    "ws presets\nws presets show debug",
+    NULL,
+    0,
+    2,
+    run_presets,
 };
 const cli_command command_ws_create = {
-    "ws create", "new", "ID", "make a workspace",
-    "Without a flag everything lives in one SQLite file, <home>/data/ID.db, and later commands find it.\n"
-    "The preset debug keeps its data in memory: it does not outlive the command, hence serves to try\n"
+    "ws create",
+    "new",
+    "ID",
+    "make a workspace",
+    "Without a flag everything lives in one SQLite file, <home>/data/ID.db, and later commands "
+    "find it.\n"
+    "The preset debug keeps its data in memory: it does not outlive the command, hence serves to "
+    "try\n"
     "a command only. Creating a workspace that is there already changes nothing.",
-    "ws create shop\nws create shop --database shop.db\nws create trial --preset debug", create_flags, 1, 1,
+    "ws create shop\nws create shop --database shop.db\nws create trial --preset debug",
+    create_flags,
+    1,
+    1,
     run_create,
 };
 const cli_command command_ws_list = {
-    "ws list", "ls", "", "list the workspaces", NULL, "ws list\nws list --json", NULL, 0, 0, run_list,
+    "ws list", "ls", "",       "list the workspaces", NULL, "ws list\nws list --json", NULL,
+    0,         0,    run_list,
 };
 const cli_command command_ws_get = {
-    "ws get", "show", "[ID]", "show how a workspace is made; secrets are redacted", NULL, "ws get shop", NULL,
-    0, 1, run_get,
+    "ws get", "show",        "[ID]", "show how a workspace is made; secrets are redacted",
+    NULL,     "ws get shop", NULL,   0,
+    1,        run_get,
 };
 const cli_command command_ws_unset = {
-    "ws unset", "remove rm del delete", "ID", "forget a workspace; its data stays", NULL, "ws unset shop", NULL,
-    1, 1, run_unset,
+    "ws unset", "remove rm del delete",
+    "ID",       "forget a workspace; its data stays",
+    NULL,       "ws unset shop",
+    NULL,       1,
+    1,          run_unset,
 };
