@@ -154,7 +154,7 @@ async function showHybrid(ws, { question, words, vector, filter, answers }) {
   screen.text("score: sum of 1 / (60 + place) over the two rankings", "dim");
   const plan = await query.explain();
   screen.heading("The plan", "query.explain()");
-  screen.block(String(plan));
+  screen.block(String(plan).split("\nstorage\n")[0]);       // where the fields live was shown before
   return plan;
 }
 
