@@ -238,7 +238,8 @@ static hb_status sort_key(inmem_scan *scan, const hb_order *order, const hb_colu
     return HB_OK;
 }
 
-/* The explicit order; rows that come `by_id` are kept so among equals. Scores are indexed by slot for it, and follow their rows afterwards. */
+/* The explicit order; rows that come `by_id` are kept so among equals. Scores are indexed by slot
+ * for it, and follow their rows afterwards. */
 static hb_status rows_sort(inmem_scan *scan, inmem_rows *rows, bool by_id, uint64_t need,
                            hb_err *err) {
     const hb_fragment *fragment = scan->fragment;
