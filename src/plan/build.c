@@ -26,8 +26,11 @@ hb_status build_node(plan_build *build, hb_node_kind kind, uint32_t a, uint32_t 
     if (build->node_count == build->node_cap) HB_TRY(build_grow(build));
     uint32_t at = build->node_count;
     hb_node *node = &build->nodes[at];
-    *node = (hb_node){ .kind = kind, .backend = HB_BACKEND_NONE, .candidates_from = HB_NODE_NONE,
-                       .bound = HB_NO_LIMIT, .limit = HB_NO_LIMIT };
+    *node = (hb_node){ .kind = kind,
+                       .backend = HB_BACKEND_NONE,
+                       .candidates_from = HB_NODE_NONE,
+                       .bound = HB_NO_LIMIT,
+                       .limit = HB_NO_LIMIT };
     uint32_t *inputs = HB_NEW_ARRAY(build->arena, uint32_t, 2);
     if (inputs == NULL) return hb_err_memory(build->err);
     HB_TRY(build_marks(build, &build->has[at]));
@@ -44,14 +47,16 @@ hb_status build_node(plan_build *build, hb_node_kind kind, uint32_t a, uint32_t 
     return HB_OK;
 }
 
-static bool field_fetched_here(const plan_build *build, uint32_t field, uint32_t backend, bool replicas) {
+static bool field_fetched_here(const plan_build *build, uint32_t field, uint32_t backend,
+                               bool replicas) {
     if (field == HB_FIELD_OBJECT_ID) return false;      /* always there, as column 0 */
     if (build->routing->primary[field] == backend) return true;
     return replicas && split_binding(build->routing, field, backend) != NULL;
 }
 
 /* Gives a SCAN or FETCH its columns and marks them as present. */
-static hb_status node_set_columns(plan_build *build, hb_node *node, const uint8_t *wanted, bool replicas) {
+static hb_status node_set_columns(plan_build *build, hb_node *node, const uint8_t *wanted,
+                                  bool replicas) {
     uint32_t field_count = build->routing->schema->field_count;
     uint8_t *has = build->has[(uint32_t)(node - build->nodes)];
     uint32_t *columns = HB_NEW_ARRAY(build->arena, uint32_t, field_count);
@@ -75,13 +80,16 @@ hb_status build_scan(plan_build *build, uint32_t backend, const uint8_t *wanted,
     hb_node *node = *out;
     node->backend = backend;
     node->candidates_from = candidates;
-    node->fragment = (hb_fragment){ .kind = HB_FRAG_SCAN, .container = build->routing->containers[backend],
-                                    .leaf_count = build->query->leaf_count, .limit = HB_NO_LIMIT };
+    node->fragment = (hb_fragment){ .kind = HB_FRAG_SCAN,
+                                    .container = build->routing->containers[backend],
+                                    .leaf_count = build->query->leaf_count,
+                                    .limit = HB_NO_LIMIT };
     HB_ASSERT(node->fragment.container != NULL);
     return node_set_columns(build, node, wanted, replicas);
 }
 
-static hb_status marks_join(plan_build *build, const uint8_t *a, const hb_expr *expr, uint8_t **out) {
+static hb_status marks_join(plan_build *build, const uint8_t *a, const hb_expr *expr,
+                            uint8_t **out) {
     HB_TRY(build_marks(build, out));
     if (a != NULL) {
         memcpy(*out, a, build->routing->schema->field_count);
@@ -90,8 +98,8 @@ static hb_status marks_join(plan_build *build, const uint8_t *a, const hb_expr *
     return HB_OK;
 }
 
-hb_status build_filtered_scan(plan_build *build, const hb_expr *expr, uint32_t backend, const uint8_t *wanted,
-                              uint32_t candidates, uint32_t *out) {
+hb_status build_filtered_scan(plan_build *build, const hb_expr *expr, uint32_t backend,
+                              const uint8_t *wanted, uint32_t candidates, uint32_t *out) {
     split_parts parts;
     HB_TRY(split_claims(&build->split, expr, backend, &parts));
     uint8_t *marks;
@@ -146,8 +154,8 @@ static hb_status groups_make(plan_build *build, const hb_expr *expr, filter_grou
 }
 
 /* All arguments of one backend, joined; NULL when there are none. */
-static hb_status group_join(plan_build *build, const filter_groups *groups, hb_expr_kind kind, uint32_t backend,
-                            const hb_expr **out) {
+static hb_status group_join(plan_build *build, const filter_groups *groups, hb_expr_kind kind,
+                            uint32_t backend, const hb_expr **out) {
     const hb_expr **args = HB_NEW_ARRAY(build->arena, const hb_expr *, groups->count);
     if (args == NULL) return hb_err_memory(build->err);
     uint32_t count = 0;
@@ -159,9 +167,10 @@ static hb_status group_join(plan_build *build, const filter_groups *groups, hb_e
     return split_join(&build->split, kind, args, count, out);
 }
 
-/* The rows of `expr` among those of *rows (HB_NODE_NONE: all): by candidates where the backend takes
- * them, by intersection otherwise. */
-static hb_status and_step(plan_build *build, const hb_expr *expr, uint32_t backend, uint32_t *rows) {
+/* The rows of `expr` among those of *rows (HB_NODE_NONE: all): by candidates where the backend
+ * takes them, by intersection otherwise. */
+static hb_status and_step(plan_build *build, const hb_expr *expr, uint32_t backend,
+                          uint32_t *rows) {
     hb_instance *instance = build->split.instances[backend];
     bool feed = *rows != HB_NODE_NONE && instance->type->caps.candidates;
     uint32_t scan;
@@ -254,10 +263,12 @@ hb_status build_filter(plan_build *build, const hb_expr *expr, uint32_t *out) {
     if (expr->kind == HB_EXPR_NOT) return build_not(build, expr, out);
     filter_groups groups;
     HB_TRY(groups_make(build, expr, &groups));
-    return expr->kind == HB_EXPR_AND ? build_and(build, &groups, out) : build_or(build, &groups, out);
+    return expr->kind == HB_EXPR_AND ? build_and(build, &groups, out)
+                                     : build_or(build, &groups, out);
 }
 
-hb_status build_hydrate(plan_build *build, uint32_t node_index, const uint8_t *wanted, uint32_t *out) {
+hb_status build_hydrate(plan_build *build, uint32_t node_index, const uint8_t *wanted,
+                        uint32_t *out) {
     uint32_t field_count = build->routing->schema->field_count;
     *out = node_index;
     for (uint32_t b = 0; b < build->routing->backend_count; b++) {
@@ -269,7 +280,8 @@ hb_status build_hydrate(plan_build *build, uint32_t node_index, const uint8_t *w
         hb_node *node;
         HB_TRY(build_node(build, HB_NODE_HYDRATE, *out, HB_NODE_NONE, &node));
         node->backend = b;
-        node->fragment = (hb_fragment){ .kind = HB_FRAG_FETCH, .container = build->routing->containers[b],
+        node->fragment = (hb_fragment){ .kind = HB_FRAG_FETCH,
+                                        .container = build->routing->containers[b],
                                         .limit = HB_NO_LIMIT };
         HB_TRY(node_set_columns(build, node, wanted, false));
         *out = build_last(build);

@@ -59,7 +59,8 @@ static uint32_t type_variants(hb_type_id id, hb_type out[VARIANTS_MAX]) {
 }
 
 /* The best answer over the forms of a type; false when no form has the row. */
-static bool row_make(const hb_backend *backend, hb_type_id id, hb_strategy strategy, hb_str op, hb_capability *row) {
+static bool row_make(const hb_backend *backend, hb_type_id id, hb_strategy strategy, hb_str op,
+                     hb_capability *row) {
     hb_type variants[VARIANTS_MAX];
     uint32_t count = type_variants(id, variants);
     bool found = false;
@@ -75,14 +76,19 @@ static bool row_make(const hb_backend *backend, hb_type_id id, hb_strategy strat
     return found;
 }
 
-void hb_capabilities_each(const hb_backend *const *types, uint32_t count, hb_capability_fn *fn, void *user) {
+void hb_capabilities_each(const hb_backend *const *types, uint32_t count, hb_capability_fn *fn,
+                          void *user) {
     for (uint32_t b = 0; b < count; b++) {
         for (uint32_t t = 0; t < HB_TYPE_COUNT; t++) {
             for (uint32_t s = HB_STRATEGY_INLINE; s < HB_STRATEGY_COUNT; s++) {
                 for (uint32_t o = 0; o < OPS_TOTAL; o++) {
-                    hb_capability row = { .dtype = (hb_type_id)t, .op = op_name_at(o), .backend = b,
+                    hb_capability row = { .dtype = (hb_type_id)t,
+                                          .op = op_name_at(o),
+                                          .backend = b,
                                           .strategy = (hb_strategy)s };
-                    if (row_make(types[b], row.dtype, row.strategy, row.op, &row) && !fn(user, &row)) return;
+                    if (row_make(types[b], row.dtype, row.strategy, row.op, &row) &&
+                        !fn(user, &row))
+                        return;
                 }
             }
         }
@@ -92,13 +98,22 @@ void hb_capabilities_each(const hb_backend *const *types, uint32_t count, hb_cap
 /* ---- the request ------------------------------------------------------------------------ */
 
 typedef enum cap_method {
-    METHOD_SUPPORTS, METHOD_STRATEGIES, METHOD_OPS, METHOD_BACKENDS, METHOD_LOGICAL_TYPES, METHOD_ROWS, METHOD_TOTAL
+    METHOD_SUPPORTS,
+    METHOD_STRATEGIES,
+    METHOD_OPS,
+    METHOD_BACKENDS,
+    METHOD_LOGICAL_TYPES,
+    METHOD_ROWS,
+    METHOD_TOTAL
 } cap_method;
 
 static const hb_str method_names[METHOD_TOTAL] = {
-    [METHOD_SUPPORTS] = { "supports", 8 },          [METHOD_STRATEGIES] = { "strategies", 10 },
-    [METHOD_OPS] = { "ops", 3 },                    [METHOD_BACKENDS] = { "backends", 8 },
-    [METHOD_LOGICAL_TYPES] = { "logical_types", 13 }, [METHOD_ROWS] = { "rows", 4 },
+    [METHOD_SUPPORTS] = { "supports", 8 },
+    [METHOD_STRATEGIES] = { "strategies", 10 },
+    [METHOD_OPS] = { "ops", 3 },
+    [METHOD_BACKENDS] = { "backends", 8 },
+    [METHOD_LOGICAL_TYPES] = { "logical_types", 13 },
+    [METHOD_ROWS] = { "rows", 4 },
 };
 
 enum { MODE_NO = 0, MODE_FALLBACK = 1, MODE_NATIVE = 2 };
@@ -134,7 +149,8 @@ static bool backend_matches(const cap_ask *ask, uint32_t index) {
 }
 
 static bool row_matches(const cap_ask *ask, const hb_capability *row) {
-    return (!ask->has_dtype || ask->dtype == row->dtype) && (!ask->has_op || hb_str_eq(ask->op, row->op)) &&
+    return (!ask->has_dtype || ask->dtype == row->dtype) &&
+           (!ask->has_op || hb_str_eq(ask->op, row->op)) &&
            (!ask->has_strategy || ask->strategy == row->strategy) &&
            (!ask->has_backend || backend_matches(ask, row->backend));
 }
@@ -149,14 +165,15 @@ static uint32_t op_index(hb_str op) {
 
 static void write_row(cap_ask *ask, const hb_capability *row) {
     hb_buf_printf(ask->out, "%s{\"dtype\":\"%.*s\",\"op\":\"%.*s\",\"backend\":\"%s\",\"name\":",
-                  ask->row_count++ == 0 ? "" : ",", HB_ARG(hb_type_name(row->dtype)), HB_ARG(row->op),
-                  ask->types[row->backend]->name);
+                  ask->row_count++ == 0 ? "" : ",", HB_ARG(hb_type_name(row->dtype)),
+                  HB_ARG(row->op), ask->types[row->backend]->name);
     if (ask->names != NULL) {
         hb_buf_add_json_str(ask->out, ask->names[row->backend]);
     } else {
         hb_buf_add_c(ask->out, "null");
     }
-    hb_buf_printf(ask->out, ",\"strategy\":\"%.*s\",\"mode\":\"%s\"}", HB_ARG(hb_strategy_name(row->strategy)),
+    hb_buf_printf(ask->out, ",\"strategy\":\"%.*s\",\"mode\":\"%s\"}",
+                  HB_ARG(hb_strategy_name(row->strategy)),
                   mode_name(row->native ? MODE_NATIVE : MODE_FALLBACK));
 }
 
@@ -182,8 +199,8 @@ static bool ask_row(void *user, const hb_capability *row) {
     return true;
 }
 
-static hb_status ask_unknown(const char *what, hb_str word, hb_status code, const hb_str *known, size_t count,
-                             hb_err *err) {
+static hb_status ask_unknown(const char *what, hb_str word, hb_status code, const hb_str *known,
+                             size_t count, hb_err *err) {
     hb_err_set(err, code, "unknown %s '%.*s'", what, HB_ARG(word));
     return hb_err_hint(err, word, known, count);
 }
@@ -235,25 +252,30 @@ static hb_status ask_backend(cap_ask *ask, hb_str word, hb_err *err) {
     for (uint32_t i = 0; i < ask->count; i++) {
         if (backend_matches(ask, i)) return HB_OK;
         if (known_count < HB_BACKENDS_MAX) {
-            known[known_count++] = ask->names != NULL ? ask->names[i] : hb_str_c(ask->types[i]->name);
+            known[known_count++] =
+                ask->names != NULL ? ask->names[i] : hb_str_c(ask->types[i]->name);
         }
     }
     return ask_unknown("backend", word, HB_E_UNKNOWN_BACKEND, known, known_count, err);
 }
 
 static hb_status ask_member(cap_ask *ask, const cJSON *member, hb_err *err) {
-    static const hb_str known[] = { { "method", 6 }, { "dtype", 5 }, { "op", 2 }, { "backend", 7 }, { "strategy", 8 } };
+    static const hb_str known[] = {
+        { "method", 6 }, { "dtype", 5 }, { "op", 2 }, { "backend", 7 }, { "strategy", 8 }
+    };
     hb_str key = hb_str_c(member->string);
     if (cJSON_IsNull(member)) return HB_OK;
     if (!cJSON_IsString(member)) {
-        return hb_err_set(err, HB_E_TYPE, "a capability filter is a text; '%.*s' is not", HB_ARG(key));
+        return hb_err_set(err, HB_E_TYPE, "a capability filter is a text; '%.*s' is not",
+                          HB_ARG(key));
     }
     hb_str word = hb_str_c(member->valuestring);
     if (hb_str_eq(key, known[1])) return ask_dtype(ask, word, err);
     if (hb_str_eq(key, known[2])) return ask_op(ask, word, err);
     if (hb_str_eq(key, known[3])) return ask_backend(ask, word, err);
     if (hb_str_eq(key, known[4])) return ask_strategy(ask, word, err);
-    if (!hb_str_eq(key, known[0])) return ask_unknown("capability filter", key, HB_E_QUERY, known, 5, err);
+    if (!hb_str_eq(key, known[0]))
+        return ask_unknown("capability filter", key, HB_E_QUERY, known, 5, err);
     for (uint32_t m = 0; m < METHOD_TOTAL; m++) {
         if (hb_str_eq(word, method_names[m])) {
             ask->method = (cap_method)m;
@@ -265,12 +287,15 @@ static hb_status ask_member(cap_ask *ask, const cJSON *member, hb_err *err) {
 
 static hb_status ask_read(cap_ask *ask, const cJSON *request, hb_err *err) {
     ask->method = METHOD_TOTAL;
-    if (!cJSON_IsObject(request)) return hb_err_set(err, HB_E_QUERY, "a capability request is a JSON mapping");
+    if (!cJSON_IsObject(request))
+        return hb_err_set(err, HB_E_QUERY, "a capability request is a JSON mapping");
     for (const cJSON *member = request->child; member != NULL; member = member->next) {
         HB_TRY(ask_member(ask, member, err));
     }
-    if (ask->method == METHOD_TOTAL) return hb_err_set(err, HB_E_QUERY, "a capability request needs 'method'");
-    if (ask->method == METHOD_SUPPORTS && !(ask->has_dtype && ask->has_op && ask->has_backend && ask->has_strategy)) {
+    if (ask->method == METHOD_TOTAL)
+        return hb_err_set(err, HB_E_QUERY, "a capability request needs 'method'");
+    if (ask->method == METHOD_SUPPORTS &&
+        !(ask->has_dtype && ask->has_op && ask->has_backend && ask->has_strategy)) {
         return hb_err_set(err, HB_E_QUERY, "supports needs dtype, op, backend and strategy");
     }
     return HB_OK;
@@ -280,7 +305,8 @@ static hb_status ask_read(cap_ask *ask, const cJSON *request, hb_err *err) {
 
 /* Without any filter, the lists name everything there is, also what no backend answers. */
 static bool listed(const cap_ask *ask, uint8_t mode) {
-    return mode != MODE_NO || !(ask->has_dtype || ask->has_op || ask->has_backend || ask->has_strategy);
+    return mode != MODE_NO ||
+           !(ask->has_dtype || ask->has_op || ask->has_backend || ask->has_strategy);
 }
 
 static void write_separator(cap_ask *ask) {
@@ -292,7 +318,8 @@ static void write_ops(cap_ask *ask) {
     for (uint32_t round = 0; round < OPS_TOTAL; round++) {
         uint32_t next = OPS_TOTAL;
         for (uint32_t i = 0; i < OPS_TOTAL; i++) {
-            if (!done[i] && (next == OPS_TOTAL || hb_str_cmp(op_name_at(i), op_name_at(next)) < 0)) {
+            if (!done[i] &&
+                (next == OPS_TOTAL || hb_str_cmp(op_name_at(i), op_name_at(next)) < 0)) {
                 next = i;
             }
         }
@@ -309,8 +336,8 @@ static void write_strategies(cap_ask *ask) {
         if (!listed(ask, ask->best[s])) continue;
         write_separator(ask);
         hb_buf_printf(ask->out, "{\"identifier\":\"%.*s\",\"strategy\":\"%.*s\",\"mode\":\"%s\"}",
-                      HB_ARG(hb_strategy_name((hb_strategy)s)), HB_ARG(hb_strategy_class((hb_strategy)s)),
-                      mode_name(ask->best[s]));
+                      HB_ARG(hb_strategy_name((hb_strategy)s)),
+                      HB_ARG(hb_strategy_class((hb_strategy)s)), mode_name(ask->best[s]));
     }
 }
 
@@ -349,8 +376,8 @@ static void ask_answer(cap_ask *ask) {
     hb_capabilities_each(ask->types, ask->count, ask_row, ask);
     switch (ask->method) {
     case METHOD_SUPPORTS:
-        hb_buf_printf(ask->out, "{\"supported\":%s,\"mode\":\"%s\"}", ask->best[0] != MODE_NO ? "true" : "false",
-                      mode_name(ask->best[0]));
+        hb_buf_printf(ask->out, "{\"supported\":%s,\"mode\":\"%s\"}",
+                      ask->best[0] != MODE_NO ? "true" : "false", mode_name(ask->best[0]));
         break;
     case METHOD_STRATEGIES: write_strategies(ask); break;
     case METHOD_OPS: write_ops(ask); break;
@@ -364,7 +391,8 @@ static void ask_answer(cap_ask *ask) {
 
 hb_status hb_capabilities_json(const hb_backend *const *types, const hb_str *names, uint32_t count,
                                hb_str request_json, hb_buf *out, hb_err *err) {
-    if (count > HB_BACKENDS_MAX) return hb_err_set(err, HB_E_LIMIT, "more than %u backends", HB_BACKENDS_MAX);
+    if (count > HB_BACKENDS_MAX)
+        return hb_err_set(err, HB_E_LIMIT, "more than %u backends", HB_BACKENDS_MAX);
     cap_ask ask = { .types = types, .names = names, .count = count, .out = out };
     cJSON *request = cJSON_ParseWithLength(request_json.ptr, request_json.len);
     hb_status status = ask_read(&ask, request, err);

@@ -21,7 +21,8 @@ typedef bool hb_capability_fn(void *user, const hb_capability *row);
 
 /* Calls `fn` for each row in a fixed order (backend, type, strategy, operator) until it says false.
  * `names` are instance names, or NULL for bare types. */
-void hb_capabilities_each(const hb_backend *const *types, uint32_t count, hb_capability_fn *fn, void *user);
+void hb_capabilities_each(const hb_backend *const *types, uint32_t count, hb_capability_fn *fn,
+                          void *user);
 
 /* Answers {"method": "supports" | "strategies" | "ops" | "backends" | "logical_types" | "rows",
  * "dtype", "op", "backend", "strategy"} as JSON text. Filters are optional (supports needs all

@@ -30,7 +30,8 @@ typedef struct explain_ctx {
 /* Takes ownership of `item`, also when it cannot be added. */
 static cJSON *put(explain_ctx *ctx, cJSON *object, const char *key, cJSON *item) {
     bool added = item != NULL && object != NULL &&
-                 (key != NULL ? cJSON_AddItemToObject(object, key, item) : cJSON_AddItemToArray(object, item));
+                 (key != NULL ? cJSON_AddItemToObject(object, key, item)
+                              : cJSON_AddItemToArray(object, item));
     if (!added) {
         cJSON_Delete(item);
         ctx->failed = true;
@@ -186,7 +187,8 @@ static void put_search(explain_ctx *ctx, cJSON *parent) {
         return;
     }
     cJSON *object = put(ctx, parent, "search", cJSON_CreateObject());
-    cJSON *fields = put(ctx, object, "fields", search->field_count > 0 ? cJSON_CreateArray() : cJSON_CreateNull());
+    cJSON *fields = put(ctx, object, "fields",
+                        search->field_count > 0 ? cJSON_CreateArray() : cJSON_CreateNull());
     for (uint32_t i = 0; i < search->field_count; i++) {
         put_str(ctx, fields, NULL, field_name(ctx, search->fields[i]));
     }
@@ -234,7 +236,8 @@ static void put_query(explain_ctx *ctx, cJSON *root) {
     put_search(ctx, object);
     put_fuse(ctx, object);
     cJSON *select = put(ctx, object, "select", cJSON_CreateArray());
-    if (!query->select_all && query->select_count == 0 && !query->is_count) put_c(ctx, select, NULL, "object_id");
+    if (!query->select_all && query->select_count == 0 && !query->is_count)
+        put_c(ctx, select, NULL, "object_id");
     for (uint32_t i = 0; i < query->select_count; i++) {
         put_str(ctx, select, NULL, query->select[i].name);
     }
@@ -270,8 +273,8 @@ static void put_binding(explain_ctx *ctx, cJSON *list, const hb_binding *binding
     put_c(ctx, object, "why", binding->why);
 }
 
-static void put_index(explain_ctx *ctx, cJSON *list, const uint32_t *fields, uint32_t count, uint32_t backend,
-                      const char *source) {
+static void put_index(explain_ctx *ctx, cJSON *list, const uint32_t *fields, uint32_t count,
+                      uint32_t backend, const char *source) {
     cJSON *object = put(ctx, list, NULL, cJSON_CreateObject());
     put_str(ctx, object, "entity_id", ctx->schema->entity_id);
     cJSON *names = put(ctx, object, "fields", cJSON_CreateArray());
@@ -298,18 +301,21 @@ static void put_indexes(explain_ctx *ctx, cJSON *plan) {
     }
     for (uint32_t i = 0; i < ctx->schema->index_count; i++) {
         const hb_field_group *group = &ctx->schema->indexes[i];
-        put_index(ctx, list, group->fields, group->field_count, ctx->routing->primary[group->fields[0]], "entity");
+        put_index(ctx, list, group->fields, group->field_count,
+                  ctx->routing->primary[group->fields[0]], "entity");
     }
 }
 
 static void put_constraints(explain_ctx *ctx, cJSON *plan) {
     cJSON *list = put(ctx, plan, "constraints", cJSON_CreateArray());
     for (uint32_t f = 1; f < ctx->schema->field_count; f++) {
-        if (ctx->schema->fields[f].unique) put_index(ctx, list, &f, 1, ctx->routing->primary[f], "field");
+        if (ctx->schema->fields[f].unique)
+            put_index(ctx, list, &f, 1, ctx->routing->primary[f], "field");
     }
     for (uint32_t i = 0; i < ctx->schema->unique_count; i++) {
         const hb_field_group *group = &ctx->schema->uniques[i];
-        put_index(ctx, list, group->fields, group->field_count, ctx->routing->primary[group->fields[0]], "entity");
+        put_index(ctx, list, group->fields, group->field_count,
+                  ctx->routing->primary[group->fields[0]], "entity");
     }
 }
 
@@ -348,8 +354,8 @@ static void put_field_storage(explain_ctx *ctx, cJSON *object, uint32_t field, u
 }
 
 /* The members that every step about one field has. */
-static void put_handler(explain_ctx *ctx, cJSON *object, uint32_t field, hb_str op, uint32_t backend,
-                        hb_strategy strategy, const hb_offer *offer) {
+static void put_handler(explain_ctx *ctx, cJSON *object, uint32_t field, hb_str op,
+                        uint32_t backend, hb_strategy strategy, const hb_offer *offer) {
     const hb_type *type = ctx->schema->fields[field].type;
     const char *backend_type = ctx->instances[backend]->type->name;
     put_str(ctx, object, "logical_type", hb_type_name(type->id));
@@ -357,15 +363,18 @@ static void put_handler(explain_ctx *ctx, cJSON *object, uint32_t field, hb_str 
     put_c(ctx, object, "type", backend_type);
     put_str(ctx, object, "strategy", hb_strategy_name(strategy));
     put_field_storage(ctx, object, field, backend);
-    hb_buf_printf(&ctx->text, "\"%.*s.%.*s.%s.%.*s\"", HB_ARG(hb_type_name(type->id)), HB_ARG(op), backend_type,
-                  HB_ARG(hb_strategy_name(strategy)));
+    hb_buf_printf(&ctx->text, "\"%.*s.%.*s.%s.%.*s\"", HB_ARG(hb_type_name(type->id)), HB_ARG(op),
+                  backend_type, HB_ARG(hb_strategy_name(strategy)));
     put_raw(ctx, object, "handler");
     bool native = offer->claim != HB_NO && offer->native;
-    put_c(ctx, object, "handler_kind", offer->handler_kind != NULL ? offer->handler_kind : "row_payload");
+    put_c(ctx, object, "handler_kind",
+          offer->handler_kind != NULL ? offer->handler_kind : "row_payload");
     put_c(ctx, object, "handler_mode", native ? "native" : "scan");
     put_null(ctx, object, "strategy_adapter");
     put_c(ctx, object, "fallback_reason",
-          native ? NULL : offer->reason != NULL ? offer->reason : "evaluated in process");
+          native                  ? NULL
+          : offer->reason != NULL ? offer->reason
+                                  : "evaluated in process");
 }
 
 static void step_leaf(explain_ctx *ctx, const hb_expr *leaf, uint32_t backend) {
@@ -384,7 +393,10 @@ static void step_leaf(explain_ctx *ctx, const hb_expr *leaf, uint32_t backend) {
     put_handler(ctx, object, leaf->field, op, backend, binding->strategy, &offer);
     if (supported) {
         put_null(ctx, object, "unsupported_reason");
-        put_c(ctx, object, "claim", offer.claim == HB_EXACT ? "exact" : offer.claim == HB_SUPERSET ? "superset" : "no");
+        put_c(ctx, object, "claim",
+              offer.claim == HB_EXACT      ? "exact"
+              : offer.claim == HB_SUPERSET ? "superset"
+                                           : "no");
     } else {
         put_str(ctx, object, "unsupported_reason", reason);
     }
@@ -402,7 +414,8 @@ static hb_status steps_groups(explain_ctx *ctx, const hb_expr *expr, uint32_t fo
     if (backends == NULL || done == NULL) return hb_err_memory(ctx->split.err);
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         backends[i] = forced;
-        if (forced == HB_BACKEND_NONE) HB_TRY(split_single(&ctx->split, expr->args[i], &backends[i]));
+        if (forced == HB_BACKEND_NONE)
+            HB_TRY(split_single(&ctx->split, expr->args[i], &backends[i]));
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         if (done[i]) continue;
@@ -448,7 +461,8 @@ static hb_status filter_backend(explain_ctx *ctx, uint32_t *out) {
     *out = HB_BACKEND_NONE;
     for (uint32_t i = 0; i < ctx->plan->node_count; i++) {
         const hb_node *node = &ctx->plan->nodes[i];
-        if (node->kind == HB_NODE_SCAN && node->fragment.filter == ctx->query->filter && node->candidates_from == HB_NODE_NONE) {
+        if (node->kind == HB_NODE_SCAN && node->fragment.filter == ctx->query->filter &&
+            node->candidates_from == HB_NODE_NONE) {
             *out = node->backend;
             return HB_OK;
         }
@@ -472,7 +486,8 @@ static void step_json_path(explain_ctx *ctx) {
         if (query->select[i].kind == HB_COL_PATH) put_str(ctx, fields, NULL, query->select[i].name);
     }
     for (uint32_t i = 0; i < query->order_count; i++) {
-        if (query->order[i].col.kind == HB_COL_PATH) put_str(ctx, fields, NULL, query->order[i].col.name);
+        if (query->order[i].col.kind == HB_COL_PATH)
+            put_str(ctx, fields, NULL, query->order[i].col.name);
     }
     put_c(ctx, object, "logical_type", "json");
     put_c(ctx, object, "handler_mode", "scan");
@@ -487,11 +502,12 @@ static void step_near(explain_ctx *ctx, const hb_node *node) {
     put_str(ctx, object, "field", field_name(ctx, near->field));
     put_c(ctx, object, "op", "near");
     put_c(ctx, object, "handler_op", "near");
-    hb_offer offer = ctx->instances[node->backend]->type->supports(ctx->schema->fields[near->field].type,
-                                                                   HB_STRATEGY_VECTOR, HB_STR("near"));
+    hb_offer offer = ctx->instances[node->backend]->type->supports(
+        ctx->schema->fields[near->field].type, HB_STRATEGY_VECTOR, HB_STR("near"));
     put_str(ctx, object, "metric", hb_metric_name(near->metric));
     put_u64(ctx, object, "top_k", near->top_k);
-    put_handler(ctx, object, near->field, HB_STR("near"), node->backend, HB_STRATEGY_VECTOR, &offer);
+    put_handler(ctx, object, near->field, HB_STR("near"), node->backend, HB_STRATEGY_VECTOR,
+                &offer);
     put_null(ctx, object, "unsupported_reason");
     put_c(ctx, object, "near_filter_mode", node->note);
 }
@@ -514,7 +530,9 @@ static void step_search(explain_ctx *ctx, const hb_node *node) {
     put_u64(ctx, object, "top_k", ctx->query->search->top_k);
     put_c(ctx, object, "ranking", indexed ? "bm25" : "equal scores");
     put_c(ctx, object, "handler_mode", indexed ? "native" : "scan");
-    put_c(ctx, object, "fallback_reason", indexed ? NULL : "a text field without an inverted index is scanned, its hits score equal");
+    put_c(ctx, object, "fallback_reason",
+          indexed ? NULL
+                  : "a text field without an inverted index is scanned, its hits score equal");
     put_c(ctx, object, "search_filter_mode", node->note);
 }
 
@@ -683,14 +701,22 @@ hb_status hb_plan_explain(const hb_plan *plan, hb_instance *const *instances, hb
     hb_arena arena;
     hb_arena_init(&arena, json_out->mem);
     explain_ctx ctx = {
-        .split = { .query = plan->query, .routing = plan->routing, .instances = instances,
-                   .options = { .explain_only = true }, .arena = &arena, .err = err },
-        .plan = plan, .query = plan->query, .schema = plan->routing->schema, .routing = plan->routing,
+        .split = { .query = plan->query,
+                   .routing = plan->routing,
+                   .instances = instances,
+                   .options = { .explain_only = true },
+                   .arena = &arena,
+                   .err = err },
+        .plan = plan,
+        .query = plan->query,
+        .schema = plan->routing->schema,
+        .routing = plan->routing,
         .instances = instances,
     };
     hb_buf_init(&ctx.text, json_out->mem);
     cJSON *root = cJSON_CreateObject();
-    hb_status status = root != NULL ? explain_write(&ctx, root, workspace_id, json_out) : hb_err_memory(err);
+    hb_status status =
+        root != NULL ? explain_write(&ctx, root, workspace_id, json_out) : hb_err_memory(err);
     cJSON_Delete(root);
     hb_buf_free(&ctx.text);
     hb_arena_free(&arena);

@@ -9,8 +9,8 @@
 typedef struct plan_columns {
     hb_col *columns;
     uint32_t column_count;
-    uint8_t *output;            /* marks: fields of the result */
-    uint8_t *order;             /* marks: fields of the order */
+    uint8_t *output; /* marks: fields of the result */
+    uint8_t *order; /* marks: fields of the order */
     uint8_t *both;
 } plan_columns;
 
@@ -26,7 +26,8 @@ static bool score_shadows(const hb_query *query, hb_str name) {
     if (!is_ranked(query)) return false;
     if (hb_str_eq(name, HB_STR("score"))) return true;
     bool hybrid = query->near != NULL && query->search != NULL;
-    return hybrid && (hb_str_eq(name, HB_STR("near_score")) || hb_str_eq(name, HB_STR("search_score")));
+    return hybrid &&
+           (hb_str_eq(name, HB_STR("near_score")) || hb_str_eq(name, HB_STR("search_score")));
 }
 
 /* No select: every stored field alphabetically, then the scores. */
@@ -34,17 +35,21 @@ static void columns_all(const plan_build *build, plan_columns *out) {
     const hb_query *query = build->query;
     const hb_schema *schema = build->routing->schema;
     for (uint32_t f = 1; f < schema->field_count; f++) {
-        if (build->routing->primary[f] == HB_BACKEND_NONE || score_shadows(query, schema->fields[f].name)) continue;
-        out->columns[out->column_count++] = (hb_col){ .kind = HB_COL_FIELD, .field = f,
-                                                      .name = schema->fields[f].name };
+        if (build->routing->primary[f] == HB_BACKEND_NONE ||
+            score_shadows(query, schema->fields[f].name))
+            continue;
+        out->columns[out->column_count++] =
+            (hb_col){ .kind = HB_COL_FIELD, .field = f, .name = schema->fields[f].name };
     }
     qsort(out->columns, out->column_count, sizeof *out->columns, column_compare);
     if (!is_ranked(query)) return;
-    out->columns[out->column_count++] = (hb_col){ .kind = HB_COL_SCORE, .field = HB_FIELD_NONE, .name = HB_STR("score") };
+    out->columns[out->column_count++] =
+        (hb_col){ .kind = HB_COL_SCORE, .field = HB_FIELD_NONE, .name = HB_STR("score") };
     if (query->near == NULL || query->search == NULL) return;
-    out->columns[out->column_count++] = (hb_col){ .kind = HB_COL_NEAR_SCORE, .field = HB_FIELD_NONE,
-                                                  .name = HB_STR("near_score") };
-    out->columns[out->column_count++] = (hb_col){ .kind = HB_COL_SEARCH_SCORE, .field = HB_FIELD_NONE,
+    out->columns[out->column_count++] =
+        (hb_col){ .kind = HB_COL_NEAR_SCORE, .field = HB_FIELD_NONE, .name = HB_STR("near_score") };
+    out->columns[out->column_count++] = (hb_col){ .kind = HB_COL_SEARCH_SCORE,
+                                                  .field = HB_FIELD_NONE,
                                                   .name = HB_STR("search_score") };
 }
 
@@ -57,7 +62,8 @@ static void column_mark(const hb_col *column, uint8_t *marks) {
 static hb_status columns_make(plan_build *build, plan_columns *out) {
     const hb_query *query = build->query;
     uint32_t field_count = build->routing->schema->field_count;
-    *out = (plan_columns){ .columns = HB_NEW_ARRAY(build->arena, hb_col, field_count + query->select_count + 3u) };
+    *out = (plan_columns){ .columns = HB_NEW_ARRAY(build->arena, hb_col,
+                                                   field_count + query->select_count + 3u) };
     if (out->columns == NULL) return hb_err_memory(build->err);
     HB_TRY(build_marks(build, &out->output));
     HB_TRY(build_marks(build, &out->order));
@@ -106,7 +112,9 @@ static bool order_key_pushable(const plan_build *build, const hb_order *key, uin
 static bool order_pushable(const plan_build *build, uint32_t backend) {
     const hb_query *query = build->query;
     if (query->order_count == 0) return true;
-    if (build->split.options.no_pushdown || build->split.instances[backend]->type->caps.sort != HB_EXACT) return false;
+    if (build->split.options.no_pushdown ||
+        build->split.instances[backend]->type->caps.sort != HB_EXACT)
+        return false;
     for (uint32_t i = 0; i < query->order_count; i++) {
         if (!order_key_pushable(build, &query->order[i], backend)) return false;
     }
@@ -155,7 +163,8 @@ static hb_status add_limit(plan_build *build, uint64_t offset, uint32_t *rows) {
 }
 
 /* Columns that the rows miss, order, paging: above whatever produced the rows. */
-static hb_status finish_rows(plan_build *build, const plan_columns *columns, bool sorted, uint32_t rows) {
+static hb_status finish_rows(plan_build *build, const plan_columns *columns, bool sorted,
+                             uint32_t rows) {
     const hb_query *query = build->query;
     bool paged = query->limit != HB_NO_LIMIT || query->offset > 0;
     if (!sorted && query->order_count > 0) {
@@ -187,14 +196,15 @@ static hb_status plan_pushed_count(plan_build *build, const hb_expr *filter, uin
 
 /* The whole filter is on one backend: order and limit go down if everything under them is exact. A
  * limit that stays above makes the scan fetch only what filter and order read. */
-static hb_status plan_one_backend(plan_build *build, const plan_columns *columns, uint32_t backend) {
+static hb_status plan_one_backend(plan_build *build, const plan_columns *columns,
+                                  uint32_t backend) {
     const hb_query *query = build->query;
     split_parts parts = { .claim = HB_EXACT };
     if (query->filter != NULL) HB_TRY(split_claims(&build->split, query->filter, backend, &parts));
     bool exact = parts.residual == NULL;
     const hb_backend *type = build->split.instances[backend]->type;
-    if (query->is_count && query->count_field == HB_FIELD_OBJECT_ID && exact && type->caps.count == HB_EXACT &&
-        !build->split.options.no_pushdown) {
+    if (query->is_count && query->count_field == HB_FIELD_OBJECT_ID && exact &&
+        type->caps.count == HB_EXACT && !build->split.options.no_pushdown) {
         return plan_pushed_count(build, parts.pushed, backend);
     }
     bool sorted = exact && order_pushable(build, backend);
@@ -216,7 +226,7 @@ static hb_status plan_one_backend(plan_build *build, const plan_columns *columns
         node->fragment.order_count = query->order_count;
     }
     if (build->pushed_limit) {
-        node->fragment.limit = query->limit + 1;    /* one more, to tell whether rows were cut */
+        node->fragment.limit = query->limit + 1; /* one more, to tell whether rows were cut */
         node->fragment.offset = query->offset;
     }
     return finish_rows(build, columns, sorted, rows);
@@ -238,22 +248,34 @@ static hb_status plan_query(plan_build *build) {
     return finish_rows(build, &columns, false, rows);
 }
 
-hb_status hb_plan_make(const hb_query *query, const hb_routing *routing, hb_instance *const *instances,
-                       const hb_plan_options *options, hb_arena *arena, const hb_plan **out, hb_err *err) {
+hb_status hb_plan_make(const hb_query *query, const hb_routing *routing,
+                       hb_instance *const *instances, const hb_plan_options *options,
+                       hb_arena *arena, const hb_plan **out, hb_err *err) {
     static const hb_plan_options defaults;
     if (options == NULL) {
         options = &defaults;
     }
-    if (query->waiting != NULL) return hb_err_set(err, HB_E_UNSUPPORTED, "%s is not available yet", query->waiting);
+    if (query->waiting != NULL)
+        return hb_err_set(err, HB_E_UNSUPPORTED, "%s is not available yet", query->waiting);
     plan_build build = {
-        .split = { .query = query, .routing = routing, .instances = instances, .options = *options,
-                   .arena = arena, .err = err },
-        .query = query, .routing = routing, .arena = arena, .err = err,
+        .split = { .query = query,
+                   .routing = routing,
+                   .instances = instances,
+                   .options = *options,
+                   .arena = arena,
+                   .err = err },
+        .query = query,
+        .routing = routing,
+        .arena = arena,
+        .err = err,
     };
     HB_TRY(plan_query(&build));
     hb_plan *plan = HB_NEW(arena, hb_plan);
     if (plan == NULL) return hb_err_memory(err);
-    *plan = (hb_plan){ .query = query, .routing = routing, .nodes = build.nodes, .node_count = build.node_count,
+    *plan = (hb_plan){ .query = query,
+                       .routing = routing,
+                       .nodes = build.nodes,
+                       .node_count = build.node_count,
                        .pushed_limit = build.pushed_limit };
     *out = plan;
     return HB_OK;

@@ -7,7 +7,8 @@ typedef struct rank_filter {
     uint32_t candidates;        /* node, made on first need; HB_NODE_NONE */
 } rank_filter;
 
-static hb_status rank_refuse(plan_build *build, uint32_t field, uint32_t backend, const char *what) {
+static hb_status rank_refuse(plan_build *build, uint32_t field, uint32_t backend,
+                             const char *what) {
     const hb_schema *schema = build->routing->schema;
     hb_str name = backend == HB_BACKEND_NONE ? HB_STR_EMPTY : build->split.instances[backend]->name;
     hb_err_set(build->err, HB_E_UNSUPPORTED, "%s", what);
@@ -15,8 +16,9 @@ static hb_status rank_refuse(plan_build *build, uint32_t field, uint32_t backend
 }
 
 /* Puts the query's filter under a ranked scan. *mode says how, for explain. */
-static hb_status rank_place_filter(plan_build *build, rank_filter *filter, uint32_t backend, bool rank_native,
-                                   const hb_expr **pushed, uint32_t *candidates, const char **mode) {
+static hb_status rank_place_filter(plan_build *build, rank_filter *filter, uint32_t backend,
+                                   bool rank_native, const hb_expr **pushed, uint32_t *candidates,
+                                   const char **mode) {
     const hb_expr *expr = build->query->filter;
     const hb_backend *type = build->split.instances[backend]->type;
     *pushed = NULL;
@@ -25,13 +27,16 @@ static hb_status rank_place_filter(plan_build *build, rank_filter *filter, uint3
     if (expr == NULL) return HB_OK;
     bool exact = true, native = rank_native;
     bool here = split_all_on(&build->split, expr, backend, &exact, &native);
-    *mode = !here ? "candidate_id_prefilter" : exact && native ? "combined_native" : "combined_scan";
+    *mode = !here             ? "candidate_id_prefilter"
+            : exact && native ? "combined_native"
+                              : "combined_scan";
     if (here && exact && type->caps.filtered_rank) {
         *pushed = expr;
         return HB_OK;
     }
     if (!type->caps.candidates) {
-        hb_err_set(build->err, HB_E_UNSUPPORTED, "%s cannot rank within rows that were filtered elsewhere", type->name);
+        hb_err_set(build->err, HB_E_UNSUPPORTED,
+                   "%s cannot rank within rows that were filtered elsewhere", type->name);
         return hb_err_where(build->err, build->routing->schema->entity_id, HB_STR_EMPTY,
                             build->split.instances[backend]->name);
     }
@@ -62,18 +67,20 @@ static uint32_t near_backend(const plan_build *build, uint32_t field) {
     return hb_routing_find(build->routing, field, HB_STRATEGY_VECTOR);
 }
 
-static hb_status build_near(plan_build *build, rank_filter *filter, const uint8_t *wanted, uint32_t *out) {
+static hb_status build_near(plan_build *build, rank_filter *filter, const uint8_t *wanted,
+                            uint32_t *out) {
     const hb_near *near = build->query->near;
     uint32_t backend = near_backend(build, near->field);
     if (backend == HB_BACKEND_NONE) {
-        return rank_refuse(build, near->field, backend, "near needs the strategy VectorIndex on this field");
+        return rank_refuse(build, near->field, backend,
+                           "near needs the strategy VectorIndex on this field");
     }
     const hb_backend *type = build->split.instances[backend]->type;
     if ((type->caps.metrics & (1u << near->metric)) == 0) {
         return rank_refuse(build, near->field, backend, "the backend does not rank by this metric");
     }
-    hb_offer offer = type->supports(build->routing->schema->fields[near->field].type, HB_STRATEGY_VECTOR,
-                                    HB_STR("near"));
+    hb_offer offer = type->supports(build->routing->schema->fields[near->field].type,
+                                    HB_STRATEGY_VECTOR, HB_STR("near"));
     hb_node *node;
     HB_TRY(rank_scan(build, filter, backend, offer.native, wanted, &node));
     node->fragment.near = near;
@@ -91,7 +98,8 @@ typedef struct search_fields {
 } search_fields;
 
 static bool field_is_prose(const hb_type *type) {
-    return type->id == HB_TYPE_SHORT_TEXT || type->id == HB_TYPE_MEDIUM_TEXT || type->id == HB_TYPE_LONG_TEXT;
+    return type->id == HB_TYPE_SHORT_TEXT || type->id == HB_TYPE_MEDIUM_TEXT ||
+           type->id == HB_TYPE_LONG_TEXT;
 }
 
 static void search_add(const plan_build *build, search_fields *out, uint32_t field) {
@@ -110,25 +118,28 @@ static hb_status search_resolve(plan_build *build, search_fields *out) {
     const hb_search *search = build->query->search;
     const hb_schema *schema = build->routing->schema;
     *out = (search_fields){ .fields = HB_NEW_ARRAY(build->arena, uint32_t, schema->field_count),
-                            .backends = HB_NEW_ARRAY(build->arena, uint32_t, schema->field_count), .indexed = true };
+                            .backends = HB_NEW_ARRAY(build->arena, uint32_t, schema->field_count),
+                            .indexed = true };
     if (out->fields == NULL || out->backends == NULL) return hb_err_memory(build->err);
     for (uint32_t i = 0; i < search->field_count; i++) {
         search_add(build, out, search->fields[i]);
     }
     for (uint32_t f = 1; search->field_count == 0 && f < schema->field_count; f++) {
-        if (hb_routing_find(build->routing, f, HB_STRATEGY_INVERTED) != HB_BACKEND_NONE) search_add(build, out, f);
+        if (hb_routing_find(build->routing, f, HB_STRATEGY_INVERTED) != HB_BACKEND_NONE)
+            search_add(build, out, f);
     }
     bool every_text = search->field_count == 0 && out->count == 0;
     for (uint32_t f = 1; every_text && f < schema->field_count; f++) {
         if (field_is_prose(schema->fields[f].type)) search_add(build, out, f);
     }
     if (out->count > 0) return HB_OK;
-    hb_err_set(build->err, HB_E_UNSUPPORTED, "%.*s has no stored text field to search", HB_ARG(schema->entity_id));
+    hb_err_set(build->err, HB_E_UNSUPPORTED, "%.*s has no stored text field to search",
+               HB_ARG(schema->entity_id));
     return hb_err_where(build->err, schema->entity_id, HB_STR_EMPTY, HB_STR_EMPTY);
 }
 
-static hb_status search_scan(plan_build *build, rank_filter *filter, const search_fields *all, uint32_t backend,
-                             bool alone, const uint8_t *wanted, uint32_t *out) {
+static hb_status search_scan(plan_build *build, rank_filter *filter, const search_fields *all,
+                             uint32_t backend, bool alone, const uint8_t *wanted, uint32_t *out) {
     hb_search *search = HB_NEW(build->arena, hb_search);
     uint32_t *fields = HB_NEW_ARRAY(build->arena, uint32_t, all->count);
     if (search == NULL || fields == NULL) return hb_err_memory(build->err);
@@ -148,8 +159,8 @@ static hb_status search_scan(plan_build *build, rank_filter *filter, const searc
     if (!alone) {
         search->top_k = UINT32_MAX;     /* a row may gain its rank from the sum only */
     }
-    hb_offer offer = type->supports(build->routing->schema->fields[fields[0]].type, HB_STRATEGY_INVERTED,
-                                    HB_STR("search"));
+    hb_offer offer = type->supports(build->routing->schema->fields[fields[0]].type,
+                                    HB_STRATEGY_INVERTED, HB_STR("search"));
     hb_node *node;
     HB_TRY(rank_scan(build, filter, backend, offer.native, alone ? wanted : NULL, &node));
     node->fragment.search = search;
@@ -159,7 +170,8 @@ static hb_status search_scan(plan_build *build, rank_filter *filter, const searc
     return HB_OK;
 }
 
-static hb_status build_search(plan_build *build, rank_filter *filter, const uint8_t *wanted, uint32_t *out) {
+static hb_status build_search(plan_build *build, rank_filter *filter, const uint8_t *wanted,
+                              uint32_t *out) {
     search_fields fields;
     HB_TRY(search_resolve(build, &fields));
     bool alone = true;
@@ -197,7 +209,8 @@ hb_status build_ranked(plan_build *build, const uint8_t *wanted, uint32_t *out) 
     HB_TRY(build_search(build, &filter, NULL, &search));
     HB_TRY(build_node(build, HB_NODE_FUSE, near, search, &node));
     memset(build->has[build_last(build)], 0, build->routing->schema->field_count);
-    node->bound = query->near->top_k > query->search->top_k ? query->near->top_k : query->search->top_k;
+    node->bound =
+        query->near->top_k > query->search->top_k ? query->near->top_k : query->search->top_k;
     *out = build_last(build);
     return HB_OK;
 }

@@ -18,38 +18,43 @@ typedef struct route_profile {
 } route_profile;
 
 static const route_profile profile_inline = {
-    "builtin-inline", "rows go to main, or to the first backend that keeps rows",
+    "builtin-inline",
+    "rows go to main, or to the first backend that keeps rows",
     { { HB_ROLE_ROW, HB_STRATEGY_INLINE, HB_STRATEGY_INLINE } }
 };
 static const route_profile profile_long_text = {
-    "builtin-longtext", "long texts go to a search engine, or else where rows are kept",
+    "builtin-longtext",
+    "long texts go to a search engine, or else where rows are kept",
     { { HB_ROLE_TEXT | HB_TAG_SEARCH, HB_STRATEGY_INVERTED, HB_STRATEGY_INVERTED },
       { HB_ROLE_ROW, HB_STRATEGY_INLINE, HB_STRATEGY_INLINE } }
 };
 /* Where a search instance is there by name, it gets a replica and the row store keeps the truth. */
-static const route_profile profile_long_text_named = {
-    "builtin-longtext", "long texts are kept with their row",
-    { { HB_ROLE_ROW, HB_STRATEGY_INLINE, HB_STRATEGY_INLINE } }
-};
-static const route_profile profile_vector = {
-    "builtin-vector", "vectors go to a backend with vector search",
-    { { HB_ROLE_VECTOR, HB_STRATEGY_VECTOR, HB_STRATEGY_VECTOR } }
-};
-static const route_profile profile_json = {
-    "builtin-json", "Json goes where rows are kept",
-    { { HB_ROLE_ROW, HB_STRATEGY_JSON, HB_STRATEGY_JSON } }
-};
+static const route_profile profile_long_text_named = { "builtin-longtext",
+                                                       "long texts are kept with their row",
+                                                       { { HB_ROLE_ROW, HB_STRATEGY_INLINE,
+                                                           HB_STRATEGY_INLINE } } };
+static const route_profile profile_vector = { "builtin-vector",
+                                              "vectors go to a backend with vector search",
+                                              { { HB_ROLE_VECTOR, HB_STRATEGY_VECTOR,
+                                                  HB_STRATEGY_VECTOR } } };
+static const route_profile profile_json = { "builtin-json",
+                                            "Json goes where rows are kept",
+                                            { { HB_ROLE_ROW, HB_STRATEGY_JSON,
+                                                HB_STRATEGY_JSON } } };
 static const route_profile profile_array_text = {
-    "builtin-array-short-text-keyword", "lists of short texts go to a SQL engine, or else where rows are kept",
+    "builtin-array-short-text-keyword",
+    "lists of short texts go to a SQL engine, or else where rows are kept",
     { { HB_ROLE_ROW | HB_TAG_SQL, HB_STRATEGY_SPARSE_GRAM, HB_STRATEGY_SPARSE_GRAM },
       { HB_ROLE_ROW, HB_STRATEGY_INLINE, HB_STRATEGY_INLINE } }
 };
 static const route_profile profile_array = {
-    "builtin-array", "lists go where rows are kept, on SQL into a table of their own",
+    "builtin-array",
+    "lists go where rows are kept, on SQL into a table of their own",
     { { HB_ROLE_ROW, HB_STRATEGY_INLINE, HB_STRATEGY_SIDE } }
 };
 static const route_profile profile_hyper = {
-    "builtin-hyperg", "records in a field go where rows are kept, on SQL into a table of their own",
+    "builtin-hyperg",
+    "records in a field go where rows are kept, on SQL into a table of their own",
     { { HB_ROLE_ROW, HB_STRATEGY_INLINE, HB_STRATEGY_SIDE } }
 };
 
@@ -61,11 +66,12 @@ typedef struct route_ctx {
     hb_arena *arena;
     hb_binding *bindings;
     uint32_t binding_count, binding_cap;
-    bool *used;                 /* by instance: holds a field */
+    bool *used; /* by instance: holds a field */
     hb_err *err;
 } route_ctx;
 
-static const route_profile *profile_of(const route_ctx *ctx, const hb_type *type, bool search_named) {
+static const route_profile *profile_of(const route_ctx *ctx, const hb_type *type,
+                                       bool search_named) {
     (void)ctx;
     switch (type->id) {
     case HB_TYPE_LONG_TEXT: return search_named ? &profile_long_text_named : &profile_long_text;
@@ -73,7 +79,8 @@ static const route_profile *profile_of(const route_ctx *ctx, const hb_type *type
     case HB_TYPE_JSON: return &profile_json;
     case HB_TYPE_HYPER_G: return &profile_hyper;
     case HB_TYPE_ARRAY:
-        return type->item != NULL && type->item->id == HB_TYPE_SHORT_TEXT ? &profile_array_text : &profile_array;
+        return type->item != NULL && type->item->id == HB_TYPE_SHORT_TEXT ? &profile_array_text
+                                                                          : &profile_array;
     case HB_TYPE_IDENTIFIER:
     case HB_TYPE_SHORT_TEXT:
     case HB_TYPE_MEDIUM_TEXT:
@@ -101,18 +108,22 @@ static hb_strategy strategy_on(const hb_backend *type, const preference *prefer)
     return (type->roles & HB_TAG_SQL) != 0 ? prefer->sql_strategy : prefer->strategy;
 }
 
-static bool preference_fits(const hb_backend *backend, const preference *prefer, const hb_type *type) {
-    return (backend->roles & prefer->roles) == prefer->roles && backend->stores(type, strategy_on(backend, prefer));
+static bool preference_fits(const hb_backend *backend, const preference *prefer,
+                            const hb_type *type) {
+    return (backend->roles & prefer->roles) == prefer->roles &&
+           backend->stores(type, strategy_on(backend, prefer));
 }
 
 /* main if it fits, else the fitting instance of the lowest rank, the earlier declared on a tie. */
-static uint32_t preference_find(const route_ctx *ctx, const preference *prefer, const hb_type *type) {
+static uint32_t preference_find(const route_ctx *ctx, const preference *prefer,
+                                const hb_type *type) {
     uint32_t best = HB_BACKEND_NONE;
     for (uint32_t i = 0; i < ctx->instance_count; i++) {
         const hb_instance *instance = ctx->instances[i];
         if (!preference_fits(instance->type, prefer, type)) continue;
         if (hb_str_eq(instance->name, HB_STR("main"))) return i;
-        if (best == HB_BACKEND_NONE || instance->type->routing_rank < ctx->instances[best]->type->routing_rank) {
+        if (best == HB_BACKEND_NONE ||
+            instance->type->routing_rank < ctx->instances[best]->type->routing_rank) {
             best = i;
         }
     }
@@ -140,14 +151,17 @@ static hb_status route_fail(route_ctx *ctx, const hb_field *field, hb_str backen
 }
 
 /* The one instance that the convention names, when it can hold the type so. */
-static uint32_t convention_find(const route_ctx *ctx, hb_str name, const hb_type *type, hb_strategy strategy) {
+static uint32_t convention_find(const route_ctx *ctx, hb_str name, const hb_type *type,
+                                hb_strategy strategy) {
     uint32_t index = instance_named(ctx, name);
-    if (index == HB_BACKEND_NONE || !ctx->instances[index]->type->stores(type, strategy)) return HB_BACKEND_NONE;
+    if (index == HB_BACKEND_NONE || !ctx->instances[index]->type->stores(type, strategy))
+        return HB_BACKEND_NONE;
     return index;
 }
 
 static hb_status route_unplaced(route_ctx *ctx, const hb_field *field) {
-    hb_err_set(ctx->err, HB_E_UNSUPPORTED_STORAGE, "no backend of this workspace can hold %.*s field '%.*s'",
+    hb_err_set(ctx->err, HB_E_UNSUPPORTED_STORAGE,
+               "no backend of this workspace can hold %.*s field '%.*s'",
                HB_ARG(hb_type_name(field->type->id)), HB_ARG(field->name));
     return route_fail(ctx, field, HB_STR_EMPTY);
 }
@@ -158,8 +172,11 @@ static hb_status route_auto_pick(route_ctx *ctx, uint32_t index, hb_binding *out
     const hb_type *type = field->type;
     uint32_t search = convention_find(ctx, HB_STR("search"), type, HB_STRATEGY_INVERTED);
     const route_profile *profile = profile_of(ctx, type, search != HB_BACKEND_NONE);
-    *out = (hb_binding){ .field = index, .backend = HB_BACKEND_NONE, .primary = true,
-                         .source = profile->source, .why = profile->why };
+    *out = (hb_binding){ .field = index,
+                         .backend = HB_BACKEND_NONE,
+                         .primary = true,
+                         .source = profile->source,
+                         .why = profile->why };
     if (type->id == HB_TYPE_VECTOR) {
         out->backend = convention_find(ctx, HB_STR("vec"), type, HB_STRATEGY_VECTOR);
         if (out->backend != HB_BACKEND_NONE) {
@@ -184,7 +201,8 @@ static hb_status route_auto_pick(route_ctx *ctx, uint32_t index, hb_binding *out
     out->backend = home;
     out->strategy = strategy_on(ctx->instances[home]->type, last);
     out->why = "no backend has the role for this type, so it goes to main";
-    return ctx->instances[home]->type->stores(type, out->strategy) ? HB_OK : route_unplaced(ctx, field);
+    return ctx->instances[home]->type->stores(type, out->strategy) ? HB_OK
+                                                                   : route_unplaced(ctx, field);
 }
 
 static hb_status route_auto(route_ctx *ctx, uint32_t index) {
@@ -192,7 +210,8 @@ static hb_status route_auto(route_ctx *ctx, uint32_t index) {
     hb_binding binding;
     HB_TRY(route_auto_pick(ctx, index, &binding));
     uint32_t search = type->id == HB_TYPE_LONG_TEXT
-                          ? convention_find(ctx, HB_STR("search"), type, HB_STRATEGY_INVERTED) : HB_BACKEND_NONE;
+                          ? convention_find(ctx, HB_STR("search"), type, HB_STRATEGY_INVERTED)
+                          : HB_BACKEND_NONE;
     if (search == binding.backend && search != HB_BACKEND_NONE) {
         binding.strategy = HB_STRATEGY_INVERTED;
         binding.why = "long texts are indexed on the instance called search";
@@ -200,7 +219,9 @@ static hb_status route_auto(route_ctx *ctx, uint32_t index) {
     }
     HB_TRY(binding_add(ctx, &binding));
     if (search == HB_BACKEND_NONE) return HB_OK;
-    hb_binding replica = { .field = index, .backend = search, .strategy = HB_STRATEGY_INVERTED,
+    hb_binding replica = { .field = index,
+                           .backend = search,
+                           .strategy = HB_STRATEGY_INVERTED,
                            .source = "convention-search",
                            .why = "ranked text goes to the instance called search" };
     return binding_add(ctx, &replica);
@@ -213,15 +234,16 @@ static uint32_t store_choose(const route_ctx *ctx, const hb_type *type, hb_strat
         const hb_instance *instance = ctx->instances[i];
         if (!instance->type->stores(type, strategy)) continue;
         if (hb_str_eq(instance->name, HB_STR("main"))) return i;
-        if (best == HB_BACKEND_NONE || instance->type->routing_rank < ctx->instances[best]->type->routing_rank) {
+        if (best == HB_BACKEND_NONE ||
+            instance->type->routing_rank < ctx->instances[best]->type->routing_rank) {
             best = i;
         }
     }
     return best;
 }
 
-static hb_status store_backend(route_ctx *ctx, const hb_field *field, const hb_store *store, hb_strategy strategy,
-                               uint32_t *out) {
+static hb_status store_backend(route_ctx *ctx, const hb_field *field, const hb_store *store,
+                               hb_strategy strategy, uint32_t *out) {
     if (store->to.len == 0) {
         *out = store_choose(ctx, field->type, strategy);
         if (*out != HB_BACKEND_NONE || store->optional) return HB_OK;
@@ -235,7 +257,8 @@ static hb_status store_backend(route_ctx *ctx, const hb_field *field, const hb_s
         for (uint32_t i = 0; i < ctx->instance_count; i++) {
             names[i] = ctx->instances[i]->name;
         }
-        hb_err_set(ctx->err, HB_E_ROUTING, "'%.*s' is stored to '%.*s', which this workspace does not have",
+        hb_err_set(ctx->err, HB_E_ROUTING,
+                   "'%.*s' is stored to '%.*s', which this workspace does not have",
                    HB_ARG(field->name), HB_ARG(store->to));
         hb_err_hint(ctx->err, store->to, names, ctx->instance_count);
         return route_fail(ctx, field, store->to);
@@ -243,13 +266,14 @@ static hb_status store_backend(route_ctx *ctx, const hb_field *field, const hb_s
     /* A strategy that the engine has no structure for is kept as a plain column; what cannot be
      * held at all is refused. */
     const hb_backend *backend = ctx->instances[*out]->type;
-    if (!backend->stores(field->type, strategy) && !backend->stores(field->type, HB_STRATEGY_INLINE)) {
+    if (!backend->stores(field->type, strategy) &&
+        !backend->stores(field->type, HB_STRATEGY_INLINE)) {
         if (store->optional) {
             *out = HB_BACKEND_NONE;
             return HB_OK;
         }
-        hb_err_set(ctx->err, HB_E_UNSUPPORTED_STORAGE, "%s cannot hold %.*s field '%.*s'", backend->name,
-                   HB_ARG(hb_type_name(field->type->id)), HB_ARG(field->name));
+        hb_err_set(ctx->err, HB_E_UNSUPPORTED_STORAGE, "%s cannot hold %.*s field '%.*s'",
+                   backend->name, HB_ARG(hb_type_name(field->type->id)), HB_ARG(field->name));
         return route_fail(ctx, field, store->to);
     }
     return HB_OK;
@@ -268,7 +292,8 @@ static hb_status route_stores(route_ctx *ctx, uint32_t index) {
     bool primary = true;
     for (uint32_t s = 0; s < field->store_count; s++) {
         const hb_store *store = &field->stores[s];
-        hb_strategy strategy = store->strategy != HB_STRATEGY_NONE ? store->strategy : HB_STRATEGY_INLINE;
+        hb_strategy strategy =
+            store->strategy != HB_STRATEGY_NONE ? store->strategy : HB_STRATEGY_INLINE;
         uint32_t backend;
         HB_TRY(store_backend(ctx, field, store, strategy, &backend));
         if (backend == HB_BACKEND_NONE) continue;
@@ -276,8 +301,10 @@ static hb_status route_stores(route_ctx *ctx, uint32_t index) {
         if (twin != HB_BACKEND_NONE) {
             /* Every strategy keeps the value itself, so inline is implied by any other. */
             hb_strategy *held = &ctx->bindings[twin].strategy;
-            if (*held != strategy && *held != HB_STRATEGY_INLINE && strategy != HB_STRATEGY_INLINE) {
-                hb_err_set(ctx->err, HB_E_ROUTING, "'%.*s' is stored twice to '%.*s', as %.*s and as %.*s",
+            if (*held != strategy && *held != HB_STRATEGY_INLINE &&
+                strategy != HB_STRATEGY_INLINE) {
+                hb_err_set(ctx->err, HB_E_ROUTING,
+                           "'%.*s' is stored twice to '%.*s', as %.*s and as %.*s",
                            HB_ARG(field->name), HB_ARG(ctx->instances[backend]->name),
                            HB_ARG(hb_strategy_name(*held)), HB_ARG(hb_strategy_name(strategy)));
                 return route_fail(ctx, field, ctx->instances[backend]->name);
@@ -287,18 +314,24 @@ static hb_status route_stores(route_ctx *ctx, uint32_t index) {
             }
             continue;
         }
-        hb_str reason = store->reason.len > 0 ? hb_arena_printf(ctx->arena, "%.*s", HB_ARG(store->reason))
-                                              : HB_STR("field");
+        hb_str reason = store->reason.len > 0
+                            ? hb_arena_printf(ctx->arena, "%.*s", HB_ARG(store->reason))
+                            : HB_STR("field");
         if (reason.ptr == NULL) return hb_err_memory(ctx->err);
-        hb_binding binding = { .field = index, .backend = backend, .strategy = strategy, .primary = primary,
-                               .source = reason.ptr, .why = "the entity stores the field here" };
+        hb_binding binding = { .field = index,
+                               .backend = backend,
+                               .strategy = strategy,
+                               .primary = primary,
+                               .source = reason.ptr,
+                               .why = "the entity stores the field here" };
         HB_TRY(binding_add(ctx, &binding));
         primary = false;
     }
     return HB_OK;
 }
 
-/* main if it holds anything, else the first field's backend, one that keeps rows if there is one. */
+/* main if it holds anything, else the first field's backend, one that keeps rows if there is one.
+ */
 static uint32_t route_home(const route_ctx *ctx) {
     uint32_t home = instance_named(ctx, HB_STR("main"));
     if (home != HB_BACKEND_NONE && (ctx->used[home] || ctx->binding_count == 0)) return home;
@@ -315,8 +348,11 @@ static hb_status route_object_id(route_ctx *ctx, uint32_t home) {
     ctx->used[home] = true;
     for (uint32_t b = 0; b < count; b++) {
         if (!ctx->used[b]) continue;
-        hb_binding binding = { .field = HB_FIELD_OBJECT_ID, .backend = b, .strategy = HB_STRATEGY_INLINE,
-                               .primary = b == home, .source = "builtin-id",
+        hb_binding binding = { .field = HB_FIELD_OBJECT_ID,
+                               .backend = b,
+                               .strategy = HB_STRATEGY_INLINE,
+                               .primary = b == home,
+                               .source = "builtin-id",
                                .why = "every backend of the entity keeps the id" };
         HB_TRY(binding_add(ctx, &binding));
     }
@@ -324,12 +360,13 @@ static hb_status route_object_id(route_ctx *ctx, uint32_t home) {
 }
 
 static bool type_auto_indexed(hb_type_id id) {
-    return id == HB_TYPE_IDENTIFIER || id == HB_TYPE_SHORT_TEXT || id == HB_TYPE_INTEGER || id == HB_TYPE_FLOAT;
+    return id == HB_TYPE_IDENTIFIER || id == HB_TYPE_SHORT_TEXT || id == HB_TYPE_INTEGER ||
+           id == HB_TYPE_FLOAT;
 }
 
 static bool type_indexable(hb_type_id id) {
-    return type_auto_indexed(id) || id == HB_TYPE_BOOLEAN || id == HB_TYPE_CATEGORICAL || id == HB_TYPE_DATE ||
-           id == HB_TYPE_DURATION || id == HB_TYPE_TIMESTAMP;
+    return type_auto_indexed(id) || id == HB_TYPE_BOOLEAN || id == HB_TYPE_CATEGORICAL ||
+           id == HB_TYPE_DATE || id == HB_TYPE_DURATION || id == HB_TYPE_TIMESTAMP;
 }
 
 /* SQL engines index the common scalar types by themselves, others on request. */
@@ -347,10 +384,13 @@ static hb_placed placed_make(const route_ctx *ctx, const hb_binding *binding) {
         strategy = HB_STRATEGY_INLINE;
     }
     bool is_id = binding->field == HB_FIELD_OBJECT_ID;
-    return (hb_placed){ .field = binding->field, .strategy = strategy, .primary = binding->primary,
+    return (hb_placed){ .field = binding->field,
+                        .strategy = strategy,
+                        .primary = binding->primary,
                         .indexed = is_id || placed_indexed(field, backend, strategy),
                         .unique = is_id || (binding->primary && field->unique),
-                        .source = binding->source, .why = binding->why };
+                        .source = binding->source,
+                        .why = binding->why };
 }
 
 static hb_status container_make(route_ctx *ctx, uint32_t backend, hb_container **out) {
@@ -369,8 +409,11 @@ static hb_status container_make(route_ctx *ctx, uint32_t backend, hb_container *
         fields[at] = placed_make(ctx, binding);
         by_field[binding->field] = at;
     }
-    *container = (hb_container){ .schema = ctx->schema, .workspace_id = ctx->workspace_id, .fields = fields,
-                                 .field_count = count, .by_field = by_field };
+    *container = (hb_container){ .schema = ctx->schema,
+                                 .workspace_id = ctx->workspace_id,
+                                 .fields = fields,
+                                 .field_count = count,
+                                 .by_field = by_field };
     *out = container;
     return HB_OK;
 }
@@ -393,8 +436,12 @@ static hb_status route_finish(route_ctx *ctx, hb_routing **out) {
     for (uint32_t b = 0; b < ctx->instance_count; b++) {
         if (ctx->used[b]) HB_TRY(container_make(ctx, b, &containers[b]));
     }
-    *routing = (hb_routing){ .schema = ctx->schema, .bindings = ctx->bindings, .binding_count = ctx->binding_count,
-                             .containers = containers, .backend_count = ctx->instance_count, .home = home,
+    *routing = (hb_routing){ .schema = ctx->schema,
+                             .bindings = ctx->bindings,
+                             .binding_count = ctx->binding_count,
+                             .containers = containers,
+                             .backend_count = ctx->instance_count,
+                             .home = home,
                              .primary = primary };
     *out = routing;
     return HB_OK;
@@ -403,8 +450,12 @@ static hb_status route_finish(route_ctx *ctx, hb_routing **out) {
 hb_status hb_route(const hb_schema *schema, hb_instance *const *instances, uint32_t instance_count,
                    hb_str workspace_id, hb_arena *arena, hb_routing **out, hb_err *err) {
     if (instance_count == 0) return hb_err_set(err, HB_E_ROUTING, "the workspace has no backend");
-    route_ctx ctx = { .schema = schema, .instances = instances, .instance_count = instance_count,
-                      .workspace_id = workspace_id, .arena = arena, .err = err };
+    route_ctx ctx = { .schema = schema,
+                      .instances = instances,
+                      .instance_count = instance_count,
+                      .workspace_id = workspace_id,
+                      .arena = arena,
+                      .err = err };
     ctx.used = HB_NEW_ARRAY(arena, bool, instance_count);
     if (ctx.used == NULL) return hb_err_memory(err);
     for (uint32_t f = 1; f < schema->field_count; f++) {

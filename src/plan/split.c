@@ -17,9 +17,10 @@ static const hb_type *leaf_type(const split_ctx *ctx, const hb_expr *leaf) {
     return ctx->routing->schema->fields[leaf->field].type;
 }
 
-/* is_null asks about the row, has_words about text that any backend returns: both need no handler. */
+/* is_null asks about the row, has_words about text that any backend returns: no handler needed. */
 static bool op_needs_handler(const hb_expr *leaf) {
-    return leaf->op != HB_OP_IS_NULL && leaf->op != HB_OP_HAS_WORDS && leaf->field != HB_FIELD_OBJECT_ID;
+    return leaf->op != HB_OP_IS_NULL && leaf->op != HB_OP_HAS_WORDS &&
+           leaf->field != HB_FIELD_OBJECT_ID;
 }
 
 bool split_supported(const split_ctx *ctx, const hb_expr *leaf, uint32_t backend, hb_str *reason) {
@@ -29,15 +30,17 @@ bool split_supported(const split_ctx *ctx, const hb_expr *leaf, uint32_t backend
     if (leaf->path_len == 0 && (hb_type_ops(leaf_type(ctx, leaf)) & (1u << leaf->op)) == 0) {
         if (reason != NULL) {
             *reason = hb_arena_printf(ctx->arena, "%.*s fields have no operator '%.*s'",
-                                      HB_ARG(hb_type_name(leaf_type(ctx, leaf)->id)), HB_ARG(hb_op_name(leaf->op)));
+                                      HB_ARG(hb_type_name(leaf_type(ctx, leaf)->id)),
+                                      HB_ARG(hb_op_name(leaf->op)));
         }
         return false;
     }
     hb_offer offer = type->supports(leaf_type(ctx, leaf), binding->strategy, split_op_name(leaf));
     if (offer.claim != HB_NO || !op_needs_handler(leaf)) return true;
     if (reason != NULL) {
-        *reason = hb_arena_printf(ctx->arena, "%s has no handler for '%.*s' on %.*s (%.*s)", type->name,
-                                  HB_ARG(split_op_name(leaf)), HB_ARG(hb_type_name(leaf_type(ctx, leaf)->id)),
+        *reason = hb_arena_printf(ctx->arena, "%s has no handler for '%.*s' on %.*s (%.*s)",
+                                  type->name, HB_ARG(split_op_name(leaf)),
+                                  HB_ARG(hb_type_name(leaf_type(ctx, leaf)->id)),
                                   HB_ARG(hb_strategy_name(binding->strategy)));
     }
     return false;
@@ -68,9 +71,11 @@ hb_status split_leaf_home(const split_ctx *ctx, const hb_expr *leaf, uint32_t *b
         }
     }
     if (*backend == HB_BACKEND_NONE) {
-        hb_err_set(ctx->err, HB_E_UNKNOWN_FIELD, "'%.*s' of %.*s is stored nowhere in this workspace",
+        hb_err_set(ctx->err, HB_E_UNKNOWN_FIELD,
+                   "'%.*s' of %.*s is stored nowhere in this workspace",
                    HB_ARG(schema->fields[leaf->field].name), HB_ARG(schema->entity_id));
-        return hb_err_where(ctx->err, schema->entity_id, schema->fields[leaf->field].name, HB_STR_EMPTY);
+        return hb_err_where(ctx->err, schema->entity_id, schema->fields[leaf->field].name,
+                            HB_STR_EMPTY);
     }
     hb_str reason = HB_STR_EMPTY;
     if (ctx->options.explain_only || split_supported(ctx, leaf, *backend, &reason)) return HB_OK;
@@ -84,7 +89,8 @@ hb_status split_leaf_home(const split_ctx *ctx, const hb_expr *leaf, uint32_t *b
 }
 
 /* First pass: the home of all leaves that are not free to move. */
-static hb_status single_fixed(const split_ctx *ctx, const hb_expr *expr, uint32_t *found, bool *mixed) {
+static hb_status single_fixed(const split_ctx *ctx, const hb_expr *expr, uint32_t *found,
+                              bool *mixed) {
     if (expr->kind != HB_EXPR_LEAF) {
         for (uint32_t i = 0; i < expr->arg_count; i++) {
             HB_TRY(single_fixed(ctx, expr->args[i], found, mixed));
@@ -102,7 +108,8 @@ static hb_status single_fixed(const split_ctx *ctx, const hb_expr *expr, uint32_
 }
 
 /* Second pass: where the movable ones want to be, when nothing else decides. */
-static hb_status single_wish(const split_ctx *ctx, const hb_expr *expr, uint32_t *wish, bool *mixed) {
+static hb_status single_wish(const split_ctx *ctx, const hb_expr *expr, uint32_t *wish,
+                             bool *mixed) {
     if (expr->kind != HB_EXPR_LEAF) {
         for (uint32_t i = 0; i < expr->arg_count; i++) {
             HB_TRY(single_wish(ctx, expr->args[i], wish, mixed));
@@ -118,7 +125,8 @@ static hb_status single_wish(const split_ctx *ctx, const hb_expr *expr, uint32_t
 }
 
 static bool all_bound(const split_ctx *ctx, const hb_expr *expr, uint32_t backend) {
-    if (expr->kind == HB_EXPR_LEAF) return split_binding(ctx->routing, expr->field, backend) != NULL;
+    if (expr->kind == HB_EXPR_LEAF)
+        return split_binding(ctx->routing, expr->field, backend) != NULL;
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         if (!all_bound(ctx, expr->args[i], backend)) return false;
     }
@@ -141,7 +149,8 @@ hb_status split_single(const split_ctx *ctx, const hb_expr *expr, uint32_t *back
     return HB_OK;
 }
 
-bool split_all_on(const split_ctx *ctx, const hb_expr *expr, uint32_t backend, bool *exact, bool *native) {
+bool split_all_on(const split_ctx *ctx, const hb_expr *expr, uint32_t backend, bool *exact,
+                  bool *native) {
     if (expr->kind != HB_EXPR_LEAF) {
         for (uint32_t i = 0; i < expr->arg_count; i++) {
             if (!split_all_on(ctx, expr->args[i], backend, exact, native)) return false;
@@ -155,8 +164,8 @@ bool split_all_on(const split_ctx *ctx, const hb_expr *expr, uint32_t backend, b
     return true;
 }
 
-hb_status split_join(const split_ctx *ctx, hb_expr_kind kind, const hb_expr *const *args, uint32_t count,
-                     const hb_expr **out) {
+hb_status split_join(const split_ctx *ctx, hb_expr_kind kind, const hb_expr *const *args,
+                     uint32_t count, const hb_expr **out) {
     *out = NULL;
     if (count == 0) return HB_OK;
     if (count == 1) {
@@ -172,7 +181,8 @@ hb_status split_join(const split_ctx *ctx, hb_expr_kind kind, const hb_expr *con
     return HB_OK;
 }
 
-static hb_status claims_leaf(const split_ctx *ctx, const hb_expr *leaf, uint32_t backend, split_parts *out) {
+static hb_status claims_leaf(const split_ctx *ctx, const hb_expr *leaf, uint32_t backend,
+                             split_parts *out) {
     *out = (split_parts){ .claim = HB_NO, .residual = leaf };
     if (!split_supported(ctx, leaf, backend, NULL)) return HB_OK;
     out->claim = split_offer(ctx, leaf, backend).claim;
@@ -185,7 +195,8 @@ static hb_status claims_leaf(const split_ctx *ctx, const hb_expr *leaf, uint32_t
     return HB_OK;
 }
 
-static hb_status claims_and(const split_ctx *ctx, const hb_expr *expr, uint32_t backend, split_parts *out) {
+static hb_status claims_and(const split_ctx *ctx, const hb_expr *expr, uint32_t backend,
+                            split_parts *out) {
     const hb_expr **pushed = HB_NEW_ARRAY(ctx->arena, const hb_expr *, expr->arg_count);
     const hb_expr **residual = HB_NEW_ARRAY(ctx->arena, const hb_expr *, expr->arg_count);
     if (pushed == NULL || residual == NULL) return hb_err_memory(ctx->err);
@@ -206,7 +217,8 @@ static hb_status claims_and(const split_ctx *ctx, const hb_expr *expr, uint32_t 
     return HB_OK;
 }
 
-static hb_status claims_or(const split_ctx *ctx, const hb_expr *expr, uint32_t backend, split_parts *out) {
+static hb_status claims_or(const split_ctx *ctx, const hb_expr *expr, uint32_t backend,
+                           split_parts *out) {
     const hb_expr **pushed = HB_NEW_ARRAY(ctx->arena, const hb_expr *, expr->arg_count);
     if (pushed == NULL) return hb_err_memory(ctx->err);
     *out = (split_parts){ .claim = HB_EXACT };
@@ -221,10 +233,12 @@ static hb_status claims_or(const split_ctx *ctx, const hb_expr *expr, uint32_t b
     if (out->claim != HB_EXACT) {
         out->residual = expr;
     }
-    return out->claim == HB_NO ? HB_OK : split_join(ctx, HB_EXPR_OR, pushed, expr->arg_count, &out->pushed);
+    return out->claim == HB_NO ? HB_OK
+                               : split_join(ctx, HB_EXPR_OR, pushed, expr->arg_count, &out->pushed);
 }
 
-hb_status split_claims(const split_ctx *ctx, const hb_expr *expr, uint32_t backend, split_parts *out) {
+hb_status split_claims(const split_ctx *ctx, const hb_expr *expr, uint32_t backend,
+                       split_parts *out) {
     *out = (split_parts){ .claim = HB_NO, .residual = expr };
     switch (expr->kind) {
     case HB_EXPR_LEAF: return claims_leaf(ctx, expr, backend, out);

@@ -32,19 +32,21 @@ hb_status split_leaf_home(const split_ctx *ctx, const hb_expr *leaf, uint32_t *b
 hb_status split_single(const split_ctx *ctx, const hb_expr *expr, uint32_t *backend);
 /* Whether every leaf is held on `backend`, replicas included; *exact when each is claimed EXACT and
  * *native when each of these claims is the engine's own. */
-bool split_all_on(const split_ctx *ctx, const hb_expr *expr, uint32_t backend, bool *exact, bool *native);
+bool split_all_on(const split_ctx *ctx, const hb_expr *expr, uint32_t backend, bool *exact,
+                  bool *native);
 
 typedef struct split_parts {
     hb_claim claim;
-    const hb_expr *pushed;      /* NULL: nothing claimed */
-    const hb_expr *residual;    /* NULL: nothing left; expr == pushed and residual */
+    const hb_expr *pushed; /* NULL: nothing claimed */
+    const hb_expr *residual; /* NULL: nothing left; expr == pushed and residual */
 } split_parts;
 
-hb_status split_claims(const split_ctx *ctx, const hb_expr *expr, uint32_t backend, split_parts *out);
+hb_status split_claims(const split_ctx *ctx, const hb_expr *expr, uint32_t backend,
+                       split_parts *out);
 
 /* AND or OR of the arguments: NULL for none, the only one itself. */
-hb_status split_join(const split_ctx *ctx, hb_expr_kind kind, const hb_expr *const *args, uint32_t count,
-                     const hb_expr **out);
+hb_status split_join(const split_ctx *ctx, hb_expr_kind kind, const hb_expr *const *args,
+                     uint32_t count, const hb_expr **out);
 /* Marks the fields that the leaves read. */
 void split_mark_fields(const hb_expr *expr, uint8_t *marks);
 

@@ -26,7 +26,8 @@ static hb_value scalar_value(yyjson_val *json) {
     } else if (yyjson_is_str(json)) {
         value.kind = HB_KIND_TEXT;
         value.as.s = spec_str(json);
-    } else if (yyjson_is_sint(json) || (yyjson_is_uint(json) && yyjson_get_uint(json) <= INT64_MAX)) {
+    } else if (yyjson_is_sint(json) ||
+               (yyjson_is_uint(json) && yyjson_get_uint(json) <= INT64_MAX)) {
         value.kind = HB_KIND_I64;
         value.as.i = yyjson_get_sint(json);
     } else if (yyjson_is_num(json)) {
@@ -36,10 +37,12 @@ static hb_value scalar_value(yyjson_val *json) {
     return value;
 }
 
-static hb_status operand_pack(bind_ctx *ctx, yyjson_val *json, uint32_t depth, hb_buf *out, hb_err *err) {
+static hb_status operand_pack(bind_ctx *ctx, yyjson_val *json, uint32_t depth, hb_buf *out,
+                              hb_err *err) {
     uint32_t index;
     if (depth > HB_VALUE_DEPTH_MAX) {
-        return hb_err_set(err, HB_E_LIMIT, "an operand nests deeper than %u levels", HB_VALUE_DEPTH_MAX);
+        return hb_err_set(err, HB_E_LIMIT, "an operand nests deeper than %u levels",
+                          HB_VALUE_DEPTH_MAX);
     }
     hb_value value;
     if (spec_param(json, &index)) {
@@ -48,14 +51,16 @@ static hb_status operand_pack(bind_ctx *ctx, yyjson_val *json, uint32_t depth, h
     } else if (yyjson_is_arr(json)) {
         hb_pack_array(out, (uint32_t)yyjson_arr_size(json));
         yyjson_arr_iter iter = yyjson_arr_iter_with(json);
-        for (yyjson_val *item = yyjson_arr_iter_next(&iter); item; item = yyjson_arr_iter_next(&iter)) {
+        for (yyjson_val *item = yyjson_arr_iter_next(&iter); item;
+             item = yyjson_arr_iter_next(&iter)) {
             HB_TRY(operand_pack(ctx, item, depth + 1, out, err));
         }
     } else if (yyjson_is_obj(json)) {
         HB_TRY(spec_keys_unique(json, ctx->mem, "operand", err));
         hb_pack_map(out, (uint32_t)yyjson_obj_size(json));
         yyjson_obj_iter iter = yyjson_obj_iter_with(json);
-        for (yyjson_val *key = yyjson_obj_iter_next(&iter); key; key = yyjson_obj_iter_next(&iter)) {
+        for (yyjson_val *key = yyjson_obj_iter_next(&iter); key;
+             key = yyjson_obj_iter_next(&iter)) {
             hb_pack_str(out, spec_str(key));
             HB_TRY(operand_pack(ctx, yyjson_obj_iter_get_val(key), depth + 1, out, err));
         }
@@ -97,13 +102,14 @@ hb_status bind_whole(bind_ctx *ctx, yyjson_val *json, const char *what, int64_t 
         *out = value.as.i;
         return HB_OK;
     }
-    if (value.kind == HB_KIND_F64 && value.as.f >= -9007199254740992.0 && value.as.f <= 9007199254740992.0 &&
-        value.as.f == (double)(int64_t)value.as.f) {
+    if (value.kind == HB_KIND_F64 && value.as.f >= -9007199254740992.0 &&
+        value.as.f <= 9007199254740992.0 && value.as.f == (double)(int64_t)value.as.f) {
         *out = (int64_t)value.as.f;
         return HB_OK;
     }
     if (value.kind == HB_KIND_TEXT || value.kind == HB_KIND_F64) {
-        if (value.kind == HB_KIND_TEXT && hb_num_parse_i64(hb_str_trim(value.as.s), out) == HB_NUM_OK) {
+        if (value.kind == HB_KIND_TEXT &&
+            hb_num_parse_i64(hb_str_trim(value.as.s), out) == HB_NUM_OK) {
             return HB_OK;
         }
         return hb_err_set(err, HB_E_QUERY, "%s takes a whole number", what);
@@ -134,7 +140,8 @@ static hb_status bind_params(bind_ctx *ctx, hb_str pack, hb_err *err) {
 
 /* ---- columns ---------------------------------------------------------------------------- */
 
-hb_status bind_path_split(bind_ctx *ctx, hb_str text, const hb_str **path, uint32_t *path_len, hb_err *err) {
+hb_status bind_path_split(bind_ctx *ctx, hb_str text, const hb_str **path, uint32_t *path_len,
+                          hb_err *err) {
     uint32_t count = 1;
     for (uint32_t i = 0; i < text.len; i++) {
         count += text.ptr[i] == '.';
@@ -168,8 +175,8 @@ static hb_status unknown_column(bind_ctx *ctx, const char *clause, hb_str name, 
     for (uint32_t i = 0; i < count; i++) {
         names[i] = ctx->schema->fields[i].name;
     }
-    hb_err_set(err, HB_E_QUERY, "%s names '%.*s', which is not a column of %.*s", clause, HB_ARG(name),
-               HB_ARG(ctx->schema->entity_id));
+    hb_err_set(err, HB_E_QUERY, "%s names '%.*s', which is not a column of %.*s", clause,
+               HB_ARG(name), HB_ARG(ctx->schema->entity_id));
     hb_err_hint(err, name, names, count);
     return hb_err_where(err, ctx->schema->entity_id, name, HB_STR_EMPTY);
 }
@@ -206,7 +213,8 @@ static hb_status bind_column(bind_ctx *ctx, const hb_query *query, const char *c
         return unknown_column(ctx, clause, name, err);
     }
     out->kind = HB_COL_PATH;
-    return bind_path_split(ctx, hb_str_sub(name, (uint32_t)dot + 1, name.len), &out->path, &out->path_len, err);
+    return bind_path_split(ctx, hb_str_sub(name, (uint32_t)dot + 1, name.len), &out->path,
+                           &out->path_len, err);
 }
 
 static hb_status bind_select(bind_ctx *ctx, hb_query *query, hb_err *err) {
@@ -266,7 +274,8 @@ static hb_status bind_paging(bind_ctx *ctx, hb_query *query, hb_err *err) {
 
 /* ---- ranking ---------------------------------------------------------------------------- */
 
-static hb_status bind_top_k(bind_ctx *ctx, yyjson_val *json, const char *what, uint32_t *out, hb_err *err) {
+static hb_status bind_top_k(bind_ctx *ctx, yyjson_val *json, const char *what, uint32_t *out,
+                            hb_err *err) {
     int64_t number = HB_TOP_K_DEFAULT;
     if (json != NULL) HB_TRY(bind_whole(ctx, json, what, &number, err));
     if (number <= 0) return hb_err_set(err, HB_E_QUERY, "%s must be one or more", what);
@@ -294,8 +303,8 @@ static hb_status bind_near(bind_ctx *ctx, hb_query *query, hb_err *err) {
     if (near->field == HB_FIELD_NONE) return hb_schema_unknown_field(ctx->schema, spec->field, err);
     const hb_type *type = ctx->schema->fields[near->field].type;
     if (type->id != HB_TYPE_VECTOR) {
-        hb_err_set(err, HB_E_UNSUPPORTED, "near needs a vector field; '%.*s' is %.*s", HB_ARG(spec->field),
-                   HB_ARG(hb_type_name(type->id)));
+        hb_err_set(err, HB_E_UNSUPPORTED, "near needs a vector field; '%.*s' is %.*s",
+                   HB_ARG(spec->field), HB_ARG(hb_type_name(type->id)));
         return hb_err_where(err, ctx->schema->entity_id, spec->field, HB_STR_EMPTY);
     }
     HB_TRY(bind_metric(ctx, spec->metric, &near->metric, err));
@@ -307,7 +316,8 @@ static hb_status bind_near(bind_ctx *ctx, hb_query *query, hb_err *err) {
         status = hb_coerce_value(type, &operand, ctx->arena, &vector, err);
     }
     if (status == HB_OK && (vector.kind != HB_KIND_VEC || vector.as.v.len == 0)) {
-        status = hb_err_set(err, HB_E_VALIDATION, "near.query must be a vector with at least one component");
+        status = hb_err_set(err, HB_E_VALIDATION,
+                            "near.query must be a vector with at least one component");
     }
     if (status != HB_OK) {
         hb_err_where(err, ctx->schema->entity_id, spec->field, HB_STR_EMPTY);
@@ -329,13 +339,14 @@ static hb_status bind_search_fields(bind_ctx *ctx, hb_search *search, hb_err *er
         if (fields[i] == HB_FIELD_NONE) return hb_schema_unknown_field(ctx->schema, name, err);
         const hb_type *type = ctx->schema->fields[fields[i]].type;
         if (!hb_type_is_text(type) || type->id == HB_TYPE_DATE) {
-            hb_err_set(err, HB_E_UNSUPPORTED, "search needs text fields; '%.*s' is %.*s", HB_ARG(name),
-                       HB_ARG(hb_type_name(type->id)));
+            hb_err_set(err, HB_E_UNSUPPORTED, "search needs text fields; '%.*s' is %.*s",
+                       HB_ARG(name), HB_ARG(hb_type_name(type->id)));
             return hb_err_where(err, ctx->schema->entity_id, name, HB_STR_EMPTY);
         }
         for (uint32_t k = 0; k < i; k++) {
             if (fields[k] == fields[i]) {
-                return hb_err_set(err, HB_E_QUERY, "search.fields names '%.*s' twice", HB_ARG(name));
+                return hb_err_set(err, HB_E_QUERY, "search.fields names '%.*s' twice",
+                                  HB_ARG(name));
             }
         }
     }
@@ -365,15 +376,21 @@ static hb_status bind_search(bind_ctx *ctx, hb_query *query, hb_err *err) {
 static hb_status bind_count(bind_ctx *ctx, hb_query *query, hb_err *err) {
     const hb_spec *spec = ctx->spec;
     if (!spec->has_count) return HB_OK;
-    const char *clash = spec->has_select ? "select" : spec->order_count > 0 ? "order"
-                      : spec->limit != NULL ? "limit" : spec->offset != NULL ? "offset"
-                      : spec->group_by != NULL ? "group_by" : spec->aggregate != NULL ? "aggregate"
-                      : spec->having != NULL ? "having" : NULL;
+    const char *clash = spec->has_select          ? "select"
+                        : spec->order_count > 0   ? "order"
+                        : spec->limit != NULL     ? "limit"
+                        : spec->offset != NULL    ? "offset"
+                        : spec->group_by != NULL  ? "group_by"
+                        : spec->aggregate != NULL ? "aggregate"
+                        : spec->having != NULL    ? "having"
+                                                  : NULL;
     if (clash != NULL) {
-        return hb_err_set(err, HB_E_QUERY, "count stands alone: it cannot be combined with %s", clash);
+        return hb_err_set(err, HB_E_QUERY, "count stands alone: it cannot be combined with %s",
+                          clash);
     }
     query->count_field = hb_schema_find(ctx->schema, spec->count_field);
-    if (query->count_field == HB_FIELD_NONE) return unknown_column(ctx, "count", spec->count_field, err);
+    if (query->count_field == HB_FIELD_NONE)
+        return unknown_column(ctx, "count", spec->count_field, err);
     query->is_count = true;
     query->count_distinct = spec->count_distinct;
     return HB_OK;
@@ -383,8 +400,10 @@ static hb_status bind_count(bind_ctx *ctx, hb_query *query, hb_err *err) {
 static hb_status bind_waiting(bind_ctx *ctx, hb_err *err) {
     const hb_spec *spec = ctx->spec;
     HB_TRY(bind_aggregate_check(ctx, err));
-    const char *name = spec->aggregate != NULL ? "aggregate" : spec->group_by != NULL ? "group_by"
-                     : spec->having != NULL ? "having" : NULL;
+    const char *name = spec->aggregate != NULL  ? "aggregate"
+                       : spec->group_by != NULL ? "group_by"
+                       : spec->having != NULL   ? "having"
+                                                : NULL;
     if (name == NULL && spec->traverse != NULL && !yyjson_is_null(spec->traverse)) {
         name = "traverse";
     }
@@ -408,8 +427,8 @@ static hb_status bind_clauses(bind_ctx *ctx, hb_query *query, hb_err *err) {
     return bind_count(ctx, query, err);
 }
 
-hb_status hb_query_bind(const hb_spec *spec, const hb_schema *schema, hb_str params, hb_arena *arena,
-                        const hb_query **out, hb_err *err) {
+hb_status hb_query_bind(const hb_spec *spec, const hb_schema *schema, hb_str params,
+                        hb_arena *arena, const hb_query **out, hb_err *err) {
     hb_query *query = HB_NEW(arena, hb_query);
     if (query == NULL) return hb_err_memory(err);
     bind_ctx ctx = { .spec = spec, .schema = schema, .arena = arena, .mem = arena->mem };

@@ -9,9 +9,10 @@
 #define BIT(op) (1u << (op))
 #define OPS_EQUALITY (BIT(HB_OP_EQ) | BIT(HB_OP_NE) | BIT(HB_OP_IN))
 #define OPS_ORDER (BIT(HB_OP_LT) | BIT(HB_OP_LTE) | BIT(HB_OP_GT) | BIT(HB_OP_GTE))
-#define OPS_TEXT (BIT(HB_OP_MATCH) | BIT(HB_OP_CONTAINS) | BIT(HB_OP_STARTS_WITH) | BIT(HB_OP_ENDS_WITH) | \
-                  BIT(HB_OP_LIKE) | BIT(HB_OP_ILIKE) | BIT(HB_OP_WILDCARD) | BIT(HB_OP_REGEX) | \
-                  BIT(HB_OP_CONTAINED_IN))
+#define OPS_TEXT                                                                                   \
+    (BIT(HB_OP_MATCH) | BIT(HB_OP_CONTAINS) | BIT(HB_OP_STARTS_WITH) | BIT(HB_OP_ENDS_WITH) |      \
+     BIT(HB_OP_LIKE) | BIT(HB_OP_ILIKE) | BIT(HB_OP_WILDCARD) | BIT(HB_OP_REGEX) |                 \
+     BIT(HB_OP_CONTAINED_IN))
 #define OPS_PATH (OPS_EQUALITY | OPS_ORDER | BIT(HB_OP_CONTAINS) | BIT(HB_OP_IS_NULL))
 
 typedef struct leaf_ctx {
@@ -64,16 +65,20 @@ static hb_status leaf_check_op(leaf_ctx *ctx, bool *defined) {
     const hb_type *type = ctx->field->type;
     if (ctx->leaf->path_len > 0) {
         if ((OPS_PATH & BIT(ctx->op)) != 0) return HB_OK;
-        return hb_err_set(ctx->err, HB_E_QUERY, "a path into a Json field has no operator '%.*s'; expected one of: "
-                          "eq, ne, in, lt, lte, gt, gte, contains, is_null", HB_ARG(hb_op_name(ctx->op)));
+        return hb_err_set(ctx->err, HB_E_QUERY,
+                          "a path into a Json field has no operator '%.*s'; expected one of: "
+                          "eq, ne, in, lt, lte, gt, gte, contains, is_null",
+                          HB_ARG(hb_op_name(ctx->op)));
     }
     if (type->id == HB_TYPE_ARRAY && ctx->op == HB_OP_CONTAINS) {
         ctx->op = HB_OP_ARRAY_CONTAINS;
     }
     *defined = (hb_type_ops(type) & BIT(ctx->op)) != 0;
     if (*defined) return HB_OK;
-    if (type->id == HB_TYPE_CATEGORICAL && (BIT(ctx->op) & (type->int_base ? OPS_TEXT : OPS_ORDER)) != 0) {
-        return hb_err_set(ctx->err, HB_E_VALIDATION, "%s categorical fields have no %s operators such as '%.*s'",
+    if (type->id == HB_TYPE_CATEGORICAL &&
+        (BIT(ctx->op) & (type->int_base ? OPS_TEXT : OPS_ORDER)) != 0) {
+        return hb_err_set(ctx->err, HB_E_VALIDATION,
+                          "%s categorical fields have no %s operators such as '%.*s'",
                           type->int_base ? "integer" : "text", type->int_base ? "text" : "order",
                           HB_ARG(hb_op_name(ctx->op)));
     }
@@ -100,17 +105,19 @@ static hb_status leaf_text(leaf_ctx *ctx, const hb_value *in, hb_value *out) {
     return out->as.s.ptr != NULL ? HB_OK : hb_err_memory(ctx->err);
 }
 
-static hb_status leaf_coerce(leaf_ctx *ctx, const hb_type *type, const hb_value *in, hb_value *out) {
+static hb_status leaf_coerce(leaf_ctx *ctx, const hb_type *type, const hb_value *in,
+                             hb_value *out) {
     bool is_list = false;
     if (in->kind == HB_KIND_PACK) {
         hb_pack_reader reader = hb_pack_read(in->as.s);
         hb_pack_item head;
         is_list = hb_pack_next(&reader, &head) && head.tag == HB_PACK_ARRAY;
     }
-    bool takes_list = type->id == HB_TYPE_ARRAY || type->id == HB_TYPE_VECTOR || type->id == HB_TYPE_JSON ||
-                      type->id == HB_TYPE_HYPER_G;
+    bool takes_list = type->id == HB_TYPE_ARRAY || type->id == HB_TYPE_VECTOR ||
+                      type->id == HB_TYPE_JSON || type->id == HB_TYPE_HYPER_G;
     if (is_list && !takes_list) {
-        return hb_err_set(ctx->err, HB_E_TYPE, "'%.*s' takes one %.*s, got a list; use $in for several",
+        return hb_err_set(ctx->err, HB_E_TYPE,
+                          "'%.*s' takes one %.*s, got a list; use $in for several",
                           HB_ARG(hb_op_name(ctx->op)), HB_ARG(hb_type_name(type->id)));
     }
     return hb_coerce_value(type, in, ctx->bind->arena, out, ctx->err);
@@ -119,7 +126,8 @@ static hb_status leaf_coerce(leaf_ctx *ctx, const hb_type *type, const hb_value 
 /* IN: items one by one; a null among them matches null rows (not under a path: there, never). */
 static hb_status leaf_list(leaf_ctx *ctx, const hb_value *operand) {
     hb_arena *arena = ctx->bind->arena;
-    hb_pack_reader reader = hb_pack_read(operand->kind == HB_KIND_PACK ? operand->as.s : HB_STR_EMPTY);
+    hb_pack_reader reader =
+        hb_pack_read(operand->kind == HB_KIND_PACK ? operand->as.s : HB_STR_EMPTY);
     hb_pack_item head;
     if (!hb_pack_next(&reader, &head) || head.tag != HB_PACK_ARRAY) {
         return hb_err_set(ctx->err, HB_E_TYPE, "'in' takes a list");
@@ -130,7 +138,8 @@ static hb_status leaf_list(leaf_ctx *ctx, const hb_value *operand) {
     for (uint32_t i = 0; i < head.count; i++) {
         hb_str whole;
         hb_value item;
-        if (!hb_pack_skip(&reader, &whole)) return hb_err_set(ctx->err, HB_E_TYPE, "'in' holds a malformed item");
+        if (!hb_pack_skip(&reader, &whole))
+            return hb_err_set(ctx->err, HB_E_TYPE, "'in' holds a malformed item");
         HB_TRY(hb_pack_to_value(whole, arena, &item, ctx->err));
         if (item.kind != HB_KIND_NULL && leaf->path_len == 0) {
             hb_value given = item;
@@ -150,7 +159,8 @@ static hb_status leaf_list(leaf_ctx *ctx, const hb_value *operand) {
  * are compiled, and refused, by the evaluator. */
 static hb_status leaf_items(leaf_ctx *ctx, const hb_value *operand) {
     const hb_type *type = ctx->field->type;
-    hb_pack_reader reader = hb_pack_read(operand->kind == HB_KIND_PACK ? operand->as.s : HB_STR_EMPTY);
+    hb_pack_reader reader =
+        hb_pack_read(operand->kind == HB_KIND_PACK ? operand->as.s : HB_STR_EMPTY);
     hb_pack_item head, key;
     if (!hb_pack_next(&reader, &head) || head.tag != HB_PACK_MAP) {
         return hb_err_set(ctx->err, HB_E_TYPE, "'%.*s' takes a mapping of columns to conditions",
@@ -163,20 +173,24 @@ static hb_status leaf_items(leaf_ctx *ctx, const hb_value *operand) {
     }
     for (uint32_t i = 0; i < head.count; i++) {
         hb_str value;
-        if (!hb_pack_next(&reader, &key) || key.tag != HB_PACK_STR || !hb_pack_skip(&reader, &value)) {
+        if (!hb_pack_next(&reader, &key) || key.tag != HB_PACK_STR ||
+            !hb_pack_skip(&reader, &value)) {
             return hb_err_set(ctx->err, HB_E_TYPE, "a column condition is malformed");
         }
         uint32_t c = 0;
         while (c < type->column_count && !hb_str_eq(columns[c], key.s)) {
             c++;
         }
-        bool word = ctx->op == HB_OP_ALL && (hb_str_eq(key.s, HB_STR("where")) || hb_str_eq(key.s, HB_STR("then")));
+        bool word = ctx->op == HB_OP_ALL &&
+                    (hb_str_eq(key.s, HB_STR("where")) || hb_str_eq(key.s, HB_STR("then")));
         if (c == type->column_count && !word) {
-            hb_err_set(ctx->err, HB_E_UNKNOWN_FIELD, "the items have no column '%.*s'", HB_ARG(key.s));
+            hb_err_set(ctx->err, HB_E_UNKNOWN_FIELD, "the items have no column '%.*s'",
+                       HB_ARG(key.s));
             return hb_err_hint(ctx->err, key.s, columns, type->column_count);
         }
         if (c < type->column_count && !type->columns[c].filterable) {
-            return hb_err_set(ctx->err, HB_E_UNSUPPORTED, "the column '%.*s' cannot be filtered", HB_ARG(key.s));
+            return hb_err_set(ctx->err, HB_E_UNSUPPORTED, "the column '%.*s' cannot be filtered",
+                              HB_ARG(key.s));
         }
     }
     ctx->leaf->value = *operand;
@@ -194,7 +208,8 @@ static hb_status leaf_members_in_text(leaf_ctx *ctx, hb_str text) {
         char digits[HB_NUM_TEXT_MAX];
         uint32_t len = hb_num_write_i64(type->int_values[i], digits);
         if (hb_str_find(text, hb_str_n(digits, len), 0) >= 0) {
-            list[ctx->leaf->list_count++] = (hb_value){ .kind = HB_KIND_I64, .as.i = type->int_values[i] };
+            list[ctx->leaf->list_count++] =
+                (hb_value){ .kind = HB_KIND_I64, .as.i = type->int_values[i] };
         }
     }
     return HB_OK;
@@ -206,12 +221,13 @@ static hb_status leaf_pattern(leaf_ctx *ctx, const hb_value *operand) {
         return leaf_members_in_text(ctx, ctx->leaf->value.as.s);
     }
     if (ctx->op == HB_OP_CONTAINS && ctx->leaf->value.as.s.len == 0) {
-        ctx->leaf->op = HB_OP_MATCH;    /* every text contains "", and here null counts as "" too */
+        ctx->leaf->op = HB_OP_MATCH; /* every text contains "", and here null counts as "" too */
     }
     if (ctx->op != HB_OP_REGEX) return HB_OK;
     /* A bad or unsafe expression must be refused before any row is looked at. */
     hb_pattern *pattern = NULL;
-    HB_TRY(hb_pattern_new(HB_PATTERN_REGEX, ctx->leaf->value.as.s, ctx->bind->mem, &pattern, ctx->err));
+    HB_TRY(hb_pattern_new(HB_PATTERN_REGEX, ctx->leaf->value.as.s, ctx->bind->mem, &pattern,
+                          ctx->err));
     hb_pattern_free(pattern);
     return HB_OK;
 }
@@ -226,7 +242,7 @@ static hb_status leaf_compare(leaf_ctx *ctx, const hb_value *operand, bool *is_n
         return HB_OK;
     }
     HB_TRY(leaf_coerce(ctx, type, operand, &ctx->leaf->value));
-    *is_null = ctx->leaf->value.kind == HB_KIND_NULL;   /* "null" is a word for a boolean */
+    *is_null = ctx->leaf->value.kind == HB_KIND_NULL; /* "null" is a word for a boolean */
     return HB_OK;
 }
 
@@ -237,7 +253,8 @@ static hb_status leaf_null(leaf_ctx *ctx, const hb_expr **out) {
         return ctx->op == HB_OP_NE ? node_not(ctx->bind, ctx->leaf, out, ctx->err) : HB_OK;
     }
     if ((BIT(ctx->op) & OPS_ORDER) != 0 || ctx->op == HB_OP_ARRAY_CONTAINS) {
-        return hb_err_set(ctx->err, HB_E_TYPE, "'%.*s' needs a value, got null", HB_ARG(hb_op_name(ctx->op)));
+        return hb_err_set(ctx->err, HB_E_TYPE, "'%.*s' needs a value, got null",
+                          HB_ARG(hb_op_name(ctx->op)));
     }
     return leaf_never(ctx);
 }
@@ -246,12 +263,14 @@ static hb_status leaf_operand(leaf_ctx *ctx, const hb_value *operand, const hb_e
     hb_expr *leaf = ctx->leaf;
     bool is_null = operand->kind == HB_KIND_NULL;
     if (ctx->op == HB_OP_IS_NULL) {
-        if (operand->kind != HB_KIND_BOOL) return hb_err_set(ctx->err, HB_E_TYPE, "'is_null' takes true or false");
+        if (operand->kind != HB_KIND_BOOL)
+            return hb_err_set(ctx->err, HB_E_TYPE, "'is_null' takes true or false");
         return operand->as.b ? HB_OK : node_not(ctx->bind, leaf, out, ctx->err);
     }
     /* Null questions are open to every type, so they come before the operators of the type. */
     bool defined = true;
-    if (!(is_null && (ctx->op == HB_OP_EQ || ctx->op == HB_OP_NE))) HB_TRY(leaf_check_op(ctx, &defined));
+    if (!(is_null && (ctx->op == HB_OP_EQ || ctx->op == HB_OP_NE)))
+        HB_TRY(leaf_check_op(ctx, &defined));
     leaf->op = ctx->op;
     if (!defined) {
         leaf->value = *operand;
@@ -259,7 +278,8 @@ static hb_status leaf_operand(leaf_ctx *ctx, const hb_value *operand, const hb_e
     }
     if (ctx->op == HB_OP_IN) return leaf_list(ctx, operand);
     if (ctx->op == HB_OP_EXISTS || ctx->op == HB_OP_ALL) return leaf_items(ctx, operand);
-    if (!is_null && leaf->path_len == 0 && (BIT(ctx->op) & (OPS_TEXT | BIT(HB_OP_HAS_WORDS))) != 0) {
+    if (!is_null && leaf->path_len == 0 &&
+        (BIT(ctx->op) & (OPS_TEXT | BIT(HB_OP_HAS_WORDS))) != 0) {
         return leaf_pattern(ctx, operand);
     }
     if (!is_null) HB_TRY(leaf_compare(ctx, operand, &is_null));
@@ -274,7 +294,8 @@ static hb_status leaf_get(leaf_ctx *ctx, yyjson_val *json, yyjson_val **operand)
                           HB_ARG(hb_type_name(ctx->field->type->id)));
     }
     if (!yyjson_is_obj(json)) {
-        return hb_err_set(ctx->err, HB_E_TYPE, "'get' takes a mapping {\"path\", operator: operand}, got a %s",
+        return hb_err_set(ctx->err, HB_E_TYPE,
+                          "'get' takes a mapping {\"path\", operator: operand}, got a %s",
                           spec_kind_name(json));
     }
     yyjson_val *path = yyjson_obj_get(json, "path");
@@ -282,18 +303,21 @@ static hb_status leaf_get(leaf_ctx *ctx, yyjson_val *json, yyjson_val **operand)
         return hb_err_set(ctx->err, HB_E_QUERY, "'get' takes \"path\" and exactly one comparison");
     }
     if (yyjson_is_str(path)) {
-        HB_TRY(bind_path_split(bind, spec_str(path), &ctx->leaf->path, &ctx->leaf->path_len, ctx->err));
+        HB_TRY(bind_path_split(bind, spec_str(path), &ctx->leaf->path, &ctx->leaf->path_len,
+                               ctx->err));
     } else {
         size_t count = yyjson_arr_size(path);
         if (count == 0 || count > HB_VALUE_DEPTH_MAX) {
-            return hb_err_set(ctx->err, HB_E_QUERY, "'get' needs a path of one to %u keys", HB_VALUE_DEPTH_MAX);
+            return hb_err_set(ctx->err, HB_E_QUERY, "'get' needs a path of one to %u keys",
+                              HB_VALUE_DEPTH_MAX);
         }
         hb_str *keys = HB_NEW_ARRAY(bind->arena, hb_str, count);
         if (keys == NULL) return hb_err_memory(ctx->err);
         for (size_t i = 0; i < count; i++) {
             yyjson_val *key = yyjson_arr_get(path, i);
             if (!yyjson_is_str(key) || yyjson_get_len(key) == 0) {
-                return hb_err_set(ctx->err, HB_E_QUERY, "the keys of a path are texts and not empty");
+                return hb_err_set(ctx->err, HB_E_QUERY,
+                                  "the keys of a path are texts and not empty");
             }
             keys[i] = spec_str(key);
         }
@@ -304,7 +328,8 @@ static hb_status leaf_get(leaf_ctx *ctx, yyjson_val *json, yyjson_val **operand)
     for (yyjson_val *key = yyjson_obj_iter_next(&iter); key; key = yyjson_obj_iter_next(&iter)) {
         if (hb_str_eq(spec_str(key), HB_STR("path"))) continue;
         if (!hb_op_find(spec_str(key), &ctx->op)) {
-            return hb_err_set(ctx->err, HB_E_QUERY, "a path into a Json field has no operator '%.*s'",
+            return hb_err_set(ctx->err, HB_E_QUERY,
+                              "a path into a Json field has no operator '%.*s'",
                               HB_ARG(spec_str(key)));
         }
         *operand = yyjson_obj_iter_get_val(key);
@@ -319,7 +344,8 @@ static hb_status leaf_near(leaf_ctx *ctx, yyjson_val *json) {
         HB_TRY(bind_operand(ctx->bind, json, &operand, ctx->err));
         HB_TRY(hb_coerce_value(ctx->field->type, &operand, ctx->bind->arena, &vector, ctx->err));
     }
-    return hb_err_set(ctx->err, HB_E_UNSUPPORTED, "near is a clause of the query, not an operator of a filter");
+    return hb_err_set(ctx->err, HB_E_UNSUPPORTED,
+                      "near is a clause of the query, not an operator of a filter");
 }
 
 /* "title", or "meta.a.b" when meta is a Json field. */
@@ -327,12 +353,14 @@ static hb_status leaf_resolve(bind_ctx *ctx, hb_str name, hb_expr *leaf, hb_err 
     leaf->field = hb_schema_find(ctx->schema, name);
     if (leaf->field != HB_FIELD_NONE) return HB_OK;
     int64_t dot = hb_str_find(name, HB_STR("."), 0);
-    if (dot <= 0 || (uint32_t)dot + 1 >= name.len) return hb_schema_unknown_field(ctx->schema, name, err);
+    if (dot <= 0 || (uint32_t)dot + 1 >= name.len)
+        return hb_schema_unknown_field(ctx->schema, name, err);
     leaf->field = hb_schema_find(ctx->schema, hb_str_sub(name, 0, (uint32_t)dot));
     if (leaf->field == HB_FIELD_NONE || ctx->schema->fields[leaf->field].type->id != HB_TYPE_JSON) {
         return hb_schema_unknown_field(ctx->schema, name, err);
     }
-    return bind_path_split(ctx, hb_str_sub(name, (uint32_t)dot + 1, name.len), &leaf->path, &leaf->path_len, err);
+    return bind_path_split(ctx, hb_str_sub(name, (uint32_t)dot + 1, name.len), &leaf->path,
+                           &leaf->path_len, err);
 }
 
 static hb_status bind_leaf(bind_ctx *bind, const spec_expr *in, const hb_expr **out, hb_err *err) {
@@ -358,9 +386,11 @@ static hb_status bind_leaf(bind_ctx *bind, const spec_expr *in, const hb_expr **
     return leaf_fail(&ctx, status);
 }
 
-static hb_status bind_node(bind_ctx *ctx, const spec_expr *in, uint32_t depth, const hb_expr **out, hb_err *err) {
+static hb_status bind_node(bind_ctx *ctx, const spec_expr *in, uint32_t depth, const hb_expr **out,
+                           hb_err *err) {
     if (depth > HB_EXPR_DEPTH_MAX) {
-        return hb_err_set(err, HB_E_LIMIT, "the filter nests deeper than %u levels", HB_EXPR_DEPTH_MAX);
+        return hb_err_set(err, HB_E_LIMIT, "the filter nests deeper than %u levels",
+                          HB_EXPR_DEPTH_MAX);
     }
     if (in->kind == HB_EXPR_LEAF) return bind_leaf(ctx, in, out, err);
     hb_expr *node;

@@ -41,10 +41,12 @@ hb_status spec_keys_unique(yyjson_val *object, const hb_mem *mem, const char *wh
     hb_status status = HB_OK;
     yyjson_obj_iter iter = yyjson_obj_iter_with(object);
     if (yyjson_obj_size(object) < 2) return HB_OK;
-    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL; key = yyjson_obj_iter_next(&iter)) {
+    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL;
+         key = yyjson_obj_iter_next(&iter)) {
         hb_str name = spec_str(key);
         if (hb_map_find(&seen, name) != HB_MAP_NONE) {
-            status = hb_err_set(err, HB_E_QUERY, "the %s key '%.*s' occurs twice", what, HB_ARG(name));
+            status =
+                hb_err_set(err, HB_E_QUERY, "the %s key '%.*s' occurs twice", what, HB_ARG(name));
             break;
         }
         if (!hb_map_put(&seen, name, 0)) {
@@ -65,7 +67,8 @@ hb_status spec_unknown_key(const char *what, hb_str key, const hb_str *known, si
 bool spec_param(yyjson_val *value, uint32_t *index) {
     if (!yyjson_is_obj(value) || yyjson_obj_size(value) != 1) return false;
     yyjson_val *number = yyjson_obj_get(value, "$param");
-    if (number == NULL || !yyjson_is_uint(number) || yyjson_get_uint(number) >= UINT32_MAX) return false;
+    if (number == NULL || !yyjson_is_uint(number) || yyjson_get_uint(number) >= UINT32_MAX)
+        return false;
     *index = (uint32_t)yyjson_get_uint(number);
     return true;
 }
@@ -90,14 +93,16 @@ typedef struct decode_ctx {
 
 static hb_status decode_mapping(decode_ctx *ctx, yyjson_val *json, const char *what) {
     if (!yyjson_is_obj(json)) {
-        return hb_err_set(ctx->err, HB_E_TYPE, "%s takes a mapping, got a %s", what, spec_kind_name(json));
+        return hb_err_set(ctx->err, HB_E_TYPE, "%s takes a mapping, got a %s", what,
+                          spec_kind_name(json));
     }
     return spec_keys_unique(json, ctx->spec->arena.mem, what, ctx->err);
 }
 
 static hb_status decode_text(decode_ctx *ctx, yyjson_val *json, const char *what, hb_str *out) {
     if (!yyjson_is_str(json)) {
-        return hb_err_set(ctx->err, HB_E_TYPE, "%s takes a text, got a %s", what, spec_kind_name(json));
+        return hb_err_set(ctx->err, HB_E_TYPE, "%s takes a text, got a %s", what,
+                          spec_kind_name(json));
     }
     *out = spec_str(json);
     return HB_OK;
@@ -112,8 +117,8 @@ static hb_status decode_bool(decode_ctx *ctx, yyjson_val *json, const char *what
     return HB_OK;
 }
 
-static hb_status decode_texts(decode_ctx *ctx, yyjson_val *json, const char *what, const hb_str **out,
-                              uint32_t *count) {
+static hb_status decode_texts(decode_ctx *ctx, yyjson_val *json, const char *what,
+                              const hb_str **out, uint32_t *count) {
     if (!yyjson_is_arr(json)) {
         return hb_err_set(ctx->err, HB_E_TYPE, "%s takes a list of names, got a %s", what,
                           spec_kind_name(json));
@@ -138,13 +143,16 @@ static hb_status decode_texts(decode_ctx *ctx, yyjson_val *json, const char *wha
 }
 
 static hb_status decode_near(decode_ctx *ctx, yyjson_val *json) {
-    static const hb_str known[] = { { "field", 5 }, { "query", 5 }, { "top_k", 5 }, { "metric", 6 } };
+    static const hb_str known[] = {
+        { "field", 5 }, { "query", 5 }, { "top_k", 5 }, { "metric", 6 }
+    };
     HB_TRY(decode_mapping(ctx, json, "near"));
     spec_near *near = HB_NEW(&ctx->spec->arena, spec_near);
     if (near == NULL) return hb_err_memory(ctx->err);
     bool has_field = false;
     yyjson_obj_iter iter = yyjson_obj_iter_with(json);
-    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL; key = yyjson_obj_iter_next(&iter)) {
+    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL;
+         key = yyjson_obj_iter_next(&iter)) {
         hb_str name = spec_str(key);
         yyjson_val *value = yyjson_obj_iter_get_val(key);
         if (hb_str_eq(name, known[0])) {
@@ -155,7 +163,8 @@ static hb_status decode_near(decode_ctx *ctx, yyjson_val *json) {
         } else if (hb_str_eq(name, known[2])) {
             near->top_k = yyjson_is_null(value) ? NULL : value;
         } else if (hb_str_eq(name, known[3])) {
-            if (!yyjson_is_null(value)) HB_TRY(decode_text(ctx, value, "near.metric", &near->metric));
+            if (!yyjson_is_null(value))
+                HB_TRY(decode_text(ctx, value, "near.metric", &near->metric));
         } else {
             return spec_unknown_key("near", name, known, 4, ctx->err);
         }
@@ -196,12 +205,15 @@ static hb_status decode_search_fields(decode_ctx *ctx, yyjson_val *json, spec_se
 }
 
 static hb_status decode_search(decode_ctx *ctx, yyjson_val *json) {
-    static const hb_str known[] = { { "fields", 6 }, { "query", 5 }, { "top_k", 5 }, { "mode", 4 } };
+    static const hb_str known[] = {
+        { "fields", 6 }, { "query", 5 }, { "top_k", 5 }, { "mode", 4 }
+    };
     HB_TRY(decode_mapping(ctx, json, "search"));
     spec_search *search = HB_NEW(&ctx->spec->arena, spec_search);
     if (search == NULL) return hb_err_memory(ctx->err);
     yyjson_obj_iter iter = yyjson_obj_iter_with(json);
-    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL; key = yyjson_obj_iter_next(&iter)) {
+    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL;
+         key = yyjson_obj_iter_next(&iter)) {
         hb_str name = spec_str(key);
         yyjson_val *value = yyjson_obj_iter_get_val(key);
         if (hb_str_eq(name, known[0])) {
@@ -222,9 +234,11 @@ static hb_status decode_search(decode_ctx *ctx, yyjson_val *json) {
 }
 
 /* A number that is at least `least` and finite. */
-static hb_status decode_number(decode_ctx *ctx, yyjson_val *json, const char *what, bool zero_ok, double *out) {
+static hb_status decode_number(decode_ctx *ctx, yyjson_val *json, const char *what, bool zero_ok,
+                               double *out) {
     if (!yyjson_is_num(json)) {
-        return hb_err_set(ctx->err, HB_E_TYPE, "%s takes a number, got a %s", what, spec_kind_name(json));
+        return hb_err_set(ctx->err, HB_E_TYPE, "%s takes a number, got a %s", what,
+                          spec_kind_name(json));
     }
     double number = yyjson_get_num(json);
     if (!isfinite(number) || number < 0 || (number == 0 && !zero_ok)) {
@@ -239,7 +253,8 @@ static hb_status decode_weights(decode_ctx *ctx, yyjson_val *json) {
     static const hb_str known[] = { { "near", 4 }, { "search", 6 } };
     HB_TRY(decode_mapping(ctx, json, "fuse.weights"));
     yyjson_obj_iter iter = yyjson_obj_iter_with(json);
-    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL; key = yyjson_obj_iter_next(&iter)) {
+    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL;
+         key = yyjson_obj_iter_next(&iter)) {
         hb_str name = spec_str(key);
         yyjson_val *value = yyjson_obj_iter_get_val(key);
         if (hb_str_eq(name, known[0])) {
@@ -257,7 +272,8 @@ static hb_status decode_fuse(decode_ctx *ctx, yyjson_val *json) {
     static const hb_str known[] = { { "k", 1 }, { "weights", 7 } };
     HB_TRY(decode_mapping(ctx, json, "fuse"));
     yyjson_obj_iter iter = yyjson_obj_iter_with(json);
-    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL; key = yyjson_obj_iter_next(&iter)) {
+    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL;
+         key = yyjson_obj_iter_next(&iter)) {
         hb_str name = spec_str(key);
         yyjson_val *value = yyjson_obj_iter_get_val(key);
         if (hb_str_eq(name, known[0])) {
@@ -282,7 +298,8 @@ static hb_status decode_count(decode_ctx *ctx, yyjson_val *json) {
     }
     HB_TRY(decode_mapping(ctx, json, "count"));
     yyjson_obj_iter iter = yyjson_obj_iter_with(json);
-    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL; key = yyjson_obj_iter_next(&iter)) {
+    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL;
+         key = yyjson_obj_iter_next(&iter)) {
         hb_str name = spec_str(key);
         yyjson_val *value = yyjson_obj_iter_get_val(key);
         if (hb_str_eq(name, known[0])) {
@@ -298,8 +315,22 @@ static hb_status decode_count(decode_ctx *ctx, yyjson_val *json) {
 }
 
 enum {
-    KEY_FILTER, KEY_NEAR, KEY_SEARCH, KEY_FUSE, KEY_SELECT, KEY_ORDER, KEY_LIMIT, KEY_OFFSET, KEY_COUNT,
-    KEY_UNSAFE, KEY_GROUP_BY, KEY_AGGREGATE, KEY_HAVING, KEY_TRAVERSE, KEY_AVAILABLE, KEY_TOTAL
+    KEY_FILTER,
+    KEY_NEAR,
+    KEY_SEARCH,
+    KEY_FUSE,
+    KEY_SELECT,
+    KEY_ORDER,
+    KEY_LIMIT,
+    KEY_OFFSET,
+    KEY_COUNT,
+    KEY_UNSAFE,
+    KEY_GROUP_BY,
+    KEY_AGGREGATE,
+    KEY_HAVING,
+    KEY_TRAVERSE,
+    KEY_AVAILABLE,
+    KEY_TOTAL
 };
 
 static const hb_str clause_keys[KEY_TOTAL] = {
@@ -317,13 +348,11 @@ static hb_status decode_clause(decode_ctx *ctx, uint32_t key, yyjson_val *value)
     hb_spec *spec = ctx->spec;
     switch (key) {
     case KEY_FILTER:
-        return yyjson_is_null(value) ? HB_OK : spec_filter_decode(spec, value, &spec->filter, ctx->err);
-    case KEY_NEAR:
-        return yyjson_is_null(value) ? HB_OK : decode_near(ctx, value);
-    case KEY_SEARCH:
-        return yyjson_is_null(value) ? HB_OK : decode_search(ctx, value);
-    case KEY_FUSE:
-        return yyjson_is_null(value) ? HB_OK : decode_fuse(ctx, value);
+        return yyjson_is_null(value) ? HB_OK
+                                     : spec_filter_decode(spec, value, &spec->filter, ctx->err);
+    case KEY_NEAR: return yyjson_is_null(value) ? HB_OK : decode_near(ctx, value);
+    case KEY_SEARCH: return yyjson_is_null(value) ? HB_OK : decode_search(ctx, value);
+    case KEY_FUSE: return yyjson_is_null(value) ? HB_OK : decode_fuse(ctx, value);
     case KEY_SELECT:
         HB_TRY(decode_texts(ctx, value, "select", &spec->select, &spec->select_count));
         spec->has_select = spec->select_count > 0;
@@ -344,7 +373,8 @@ static hb_status decode_clause(decode_ctx *ctx, uint32_t key, yyjson_val *value)
 static hb_status decode_root(decode_ctx *ctx, yyjson_val *root) {
     HB_TRY(decode_mapping(ctx, root, "a query"));
     yyjson_obj_iter iter = yyjson_obj_iter_with(root);
-    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL; key = yyjson_obj_iter_next(&iter)) {
+    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL;
+         key = yyjson_obj_iter_next(&iter)) {
         hb_str name = spec_str(key);
         uint32_t index = 0;
         while (index < KEY_TOTAL && !hb_str_eq(name, clause_keys[index])) {
@@ -362,10 +392,12 @@ static hb_status spec_read(hb_spec *spec, hb_str json, hb_err *err) {
     yyjson_read_err fault = { 0 };
     spec->alc = (yyjson_alc){ arena_malloc, arena_realloc, arena_free, &spec->arena };
     /* yyjson does not write to its input unless asked to parse in place. */
-    spec->doc = yyjson_read_opts((char *)(uintptr_t)json.ptr, json.len, YYJSON_READ_NOFLAG, &spec->alc, &fault);
+    spec->doc = yyjson_read_opts((char *)(uintptr_t)json.ptr, json.len, YYJSON_READ_NOFLAG,
+                                 &spec->alc, &fault);
     if (spec->doc == NULL) {
         if (fault.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION) return hb_err_memory(err);
-        hb_err_set(err, HB_E_QUERY, "the query is not JSON at byte %u: %s", (unsigned)fault.pos, fault.msg);
+        hb_err_set(err, HB_E_QUERY, "the query is not JSON at byte %u: %s", (unsigned)fault.pos,
+                   fault.msg);
         if (err != NULL) err->at = (uint32_t)fault.pos;
         return HB_E_QUERY;
     }

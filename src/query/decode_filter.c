@@ -4,7 +4,8 @@
  * Empty objects impose nothing and vanish; an empty $or is refused (it can be read both ways). */
 #include "query/spec.h"
 
-#define DEPTH_MAX (2u * HB_EXPR_DEPTH_MAX)  /* of the JSON; the tree that is left has its own limit */
+#define DEPTH_MAX                                                                                  \
+    (2u * HB_EXPR_DEPTH_MAX)  /* of the JSON; the tree that is left has its own limit */
 
 typedef struct filter_ctx {
     hb_spec *spec;
@@ -14,9 +15,11 @@ typedef struct filter_ctx {
 
 static hb_status filter_object(filter_ctx *ctx, yyjson_val *json, uint32_t depth, spec_expr **out);
 
-static hb_status filter_node(filter_ctx *ctx, hb_expr_kind kind, uint32_t arg_cap, spec_expr **out) {
+static hb_status filter_node(filter_ctx *ctx, hb_expr_kind kind, uint32_t arg_cap,
+                             spec_expr **out) {
     if (++ctx->node_count > HB_EXPR_NODES_MAX) {
-        return hb_err_set(ctx->err, HB_E_LIMIT, "the filter has more than %u nodes", HB_EXPR_NODES_MAX);
+        return hb_err_set(ctx->err, HB_E_LIMIT, "the filter has more than %u nodes",
+                          HB_EXPR_NODES_MAX);
     }
     spec_expr *node = HB_NEW(&ctx->spec->arena, spec_expr);
     if (node == NULL) return hb_err_memory(ctx->err);
@@ -69,7 +72,8 @@ static hb_status filter_field(filter_ctx *ctx, hb_str field, yyjson_val *json, s
     spec_expr *all;
     HB_TRY(filter_node(ctx, HB_EXPR_AND, (uint32_t)yyjson_obj_size(json), &all));
     yyjson_obj_iter iter = yyjson_obj_iter_with(json);
-    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL; key = yyjson_obj_iter_next(&iter)) {
+    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL;
+         key = yyjson_obj_iter_next(&iter)) {
         HB_TRY(filter_leaf(ctx, field, spec_str(key), yyjson_obj_iter_get_val(key),
                            &all->args[all->arg_count]));
         all->arg_count++;
@@ -92,7 +96,8 @@ static hb_status filter_list(filter_ctx *ctx, hb_expr_kind kind, yyjson_val *jso
     spec_expr *node;
     HB_TRY(filter_node(ctx, kind, (uint32_t)yyjson_arr_size(json), &node));
     yyjson_arr_iter iter = yyjson_arr_iter_with(json);
-    for (yyjson_val *item = yyjson_arr_iter_next(&iter); item != NULL; item = yyjson_arr_iter_next(&iter)) {
+    for (yyjson_val *item = yyjson_arr_iter_next(&iter); item != NULL;
+         item = yyjson_arr_iter_next(&iter)) {
         spec_expr *arg;
         HB_TRY(filter_object(ctx, item, depth + 1, &arg));
         if (arg != NULL) {
@@ -127,16 +132,19 @@ static hb_status filter_logical(filter_ctx *ctx, hb_str key, yyjson_val *json, u
 
 static hb_status filter_object(filter_ctx *ctx, yyjson_val *json, uint32_t depth, spec_expr **out) {
     if (depth > DEPTH_MAX) {
-        return hb_err_set(ctx->err, HB_E_LIMIT, "the filter nests deeper than %u levels", DEPTH_MAX);
+        return hb_err_set(ctx->err, HB_E_LIMIT, "the filter nests deeper than %u levels",
+                          DEPTH_MAX);
     }
     if (!yyjson_is_obj(json)) {
-        return hb_err_set(ctx->err, HB_E_TYPE, "a filter is a mapping, got a %s", spec_kind_name(json));
+        return hb_err_set(ctx->err, HB_E_TYPE, "a filter is a mapping, got a %s",
+                          spec_kind_name(json));
     }
     HB_TRY(spec_keys_unique(json, ctx->spec->arena.mem, "filter", ctx->err));
     spec_expr *all;
     HB_TRY(filter_node(ctx, HB_EXPR_AND, (uint32_t)yyjson_obj_size(json), &all));
     yyjson_obj_iter iter = yyjson_obj_iter_with(json);
-    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL; key = yyjson_obj_iter_next(&iter)) {
+    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL;
+         key = yyjson_obj_iter_next(&iter)) {
         hb_str name = spec_str(key);
         hb_str word = hb_str_trim(name);
         yyjson_val *value = yyjson_obj_iter_get_val(key);

@@ -7,9 +7,10 @@
 #define BIT(op) (1u << (op))
 #define OPS_EQUALITY (BIT(HB_OP_EQ) | BIT(HB_OP_NE) | BIT(HB_OP_IN))
 #define OPS_ORDER (BIT(HB_OP_LT) | BIT(HB_OP_LTE) | BIT(HB_OP_GT) | BIT(HB_OP_GTE))
-#define OPS_TEXT (BIT(HB_OP_MATCH) | BIT(HB_OP_CONTAINS) | BIT(HB_OP_STARTS_WITH) | BIT(HB_OP_ENDS_WITH) | \
-                  BIT(HB_OP_LIKE) | BIT(HB_OP_ILIKE) | BIT(HB_OP_WILDCARD) | BIT(HB_OP_REGEX) | \
-                  BIT(HB_OP_CONTAINED_IN))
+#define OPS_TEXT                                                                                   \
+    (BIT(HB_OP_MATCH) | BIT(HB_OP_CONTAINS) | BIT(HB_OP_STARTS_WITH) | BIT(HB_OP_ENDS_WITH) |      \
+     BIT(HB_OP_LIKE) | BIT(HB_OP_ILIKE) | BIT(HB_OP_WILDCARD) | BIT(HB_OP_REGEX) |                 \
+     BIT(HB_OP_CONTAINED_IN))
 
 static_assert(HB_OP_COUNT <= 32, "operator sets are 32 bits wide");
 
@@ -41,9 +42,9 @@ static const struct {
     hb_str name;
     hb_metric metric;
 } metric_names[] = {
-    { { "cosine", 6 }, HB_METRIC_COSINE },      { { "l2", 2 }, HB_METRIC_L2 },
-    { { "dot", 3 }, HB_METRIC_DOT },            { { "euclidean", 9 }, HB_METRIC_L2 },
-    { { "ip", 2 }, HB_METRIC_DOT },             { { "inner_product", 13 }, HB_METRIC_DOT },
+    { { "cosine", 6 }, HB_METRIC_COSINE }, { { "l2", 2 }, HB_METRIC_L2 },
+    { { "dot", 3 }, HB_METRIC_DOT },       { { "euclidean", 9 }, HB_METRIC_L2 },
+    { { "ip", 2 }, HB_METRIC_DOT },        { { "inner_product", 13 }, HB_METRIC_DOT },
 };
 
 hb_str hb_op_name(hb_op op) {
@@ -110,8 +111,7 @@ static uint32_t type_ops(const hb_type *type) {
     case HB_TYPE_DURATION: return OPS_EQUALITY | OPS_ORDER;
     case HB_TYPE_BOOLEAN:
     case HB_TYPE_JSON: return OPS_EQUALITY;
-    case HB_TYPE_ARRAY:
-        return OPS_EQUALITY | BIT(HB_OP_ARRAY_CONTAINS) | BIT(HB_OP_CONTAINED_IN);
+    case HB_TYPE_ARRAY: return OPS_EQUALITY | BIT(HB_OP_ARRAY_CONTAINS) | BIT(HB_OP_CONTAINED_IN);
     case HB_TYPE_HYPER_G:
         return OPS_EQUALITY | BIT(HB_OP_EXISTS) | BIT(HB_OP_ALL) | BIT(HB_OP_MATCH);
     case HB_TYPE_VECTOR: return BIT(HB_OP_EQ);
@@ -133,7 +133,7 @@ hb_status hb_type_no_op(const hb_type *type, hb_op op, hb_err *err) {
             known[count++] = op_names[i];
         }
     }
-    hb_err_set(err, HB_E_UNSUPPORTED, "%.*s fields have no operator '%.*s'", HB_ARG(hb_type_name(type->id)),
-               HB_ARG(hb_op_name(op)));
+    hb_err_set(err, HB_E_UNSUPPORTED, "%.*s fields have no operator '%.*s'",
+               HB_ARG(hb_type_name(type->id)), HB_ARG(hb_op_name(op)));
     return hb_err_hint(err, hb_op_name(op), known, count);
 }

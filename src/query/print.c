@@ -34,8 +34,8 @@ static void print_value(const hb_value *value, hb_buf *out) {
     }
 }
 
-static void print_field(const hb_schema *schema, uint32_t field, const hb_str *path, uint32_t path_len,
-                        hb_buf *out) {
+static void print_field(const hb_schema *schema, uint32_t field, const hb_str *path,
+                        uint32_t path_len, hb_buf *out) {
     hb_buf_add_str(out, schema->fields[field].name);
     for (uint32_t i = 0; i < path_len; i++) {
         hb_buf_add_char(out, '.');
@@ -164,9 +164,11 @@ void hb_query_print(const hb_query *query, hb_buf *out) {
         }
     }
     if (query->offset > 0) hb_buf_printf(out, " | offset %llu", (unsigned long long)query->offset);
-    if (query->limit != HB_NO_LIMIT) hb_buf_printf(out, " | limit %llu", (unsigned long long)query->limit);
+    if (query->limit != HB_NO_LIMIT)
+        hb_buf_printf(out, " | limit %llu", (unsigned long long)query->limit);
     if (query->is_count) {
-        hb_buf_printf(out, " | count %.*s%s", HB_ARG(query->schema->fields[query->count_field].name),
+        hb_buf_printf(out, " | count %.*s%s",
+                      HB_ARG(query->schema->fields[query->count_field].name),
                       query->count_distinct ? "" : " all");
     }
 }

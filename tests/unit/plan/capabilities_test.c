@@ -14,28 +14,36 @@ static hb_status ask(const char *request, bool named, hb_buf *out, hb_err *err) 
 static const struct {
     const char *request, *want;
 } answers[] = {
-    { "{\"method\":\"supports\",\"dtype\":\"Vector\",\"op\":\"near\",\"backend\":\"inmem\",\"strategy\":\"VectorIndex\"}",
+    { "{\"method\":\"supports\",\"dtype\":\"Vector\",\"op\":\"near\",\"backend\":\"inmem\","
+      "\"strategy\":\"VectorIndex\"}",
       "{\"supported\":true,\"mode\":\"fallback\"}" },
-    { "{\"method\":\"supports\",\"dtype\":\"vector\",\"op\":\"$near\",\"backend\":\"lance\",\"strategy\":\"vector\"}",
+    { "{\"method\":\"supports\",\"dtype\":\"vector\",\"op\":\"$near\",\"backend\":\"lance\","
+      "\"strategy\":\"vector\"}",
       "{\"supported\":true,\"mode\":\"native\"}" },
-    { "{\"method\":\"supports\",\"dtype\":\"vector\",\"op\":\"near\",\"backend\":\"lance\",\"strategy\":\"vector\"}",
+    { "{\"method\":\"supports\",\"dtype\":\"vector\",\"op\":\"near\",\"backend\":\"lance\","
+      "\"strategy\":\"vector\"}",
       "{\"supported\":true,\"mode\":\"native\"}" },
-    { "{\"method\":\"supports\",\"dtype\":\"Vector\",\"op\":\"match\",\"backend\":\"memory\",\"strategy\":\"vector\"}",
+    { "{\"method\":\"supports\",\"dtype\":\"Vector\",\"op\":\"match\",\"backend\":\"memory\","
+      "\"strategy\":\"vector\"}",
       "{\"supported\":false,\"mode\":\"no\"}" },
-    { "{\"method\":\"supports\",\"dtype\":\"ShortText\",\"op\":\"eq\",\"backend\":\"vec\",\"strategy\":\"inline\"}",
+    { "{\"method\":\"supports\",\"dtype\":\"ShortText\",\"op\":\"eq\",\"backend\":\"vec\","
+      "\"strategy\":\"inline\"}",
       "{\"supported\":true,\"mode\":\"fallback\"}" },
     { "{\"method\":\"strategies\",\"dtype\":\"Vector\",\"op\":\"near\"}",
       "[{\"identifier\":\"vector\",\"strategy\":\"VectorIndex\",\"mode\":\"native\"}]" },
     { "{\"method\":\"ops\",\"dtype\":\"boolean\",\"strategy\":\"inline\",\"backend\":\"main\"}",
-      "[{\"op\":\"eq\",\"mode\":\"native\"},{\"op\":\"in\",\"mode\":\"native\"},{\"op\":\"is_null\",\"mode\":\"native\"},"
+      "[{\"op\":\"eq\",\"mode\":\"native\"},{\"op\":\"in\",\"mode\":\"native\"},{\"op\":\"is_"
+      "null\",\"mode\":\"native\"},"
       "{\"op\":\"ne\",\"mode\":\"native\"}]" },
     { "{\"method\":\"backends\",\"dtype\":\"hyper-g\",\"strategy\":\"side\"}",
       "[{\"type\":\"sqlite\",\"aliases\":[],\"name\":\"main\",\"mode\":\"native\"},"
       "{\"type\":\"inmem\",\"aliases\":[\"memory\"],\"name\":\"vec\",\"mode\":\"fallback\"}]" },
     { "{\"method\":\"logical_types\",\"op\":\"array_contains\",\"backend\":null}",
       "[{\"identifier\":\"array\",\"dtype\":\"Array\",\"mode\":\"native\"}]" },
-    { "{\"method\":\"rows\",\"dtype\":\"array[short-text]\",\"strategy\":\"sparse-gram\",\"op\":\"array_contains\"}",
-      "[{\"dtype\":\"array\",\"op\":\"array_contains\",\"backend\":\"sqlite\",\"name\":\"main\",\"strategy\":\"sparse-gram\","
+    { "{\"method\":\"rows\",\"dtype\":\"array[short-text]\",\"strategy\":\"sparse-gram\",\"op\":"
+      "\"array_contains\"}",
+      "[{\"dtype\":\"array\",\"op\":\"array_contains\",\"backend\":\"sqlite\",\"name\":\"main\","
+      "\"strategy\":\"sparse-gram\","
       "\"mode\":\"native\"}]" },
 };
 
@@ -100,7 +108,9 @@ static void without_filters_everything_is_listed(void) {
     hb_buf_init(&out, hb_mem_default());
     CHECK_INT(ask("{\"method\":\"logical_types\"}", false, &out, &err), HB_OK);
     uint32_t types = 0;
-    for (int64_t at = 0; (at = hb_str_find(hb_buf_str(&out), HB_STR("\"dtype\""), (uint32_t)at)) >= 0; at++) types++;
+    for (int64_t at = 0;
+         (at = hb_str_find(hb_buf_str(&out), HB_STR("\"dtype\""), (uint32_t)at)) >= 0; at++)
+        types++;
     CHECK_INT(types, HB_TYPE_COUNT);
     hb_buf_free(&out);
 }

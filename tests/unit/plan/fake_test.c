@@ -10,8 +10,9 @@
 
 static bool stores_sql(const hb_type *type, hb_strategy strategy) {
     switch ((int)strategy) {
-    case HB_STRATEGY_SPARSE_GRAM: return type->id == HB_TYPE_ARRAY && type->item != NULL &&
-                                         type->item->id == HB_TYPE_SHORT_TEXT;
+    case HB_STRATEGY_SPARSE_GRAM:
+        return type->id == HB_TYPE_ARRAY && type->item != NULL &&
+               type->item->id == HB_TYPE_SHORT_TEXT;
     case HB_STRATEGY_SIDE: return type->id == HB_TYPE_ARRAY || type->id == HB_TYPE_HYPER_G;
     case HB_STRATEGY_VECTOR: return type->id == HB_TYPE_VECTOR;
     case HB_STRATEGY_INVERTED: return hb_type_is_text(type);
@@ -31,19 +32,22 @@ static bool stores_rows(const hb_type *type, hb_strategy strategy) {
 }
 
 static bool stores_search(const hb_type *type, hb_strategy strategy) {
-    return type->id != HB_TYPE_HYPER_G && (strategy == HB_STRATEGY_INLINE ||
-           (strategy == HB_STRATEGY_INVERTED && hb_type_is_text(type)));
+    return type->id != HB_TYPE_HYPER_G &&
+           (strategy == HB_STRATEGY_INLINE ||
+            (strategy == HB_STRATEGY_INVERTED && hb_type_is_text(type)));
 }
 
 static bool stores_vectors(const hb_type *type, hb_strategy strategy) {
-    return strategy == HB_STRATEGY_INLINE ? type->id != HB_TYPE_HYPER_G && type->id != HB_TYPE_VECTOR
-                                          : strategy == HB_STRATEGY_VECTOR && type->id == HB_TYPE_VECTOR;
+    return strategy == HB_STRATEGY_INLINE
+               ? type->id != HB_TYPE_HYPER_G && type->id != HB_TYPE_VECTOR
+               : strategy == HB_STRATEGY_VECTOR && type->id == HB_TYPE_VECTOR;
 }
 
 /* ---- what they answer ------------------------------------------------------------------- */
 
 static bool op_is_text(hb_op op) {
-    return op == HB_OP_MATCH || op == HB_OP_LIKE || op == HB_OP_ILIKE || op == HB_OP_WILDCARD || op == HB_OP_REGEX;
+    return op == HB_OP_MATCH || op == HB_OP_LIKE || op == HB_OP_ILIKE || op == HB_OP_WILDCARD ||
+           op == HB_OP_REGEX;
 }
 
 static bool answers(const hb_type *type, hb_strategy strategy, hb_str op) {
@@ -51,7 +55,8 @@ static bool answers(const hb_type *type, hb_strategy strategy, hb_str op) {
     if (strategy == HB_STRATEGY_EXTERNAL || strategy == HB_STRATEGY_GRAPH) return false;
     if (strategy == HB_STRATEGY_VECTOR && type->id != HB_TYPE_VECTOR) return false;
     if (strategy == HB_STRATEGY_SPARSE_GRAM) return hb_str_eq(op, HB_STR("array_contains"));
-    if (hb_str_eq(op, HB_STR("near"))) return type->id == HB_TYPE_VECTOR && strategy == HB_STRATEGY_VECTOR;
+    if (hb_str_eq(op, HB_STR("near")))
+        return type->id == HB_TYPE_VECTOR && strategy == HB_STRATEGY_VECTOR;
     if (hb_str_eq(op, HB_STR("search"))) return hb_type_is_text(type);
     if (hb_str_eq(op, HB_STR("get"))) return type->id == HB_TYPE_JSON;
     return hb_op_find(op, &found) && (hb_type_ops(type) & (1u << found)) != 0;
@@ -71,20 +76,23 @@ static hb_offer supports_scan(const hb_type *type, hb_strategy strategy, hb_str 
     return answers(type, strategy, op) ? offer_scan : offer_none;
 }
 
-static hb_offer sqlite_offer(const hb_type *type, hb_strategy strategy, bool indexed, const hb_expr *leaf) {
+static hb_offer sqlite_offer(const hb_type *type, hb_strategy strategy, bool indexed,
+                             const hb_expr *leaf) {
     (void)type;
     (void)strategy;
     (void)indexed;
     return op_is_text(leaf->op) ? offer_scan : offer_sql;
 }
 
-static hb_offer inmem_offer(const hb_type *type, hb_strategy strategy, bool indexed, const hb_expr *leaf) {
+static hb_offer inmem_offer(const hb_type *type, hb_strategy strategy, bool indexed,
+                            const hb_expr *leaf) {
     (void)type;
     (void)strategy;
     return indexed && (leaf->op == HB_OP_EQ || leaf->op == HB_OP_IN) ? offer_index : offer_scan;
 }
 
-static hb_offer json_offer(const hb_type *type, hb_strategy strategy, bool indexed, const hb_expr *leaf) {
+static hb_offer json_offer(const hb_type *type, hb_strategy strategy, bool indexed,
+                           const hb_expr *leaf) {
     (void)type;
     (void)strategy;
     (void)indexed;
@@ -92,14 +100,16 @@ static hb_offer json_offer(const hb_type *type, hb_strategy strategy, bool index
     return offer_scan;
 }
 
-static hb_offer elastic_offer(const hb_type *type, hb_strategy strategy, bool indexed, const hb_expr *leaf) {
+static hb_offer elastic_offer(const hb_type *type, hb_strategy strategy, bool indexed,
+                              const hb_expr *leaf) {
     (void)type;
     (void)strategy;
     (void)indexed;
     return leaf->op == HB_OP_MATCH ? offer_wide : offer_sql;
 }
 
-static hb_offer weak_offer(const hb_type *type, hb_strategy strategy, bool indexed, const hb_expr *leaf) {
+static hb_offer weak_offer(const hb_type *type, hb_strategy strategy, bool indexed,
+                           const hb_expr *leaf) {
     (void)type;
     (void)strategy;
     (void)indexed;
@@ -111,27 +121,61 @@ static const char *const inmem_aliases[] = { "memory", NULL };
 static const char *const elastic_aliases[] = { "elasticsearch", NULL };
 
 static const hb_backend fakes[] = {
-    { .name = "sqlite", .roles = HB_ROLE_ROW | HB_TAG_SQL, .local = true, .routing_rank = 20,
+    { .name = "sqlite",
+      .roles = HB_ROLE_ROW | HB_TAG_SQL,
+      .local = true,
+      .routing_rank = 20,
       .caps = { HB_EXACT, HB_EXACT, HB_EXACT, METRICS_ALL, true, true, true },
-      .stores = stores_sql, .offer = sqlite_offer, .supports = supports_native },
-    { .name = "inmem", .aliases = inmem_aliases, .roles = HB_ROLE_ROW | HB_ROLE_TEXT | HB_ROLE_VECTOR | HB_TAG_VECTOR,
-      .local = true, .routing_rank = 10, .caps = { HB_EXACT, HB_EXACT, HB_EXACT, METRICS_ALL, true, true, true },
-      .stores = stores_memory, .offer = inmem_offer, .supports = supports_scan },
-    { .name = "json", .roles = HB_ROLE_ROW | HB_ROLE_TEXT, .local = true, .routing_rank = 11,
+      .stores = stores_sql,
+      .offer = sqlite_offer,
+      .supports = supports_native },
+    { .name = "inmem",
+      .aliases = inmem_aliases,
+      .roles = HB_ROLE_ROW | HB_ROLE_TEXT | HB_ROLE_VECTOR | HB_TAG_VECTOR,
+      .local = true,
+      .routing_rank = 10,
+      .caps = { HB_EXACT, HB_EXACT, HB_EXACT, METRICS_ALL, true, true, true },
+      .stores = stores_memory,
+      .offer = inmem_offer,
+      .supports = supports_scan },
+    { .name = "json",
+      .roles = HB_ROLE_ROW | HB_ROLE_TEXT,
+      .local = true,
+      .routing_rank = 11,
       .caps = { HB_NO, HB_NO, HB_NO, 0, false, true, false },
-      .stores = stores_rows, .offer = json_offer, .supports = supports_scan },
-    { .name = "elastic", .aliases = elastic_aliases, .roles = HB_ROLE_TEXT | HB_TAG_SEARCH, .routing_rank = 40,
+      .stores = stores_rows,
+      .offer = json_offer,
+      .supports = supports_scan },
+    { .name = "elastic",
+      .aliases = elastic_aliases,
+      .roles = HB_ROLE_TEXT | HB_TAG_SEARCH,
+      .routing_rank = 40,
       .caps = { HB_NO, HB_EXACT, HB_EXACT, 0, true, true, true },
-      .stores = stores_search, .offer = elastic_offer, .supports = supports_native },
-    { .name = "weak", .roles = HB_ROLE_ROW, .routing_rank = 50,
+      .stores = stores_search,
+      .offer = elastic_offer,
+      .supports = supports_native },
+    { .name = "weak",
+      .roles = HB_ROLE_ROW,
+      .routing_rank = 50,
       .caps = { HB_NO, HB_NO, HB_NO, 0, false, false, false },
-      .stores = stores_rows, .offer = weak_offer, .supports = supports_scan },
-    { .name = "lance", .roles = HB_ROLE_VECTOR | HB_TAG_VECTOR, .routing_rank = 30,
-      .caps = { HB_NO, HB_EXACT, HB_EXACT, (1u << HB_METRIC_COSINE) | (1u << HB_METRIC_L2), false, true, true },
-      .stores = stores_vectors, .offer = sqlite_offer, .supports = supports_native },
-    { .name = "pine", .roles = HB_ROLE_VECTOR | HB_TAG_VECTOR, .routing_rank = 31,
+      .stores = stores_rows,
+      .offer = weak_offer,
+      .supports = supports_scan },
+    { .name = "lance",
+      .roles = HB_ROLE_VECTOR | HB_TAG_VECTOR,
+      .routing_rank = 30,
+      .caps = { HB_NO, HB_EXACT, HB_EXACT, (1u << HB_METRIC_COSINE) | (1u << HB_METRIC_L2), false,
+                true, true },
+      .stores = stores_vectors,
+      .offer = sqlite_offer,
+      .supports = supports_native },
+    { .name = "pine",
+      .roles = HB_ROLE_VECTOR | HB_TAG_VECTOR,
+      .routing_rank = 31,
       .caps = { HB_NO, HB_EXACT, HB_EXACT, METRICS_ALL, false, false, true },
-      .stores = stores_vectors, .offer = sqlite_offer, .supports = supports_native },
+      .stores = stores_vectors,
+      .offer = sqlite_offer,
+      .supports = supports_native },
 };
 
 const hb_backend *fake_backend(hb_str name) {
@@ -156,13 +200,18 @@ static hb_status world_pack(fake_world *world, const char *json, hb_str *out) {
 
 static hb_status world_instance(fake_world *world, hb_str word) {
     int64_t at = hb_str_find(word, HB_STR("@"), 0);
-    const hb_backend *type = at > 0 ? fake_backend(hb_str_sub(word, (uint32_t)at + 1, word.len)) : NULL;
+    const hb_backend *type =
+        at > 0 ? fake_backend(hb_str_sub(word, (uint32_t)at + 1, word.len)) : NULL;
     if (type == NULL || world->instance_count == FAKE_INSTANCES_MAX) {
-        return hb_err_set(&world->err, HB_E_UNKNOWN_BACKEND, "no fake backend '%.*s'", HB_ARG(word));
+        return hb_err_set(&world->err, HB_E_UNKNOWN_BACKEND, "no fake backend '%.*s'",
+                          HB_ARG(word));
     }
     uint32_t index = world->instance_count++;
-    world->store[index] = (hb_instance){ .type = type, .name = hb_str_sub(word, 0, (uint32_t)at),
-                                         .mem = hb_mem_default(), .arena = &world->arena, .order = index };
+    world->store[index] = (hb_instance){ .type = type,
+                                         .name = hb_str_sub(word, 0, (uint32_t)at),
+                                         .mem = hb_mem_default(),
+                                         .arena = &world->arena,
+                                         .order = index };
     world->instances[index] = &world->store[index];
     return HB_OK;
 }
@@ -184,8 +233,8 @@ hb_status fake_open(fake_world *world, const char *backends, const char *definit
 }
 
 hb_status fake_route(fake_world *world) {
-    return hb_route(world->schema, world->instances, world->instance_count, HB_STR("test"), &world->arena,
-                    &world->routing, &world->err);
+    return hb_route(world->schema, world->instances, world->instance_count, HB_STR("test"),
+                    &world->arena, &world->routing, &world->err);
 }
 
 hb_status fake_query(fake_world *world, const char *spec_json, const char *params_json) {
@@ -195,11 +244,13 @@ hb_status fake_query(fake_world *world, const char *spec_json, const char *param
     hb_err_init(&world->err);
     if (params_json != NULL) HB_TRY(world_pack(world, params_json, &params));
     HB_TRY(hb_spec_decode(hb_str_c(spec_json), hb_mem_default(), &world->spec, &world->err));
-    return hb_query_bind(world->spec, world->schema, params, &world->arena, &world->query, &world->err);
+    return hb_query_bind(world->spec, world->schema, params, &world->arena, &world->query,
+                         &world->err);
 }
 
 hb_status fake_plan(fake_world *world, const hb_plan_options *options, const hb_plan **out) {
-    return hb_plan_make(world->query, world->routing, world->instances, options, &world->arena, out, &world->err);
+    return hb_plan_make(world->query, world->routing, world->instances, options, &world->arena, out,
+                        &world->err);
 }
 
 void fake_close(fake_world *world) {
@@ -220,7 +271,9 @@ static void every_fake_is_found_by_its_name_alone(void) {
 
 static void a_world_names_its_instances(void) {
     fake_world world;
-    CHECK_INT(fake_open(&world, "main@sqlite vec@inmem", "{\"name\":\"D\",\"fields\":{\"n\":\"integer\"}}"), HB_OK);
+    CHECK_INT(fake_open(&world, "main@sqlite vec@inmem",
+                        "{\"name\":\"D\",\"fields\":{\"n\":\"integer\"}}"),
+              HB_OK);
     CHECK_INT(world.instance_count, 2);
     CHECK_STR(world.instances[1]->name, "vec");
     fake_close(&world);

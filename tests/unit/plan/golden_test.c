@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* Golden plans: each file in tests/golden/plan is one behaviour. Lines that start with "-- backends:",
- * "-- entity:", "-- spec:", "-- params:" and "-- options:" are input; what follows them is the query as
- * text and its plan, or the error. Run with HB_GOLDEN_UPDATE=1 to write the files anew, then read
- * the difference. Run from the project's root. */
+/* Golden plans: each file in tests/golden/plan is one behaviour. Lines that start with "--
+ * backends:",
+ * "-- entity:", "-- spec:", "-- params:" and "-- options:" are input; what follows them is the
+ * query as text and its plan, or the error. Run with HB_GOLDEN_UPDATE=1 to write the files anew,
+ * then read the difference. Run from the project's root. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +16,9 @@
 #define GOLDEN_FILES_MAX 128
 #define GOLDEN_FILES_MIN 25     /* an empty folder must not pass */
 #define DEFAULT_BACKENDS "main@sqlite vec@inmem search@inmem"
-#define DEFAULT_ENTITY                                                                              \
-    "{\"name\":\"Note\",\"fields\":{\"name\":\"short-text\",\"title\":\"short-text\",\"body\":\"long-text\"," \
+#define DEFAULT_ENTITY                                                                             \
+    "{\"name\":\"Note\",\"fields\":{\"name\":\"short-text\",\"title\":\"short-text\",\"body\":"    \
+    "\"long-text\","                                                                               \
     "\"n\":\"integer\",\"tags\":\"array[short-text]\",\"meta\":\"json\",\"emb\":\"vector[2]\"}}"
 
 typedef struct golden {
@@ -36,14 +38,16 @@ static bool read_file(const char *path, golden *out) {
 static bool write_file(const char *path, hb_str head, hb_str tail) {
     FILE *file = fopen(path, "wb");
     if (file == NULL) return false;
-    bool written = fwrite(head.ptr, 1, head.len, file) == head.len && fwrite(tail.ptr, 1, tail.len, file) == tail.len;
+    bool written = fwrite(head.ptr, 1, head.len, file) == head.len &&
+                   fwrite(tail.ptr, 1, tail.len, file) == tail.len;
     return fclose(file) == 0 && written;
 }
 
 /* "-- key: value" into `out`; other "-- " lines are prose. */
 static void take_line(const char *line, size_t len, const char *key, char *out, size_t cap) {
     size_t key_len = strlen(key);
-    if (len <= key_len + 4 || strncmp(line + 3, key, key_len) != 0 || line[3 + key_len] != ':') return;
+    if (len <= key_len + 4 || strncmp(line + 3, key, key_len) != 0 || line[3 + key_len] != ':')
+        return;
     size_t start = 4 + key_len;
     while (start < len && line[start] == ' ') start++;
     size_t size = len - start < cap - 1 ? len - start : cap - 1;
@@ -68,41 +72,52 @@ static void take_input(golden *doc) {
     doc->input_len = (size_t)(line - doc->text);
 }
 
-static void print_names(const fake_world *world, const char *label, const uint32_t *fields, uint32_t count, hb_buf *out) {
+static void print_names(const fake_world *world, const char *label, const uint32_t *fields,
+                        uint32_t count, hb_buf *out) {
     for (uint32_t i = 0; i < count; i++) {
-        hb_buf_printf(out, "%s%.*s", i == 0 ? label : ", ", HB_ARG(world->schema->fields[fields[i]].name));
+        hb_buf_printf(out, "%s%.*s", i == 0 ? label : ", ",
+                      HB_ARG(world->schema->fields[fields[i]].name));
     }
 }
 
 static void print_order(const hb_order *order, uint32_t count, hb_buf *out) {
     for (uint32_t i = 0; i < count; i++) {
-        hb_buf_printf(out, "%s%s%.*s", i == 0 ? "  order: " : ", ", order[i].desc ? "-" : "", HB_ARG(order[i].col.name));
+        hb_buf_printf(out, "%s%s%.*s", i == 0 ? "  order: " : ", ", order[i].desc ? "-" : "",
+                      HB_ARG(order[i].col.name));
     }
 }
 
 static void print_scan(const fake_world *world, const hb_node *node, hb_buf *out) {
     const hb_fragment *fragment = &node->fragment;
-    const char *word = fragment->kind == HB_FRAG_COUNT ? "count" : fragment->near != NULL ? "near"
-                     : fragment->search != NULL ? "search" : "scan";
+    const char *word = fragment->kind == HB_FRAG_COUNT ? "count"
+                       : fragment->near != NULL        ? "near"
+                       : fragment->search != NULL      ? "search"
+                                                       : "scan";
     hb_buf_printf(out, "%s %.*s@%.*s", word, HB_ARG(world->schema->entity_id),
                   HB_ARG(world->instances[node->backend]->name));
     if (fragment->near != NULL) {
-        hb_buf_printf(out, "  %.*s top %u (%s)", HB_ARG(world->schema->fields[fragment->near->field].name),
+        hb_buf_printf(out, "  %.*s top %u (%s)",
+                      HB_ARG(world->schema->fields[fragment->near->field].name),
                       (unsigned)fragment->near->top_k, node->note);
     }
     if (fragment->search != NULL) {
         print_names(world, "  ", fragment->search_fields, fragment->search_field_count, out);
-        if (fragment->search->top_k == UINT32_MAX) hb_buf_printf(out, " all hits (%s)", node->note);
-        else hb_buf_printf(out, " top %u (%s)", (unsigned)fragment->search->top_k, node->note);
+        if (fragment->search->top_k == UINT32_MAX)
+            hb_buf_printf(out, " all hits (%s)", node->note);
+        else
+            hb_buf_printf(out, " top %u (%s)", (unsigned)fragment->search->top_k, node->note);
     }
     if (fragment->filter != NULL) {
         hb_buf_add_c(out, "  pushed: ");
         hb_expr_print(world->schema, fragment->filter, out);
     }
-    if (node->candidates_from != HB_NODE_NONE) hb_buf_printf(out, "  candidates from #%u", (unsigned)node->candidates_from);
+    if (node->candidates_from != HB_NODE_NONE)
+        hb_buf_printf(out, "  candidates from #%u", (unsigned)node->candidates_from);
     print_order(fragment->order, fragment->order_count, out);
-    if (fragment->offset > 0) hb_buf_printf(out, "  offset %llu", (unsigned long long)fragment->offset);
-    if (fragment->limit != HB_NO_LIMIT) hb_buf_printf(out, "  limit %llu", (unsigned long long)fragment->limit);
+    if (fragment->offset > 0)
+        hb_buf_printf(out, "  offset %llu", (unsigned long long)fragment->offset);
+    if (fragment->limit != HB_NO_LIMIT)
+        hb_buf_printf(out, "  limit %llu", (unsigned long long)fragment->limit);
     print_names(world, "  columns: ", fragment->columns, fragment->column_count, out);
 }
 
@@ -121,17 +136,24 @@ static void print_node(const fake_world *world, const hb_node *node, hb_buf *out
                       HB_ARG(world->instances[node->backend]->name));
         print_names(world, "  columns: ", node->fragment.columns, node->fragment.column_count, out);
         return;
-    case HB_NODE_ADD_SCORES: hb_buf_printf(out, "add scores, best %llu", (unsigned long long)node->bound); return;
-    case HB_NODE_FUSE: hb_buf_printf(out, "fuse, best %llu", (unsigned long long)node->bound); return;
+    case HB_NODE_ADD_SCORES:
+        hb_buf_printf(out, "add scores, best %llu", (unsigned long long)node->bound);
+        return;
+    case HB_NODE_FUSE:
+        hb_buf_printf(out, "fuse, best %llu", (unsigned long long)node->bound);
+        return;
     case HB_NODE_SORT:
         hb_buf_add_c(out, "sort");
         print_order(node->order, node->order_count, out);
-        if (node->bound != HB_NO_LIMIT) hb_buf_printf(out, "  best %llu", (unsigned long long)node->bound);
+        if (node->bound != HB_NO_LIMIT)
+            hb_buf_printf(out, "  best %llu", (unsigned long long)node->bound);
         return;
     case HB_NODE_LIMIT:
         hb_buf_add_c(out, "limit ");
-        if (node->limit == HB_NO_LIMIT) hb_buf_add_c(out, "none");
-        else hb_buf_printf(out, "%llu", (unsigned long long)node->limit);
+        if (node->limit == HB_NO_LIMIT)
+            hb_buf_add_c(out, "none");
+        else
+            hb_buf_printf(out, "%llu", (unsigned long long)node->limit);
         if (node->offset > 0) hb_buf_printf(out, " offset %llu", (unsigned long long)node->offset);
         return;
     case HB_NODE_COUNT:
@@ -165,17 +187,19 @@ static void print_plan(const fake_world *world, const hb_plan *plan, hb_buf *out
 static void run_document(const golden *doc, hb_buf *out) {
     fake_world world;
     const hb_plan *plan = NULL;
-    hb_plan_options options = { strstr(doc->options, "no_pushdown") != NULL, strstr(doc->options, "want_total") != NULL,
+    hb_plan_options options = { strstr(doc->options, "no_pushdown") != NULL,
+                                strstr(doc->options, "want_total") != NULL,
                                 strstr(doc->options, "explain_only") != NULL };
     hb_status status = fake_open(&world, doc->backends, doc->entity);
     if (status == HB_OK) status = fake_route(&world);
-    if (status == HB_OK) status = fake_query(&world, doc->spec, doc->params[0] != '\0' ? doc->params : NULL);
+    if (status == HB_OK)
+        status = fake_query(&world, doc->spec, doc->params[0] != '\0' ? doc->params : NULL);
     if (status == HB_OK) status = fake_plan(&world, &options, &plan);
     if (status == HB_OK) {
         print_plan(&world, plan, out);
     } else {
-        hb_buf_printf(out, "error %s field=%s backend=%s: %s\n", hb_status_name(status), world.err.field,
-                      world.err.backend, world.err.msg);
+        hb_buf_printf(out, "error %s field=%s backend=%s: %s\n", hb_status_name(status),
+                      world.err.field, world.err.backend, world.err.msg);
     }
     fake_close(&world);
 }
@@ -190,7 +214,9 @@ static int list_files(char names[][64]) {
     if (dir == NULL) return 0;
     for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
         size_t len = strlen(entry->d_name);
-        if (len < 5 || len > 63 || strcmp(entry->d_name + len - 4, ".txt") != 0 || count == GOLDEN_FILES_MAX) continue;
+        if (len < 5 || len > 63 || strcmp(entry->d_name + len - 4, ".txt") != 0 ||
+            count == GOLDEN_FILES_MAX)
+            continue;
         memcpy(names[count++], entry->d_name, len + 1);
     }
     closedir(dir);

@@ -2,10 +2,12 @@
 #include "tests/unit/plan/fake.h"
 #include "tests/unit/test.h"
 
-#define SHAPES                                                                                      \
-    "{\"name\":\"Shapes\",\"fields\":{\"s\":\"short-text\",\"l\":\"long-text\",\"v\":\"vector[2]\","  \
-    "\"at\":\"array[short-text]\",\"ai\":\"array[integer]\",\"j\":\"json\","                        \
-    "\"h\":{\"type\":{\"type\":\"hyper-g\",\"fields\":[{\"name\":\"slot\",\"dtype\":\"short-text\"}]}}}}"
+#define SHAPES                                                                                     \
+    "{\"name\":\"Shapes\",\"fields\":{\"s\":\"short-text\",\"l\":\"long-text\",\"v\":\"vector[2]"  \
+    "\","                                                                                          \
+    "\"at\":\"array[short-text]\",\"ai\":\"array[integer]\",\"j\":\"json\","                       \
+    "\"h\":{\"type\":{\"type\":\"hyper-g\",\"fields\":[{\"name\":\"slot\",\"dtype\":\"short-"      \
+    "text\"}]}}}}"
 
 /* "title:main.inline" for each binding, in order, without the implicit name. */
 static void print_bindings(const fake_world *world, hb_buf *out) {
@@ -14,7 +16,8 @@ static void print_bindings(const fake_world *world, hb_buf *out) {
         const hb_field *field = &world->schema->fields[binding->field];
         if (field->implicit) continue;
         if (out->len > 0) hb_buf_add_char(out, ' ');
-        hb_buf_printf(out, "%.*s:%.*s.%.*s%s", HB_ARG(field->name), HB_ARG(world->instances[binding->backend]->name),
+        hb_buf_printf(out, "%.*s:%.*s.%.*s%s", HB_ARG(field->name),
+                      HB_ARG(world->instances[binding->backend]->name),
                       HB_ARG(hb_strategy_name(binding->strategy)),
                       binding->primary || binding->field == HB_FIELD_OBJECT_ID ? "" : "+");
     }
@@ -23,41 +26,54 @@ static void print_bindings(const fake_world *world, hb_buf *out) {
 static const struct {
     const char *name, *backends, *want;
 } placements[] = {
-    { "debug: vectors on vec, long texts inline with an index on search", "main@sqlite vec@inmem search@inmem",
-      "s:main.inline l:main.inline l:search.inverted+ v:vec.vector at:main.sparse-gram ai:main.side j:main.json "
+    { "debug: vectors on vec, long texts inline with an index on search",
+      "main@sqlite vec@inmem search@inmem",
+      "s:main.inline l:main.inline l:search.inverted+ v:vec.vector at:main.sparse-gram "
+      "ai:main.side j:main.json "
       "h:main.side object_id:main.inline object_id:vec.inline object_id:search.inline" },
     { "one memory backend holds everything", "main@inmem",
-      "s:main.inline l:main.inline v:main.vector at:main.inline ai:main.inline j:main.json h:main.inline "
+      "s:main.inline l:main.inline v:main.vector at:main.inline ai:main.inline j:main.json "
+      "h:main.inline "
       "object_id:main.inline" },
     { "the name vec attracts vectors", "main@inmem vec@inmem",
-      "s:main.inline l:main.inline v:vec.vector at:main.inline ai:main.inline j:main.json h:main.inline "
+      "s:main.inline l:main.inline v:vec.vector at:main.inline ai:main.inline j:main.json "
+      "h:main.inline "
       "object_id:main.inline object_id:vec.inline" },
     { "the name search attracts ranked text", "main@inmem search@inmem",
-      "s:main.inline l:main.inline l:search.inverted+ v:main.vector at:main.inline ai:main.inline j:main.json "
+      "s:main.inline l:main.inline l:search.inverted+ v:main.vector at:main.inline ai:main.inline "
+      "j:main.json "
       "h:main.inline object_id:main.inline object_id:search.inline" },
     { "one SQL backend holds everything", "main@sqlite",
-      "s:main.inline l:main.inline v:main.vector at:main.sparse-gram ai:main.side j:main.json h:main.side "
+      "s:main.inline l:main.inline v:main.vector at:main.sparse-gram ai:main.side j:main.json "
+      "h:main.side "
       "object_id:main.inline" },
     { "without main the rank of the types decides", "a@inmem b@sqlite",
-      "s:a.inline l:a.inline v:a.vector at:b.sparse-gram ai:a.inline j:a.json h:a.inline object_id:a.inline "
+      "s:a.inline l:a.inline v:a.vector at:b.sparse-gram ai:a.inline j:a.json h:a.inline "
+      "object_id:a.inline "
       "object_id:b.inline" },
     { "the order of instances does not matter", "b@sqlite a@inmem",
-      "s:a.inline l:a.inline v:a.vector at:b.sparse-gram ai:a.inline j:a.json h:a.inline object_id:b.inline "
+      "s:a.inline l:a.inline v:a.vector at:b.sparse-gram ai:a.inline j:a.json h:a.inline "
+      "object_id:b.inline "
       "object_id:a.inline" },
     { "rows go to the first of equal types", "vec@inmem search@inmem",
-      "s:vec.inline l:vec.inline l:search.inverted+ v:vec.vector at:vec.inline ai:vec.inline j:vec.json "
+      "s:vec.inline l:vec.inline l:search.inverted+ v:vec.vector at:vec.inline ai:vec.inline "
+      "j:vec.json "
       "h:vec.inline object_id:vec.inline object_id:search.inline" },
     { "a search engine of another name takes long texts as their source", "main@sqlite es@elastic",
-      "s:main.inline l:es.inverted v:main.vector at:main.sparse-gram ai:main.side j:main.json h:main.side "
+      "s:main.inline l:es.inverted v:main.vector at:main.sparse-gram ai:main.side j:main.json "
+      "h:main.side "
       "object_id:main.inline object_id:es.inline" },
     { "a search engine called search gets a replica", "main@inmem search@elastic",
-      "s:main.inline l:main.inline l:search.inverted+ v:main.vector at:main.inline ai:main.inline j:main.json "
+      "s:main.inline l:main.inline l:search.inverted+ v:main.vector at:main.inline ai:main.inline "
+      "j:main.json "
       "h:main.inline object_id:main.inline object_id:search.inline" },
     { "vec of a type that cannot hold vectors is passed over", "main@sqlite vec@json",
-      "s:main.inline l:main.inline v:main.vector at:main.sparse-gram ai:main.side j:main.json h:main.side "
+      "s:main.inline l:main.inline v:main.vector at:main.sparse-gram ai:main.side j:main.json "
+      "h:main.side "
       "object_id:main.inline" },
     { "vectors go to the backend with the role when no name says so", "main@sqlite db@lance",
-      "s:main.inline l:main.inline v:db.vector at:main.sparse-gram ai:main.side j:main.json h:main.side "
+      "s:main.inline l:main.inline v:db.vector at:main.sparse-gram ai:main.side j:main.json "
+      "h:main.side "
       "object_id:main.inline object_id:db.inline" },
 };
 
@@ -82,19 +98,24 @@ static const struct {
     { "explicit stores keep declaration order, ids last", "main@inmem vec@inmem",
       "{\"title\":{\"type\":\"short-text\",\"storage\":{\"to\":\"main\"}},"
       "\"body\":{\"type\":\"long-text\",\"storage\":{\"to\":\"main\"}},"
-      "\"embedding\":{\"type\":\"vector[2]\",\"storage\":{\"to\":\"vec\",\"strategy\":\"vector\"}}}",
-      "title:main.inline body:main.inline embedding:vec.vector object_id:main.inline object_id:vec.inline" },
+      "\"embedding\":{\"type\":\"vector[2]\",\"storage\":{\"to\":\"vec\",\"strategy\":\"vector\"}}"
+      "}",
+      "title:main.inline body:main.inline embedding:vec.vector object_id:main.inline "
+      "object_id:vec.inline" },
     { "the first store is the source, later ones are replicas", "main@sqlite search@inmem",
       "{\"n\":{\"type\":\"integer\",\"stores\":[\"search\",\"main\"]}}",
       "n:search.inline n:main.inline+ object_id:main.inline object_id:search.inline" },
     { "an optional store that is absent is left out", "main@sqlite",
-      "{\"t\":{\"type\":\"short-text\",\"stores\":[{\"to\":\"main\"},{\"to\":\"no\",\"optional\":true}]}}",
+      "{\"t\":{\"type\":\"short-text\",\"stores\":[{\"to\":\"main\"},{\"to\":\"no\",\"optional\":"
+      "true}]}}",
       "t:main.inline object_id:main.inline" },
     { "a field may end up stored nowhere", "main@sqlite",
-      "{\"t\":{\"type\":\"short-text\",\"storage\":{\"to\":\"no\",\"optional\":true}},\"n\":\"integer\"}",
+      "{\"t\":{\"type\":\"short-text\",\"storage\":{\"to\":\"no\",\"optional\":true}},\"n\":"
+      "\"integer\"}",
       "n:main.inline object_id:main.inline" },
     { "inline is implied by another strategy on the same backend", "main@sqlite",
-      "{\"t\":{\"type\":\"long-text\",\"stores\":[{\"to\":\"main\"},{\"to\":\"main\",\"strategy\":\"inverted\"}]}}",
+      "{\"t\":{\"type\":\"long-text\",\"stores\":[{\"to\":\"main\"},{\"to\":\"main\",\"strategy\":"
+      "\"inverted\"}]}}",
       "t:main.inverted object_id:main.inline" },
     { "a strategy without structure is still a binding", "main@sqlite",
       "{\"t\":{\"type\":\"long-text\",\"storage\":{\"to\":\"main\",\"strategy\":\"external\"}}}",
@@ -129,14 +150,17 @@ static const struct {
     hb_status want;
 } refusals[] = {
     { "a store to an unknown instance", "main@sqlite",
-      "{\"name\":\"D\",\"fields\":{\"t\":{\"type\":\"short-text\",\"storage\":\"nope\"}}}", HB_E_ROUTING },
+      "{\"name\":\"D\",\"fields\":{\"t\":{\"type\":\"short-text\",\"storage\":\"nope\"}}}",
+      HB_E_ROUTING },
     { "a type that the backend cannot hold", "main@sqlite es@elastic",
-      "{\"name\":\"D\",\"fields\":{\"h\":{\"type\":\"hyper-g[a]\",\"storage\":\"es\"}}}", HB_E_UNSUPPORTED_STORAGE },
+      "{\"name\":\"D\",\"fields\":{\"h\":{\"type\":\"hyper-g[a]\",\"storage\":\"es\"}}}",
+      HB_E_UNSUPPORTED_STORAGE },
     { "no instance has the role and there is no main", "a@lance b@lance",
       "{\"name\":\"D\",\"fields\":{\"t\":\"short-text\"}}", HB_E_UNSUPPORTED_STORAGE },
     { "two structures on one backend", "main@sqlite",
       "{\"name\":\"D\",\"fields\":{\"t\":{\"type\":\"array[short-text]\",\"stores\":"
-      "[{\"to\":\"main\",\"strategy\":\"side\"},{\"to\":\"main\",\"strategy\":\"sparse-gram\"}]}}}", HB_E_ROUTING },
+      "[{\"to\":\"main\",\"strategy\":\"side\"},{\"to\":\"main\",\"strategy\":\"sparse-gram\"}]}}}",
+      HB_E_ROUTING },
 };
 
 static void impossible_placements_are_refused(void) {
@@ -162,7 +186,8 @@ static bool indexed_on(const fake_world *world, const char *field, const char *b
 }
 
 static const char index_definition[] =
-    "{\"name\":\"D\",\"fields\":{\"name\":\"short-text\",\"n\":\"integer\",\"off\":{\"type\":\"integer\",\"index\":false},"
+    "{\"name\":\"D\",\"fields\":{\"name\":\"short-text\",\"n\":\"integer\",\"off\":{\"type\":"
+    "\"integer\",\"index\":false},"
     "\"b\":\"boolean\",\"on\":{\"type\":\"boolean\",\"index\":true},\"m\":\"medium-text\","
     "\"u\":{\"type\":\"short-text\",\"unique\":true}}}";
 
@@ -212,9 +237,12 @@ static void home_is_main_when_it_holds_anything(void) {
     } cases[] = {
         { "vec@inmem main@sqlite", "{\"name\":\"D\",\"fields\":{\"n\":\"integer\"}}", 1 },
         { "main@sqlite vec@inmem",
-          "{\"name\":\"D\",\"fields\":{\"name\":{\"type\":\"short-text\",\"storage\":\"vec\"}}}", 1 },
+          "{\"name\":\"D\",\"fields\":{\"name\":{\"type\":\"short-text\",\"storage\":\"vec\"}}}",
+          1 },
         { "vec@inmem main@sqlite",
-          "{\"name\":\"D\",\"fields\":{\"name\":{\"type\":\"short-text\",\"storage\":{\"to\":\"no\",\"optional\":true}}}}", 1 },
+          "{\"name\":\"D\",\"fields\":{\"name\":{\"type\":\"short-text\",\"storage\":{\"to\":"
+          "\"no\",\"optional\":true}}}}",
+          1 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         CASE(cases[i].backends);

@@ -5,12 +5,15 @@
 #include "value/pack.h"
 
 static const char definition[] =
-    "{\"name\":\"Rec\",\"fields\":{\"s\":\"short-text\",\"l\":\"long-text\",\"i\":\"integer\",\"f\":\"float\","
+    "{\"name\":\"Rec\",\"fields\":{\"s\":\"short-text\",\"l\":\"long-text\",\"i\":\"integer\","
+    "\"f\":\"float\","
     "\"b\":\"boolean\",\"d\":\"date\",\"t\":\"timestamp\",\"u\":\"duration\","
     "\"c\":{\"type\":{\"type\":\"categorical\",\"values\":[\"red\",\"green\"]}},"
     "\"k\":{\"type\":{\"type\":\"categorical\",\"values\":[1,2,3],\"base\":\"integer\"}},"
-    "\"a\":\"array[short-text]\",\"ai\":\"array[integer]\",\"any\":\"array\",\"j\":\"json\",\"v\":\"vector[2]\","
-    "\"h\":{\"type\":{\"type\":\"hyper-g\",\"fields\":[{\"name\":\"slot\",\"dtype\":\"short-text\"},"
+    "\"a\":\"array[short-text]\",\"ai\":\"array[integer]\",\"any\":\"array\",\"j\":\"json\",\"v\":"
+    "\"vector[2]\","
+    "\"h\":{\"type\":{\"type\":\"hyper-g\",\"fields\":[{\"name\":\"slot\",\"dtype\":\"short-text\"}"
+    ","
     "{\"name\":\"score\",\"dtype\":\"integer\",\"required\":false}]}},\"x\":\"artifact\"}}";
 
 typedef struct fixture {
@@ -101,16 +104,19 @@ static const struct {
     /* arrays */
     { "{\"filter\":{\"a\":{\"$contains\":\"x\"}}}", NULL, "a array_contains \"x\"" },
     { "{\"filter\":{\"ai\":{\"$array_contains\":\"3\"}}}", NULL, "ai array_contains 3" },
-    { "{\"filter\":{\"any\":{\"$array_contains\":{\"q\":1}}}}", NULL, "any array_contains {\"q\":1}" },
+    { "{\"filter\":{\"any\":{\"$array_contains\":{\"q\":1}}}}", NULL,
+      "any array_contains {\"q\":1}" },
     { "{\"filter\":{\"ai\":[\"1\",2]}}", NULL, "ai = [1,2]" },
     { "{\"filter\":{\"a\":{\"$in\":[[\"x\"],[]]}}}", NULL, "a in ([\"x\"], [])" },
     /* Json */
     { "{\"filter\":{\"j\":{\"$eq\":{\"a\":1}}}}", NULL, "j = {\"a\":1}" },
     { "{\"filter\":{\"j.a.b\":{\"$gte\":1}}}", NULL, "j.a.b >= 1" },
     { "{\"filter\":{\"j\":{\"$get\":{\"path\":\"a.b\",\"gte\":\"1\"}}}}", NULL, "j.a.b >= \"1\"" },
-    { "{\"filter\":{\"j\":{\"$get\":{\"path\":[\"a.b\"],\"$in\":[1,\"1\",null]}}}}", NULL, "j.a.b in (1, \"1\")" },
+    { "{\"filter\":{\"j\":{\"$get\":{\"path\":[\"a.b\"],\"$in\":[1,\"1\",null]}}}}", NULL,
+      "j.a.b in (1, \"1\")" },
     { "{\"filter\":{\"h\":{\"$exists\":{\"slot\":\"k\"}}}}", NULL, "h exists {\"slot\":\"k\"}" },
-    { "{\"filter\":{\"h\":{\"any\":{\"score\":{\"$gt\":1}}}}}", NULL, "h exists {\"score\":{\"$gt\":1}}" },
+    { "{\"filter\":{\"h\":{\"any\":{\"score\":{\"$gt\":1}}}}}", NULL,
+      "h exists {\"score\":{\"$gt\":1}}" },
     { "{\"filter\":{\"h\":{\"$all\":{\"where\":{\"slot\":\"a\"},\"then\":{\"score\":1}}}}}", NULL,
       "h all {\"where\":{\"slot\":\"a\"},\"then\":{\"score\":1}}" },
     /* An operator that the type lacks is the planner's to refuse. */
@@ -120,7 +126,8 @@ static const struct {
     { "{\"filter\":{\"i\":{\"$param\":0},\"s\":{\"$in\":[\"a\",{\"$param\":1}]}}}", "[7,\"b\"]",
       "i = 7 and s in (\"a\", \"b\")" },
     { "{\"filter\":{\"s\":{\"$in\":{\"$param\":0}}}}", "[[\"a\",\"b\"]]", "s in (\"a\", \"b\")" },
-    { "{\"filter\":{\"h\":{\"$exists\":{\"slot\":{\"$param\":0}}}}}", "[\"k\"]", "h exists {\"slot\":\"k\"}" },
+    { "{\"filter\":{\"h\":{\"$exists\":{\"slot\":{\"$param\":0}}}}}", "[\"k\"]",
+      "h exists {\"slot\":\"k\"}" },
     { "{\"filter\":{\"j.a\":{\"$eq\":{\"b\":{\"$param\":0}}}}}", "[1]", "j.a = {\"b\":1}" },
 };
 
@@ -131,9 +138,11 @@ static void filters_mean_what_they_say(void) {
         hb_buf text;
         hb_buf_init(&text, hb_mem_default());
         CHECK_INT(fixture_open(&fx, meanings[i].spec, meanings[i].params), HB_OK);
-        if (fx.query != NULL && fx.query->filter != NULL) hb_expr_print(fx.schema, fx.query->filter, &text);
+        if (fx.query != NULL && fx.query->filter != NULL)
+            hb_expr_print(fx.schema, fx.query->filter, &text);
         if (fx.query == NULL) CHECK_CSTR(fx.err.msg, "");
-        CHECK_BYTES(text.ptr != NULL ? text.ptr : "", text.len, meanings[i].want, strlen(meanings[i].want));
+        CHECK_BYTES(text.ptr != NULL ? text.ptr : "", text.len, meanings[i].want,
+                    strlen(meanings[i].want));
         hb_buf_free(&text);
         fixture_close(&fx);
     }
@@ -146,15 +155,19 @@ static const struct {
     { "{\"select\":[]}", "from rec" },
     { "{\"select\":[\"s\",\"object_id\",\"j.a.b\"]}", "from rec | select s, j.a.b" },
     { "{\"select\":[\"object_id\"]}", "from rec | select object_id" },
-    { "{\"order\":[\"-i\",\"s\",\"j.x\"],\"limit\":5,\"offset\":\"2\"}", "from rec | order -i, s, j.x | offset 2 | limit 5" },
+    { "{\"order\":[\"-i\",\"s\",\"j.x\"],\"limit\":5,\"offset\":\"2\"}",
+      "from rec | order -i, s, j.x | offset 2 | limit 5" },
     { "{\"limit\":0}", "from rec | limit 0" },
     { "{\"near\":{\"field\":\"v\",\"query\":[1,\"0\"]}}", "from rec | near v [1,0] top 50" },
-    { "{\"near\":{\"field\":\"v\",\"query\":[1,0],\"top_k\":1000,\"metric\":\"EUCLIDEAN\"},\"select\":[\"score\",\"near_score\"]}",
+    { "{\"near\":{\"field\":\"v\",\"query\":[1,0],\"top_k\":1000,\"metric\":\"EUCLIDEAN\"},"
+      "\"select\":[\"score\",\"near_score\"]}",
       "from rec | near v [1,0] top 1000 by l2 | select score, near_score" },
     { "{\"search\":{\"query\":\"a b\"}}", "from rec | search * \"a b\" top 50" },
-    { "{\"search\":{\"fields\":\"l\",\"query\":\"a\",\"mode\":\"phrase\"},\"order\":[\"-search_score\"]}",
+    { "{\"search\":{\"fields\":\"l\",\"query\":\"a\",\"mode\":\"phrase\"},\"order\":[\"-search_"
+      "score\"]}",
       "from rec | search l \"a\" top 50 phrase | order -search_score" },
-    { "{\"search\":{\"fields\":[\"s\",\"l\"],\"query\":\"a\",\"top_k\":3}}", "from rec | search s,l \"a\" top 3" },
+    { "{\"search\":{\"fields\":[\"s\",\"l\"],\"query\":\"a\",\"top_k\":3}}",
+      "from rec | search s,l \"a\" top 3" },
     { "{\"count\":true}", "from rec | count object_id" },
     { "{\"count\":{\"field\":\"s\",\"distinct\":false}}", "from rec | count s all" },
     { "{\"count\":false,\"limit\":1}", "from rec | limit 1" },
@@ -168,8 +181,10 @@ static void clauses_mean_what_they_say(void) {
         hb_buf text;
         hb_buf_init(&text, hb_mem_default());
         CHECK_INT(fixture_open(&fx, clauses[i].spec, NULL), HB_OK);
-        if (fx.query != NULL) hb_query_print(fx.query, &text);
-        else CHECK_CSTR(fx.err.msg, "");
+        if (fx.query != NULL)
+            hb_query_print(fx.query, &text);
+        else
+            CHECK_CSTR(fx.err.msg, "");
         CHECK_STR(hb_buf_str(&text), clauses[i].want);
         hb_buf_free(&text);
         fixture_close(&fx);
@@ -236,7 +251,8 @@ static const struct {
     { "{\"select\":[\"\"]}", HB_E_QUERY, "empty" },
     { "{\"select\":[1]}", HB_E_TYPE, "text" },
     { "{\"select\":[\"score\"]}", HB_E_QUERY, "score" },
-    { "{\"near\":{\"field\":\"v\",\"query\":[1,0]},\"select\":[\"search_score\"]}", HB_E_QUERY, "search_score" },
+    { "{\"near\":{\"field\":\"v\",\"query\":[1,0]},\"select\":[\"search_score\"]}", HB_E_QUERY,
+      "search_score" },
     { "{\"order\":\"i\"}", HB_E_TYPE, "list" },
     { "{\"order\":[1]}", HB_E_TYPE, "text" },
     { "{\"order\":[\"-\"]}", HB_E_QUERY, "empty" },
@@ -258,7 +274,8 @@ static const struct {
     { "{\"near\":{\"field\":\"v\",\"query\":[]}}", HB_E_VALIDATION, "" },
     { "{\"near\":{\"field\":\"v\",\"query\":null}}", HB_E_VALIDATION, "vector" },
     { "{\"near\":{\"field\":\"v\",\"query\":[1e400,0]}}", HB_E_QUERY, "" },
-    { "{\"near\":{\"field\":\"v\",\"query\":[1,0],\"metric\":\"manhattan\"}}", HB_E_QUERY, "cosine" },
+    { "{\"near\":{\"field\":\"v\",\"query\":[1,0],\"metric\":\"manhattan\"}}", HB_E_QUERY,
+      "cosine" },
     { "{\"search\":{\"fields\":[\"l\"]}}", HB_E_QUERY, "'query'" },
     { "{\"search\":{\"query\":5}}", HB_E_TYPE, "text" },
     { "{\"search\":{\"query\":\"a\",\"fields\":[\"i\"]}}", HB_E_UNSUPPORTED, "text" },
@@ -279,8 +296,10 @@ static const struct {
     { "{\"aggregate\":{\"x\":{\"percentile\":{\"field\":\"i\",\"q\":2}}}}", HB_E_QUERY, "between" },
     { "{\"aggregate\":{\"x\":{\"sum\":{\"field\":\"i\",\"zzz\":1}}}}", HB_E_TYPE, "zzz" },
     { "{\"aggregate\":{\"object_id\":{\"count\":{\"field\":\"i\"}}}}", HB_E_QUERY, "reserved" },
-    { "{\"group_by\":[\"c\"],\"aggregate\":{\"c\":{\"count\":{\"field\":\"i\"}}}}", HB_E_QUERY, "both" },
-    { "{\"aggregate\":{\"x\":{\"sum\":{\"field\":\"i\"}}}}", HB_E_UNSUPPORTED, "aggregate is not available yet" },
+    { "{\"group_by\":[\"c\"],\"aggregate\":{\"c\":{\"count\":{\"field\":\"i\"}}}}", HB_E_QUERY,
+      "both" },
+    { "{\"aggregate\":{\"x\":{\"sum\":{\"field\":\"i\"}}}}", HB_E_UNSUPPORTED,
+      "aggregate is not available yet" },
     { "{\"traverse\":{\"field\":\"s\"}}", HB_E_UNSUPPORTED, "traverse" },
     { "{\"available\":true}", HB_E_UNSUPPORTED, "available" },
 };
@@ -303,7 +322,8 @@ static void errors_name_entity_and_field(void) {
     CHECK_CSTR(fx.err.entity, "rec");
     CHECK_CSTR(fx.err.field, "c");
     fixture_close(&fx);
-    CHECK_INT(fixture_open(&fx, "{\"near\":{\"field\":\"v\",\"query\":[1]}}", NULL), HB_E_VALIDATION);
+    CHECK_INT(fixture_open(&fx, "{\"near\":{\"field\":\"v\",\"query\":[1]}}", NULL),
+              HB_E_VALIDATION);
     CHECK_CSTR(fx.err.field, "v");
     fixture_close(&fx);
 }
@@ -337,7 +357,8 @@ static void wide_filters_are_limited(void) {
     hb_buf text;
     hb_buf_init(&text, hb_mem_default());
     hb_buf_add_c(&text, "{\"filter\":{\"$or\":[{\"i\":0}");
-    for (uint32_t i = 1; i < HB_EXPR_NODES_MAX; i++) hb_buf_printf(&text, ",{\"i\":%u}", (unsigned)i);
+    for (uint32_t i = 1; i < HB_EXPR_NODES_MAX; i++)
+        hb_buf_printf(&text, ",{\"i\":%u}", (unsigned)i);
     hb_buf_add_c(&text, "]}}");
     hb_buf_add_char(&text, '\0');
     fixture fx;
@@ -362,7 +383,9 @@ static void deep_operands_are_limited(void) {
 
 static void a_spec_is_reusable_with_other_parameters(void) {
     fixture fx;
-    REQUIRE(fixture_open(&fx, "{\"filter\":{\"i\":{\"$gt\":{\"$param\":0}}},\"limit\":{\"$param\":1}}", "[1,2]") == HB_OK);
+    REQUIRE(fixture_open(&fx,
+                         "{\"filter\":{\"i\":{\"$gt\":{\"$param\":0}}},\"limit\":{\"$param\":1}}",
+                         "[1,2]") == HB_OK);
     CHECK_INT(hb_spec_param_count(fx.spec), 2);
     CHECK_INT(fx.query->limit, 2);
     hb_str params;
@@ -377,10 +400,12 @@ static void a_spec_is_reusable_with_other_parameters(void) {
 
 /* A decoder survives any bytes: every prefix, and every byte of a spec replaced. */
 static void hostile_bytes_are_survived(void) {
-    static const char spec[] =
-        "{\"filter\":{\"$and\":[{\"i\":{\"$in\":[1,{\"$param\":0}]}},{\"j\":{\"$get\":{\"path\":[\"a\"],\"eq\":{\"x\":[]}}}}]},"
-        "\"near\":{\"field\":\"v\",\"query\":[1,0],\"top_k\":\"3\"},\"order\":[\"-s\"],\"limit\":2}";
-    static const char bytes[] = { '"', '{', '}', '[', ']', ',', ':', '\0', '\\', '9', '-', '\x80', '$' };
+    static const char spec[] = "{\"filter\":{\"$and\":[{\"i\":{\"$in\":[1,{\"$param\":0}]}},{\"j\":"
+                               "{\"$get\":{\"path\":[\"a\"],\"eq\":{\"x\":[]}}}}]},"
+                               "\"near\":{\"field\":\"v\",\"query\":[1,0],\"top_k\":\"3\"},"
+                               "\"order\":[\"-s\"],\"limit\":2}";
+    static const char bytes[] = { '"',  '{',  '}', '[', ']',    ',', ':',
+                                  '\0', '\\', '9', '-', '\x80', '$' };
     char copy[sizeof spec];
     size_t len = sizeof spec - 1;
     fixture fx;
@@ -394,7 +419,8 @@ static void hostile_bytes_are_survived(void) {
             const hb_query *query;
             memcpy(copy, spec, sizeof spec);
             copy[i] = bytes[b];
-            if (hb_spec_decode(hb_str_n(copy, len), hb_mem_default(), &made, &err) != HB_OK) continue;
+            if (hb_spec_decode(hb_str_n(copy, len), hb_mem_default(), &made, &err) != HB_OK)
+                continue;
             (void)hb_query_bind(made, fx.schema, HB_STR("\x91\x02"), &fx.arena, &query, &err);
             hb_spec_free(made);
         }
