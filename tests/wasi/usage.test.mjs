@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Help, version, wrong usage, and what the module asks of its runtime.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Folder, module_path } from "./hb.mjs";
+import { Folder, module_path, wasmtime } from "./hb.mjs";
 
 const commands = ["ws create", "ws list", "ws get", "ws unset", "ws presets", "entity define", "entity list", "entity show", "put", "get",
   "rm", "query", "explain", "audit", "repair", "capabilities"];
@@ -111,4 +112,19 @@ test("the module imports what wasi/imports.txt lists, and only preview 1", () =>
     .map((line) => line.replace(/#.*/, "").trim()).filter(Boolean);
   assert.deepEqual(imported, listed);
   for (const name of imported) assert.match(name, /^wasi_snapshot_preview1\./);
+});
+
+test("the walk through docs/cli.md runs as it stands there", (t) => {
+  const folder = new Folder(t);
+  const manual = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8");
+  const walk = manual.slice(manual.indexOf("## From nothing")).match(/```sh\n([^]*?)```/)?.[1] ?? "";
+  assert.equal(walk.match(/^hb /gm)?.length, 7);
+  const script = `set -e\nhb() { "${wasmtime}" run --dir . "${module_path}" "$@"; }\n${walk}`;
+  const { status, stdout, stderr } = spawnSync("sh", ["-c", script], { cwd: folder.path, encoding: "utf8" });
+  assert.equal(stderr, "");
+  assert.equal(status, 0);
+  assert.match(stdout, /^OK defined note$/m);
+  assert.match(stdout, /^000042943200010507604878606023630530843197 +Routing note +1\.0$/m);
+  assert.match(stdout, /^query note in workspace shop$/m);
+  assert.match(stdout, /^ {4}ok: true$/m);
 });
