@@ -45,5 +45,5 @@ export function isBackends(value) {
 
 /** @param {string} backend @param {string} message @param {string} native */
 export function fileError(backend, message, native) {
-  return new HeavenBaseError("BACKEND", message, { backend, native });
+  return new HeavenBaseError("UNAVAILABLE", message, { backend, native });
 }

@@ -2,6 +2,9 @@
 // The demo runs to its end, finds every answer, and prints for people what it prints for machines.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { at } from "../../scripts/lib.mjs";
 import { nearest, passes, rankingFault } from "../../examples/demo/plain.mjs";
@@ -39,6 +42,22 @@ test("what it prints fits a terminal and has no colours where there is none", ()
   assert.deepEqual(wide, []);
   for (const part of ["Where the fields live", "Filter", "Vector", "Words", "Hybrid", "The plan", "Capabilities", "Audit", "14 questions"]) {
     assert.ok(stdout.includes(part), part);
+  }
+  assert.match(stdout, /├─ near embedding @vec .*\n *│  └─ scan @main .*year >= 1950\n *└─ search body @search/);
+});
+
+test("the notes of examples/notes.mjs stay in their file", () => {
+  const folder = mkdtempSync(join(tmpdir(), "heavenbase-"));
+  const run = () => spawnSync(process.execPath, [at("examples/notes.mjs"), join(folder, "notes.db")], { encoding: "utf8" });
+  try {
+    for (const before of [0, 3]) {
+      const { status, stdout, stderr } = run();
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, new RegExp(`held ${before} notes and holds 3`));
+      assert.deepEqual(stdout.trim().split("\n").slice(1).map((line) => line.trim().split(" ")[1]), ["harbour", "list"]);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });
 
