@@ -172,6 +172,21 @@ static uint32_t section(hb_buf *out, uint32_t base, const void *bytes, size_t le
     return off;
 }
 
+/* Room for the whole batch at once, as far as it is known: growing by doubling copies it all. */
+static void reserve_batch(const hb_batch *batch, hb_buf *out) {
+    uint64_t size = HB_WIRE_HEADER_LEN;
+    for (uint32_t i = 0; i < batch->column_count; i++) {
+        const hb_column *col = &batch->columns[i];
+        size += HB_WIRE_COLUMN_LEN + col->name.len + 32 + batch->row_count;
+        size += data_len(col->kind, col->dim, batch->row_count);
+        const hb_span *spans = is_span(col) ? col->data : NULL;
+        for (uint32_t row = 0; spans != NULL && row < batch->row_count; row++) {
+            if (col->state == NULL || col->state[row] == HB_CELL_VALUE) size += spans[row].len;
+        }
+    }
+    if (size <= HB_BUF_BYTES_MAX) (void)hb_buf_reserve(out, (uint32_t)size);
+}
+
 /* A column of a big store may view only some bytes of its heap; send those, in row order. */
 static void write_spans(const hb_column *col, uint32_t rows, uint32_t base, hb_buf *out,
                         uint32_t fields[4]) {
@@ -180,10 +195,14 @@ static void write_spans(const hb_column *col, uint32_t rows, uint32_t base, hb_b
     fields[1] = rows * (uint32_t)sizeof(hb_span);
     const hb_span *spans = col->data;
     uint64_t heap = 0;
+    bool together = true;       /* the values lie in the heap one after the other */
+    if (!hb_buf_reserve(out, fields[1])) return;
     for (uint32_t row = 0; row < rows; row++) {
         const bool value = col->state == NULL || col->state[row] == HB_CELL_VALUE;
         const hb_span span = { (uint32_t)heap, value ? spans[row].len : 0 };
-        hb_buf_add(out, &span, sizeof span);
+        together = together && (span.len == 0 || spans[row].off == spans[0].off + heap);
+        memcpy(out->ptr + out->len, &span, sizeof span);
+        out->len += (uint32_t)sizeof span;
         heap += span.len;
     }
     hb_buf_align(out, 8);
@@ -191,6 +210,10 @@ static void write_spans(const hb_column *col, uint32_t rows, uint32_t base, hb_b
     fields[3] = (uint32_t)heap;
     if (heap > HB_BUF_BYTES_MAX || !hb_buf_reserve(out, (uint32_t)heap)) {
         out->over = out->over || heap > HB_BUF_BYTES_MAX;
+        return;
+    }
+    if (together && (col->state == NULL || col->state[0] == HB_CELL_VALUE)) {
+        hb_buf_add(out, col->heap + spans[0].off, (size_t)heap);
         return;
     }
     for (uint32_t row = 0; row < rows; row++) {
@@ -230,6 +253,7 @@ static void write_column(const hb_column *col, uint32_t rows, uint8_t role, uint
 void hb_wire_write(const hb_batch *batch, const uint8_t *roles, uint32_t total, hb_buf *out) {
     HB_ASSERT(out->len % 8 == 0);
     const uint32_t base = out->len;
+    reserve_batch(batch, out);
     hb_buf_add_zero(out, HB_WIRE_HEADER_LEN);
     hb_buf_add_zero(out, (size_t)batch->column_count * HB_WIRE_COLUMN_LEN);
     for (uint32_t i = 0; i < batch->column_count && !out->failed && !out->over; i++) {

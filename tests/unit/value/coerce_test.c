@@ -7,6 +7,7 @@
 
 #include "tests/unit/value/quoted.h"
 #include "tests/unit/test.h"
+#include "value/coerce_parts.h"
 
 #define X63 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define GRIN "\xf0\x9f\x98\x80"
@@ -63,7 +64,7 @@ static const struct {
     { "boolean", "'maybe'", BAD }, { "boolean", "'t'", BAD },
 
     { TEXT_CAT, "'todo'", HB_OK, "'todo'" }, { TEXT_CAT, "1", HB_OK, "'1'" },
-    { TEXT_CAT, "'TODO'", BAD }, { TEXT_CAT, "''", BAD }, { TEXT_CAT, "true", BAD },
+    { TEXT_CAT, "'Done'", BAD }, { TEXT_CAT, "''", BAD }, { TEXT_CAT, "true", BAD },
     { INT_CAT, "'2'", HB_OK, "2" }, { INT_CAT, "2.0", HB_OK, "2" }, { INT_CAT, "4", BAD },
     { INT_CAT, "1.5", BAD }, { INT_CAT, "true", BAD }, { INT_CAT, "'x'", BAD },
 
@@ -346,6 +347,22 @@ static void what_json_cannot_carry_comes_packed(void) {
     }
 }
 
+static void no_bad_component_hides_in_a_long_vector(void) {
+    static const float bad[] = { INFINITY, -INFINITY, NAN };
+    float floats[19];
+    for (size_t at = 0; at < 19; at++) {
+        for (size_t i = 0; i < 19; i++) {
+            floats[i] = i % 2 == 0 ? -3.4028235e38f : 1e-45f;
+        }
+        CHECK(hb_coerce_floats_finite(floats, 19));
+        for (size_t b = 0; b < 3; b++) {
+            floats[at] = bad[b];
+            CHECK(!hb_coerce_floats_finite(floats, 19));
+        }
+    }
+    CHECK(hb_coerce_floats_finite(floats, 0));
+}
+
 static void errors_say_what_was_found_and_expected(void) {
     static const struct {
         const char *type, *in, *want;
@@ -384,5 +401,6 @@ TEST_SUITE {
     TEST(what_needs_no_change_is_a_view);
     TEST(a_column_without_values_keeps_its_states);
     TEST(what_json_cannot_carry_comes_packed);
+    TEST(no_bad_component_hides_in_a_long_vector);
     TEST(errors_say_what_was_found_and_expected);
 }
