@@ -164,7 +164,7 @@ hb_status sqlite_borrow(sqlite_conn *conn, const hb_sql *sql, sqlite3_stmt **out
 
 void sqlite_return(sqlite_conn *conn, sqlite3_stmt *stmt) {
     sqlite3_reset(stmt);
-    sqlite3_clear_bindings(stmt);       /* they borrowed from the job */
+    sqlite3_clear_bindings(stmt); /* they borrowed from the job */
     for (uint32_t i = 0; i < SQLITE_STMTS_MAX; i++) {
         if (conn->cache[i].stmt == stmt) conn->cache[i].busy = false;
     }
@@ -174,7 +174,7 @@ void sqlite_return(sqlite_conn *conn, sqlite3_stmt *stmt) {
 
 static const char *conn_option(hb_instance *instance, const char *name) {
     hb_str text = hb_instance_text(instance, name);
-    return text.len == 0 ? NULL : text.ptr;     /* cJSON strings end with NUL */
+    return text.len == 0 ? NULL : text.ptr; /* cJSON strings end with NUL */
 }
 
 /* A lock that is held for the connection's life lets SQLite keep the WAL's index in its own memory,

@@ -51,7 +51,7 @@ hb_status sqlite_read_value(sqlite3_value *cell, hb_kind kind, hb_buf *pack, hb_
     }
     case HB_KIND_BYTES:
     case HB_KIND_VEC: {
-        const void *ptr = sqlite3_value_blob(cell);     /* NULL when empty */
+        const void *ptr = sqlite3_value_blob(cell); /* NULL when empty */
         uint32_t len = (uint32_t)sqlite3_value_bytes(cell);
         if (kind == HB_KIND_VEC)
             return value_of_vector(len > 0 ? ptr : "\0\0\0", len, arena, out, err);

@@ -98,9 +98,9 @@ static hb_status rank_near(ranking *rank, hb_err *err) {
 
 /* ---- search ---------------------------------------------------------------------------------- */
 
-typedef struct text_reader {        /* texts by position, for phrases */
+typedef struct text_reader { /* texts by position, for phrases */
     sqlite_table *table;
-    sqlite3_stmt **stmts;           /* by search field; arena */
+    sqlite3_stmt **stmts; /* by search field; arena */
 } text_reader;
 
 static hb_str read_text(void *ctx, uint32_t index, uint32_t at) {

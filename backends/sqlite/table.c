@@ -262,7 +262,7 @@ static hb_status maker_column(table_maker *maker, uint32_t place, hb_err *err) {
         HB_TRY(column_add(maker, known, err));
     } else if (known->kind != field->kind) {
         HB_TRY(column_drop(maker, known, err));
-        hb_map_free(&maker->objects);       /* what it listed may be gone */
+        hb_map_free(&maker->objects); /* what it listed may be gone */
         hb_map_init(&maker->objects, table->conn->mem);
         known->kind = field->kind;
         known->recorded = false;
@@ -298,17 +298,17 @@ static hb_status maker_cleared(table_maker *maker, hb_err *err) {
 
 /* ---- indexes and item tables ----------------------------------------------------------------- */
 
-static hb_status index_make(table_maker *maker, hb_str name, const uint32_t *places, uint32_t count,
-                            bool unique, hb_err *err) {
+static hb_status index_make(const table_maker *maker, const sqlite_index *index, bool unique,
+                            hb_err *err) {
     sqlite_table *table = maker->table;
     hb_sql sql = ddl_start(maker, unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ");
-    hb_sql_ident(&sql, name);
+    hb_sql_ident(&sql, index->name);
     hb_sql_add(&sql, " ON ");
     hb_sql_ident(&sql, table->name);
     hb_sql_add(&sql, " (");
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < index->place_count; i++) {
         if (i > 0) hb_sql_add(&sql, ", ");
-        hb_sql_ident(&sql, table->columns[places[i]]);
+        hb_sql_ident(&sql, table->columns[index->places[i]]);
     }
     hb_sql_add(&sql, ")");
     hb_status status = ddl_run(table->conn, &sql, err);
@@ -321,24 +321,51 @@ static hb_status index_make(table_maker *maker, hb_str name, const uint32_t *pla
     return status;
 }
 
+hb_status sqlite_indexes_drop(sqlite_table *table, hb_err *err) {
+    table_maker maker = { .table = table };
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        HB_TRY(ddl_drop(&maker, "DROP INDEX ", table->indexes[i].name, err));
+    }
+    return HB_OK;
+}
+
+hb_status sqlite_indexes_make(sqlite_table *table, hb_err *err) {
+    table_maker maker = { .table = table };
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        HB_TRY(index_make(&maker, &table->indexes[i], false, err));
+    }
+    return HB_OK;
+}
+
+static hb_status index_name(const table_maker *maker, sqlite_index *index, bool unique,
+                            hb_err *err) {
+    hb_arena *arena = &maker->table->arena;
+    hb_str name = maker->table->name;
+    for (uint32_t i = 0; i < index->place_count && name.ptr != NULL; i++) {
+        name = table_text(arena, "%.*s/%.*s", name, maker->table->columns[index->places[i]]);
+    }
+    if (name.ptr != NULL) {
+        name = table_text(arena, "%.*s%.*s", name,
+                          unique ? HB_STR("/unique/index") : HB_STR("/plain/index"));
+    }
+    index->name = name;
+    return name.ptr != NULL ? HB_OK : hb_err_memory(err);
+}
+
 /* Makes or drops the index over `places` so that the file has it exactly when `wanted`. */
 static hb_status index_sync(table_maker *maker, const uint32_t *places, uint32_t count, bool unique,
                             bool wanted, hb_err *err) {
     sqlite_table *table = maker->table;
-    hb_str name = table->name;
-    for (uint32_t i = 0; i < count && name.ptr != NULL; i++) {
-        name = table_text(&maker->scratch, "%.*s/%.*s", name, table->columns[places[i]]);
-    }
-    if (name.ptr != NULL) {
-        name = table_text(&maker->scratch, "%.*s%.*s", name,
-                          unique ? HB_STR("/unique/index") : HB_STR("/plain/index"));
-    }
-    if (name.ptr == NULL) return hb_err_memory(err);
-    bool there = maker_has(maker, name);
+    sqlite_index index = { .place_count = count };
+    index.places = hb_arena_copy(&table->arena, places, count * sizeof(*places));
+    if (index.places == NULL) return hb_err_memory(err);
+    HB_TRY(index_name(maker, &index, unique, err));
+    bool there = maker_has(maker, index.name);
+    if (wanted && !unique) table->indexes[table->index_count++] = index;
     if (there == wanted) return HB_OK;
-    if (!wanted) return ddl_drop(maker, "DROP INDEX ", name, err);
-    if (!hb_map_put(&maker->objects, name, 1)) return hb_err_memory(err);
-    return index_make(maker, name, places, count, unique, err);
+    if (!wanted) return ddl_drop(maker, "DROP INDEX ", index.name, err);
+    if (!hb_map_put(&maker->objects, index.name, 1)) return hb_err_memory(err);
+    return index_make(maker, &index, unique, err);
 }
 
 static hb_status unique_note(sqlite_table *table, const uint32_t *places, uint32_t count,
@@ -462,10 +489,13 @@ static hb_status table_alloc(sqlite_table *table, hb_err *err) {
     table->sides = HB_NEW_ARRAY(arena, hb_str, count);
     table->side_add = HB_NEW_ARRAY(arena, sqlite3_stmt *, count);
     table->side_remove = HB_NEW_ARRAY(arena, sqlite3_stmt *, count);
+    table->indexes =
+        HB_NEW_ARRAY(arena, sqlite_index, (size_t)count + container->schema->index_count);
     table->uniques =
         HB_NEW_ARRAY(arena, const uint32_t *, (size_t)count + container->schema->unique_count);
     if (table->name.ptr == NULL || table->columns == NULL || table->sides == NULL ||
-        table->side_add == NULL || table->side_remove == NULL || table->uniques == NULL) {
+        table->side_add == NULL || table->side_remove == NULL || table->uniques == NULL ||
+        table->indexes == NULL) {
         return hb_err_memory(err);
     }
     return sqlite_derived_init(table, err);

@@ -3,6 +3,8 @@
  * step with it. Everything here runs inside one transaction. */
 #include "backends/sqlite/sqlite_priv.h"
 
+#define BULK_ROWS_MIN 4096u /* batches below never have the secondary indexes made anew */
+
 typedef struct row_writer {
     sqlite_table *table;
     const hb_batch *batch;
@@ -86,7 +88,7 @@ static bool bind_item(sqlite3_stmt *stmt, int at, const hb_pack_item *item) {
     case HB_PACK_MAP:
     case HB_PACK_EXT: break;
     }
-    return false;       /* nothing that an operand of the item's type could be equal to */
+    return false; /* nothing that an operand of the item's type could be equal to */
 }
 
 static hb_status side_add(sqlite_table *table, uint32_t place, int64_t slot, hb_str pack,
@@ -306,7 +308,7 @@ static hb_status clash_error(const row_writer *writer, uint32_t row, hb_arena *a
  * of all rows of the batch are taken away first, and the batch is written again. */
 static hb_status uniques_set_free(const row_writer *writer, hb_err *err) {
     sqlite_table *table = writer->table;
-    sqlite_derived_forget(table);       /* it saw rows of the first attempt */
+    sqlite_derived_forget(table); /* it saw rows of the first attempt */
     HB_TRY(sqlite_run(table->conn, "ROLLBACK TO hb_write", err));
     hb_sql sql;
     hb_sql_init(&sql, &hb_dialect_sqlite, table->conn->mem, NULL);
@@ -349,12 +351,25 @@ static hb_status writer_unique_rows(row_writer *writer, hb_arena *arena, hb_err 
 
 /* ---- the fragments --------------------------------------------------------------------------- */
 
-static hb_status write_body(sqlite_table *table, hb_job *job, hb_err *err) {
-    HB_TRY(writer_statements(table, err));
-    HB_TRY(find_prepare(table, err));
-    /* Without slots to follow, what a search on a field without index left behind is out of date.
-     */
-    if (!table->tracks_slots) sqlite_derived_forget(table);
+/* Sorting a whole index costs about a quarter of adding its entries one by one. */
+static bool write_is_bulk(sqlite_table *table, uint32_t row_count) {
+    if (row_count < BULK_ROWS_MIN || table->index_count == 0) return false;
+    hb_sql sql;
+    hb_sql_init(&sql, &hb_dialect_sqlite, table->conn->mem, NULL);
+    hb_sql_add(&sql, "SELECT max(slot) FROM ");
+    hb_sql_ident(&sql, table->name);
+    sqlite3_stmt *stmt = NULL;
+    bool bulk = false;
+    if (sqlite_borrow(table->conn, &sql, &stmt, NULL) == HB_OK) {
+        bulk = sqlite3_step(stmt) == SQLITE_ROW &&
+               sqlite3_column_int64(stmt, 0) <= 2 * (int64_t)row_count;
+        sqlite_return(table->conn, stmt);
+    }
+    hb_sql_free(&sql);
+    return bulk;
+}
+
+static hb_status write_batch(sqlite_table *table, hb_job *job, hb_err *err) {
     row_writer writer;
     HB_TRY(writer_init(&writer, table, job->fragment->batch, job->arena, err));
     hb_status status;
@@ -367,6 +382,17 @@ static hb_status write_body(sqlite_table *table, hb_job *job, hb_err *err) {
     sqlite3_clear_bindings(table->upsert);
     hb_buf_free(&writer.json);
     return status;
+}
+
+static hb_status write_body(sqlite_table *table, hb_job *job, hb_err *err) {
+    HB_TRY(writer_statements(table, err));
+    HB_TRY(find_prepare(table, err));
+    /* Without slots to follow, what a search without index left behind is old. */
+    if (!table->tracks_slots) sqlite_derived_forget(table);
+    if (!write_is_bulk(table, job->fragment->batch->row_count)) return write_batch(table, job, err);
+    HB_TRY(sqlite_indexes_drop(table, err));
+    HB_TRY(write_batch(table, job, err));
+    return sqlite_indexes_make(table, err);
 }
 
 hb_status sqlite_write(hb_job *job, hb_err *err) {

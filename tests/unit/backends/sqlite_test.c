@@ -240,6 +240,31 @@ static void a_failed_batch_writes_nothing(void) {
     env_close(&e);
 }
 
+/* Large batches drop and make the secondary indexes anew. */
+static void a_bulk_write_leaves_the_indexes_right(void) {
+    env e;
+    REQUIRE(env_open(&e, "w", NULL, definition_text) == HB_OK);
+    row *rows = malloc(sizeof(row) * 5000);
+    for (int64_t times = 1; times <= 2; times++) {
+        for (uint32_t i = 0; i < 5000; i++) {
+            hb_str id = hb_arena_printf(&e.arena, "%05u", (unsigned)i);
+            rows[i] = simple_row(&e, id, (int64_t)i * times);
+        }
+        CHECK_INT(write_rows(&e, rows, 5000), HB_OK);
+        hb_expr leaf = { .kind = HB_EXPR_LEAF, .field = field_of(&e, "n"), .op = HB_OP_LT,
+                         .value = int_value(20) };
+        hb_fragment count = { .kind = HB_FRAG_COUNT, .filter = &leaf, .limit = HB_NO_LIMIT };
+        hb_job job;
+        CHECK_INT(run(&e, &count, &job), HB_OK);
+        hb_batch out = hb_rowset_batch(&job.out);
+        CHECK_INT(hb_column_get(&out.columns[0], 0).as.i, times == 1 ? 20 : 10);
+        CHECK(job.rows_examined < 100);
+        hb_rowset_free(&job.out);
+    }
+    free(rows);
+    env_close(&e);
+}
+
 static void a_rolled_back_container_is_made_again(void) {
     env e;
     REQUIRE(env_open(&e, "w", NULL, definition_text) == HB_OK);
@@ -335,6 +360,7 @@ TEST_SUITE {
     TEST(entities_may_gain_lose_and_change_fields);
     TEST(unique_fields_refuse_a_second_holder);
     TEST(a_failed_batch_writes_nothing);
+    TEST(a_bulk_write_leaves_the_indexes_right);
     TEST(a_rolled_back_container_is_made_again);
     TEST(errors_inside_the_statement_come_out);
     TEST(claims_are_exact_and_native_only_in_sql);
