@@ -77,7 +77,7 @@ async function write(ws, documents) {
 /** Where each field lives, by MetaSchema; and why, by explain(). */
 async function showStorage(ws) {
   const rows = (await ws.query(MetaSchema).where({ kind: "storage", subject_id: Document.entityId })
-    .select("field", "backend", "type", "strategy").execute()).rows();
+    .select("field", "backend", "strategy").execute()).rows();
   const { storage_plan: plan } = await ws.query(Document).explain();
   const why = new Map(plan.bindings.map((one) => [`${one.field_name}.${one.backend}`, one.why]));
   const order = Object.keys(Document.fields);
@@ -85,7 +85,7 @@ async function showStorage(ws) {
   screen.heading("Where the fields live", "MetaSchema, a virtual entity, is queried like any other");
   screen.code('ws.query(MetaSchema).where({ kind: "storage", subject_id: "document" })');
   screen.table([{ key: "field", label: "field", paint: "bold" }, { key: "backend", label: "backend", paint: "yellow" },
-    { key: "type", label: "type" }, { key: "strategy", label: "strategy" }, { key: "why", label: "because", flex: true, paint: "dim" }],
+    { key: "strategy", label: "strategy" }, { key: "why", label: "because", flex: true, paint: "dim" }],
   rows.map((row) => ({ ...row, why: why.get(`${row.field}.${row.backend}`) })));
   const lives = (name, backend, strategy) => rows.some((row) => row.field === name && row.backend === backend && row.strategy === strategy);
   check(lives("embedding", "vec", "vector"), "the vectors are not on vec");

@@ -40,7 +40,7 @@ export class Terminal {
   /** @param {string} title @param {string} [note] */
   heading(title, note = "") {
     this.line();
-    this.line(this.paint("bold", title) + (note ? this.paint("dim", `  ${note}`) : ""));
+    this.line(this.paint("bold", title) + (note ? this.paint("dim", `  ${cut(note, this.width - lengthOf(title) - 2)}`) : ""));
   }
 
   /** Wrapped text under a heading. @param {string} text @param {string} [style] */
