@@ -157,11 +157,16 @@ static hb_status complete_column(const hb_field *field, hb_column *column, uint3
     hb_colbuf built;
     hb_colbuf_init(&built, arena->mem, field->kind, column->dim);
     bool ok = hb_colbuf_reserve(&built, row_count, column->heap_len);
+    hb_status bad_default = HB_OK;
     for (uint32_t i = 0; i < row_count && ok; i++) {
         if (column->state[i] != HB_CELL_ABSENT) {
             ok = hb_colbuf_add_cell(&built, column, i);
         } else if (current != NULL && found[i] != HB_MAP_NONE) {
             ok = hb_colbuf_add_cell(&built, current, found[i]);
+        } else if (field->def_invalid) {
+            hb_value none;  /* the definition was accepted; using its default is what fails */
+            bad_default = hb_coerce_value(field->type, &field->def, arena, &none, err);
+            break;
         } else if (field->has_default) {
             ok = hb_colbuf_add(&built, &field->def);
         } else {
@@ -169,7 +174,10 @@ static hb_status complete_column(const hb_field *field, hb_column *column, uint3
         }
     }
     hb_column view = hb_colbuf_view(&built, field->name);
-    hb_status status = ok ? hb_columns_copy(&view, row_count, arena, column, err) : hb_err_memory(err);
+    hb_status status = bad_default;
+    if (status == HB_OK) {
+        status = ok ? hb_columns_copy(&view, row_count, arena, column, err) : hb_err_memory(err);
+    }
     hb_colbuf_free(&built);
     return status;
 }
