@@ -47,6 +47,11 @@ typedef struct text_fresh { /* a distinct word of the text that is being put */
     bool kept;              /* the slot's old text has it too */
 } text_fresh;
 
+typedef struct text_place {
+    uint32_t hash;
+    uint32_t number;        /* 1 + term number; 0: empty */
+} text_place;
+
 struct hb_text_index {
     const hb_mem *mem;
     size_t bytes;
@@ -54,7 +59,7 @@ struct hb_text_index {
     uint32_t pool_len, pool_cap, pool_garbage;
     text_term *terms;
     uint32_t term_count, term_cap, term_free, live_terms;
-    uint32_t *table;        /* 1 + term number, 0 empty; linear probing, no tombstones */
+    text_place *table;      /* linear probing, no tombstones */
     uint32_t table_cap;     /* power of two, or 0 */
     text_doc *docs;
     uint32_t *lens;

@@ -11,8 +11,11 @@ static uint32_t hash_of(hb_str word) {
     return (uint32_t)hb_str_hash(word);
 }
 
-static bool is_word(const hb_text_index *index, const text_term *term, uint32_t hash, hb_str word) {
-    return term->hash == hash && term->word_len == word.len &&
+static bool is_word(const hb_text_index *index, const text_place *place, uint32_t hash,
+                    hb_str word) {
+    if (place->hash != hash) return false;
+    const text_term *term = &index->terms[place->number - 1];
+    return term->word_len == word.len &&
            memcmp(index->pool + term->word_at, word.ptr, word.len) == 0;
 }
 
@@ -20,8 +23,8 @@ static bool is_word(const hb_text_index *index, const text_term *term, uint32_t 
 static uint32_t place_of(const hb_text_index *index, uint32_t hash, hb_str word) {
     const uint32_t mask = index->table_cap - 1;
     uint32_t at = hash & mask;
-    while (index->table[at] != 0) {
-        if (is_word(index, &index->terms[index->table[at] - 1], hash, word)) return at;
+    while (index->table[at].number != 0) {
+        if (is_word(index, &index->table[at], hash, word)) return at;
         at = (at + 1) & mask;
     }
     return at;
@@ -30,23 +33,24 @@ static uint32_t place_of(const hb_text_index *index, uint32_t hash, hb_str word)
 uint32_t text_term_find(const hb_text_index *index, hb_str word) {
     if (index->table_cap == 0 || word.len == 0) return TERM_NONE;
     /* An empty place holds 0, which becomes TERM_NONE. */
-    return index->table[place_of(index, hash_of(word), word)] - 1;
+    return index->table[place_of(index, hash_of(word), word)].number - 1;
 }
 
 static bool table_grow(hb_text_index *index) {
     if ((uint64_t)(index->live_terms + 1) * 3 <= (uint64_t)index->table_cap * 2) return true;
     const uint32_t cap = index->table_cap > 0 ? index->table_cap * 2 : TABLE_FIRST;
     if (cap < index->table_cap) return false;
-    uint32_t *table = text_resize(index, NULL, 0, (size_t)cap * sizeof(*table));
+    text_place *table = text_resize(index, NULL, 0, (size_t)cap * sizeof(*table));
     if (table == NULL) return false;
     memset(table, 0, (size_t)cap * sizeof(*table));
-    for (uint32_t i = 0; i < index->term_count; i++) {
-        if (index->terms[i].word_len == UINT32_MAX) continue;
-        uint32_t at = index->terms[i].hash & (cap - 1);
-        while (table[at] != 0) {
+    for (uint32_t i = 0; i < index->table_cap; i++) {
+        const text_place place = index->table[i];
+        if (place.number == 0) continue;
+        uint32_t at = place.hash & (cap - 1);
+        while (table[at].number != 0) {
             at = (at + 1) & (cap - 1);
         }
-        table[at] = i + 1;
+        table[at] = place;
     }
     text_resize(index, index->table, (size_t)index->table_cap * sizeof(*table), 0);
     index->table = table;
@@ -83,7 +87,7 @@ static bool terms_reserve(hb_text_index *index) {
 uint32_t text_term_intern(hb_text_index *index, hb_str word) {
     const uint32_t hash = hash_of(word);
     if (index->table_cap > 0) {
-        const uint32_t found = index->table[place_of(index, hash, word)];
+        const uint32_t found = index->table[place_of(index, hash, word)].number;
         if (found != 0) return found - 1;
     }
     if (!table_grow(index) || !pool_reserve(index, word.len) || !terms_reserve(index)) {
@@ -99,7 +103,7 @@ uint32_t text_term_intern(hb_text_index *index, hb_str word) {
     term->hash = hash;
     memcpy(index->pool + index->pool_len, word.ptr, word.len);
     index->pool_len += word.len;
-    index->table[place_of(index, hash, word)] = number + 1;
+    index->table[place_of(index, hash, word)] = (text_place){ hash, number + 1 };
     index->live_terms++;
     return number;
 }
@@ -132,14 +136,14 @@ static void table_remove(hb_text_index *index, uint32_t hole) {
     uint32_t at = hole;
     for (;;) {
         at = (at + 1) & mask;
-        if (index->table[at] == 0) break;
-        const uint32_t home = index->terms[index->table[at] - 1].hash & mask;
+        if (index->table[at].number == 0) break;
+        const uint32_t home = index->table[at].hash & mask;
         /* It may move up only if its home is not between the hole (excluded) and here. */
         if (((at - home) & mask) < ((at - hole) & mask)) continue;
         index->table[hole] = index->table[at];
         hole = at;
     }
-    index->table[hole] = 0;
+    index->table[hole].number = 0;
 }
 
 void text_term_release(hb_text_index *index, uint32_t number) {

@@ -50,8 +50,7 @@ double hb_vector_l2_squared_plain(const float *a, const float *b, uint32_t dim) 
     uint32_t i = 0;
     for (; dim - i >= LANES; i += LANES) {
         for (uint32_t l = 0; l < LANES; l++) {
-            const float d = a[i + l] - b[i + l];
-            s[l] += d * d;
+            s[l] += (a[i + l] - b[i + l]) * (a[i + l] - b[i + l]);
         }
     }
     add_l2_rest(s, a + i, b + i, dim - i);

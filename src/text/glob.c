@@ -10,6 +10,7 @@ typedef struct glob_token {
     bool negated;       /* SET */
     uint32_t start;     /* LITERAL: in bytes; SET: in ranges */
     uint32_t count;     /* LITERAL: bytes; SET: ranges */
+    hb_needle needle;   /* LITERAL: over its bytes, once the glob is complete */
 } glob_token;
 
 typedef struct glob_range {
@@ -21,6 +22,7 @@ void hb_glob_init(hb_glob *glob, const hb_mem *mem) {
     hb_buf_init(&glob->bytes, mem);
     hb_buf_init(&glob->ranges, mem);
     glob->crosses_lines = false;
+    glob->nocase = false;
 }
 
 void hb_glob_free(hb_glob *glob) {
@@ -57,10 +59,20 @@ static void add_literal(hb_glob *glob, hb_str bytes) {
     hb_buf_add_str(&glob->bytes, bytes);
 }
 
-static hb_status glob_check(const hb_glob *glob, hb_err *err) {
+static hb_str literal_of(const hb_glob *glob, const glob_token *token) {
+    return (hb_str){ glob->bytes.ptr + token->start, token->count };
+}
+
+static hb_status glob_finish(hb_glob *glob, hb_err *err) {
     HB_TRY(hb_buf_check(&glob->tokens, err));
     HB_TRY(hb_buf_check(&glob->bytes, err));
-    return hb_buf_check(&glob->ranges, err);
+    HB_TRY(hb_buf_check(&glob->ranges, err));
+    for (uint32_t i = 0; i < token_count(glob); i++) {
+        glob_token *token = token_at(glob, i);
+        if (token->kind != GLOB_LITERAL) continue;
+        token->needle = hb_needle_of(literal_of(glob, token), glob->nocase);
+    }
+    return HB_OK;
 }
 
 static void glob_clear(hb_glob *glob, bool crosses_lines) {
@@ -68,10 +80,12 @@ static void glob_clear(hb_glob *glob, bool crosses_lines) {
     hb_buf_clear(&glob->bytes);
     hb_buf_clear(&glob->ranges);
     glob->crosses_lines = crosses_lines;
+    glob->nocase = false;
 }
 
-hb_status hb_glob_compile_like(hb_glob *glob, hb_str pattern, hb_err *err) {
+hb_status hb_glob_compile_like(hb_glob *glob, hb_str pattern, bool nocase, hb_err *err) {
     glob_clear(glob, false);
+    glob->nocase = nocase;
     for (uint32_t pos = 0; pos < pattern.len; pos++) {
         if (pattern.ptr[pos] == '%') {
             add_token(glob, (glob_token){ .kind = GLOB_STAR });
@@ -81,7 +95,7 @@ hb_status hb_glob_compile_like(hb_glob *glob, hb_str pattern, hb_err *err) {
             add_literal(glob, (hb_str){ pattern.ptr + pos, 1 });
         }
     }
-    return glob_check(glob, err);
+    return glob_finish(glob, err);
 }
 
 /* Where the ']' that closes the set is, or 0: the first one behind '[', '[!' and an immediate ']'.
@@ -139,7 +153,7 @@ hb_status hb_glob_compile_wildcard(hb_glob *glob, hb_str pattern, hb_err *err) {
             add_literal(glob, (hb_str){ pattern.ptr + pos - 1, 1 });
         }
     }
-    return glob_check(glob, err);
+    return glob_finish(glob, err);
 }
 
 static bool set_has(const hb_glob *glob, const glob_token *token, uint32_t cp) {
@@ -150,18 +164,13 @@ static bool set_has(const hb_glob *glob, const glob_token *token, uint32_t cp) {
     return token->negated;
 }
 
-static hb_str literal_of(const hb_glob *glob, const glob_token *token) {
-    return (hb_str){ glob->bytes.ptr + token->start, token->count };
-}
-
 /* Matches one token that is no star at *pos and advances. */
 static bool token_matches(const hb_glob *glob, const glob_token *token, hb_str text,
                           uint32_t *pos) {
     if (token->kind == GLOB_LITERAL) {
-        const hb_str literal = literal_of(glob, token);
-        if (literal.len > text.len - *pos) return false;
-        if (memcmp(text.ptr + *pos, literal.ptr, literal.len) != 0) return false;
-        *pos += literal.len;
+        if (token->count > text.len - *pos) return false;
+        if (!hb_needle_is_at(&token->needle, text.ptr + *pos)) return false;
+        *pos += token->count;
         return true;
     }
     if (*pos >= text.len) return false;
@@ -176,8 +185,7 @@ static bool star_grow(const hb_glob *glob, uint32_t next_token, hb_str text, uin
                       uint32_t *to) {
     uint32_t end = from;
     if (next_token < token_count(glob) && token_at(glob, next_token)->kind == GLOB_LITERAL) {
-        const hb_needle needle = { literal_of(glob, token_at(glob, next_token)), false };
-        const int64_t found = hb_needle_find(&needle, text, from);
+        const int64_t found = hb_needle_find(&token_at(glob, next_token)->needle, text, from);
         if (found < 0) return false;
         end = (uint32_t)found;
     }

@@ -10,6 +10,7 @@
 typedef struct pattern_word {
     uint32_t start, len;    /* in operand */
     uint32_t seen;          /* number of the last text that has it */
+    hb_needle needle;       /* over its bytes, once the operand is complete */
 } pattern_word;
 
 struct hb_pattern {
@@ -53,13 +54,19 @@ static hb_status prepare_words(hb_pattern *pattern, hb_str operand, hb_err *err)
     hb_words_reset(&pattern->words, operand);
     while (hb_words_next(&pattern->words, &word)) {
         if (wanted_find(pattern, word) < wanted_count(pattern)) continue;
-        const pattern_word want = { pattern->operand.len, word.len, 0 };
+        const pattern_word want = { .start = pattern->operand.len, .len = word.len };
         hb_buf_add_str(&pattern->operand, word);
         hb_buf_add(&pattern->wanted, &want, sizeof(want));
     }
     HB_TRY(hb_buf_check(&pattern->words.fold, err));
     HB_TRY(hb_buf_check(&pattern->operand, err));
-    return hb_buf_check(&pattern->wanted, err);
+    HB_TRY(hb_buf_check(&pattern->wanted, err));
+    for (uint32_t i = 0; i < wanted_count(pattern); i++) {
+        pattern_word *want = wanted_at(pattern, i);
+        const hb_str bytes = { pattern->operand.ptr + want->start, want->len };
+        want->needle = hb_needle_of(bytes, true);
+    }
+    return HB_OK;
 }
 
 static hb_status prepare(hb_pattern *pattern, hb_str operand, hb_err *err) {
@@ -70,8 +77,8 @@ static hb_status prepare(hb_pattern *pattern, hb_str operand, hb_err *err) {
     case HB_PATTERN_ILIKE:
         hb_text_lower(operand, &pattern->operand);
         HB_TRY(hb_buf_check(&pattern->operand, err));
-        return hb_glob_compile_like(&pattern->glob, hb_buf_str(&pattern->operand), err);
-    case HB_PATTERN_LIKE: return hb_glob_compile_like(&pattern->glob, operand, err);
+        return hb_glob_compile_like(&pattern->glob, hb_buf_str(&pattern->operand), true, err);
+    case HB_PATTERN_LIKE: return hb_glob_compile_like(&pattern->glob, operand, false, err);
     case HB_PATTERN_WILDCARD: return hb_glob_compile_wildcard(&pattern->glob, operand, err);
     case HB_PATTERN_REGEX: return hb_regex_new(operand, pattern->mem, &pattern->regex, err);
     case HB_PATTERN_HAS_WORDS: return prepare_words(pattern, operand, err);
@@ -83,7 +90,7 @@ static hb_status prepare(hb_pattern *pattern, hb_str operand, hb_err *err) {
     }
     HB_TRY(hb_buf_check(&pattern->operand, err));
     const hb_str bytes = hb_buf_str(&pattern->operand);
-    pattern->needle = (hb_needle){ bytes, pattern->kind == HB_PATTERN_MATCH };
+    pattern->needle = hb_needle_of(bytes, pattern->kind == HB_PATTERN_MATCH);
     pattern->ascii = hb_text_is_ascii(bytes);
     pattern->has_i = hb_str_has_char(bytes, 'i');
     pattern->has_k = hb_str_has_char(bytes, 'k');
@@ -133,29 +140,44 @@ static bool lower_text(hb_pattern *pattern, hb_str text, hb_str *lower) {
 /* U+0130 and U+212A are the only code points beyond ASCII whose lower case holds an ASCII letter
  * (i and k): text without them gives an ASCII needle nothing that a scan of its bytes misses. */
 static bool needs_lowering(const hb_pattern *pattern, hb_str text) {
-    if (!pattern->has_i && !pattern->has_k) return false;
-    if (hb_text_is_ascii(text)) return false;
     return (pattern->has_i && hb_str_find(text, HB_STR("\xc4\xb0"), 0) >= 0) ||
            (pattern->has_k && hb_str_find(text, HB_STR("\xe2\x84\xaa"), 0) >= 0);
 }
 
 static int test_match(hb_pattern *pattern, hb_str text) {
-    const hb_needle exact = { pattern->needle.bytes, false };
     hb_str lower;
     if (pattern->ascii) {
-        if (!needs_lowering(pattern, text)) {
-            return hb_needle_find(&pattern->needle, text, 0) >= 0 ? 1 : 0;
-        }
+        bool ascii = true;
+        if (hb_needle_find_ascii(&pattern->needle, text, &ascii) >= 0) return 1;
+        if (ascii || !needs_lowering(pattern, text)) return 0;
     } else if (hb_text_is_ascii(text)) {
         return 0;
     }
     if (!lower_text(pattern, text, &lower)) return -1;
-    return hb_needle_find(&exact, lower, 0) >= 0 ? 1 : 0;
+    return hb_needle_find(&pattern->needle, lower, 0) >= 0 ? 1 : 0;
+}
+
+static int test_ilike(hb_pattern *pattern, hb_str text) {
+    hb_str lower = text;
+    if (!hb_text_is_ascii(text) && !lower_text(pattern, text, &lower)) return -1;
+    return hb_glob_test(&pattern->glob, lower) ? 1 : 0;
+}
+
+/* In ASCII text a word stands as it is, but for case: whether all wanted ones may be there. */
+static bool may_have_words(const hb_pattern *pattern, hb_str text) {
+    const uint32_t count = wanted_count(pattern);
+    for (uint32_t i = 0; i < count; i++) {
+        bool ascii = true;
+        if (hb_needle_find_ascii(&wanted_at(pattern, i)->needle, text, &ascii) >= 0) continue;
+        if (ascii) return false;
+    }
+    return true;
 }
 
 static int test_words(hb_pattern *pattern, hb_str text) {
     const uint32_t count = wanted_count(pattern);
     uint32_t missing = count;
+    if (!may_have_words(pattern, text)) return 0;
     const uint32_t number = ++pattern->text_number;
     if (number == 0) {
         /* The counter came round: no word may look as if this text had shown it. */
@@ -178,15 +200,12 @@ static int test_words(hb_pattern *pattern, hb_str text) {
 
 int hb_pattern_test(hb_pattern *pattern, hb_str text) {
     const hb_str operand = pattern->needle.bytes;
-    hb_str lower;
     switch (pattern->kind) {
     case HB_PATTERN_MATCH: return test_match(pattern, text);
     case HB_PATTERN_CONTAINS: return hb_needle_find(&pattern->needle, text, 0) >= 0 ? 1 : 0;
     case HB_PATTERN_STARTS_WITH: return hb_str_starts(text, operand) ? 1 : 0;
     case HB_PATTERN_ENDS_WITH: return hb_str_ends(text, operand) ? 1 : 0;
-    case HB_PATTERN_ILIKE:
-        if (!lower_text(pattern, text, &lower)) return -1;
-        return hb_glob_test(&pattern->glob, lower) ? 1 : 0;
+    case HB_PATTERN_ILIKE: return test_ilike(pattern, text);
     case HB_PATTERN_LIKE:
     case HB_PATTERN_WILDCARD: return hb_glob_test(&pattern->glob, text) ? 1 : 0;
     case HB_PATTERN_REGEX: return hb_regex_test(pattern->regex, text);

@@ -11,7 +11,7 @@ static unsigned char case_bit(const hb_needle *needle, unsigned char c) {
     return needle->nocase && c >= 'a' && c <= 'z' ? 0x20 : 0;
 }
 
-static bool is_at(const hb_needle *needle, const char *at) {
+bool hb_needle_is_at(const hb_needle *needle, const char *at) {
     const hb_str bytes = needle->bytes;
     if (!needle->nocase) return memcmp(at, bytes.ptr, bytes.len) == 0;
     for (uint32_t i = 0; i < bytes.len; i++) {
@@ -26,7 +26,7 @@ static int64_t find_scalar(const hb_needle *needle, hb_str text, uint32_t from, 
     const unsigned char first = (unsigned char)needle->bytes.ptr[0];
     const unsigned char bit = case_bit(needle, first);
     for (uint32_t pos = from; pos <= to; pos++) {
-        if (((unsigned char)text.ptr[pos] | bit) == first && is_at(needle, text.ptr + pos)) {
+        if (((unsigned char)text.ptr[pos] | bit) == first && hb_needle_is_at(needle, text.ptr + pos)) {
             return pos;
         }
     }
@@ -34,34 +34,92 @@ static int64_t find_scalar(const hb_needle *needle, hb_str text, uint32_t from, 
 }
 
 #if HB_SIMD16
-/* A start is worth a comparison when the needle's first and last byte are both where they must
- * be; 16 starts are tried at once. At least 16 starts remain in [from, to]. */
-static int64_t find_vector(const hb_needle *needle, hb_str text, uint32_t from, uint32_t to) {
-    const uint32_t last_offset = needle->bytes.len - 1;
-    const unsigned char first = (unsigned char)needle->bytes.ptr[0];
-    const unsigned char last = (unsigned char)needle->bytes.ptr[last_offset];
-    const hb_v16 first_bytes = hb_v16_fill(first);
-    const hb_v16 last_bytes = hb_v16_fill(last);
-    const hb_v16 first_bits = hb_v16_fill(case_bit(needle, first));
-    const hb_v16 last_bits = hb_v16_fill(case_bit(needle, last));
-    uint32_t pos = from;
-    for (;;) {
-        const char *at = text.ptr + pos;
-        const hb_v16 heads = hb_v16_eq(hb_v16_or(hb_v16_load(at), first_bits), first_bytes);
-        const hb_v16 tails =
-            hb_v16_eq(hb_v16_or(hb_v16_load(at + last_offset), last_bits), last_bytes);
-        uint32_t candidates = hb_v16_mask(hb_v16_and(heads, tails));
-        while (candidates != 0) {
-            const uint32_t bit = hb_low_bit(candidates);
-            if (is_at(needle, at + bit)) return pos + bit;
-            candidates &= candidates - 1;
-        }
-        if (to - pos < VECTOR) return -1;
-        /* The last step overlaps the one before it rather than falling back to single bytes. */
-        pos = to - pos >= 2 * VECTOR ? pos + VECTOR : to - (VECTOR - 1);
+/* What a vector of starts must show at one of the two rare offsets. */
+typedef struct probe {
+    uint32_t offset;
+    hb_v16 want, bits;
+    hb_v16 seen;        /* or of all bytes looked at: their top bits tell whether all were ASCII */
+} probe;
+
+static probe probe_of(const hb_needle *needle, uint32_t offset) {
+    const unsigned char c = (unsigned char)needle->bytes.ptr[offset];
+    return (probe){ offset, hb_v16_fill(c), hb_v16_fill(case_bit(needle, c)), hb_v16_fill(0) };
+}
+
+/* Bit i: both rare bytes are where they must be if the needle starts at at + i. */
+static uint32_t candidates_at(probe *a, const probe *b, const char *at) {
+    const hb_v16 bytes = hb_v16_load(at + a->offset);
+    a->seen = hb_v16_or(a->seen, bytes);
+    const hb_v16 of_a = hb_v16_eq(hb_v16_or(bytes, a->bits), a->want);
+    const hb_v16 of_b = hb_v16_eq(hb_v16_or(hb_v16_load(at + b->offset), b->bits), b->want);
+    return hb_v16_mask(hb_v16_and(of_a, of_b));
+}
+
+/* Index of the first candidate at which the needle stands, or -1. */
+static int64_t check_candidates(const hb_needle *needle, const char *at, uint32_t candidates) {
+    while (candidates != 0) {
+        const uint32_t bit = hb_low_bit(candidates);
+        if (hb_needle_is_at(needle, at + bit)) return bit;
+        candidates &= candidates - 1;
     }
+    return -1;
+}
+
+/* At least 16 starts remain in [from, to]; two vectors of them are tried in one step. Not found: the
+ * bytes [from + rare[0], to + rare[0]] have all been seen. */
+static int64_t find_vector(const hb_needle *needle, hb_str text, uint32_t from, uint32_t to,
+                           bool *seen_ascii) {
+    probe a = probe_of(needle, needle->rare[0]);
+    const probe b = probe_of(needle, needle->rare[1]);
+    uint32_t pos = from;
+    for (; to - pos >= 2 * VECTOR; pos += 2 * VECTOR) {
+        const char *at = text.ptr + pos;
+        const uint32_t candidates =
+            candidates_at(&a, &b, at) | candidates_at(&a, &b, at + VECTOR) << VECTOR;
+        if (candidates == 0) continue;
+        const int64_t found = check_candidates(needle, at, candidates);
+        if (found >= 0) return pos + found;
+    }
+    /* 1 to 32 starts are left. The last step overlaps what was tried rather than going byte by byte. */
+    const uint32_t last = to - (VECTOR - 1);
+    for (pos = to - pos >= VECTOR ? pos : last;; pos = last) {
+        const char *at = text.ptr + pos;
+        const int64_t found = check_candidates(needle, at, candidates_at(&a, &b, at));
+        if (found >= 0) return pos + found;
+        if (pos == last) break;
+    }
+    *seen_ascii = hb_v16_mask(a.seen) == 0;
+    return -1;
 }
 #endif
+
+/* How seldom a byte is in texts, roughly. */
+static uint32_t rarity(unsigned char c) {
+    static const char by_frequency[] = " etaoinsrhldcumfpgwybvkxjqz";
+    const char *found = c != 0 ? strchr(by_frequency, c) : NULL;
+    if (found != NULL) return (uint32_t)(found - by_frequency);
+    /* Lead bytes repeat in every character of most scripts, the bytes behind them less. */
+    if (c >= 0xc0) return 2;
+    return c >= 0x80 ? 12 : 20;
+}
+
+hb_needle hb_needle_of(hb_str bytes, bool nocase) {
+    hb_needle needle = { bytes, nocase, { 0, bytes.len > 0 ? bytes.len - 1 : 0 } };
+    uint32_t best[2] = { 0, 0 };
+    for (uint32_t i = 0; i < bytes.len; i++) {
+        const uint32_t seldom = rarity((unsigned char)bytes.ptr[i]) + 1;
+        if (seldom > best[0]) {
+            best[1] = best[0];
+            if (best[1] > 0) needle.rare[1] = needle.rare[0];
+            best[0] = seldom;
+            needle.rare[0] = i;
+        } else if (seldom > best[1]) {
+            best[1] = seldom;
+            needle.rare[1] = i;
+        }
+    }
+    return needle;
+}
 
 int64_t hb_needle_find(const hb_needle *needle, hb_str text, uint32_t from) {
     const uint32_t len = needle->bytes.len;
@@ -70,9 +128,28 @@ int64_t hb_needle_find(const hb_needle *needle, hb_str text, uint32_t from) {
     if (len > text.len - from) return -1;
     const uint32_t to = text.len - len;
 #if HB_SIMD16
-    if (to - from >= VECTOR - 1) return find_vector(needle, text, from, to);
+    bool ascii;
+    if (to - from >= VECTOR - 1) return find_vector(needle, text, from, to, &ascii);
 #endif
     return find_scalar(needle, text, from, to);
+}
+
+int64_t hb_needle_find_ascii(const hb_needle *needle, hb_str text, bool *ascii) {
+#if HB_SIMD16
+    const uint32_t len = needle->bytes.len;
+    if (len > 0 && len <= text.len && text.len - len >= VECTOR - 1) {
+        const uint32_t to = text.len - len;
+        const int64_t found = find_vector(needle, text, 0, to, ascii);
+        if (found >= 0 || !*ascii) return found;
+        const uint32_t end = to + needle->rare[0] + 1;
+        *ascii = hb_text_is_ascii(hb_str_sub(text, 0, needle->rare[0])) &&
+                 hb_text_is_ascii(hb_str_sub(text, end, text.len - end));
+        return -1;
+    }
+#endif
+    const int64_t found = hb_needle_find(needle, text, 0);
+    if (found < 0) *ascii = hb_text_is_ascii(text);
+    return found;
 }
 
 bool hb_text_is_ascii(hb_str text) {
