@@ -16,8 +16,8 @@ typedef struct hb_glob {
 
 void hb_glob_init(hb_glob *glob, const hb_mem *mem);
 void hb_glob_free(hb_glob *glob);
-/* SQL LIKE: % and _, no escape; neither stands for a newline. `nocase`: the pattern is in lower case
- * and so is the text, or it is ASCII. */
+/* SQL LIKE: % and _, no escape; neither stands for a newline. `nocase`: the pattern is in lower
+ * case, and the text is so too or is ASCII. */
 hb_status hb_glob_compile_like(hb_glob *glob, hb_str pattern, bool nocase, hb_err *err);
 /* Shell glob as Python's fnmatch reads it: * ? [seq] [!seq]; an unclosed [ is a literal. */
 hb_status hb_glob_compile_wildcard(hb_glob *glob, hb_str pattern, hb_err *err);

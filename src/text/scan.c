@@ -26,9 +26,8 @@ static int64_t find_scalar(const hb_needle *needle, hb_str text, uint32_t from, 
     const unsigned char first = (unsigned char)needle->bytes.ptr[0];
     const unsigned char bit = case_bit(needle, first);
     for (uint32_t pos = from; pos <= to; pos++) {
-        if (((unsigned char)text.ptr[pos] | bit) == first && hb_needle_is_at(needle, text.ptr + pos)) {
-            return pos;
-        }
+        const char *at = text.ptr + pos;
+        if (((unsigned char)*at | bit) == first && hb_needle_is_at(needle, at)) return pos;
     }
     return -1;
 }
@@ -65,8 +64,8 @@ static int64_t check_candidates(const hb_needle *needle, const char *at, uint32_
     return -1;
 }
 
-/* At least 16 starts remain in [from, to]; two vectors of them are tried in one step. Not found: the
- * bytes [from + rare[0], to + rare[0]] have all been seen. */
+/* At least 16 starts remain in [from, to]; two vectors of them are tried in one step. Not found:
+ * the bytes [from + rare[0], to + rare[0]] have all been seen. */
 static int64_t find_vector(const hb_needle *needle, hb_str text, uint32_t from, uint32_t to,
                            bool *seen_ascii) {
     probe a = probe_of(needle, needle->rare[0]);
@@ -80,7 +79,7 @@ static int64_t find_vector(const hb_needle *needle, hb_str text, uint32_t from, 
         const int64_t found = check_candidates(needle, at, candidates);
         if (found >= 0) return pos + found;
     }
-    /* 1 to 32 starts are left. The last step overlaps what was tried rather than going byte by byte. */
+    /* 1 to 32 starts are left. The last step overlaps what was tried, rather than going by bytes. */
     const uint32_t last = to - (VECTOR - 1);
     for (pos = to - pos >= VECTOR ? pos : last;; pos = last) {
         const char *at = text.ptr + pos;

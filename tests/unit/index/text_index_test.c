@@ -353,7 +353,8 @@ static void filter_comes_before_k_and_ties_are_the_callers(void) {
 }
 
 static void has_words_is_a_set_that_combines(void) {
-    static const char *const texts[] = { "one two", "two three", "three one", NULL, "", "ONE, two!" };
+    static const char *const texts[] = { "one two", "two three", "three one", NULL, "",
+                                         "ONE, two!" };
     static const struct {
         const char *name, *text;
         hb_text_combine how;
