@@ -197,9 +197,9 @@ async function showAll(ws, documents, questions) {
 
 /** What the configured backends do by themselves, and what the core does for them. */
 async function showCapabilities(ws) {
-  const asked = [[Vector, "near", "vec", VectorIndex], [LongText, "search", "search", InvertedIndex],
+  const asked = /** @type {[any, string, string, any][]} */ ([[Vector, "near", "vec", VectorIndex], [LongText, "search", "search", InvertedIndex],
     [LongText, "regex", "main", InlineColumn], [Integer, "gte", "main", InlineColumn],
-    [ArrayOf(ShortText), "array_contains", "main", SparseGramIndex], [LongText, "near", "search", InvertedIndex]];
+    [ArrayOf(ShortText), "array_contains", "main", SparseGramIndex], [LongText, "near", "search", InvertedIndex]]);
   const rows = [];
   for (const [dtype, op, backend, strategy] of asked) {
     const supported = await ws.capabilities.supports(dtype, op, backend, strategy);
