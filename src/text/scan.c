@@ -79,7 +79,7 @@ static int64_t find_vector(const hb_needle *needle, hb_str text, uint32_t from, 
         const int64_t found = check_candidates(needle, at, candidates);
         if (found >= 0) return pos + found;
     }
-    /* 1 to 32 starts are left. The last step overlaps what was tried, rather than going by bytes. */
+    /* 1 to 32 starts are left. The last step overlaps what was tried, not to go by single bytes. */
     const uint32_t last = to - (VECTOR - 1);
     for (pos = to - pos >= VECTOR ? pos : last;; pos = last) {
         const char *at = text.ptr + pos;
