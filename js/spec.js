@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The portable JSON spec on its way out: operands that JSON would bend (int64, vectors, bytes, dates, long texts)
 // travel as numbered parameters beside it.
+import { fitsI64 } from "./core/pack.js";
 import { HeavenBaseError } from "./errors.js";
 import { Expr, FieldRef, Operand } from "./expr.js";
 
@@ -35,7 +36,8 @@ function encode(value, params, all, depth) {
   switch (typeof value) {
     case "string": return value.length > INLINE_CHARS_MAX ? param(value, params) : value;
     case "number": return Number.isFinite(value) ? value : param(value, params);
-    case "bigint": return Number.isSafeInteger(Number(value)) ? Number(value) : param(value, params);
+    // Beyond 64 bits the core is given the float that any JSON reader makes of it, and refuses it by field.
+    case "bigint": return Number.isSafeInteger(Number(value)) || !fitsI64(value) ? Number(value) : param(value, params);
     case "boolean": case "undefined": return value;
     case "object": return value === null ? null : encodeObject(value, params, all, depth);
     default: throw new HeavenBaseError("TYPE", `a ${typeof value} has no place in a query`);

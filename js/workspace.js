@@ -369,7 +369,7 @@ export class Workspace {
   /** @param {string} id @param {CallOptions & { entity?: EntityLike }} options @returns {boolean | Promise<boolean>} */
   #existsOne(id, options) {
     const entity = options.entity === undefined ? undefined : this.#resolve(options.entity).index;
-    return this.#call({ kind: Call.EXISTS, entity, flags: Flag.ANY, id }, () => readOne(this.#core), options);
+    return this.#call({ kind: Call.EXISTS, entity, id }, () => readOne(this.#core), options);
   }
 
   /** @param {Iterable<string | number | bigint>} ids @param {CallOptions & { entity?: EntityLike }} [options] @returns {Promise<boolean[]>} */

@@ -65,8 +65,9 @@ typedef struct hb_abi_reply {
  *   u32  hb_entity(u32 workspace, u32 len)-> entity index of the id in the exchange buffer, or 2^32-1
  *   u32  hb_task_go_on(u32 task)          -> hb_abi_state (next operation, or the answer)
  *   u32  hb_task_take_reply(u32 task, u32 op_id, u32 failed, u32 status, u32 head_len, u32 body_len)
- *                                            exchange buffer: head (MessagePack map of headers, or the
- *                                            failure text), padded to 8, then body -> hb_abi_state
+ *                                            exchange buffer: head (MessagePack map of texts: headers;
+ *                                            SQL: "affected"; failed: "message", "native"), padded to 8,
+ *                                            then body (SQL: a batch in wire form) -> hb_abi_state
  *   void hb_task_cancel(u32 task)
  * A task that is DONE or FAILED has been freed already. */
 

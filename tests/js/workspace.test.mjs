@@ -161,6 +161,7 @@ test("an id that two entities hold is ambiguous without its entity", async () =>
   await ws.upsert(Item, { object_id: "twin" });
   await ws.upsert(Twin, { object_id: "twin", t: "x" });
   await assert.rejects(ws.get("twin"), { code: "AMBIGUOUS" });
+  await assert.rejects(ws.exists("twin"), { code: "AMBIGUOUS" });
   assert.notEqual(await ws.get("twin", { unique: false }), null);
   assert.equal((await ws.get("twin", { entity: Twin })).t, "x");
 });
@@ -232,7 +233,8 @@ test("explain is plain data that draws itself as a tree", async () => {
   assert.ok(plan.steps.some((step) => step.node === "filter" && step.field === "title"));
   assert.ok(plan.steps.some((step) => step.node === "near" && step.backend === "vec"));
   assert.equal(Object.keys(plan).includes("toString"), false);
-  assert.match(String(plan), /[├└]─ filter title/);
+  assert.match(String(plan), /─ near emb @vec/);
+  assert.match(String(plan), /where title match "agent"/);
 });
 
 test("MetaSchema and Catalog are entities like any other", async () => {
