@@ -70,11 +70,16 @@ export class Loader {
 async function moduleOptions(source, fail) {
   if (!source) return {};
   const { module, bytes } = source;
-  if (module) return { instantiateWasm: instantiator(module, fail) };
-  if (bytes) return { instantiateWasm: instantiator(await WebAssembly.compile(/** @type {BufferSource} */ (bytes)), fail) };
+  if (module) return loaded(module, fail);
+  if (bytes) return loaded(await WebAssembly.compile(/** @type {BufferSource} */ (bytes)), fail);
   const response = await fetch(/** @type {string | URL} */ (source.url));
   if (!response.ok) throw new HeavenBaseError("HOST", `${source.url} answered ${response.status}`);
-  return { instantiateWasm: instantiator(await WebAssembly.compile(await response.arrayBuffer()), fail) };
+  return loaded(await WebAssembly.compile(await response.arrayBuffer()), fail);
+}
+
+/** A module of our own: the glue is not to look beside itself, where a bundled worker has no address. @param {WebAssembly.Module} module @param {(error: unknown) => void} fail */
+function loaded(module, fail) {
+  return { instantiateWasm: instantiator(module, fail), locateFile: (/** @type {string} */ name) => name };
 }
 
 /** @param {WebAssembly.Module} module @param {(error: unknown) => void} fail */

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// The real workerd, by way of miniflare: bundled, without Node compatibility, the module as a static import.
+import assert from "node:assert/strict";
+import test, { after, before } from "node:test";
+import { gzipSync } from "node:zlib";
+import * as heavenbase from "heavenbase";
+import { tour } from "../hosts/tour.js";
+import { bundle, start } from "./bundle.mjs";
+
+/** @type {import("./bundle.mjs").Bundle} */
+let worker;
+/** @type {import("miniflare").Miniflare} */
+let runtime;
+before(async () => {
+  worker = await bundle("worker.js");
+  runtime = start(worker);
+  await runtime.ready;
+});
+after(() => runtime?.dispose());
+
+/** @param {import("miniflare").Miniflare} server @param {string} path @returns {Promise<any>} */
+async function ask(server, path) {
+  const response = await server.dispatchFetch(`http://worker.test${path}`);
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  return JSON.parse(text);
+}
+
+test("the bundle asks for nothing of Node and evaluates no text", (t) => {
+  for (const pattern of [/["']node:/, /\brequire\(/, /\beval\(/, /\bnew Function\(/]) assert.doesNotMatch(worker.code, pattern);
+  assert.deepEqual([...worker.wasm.keys()], ["hb.wasm"]);
+  const bytes = gzipSync(worker.code).length + gzipSync(/** @type {Buffer} */ (worker.wasm.get("hb.wasm"))).length;
+  t.diagnostic(`worker with its module: ${Math.round(bytes / 1024)} KB gzipped`);
+});
+
+test("importing compiles and instantiates nothing, and the runtime has no Node", async () => {
+  const nothing = { Module: 0, Instance: 0, compile: 0, instantiate: 0 };
+  assert.deepEqual(await ask(runtime, "/import"), { atImport: nothing, buffer: "undefined", process: "undefined" });
+});
+
+test("the tour passes inside a request, and gives what it gives in Node", async (t) => {
+  const first = await ask(runtime, "/tour");
+  assert.deepEqual([first.before.Instance, first.before.instantiate], [0, 0], "instantiated before the first open");
+  assert.deepEqual([first.after.Module, first.after.compile], [0, 0], "compiled, though the module comes compiled");
+  assert.equal(first.after.Instance + first.after.instantiate, 1);
+  assert.deepEqual(first.report, await tour(heavenbase));
+  const second = await ask(runtime, "/tour");
+  assert.deepEqual(second.report, first.report);
+  assert.deepEqual(second.after, first.after, "a later request instantiated again");
+  t.diagnostic(`tour: ${first.ms} ms in the first request, ${second.ms} ms in the second`);
+});
+
+test("concurrent requests share one module", async () => {
+  const fresh = start(worker);
+  try {
+    const answers = await Promise.all([1, 2, 3].map(() => ask(fresh, "/tour")));
+    assert.equal(Math.max(...answers.map(({ after: { Instance, instantiate } }) => Instance + instantiate)), 1);
+    for (const { report } of answers) assert.deepEqual(report, answers[0].report);
+  } finally {
+    await fresh.dispose();
+  }
+});
+
+test("the tour passes with everything in sqlite", async () => {
+  assert.deepEqual((await ask(runtime, "/one-engine")).backends, ["main"]);
+});
+
+test("what this host cannot keep is a typed error", async () => {
+  assert.deepEqual(await ask(runtime, "/persist"), { name: "HeavenBaseError", code: "HOST" });
+});
+
+test("the slim entry passes the tour in memory", async () => {
+  const slim = await bundle("slim-worker.js");
+  assert.deepEqual([...slim.wasm.keys()], ["hb-slim.wasm"]);
+  const server = start(slim);
+  try {
+    assert.deepEqual((await ask(server, "/")).backends, ["main"]);
+  } finally {
+    await server.dispose();
+  }
+});
