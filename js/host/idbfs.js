@@ -65,6 +65,7 @@ class IdbSession {
   #mount;
   #root;
   #dirty = false;
+  #ended = false;
   /** @type {Promise<void> | null} */
   #running = null;
 
@@ -77,6 +78,8 @@ class IdbSession {
   }
 
   wrote() {
+    // Closing counts as a write too, but after `end` there is no mount: copying that would delete the files.
+    if (this.#ended) return;
     this.#dirty = true;
     // A failure is reported by the next flush, which tries again.
     this.#running ??= this.#work().catch(() => {});
@@ -112,6 +115,7 @@ class IdbSession {
     try {
       await this.flush();
     } finally {
+      this.#ended = true;
       this.#FS.unmount(this.#root);
     }
   }
