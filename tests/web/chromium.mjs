@@ -15,26 +15,41 @@ export function launch() {
 }
 
 /**
- * A page at `url`, ready when its script said so. `faults` grows with errors, failed requests and broken policies.
- * @param {import("playwright-core").BrowserContext} context @param {string} url
+ * A page in a profile of its own, when its script said that it is ready; nothing may go wrong in it: no error, no failed
+ * request, no broken policy.
+ * @param {import("playwright-core").Browser} browser @param {string} url
+ * @param {(page: import("playwright-core").Page, reload: () => Promise<void>) => Promise<void>} work
  */
-export async function openPage(context, url) {
-  const page = await context.newPage();
-  /** @type {string[]} */
-  const faults = [];
-  page.on("pageerror", (error) => faults.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
-  page.on("requestfailed", (request) => faults.push(`${request.url()}: ${request.failure()?.errorText}`));
-  await page.goto(url);
-  await ready(page, faults);
-  return { page, faults };
+export async function inPage(browser, url, work) {
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    /** @type {string[]} */
+    const faults = [];
+    page.on("pageerror", (error) => faults.push(String(error)));
+    page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+    page.on("requestfailed", (request) => faults.push(`${request.url()}: ${request.failure()?.errorText}`));
+    await page.goto(url);
+    await ready(page, faults);
+    await work(page, async () => {
+      await page.reload();
+      await ready(page, faults);
+    });
+    assert.deepEqual(faults, []);
+  } finally {
+    await context.close();
+  }
 }
 
 /** @param {import("playwright-core").Page} page @param {string[]} faults */
-export async function ready(page, faults) {
+async function ready(page, faults) {
   try {
     await page.waitForFunction(() => document.documentElement.dataset.ready === "yes", null, { timeout: 60_000 });
   } catch (error) {
     throw new Error(`the page did not become ready: ${faults.join("; ") || error}`);
   }
 }
+
+/** Calls `host[name]` of tests/web/expose.js in the page. @param {import("playwright-core").Page} page @param {string} name @param {unknown} [argument] @returns {Promise<any>} */
+export const callHost = (page, name, argument) =>
+  page.evaluate(([key, given]) => /** @type {any} */ (globalThis).host[/** @type {string} */ (key)](given), [name, argument]);

@@ -21,6 +21,7 @@ export async function serve(folder, { policy = STRICT_POLICY } = {}) {
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? "/", "http://here.test").pathname);
     asked.push(path);
+    if (path === "/favicon.ico") return void response.writeHead(204).end();
     const file = normalize(join(folder, path.endsWith("/") ? `${path}index.html` : path));
     try {
       if (!file.startsWith(folder + sep)) throw new Error("outside");
