@@ -2,6 +2,7 @@
 /* Ranking: the filter runs in SQL and gives the rows that may take part, the index ranks them and
  * takes k, and the columns of those are read by rowid. */
 #include "backends/sqlite/derived.h"
+#include "text/words.h"
 
 typedef struct ranking {
     sqlite_query *query;
@@ -98,9 +99,16 @@ static hb_status rank_near(ranking *rank, hb_err *err) {
 
 /* ---- search ---------------------------------------------------------------------------------- */
 
+/* Some of the fragment's search fields, searched as one. */
+typedef struct text_fields {
+    const hb_text_index **indexes;
+    uint32_t *places;       /* in the container */
+    uint32_t count;
+} text_fields;
+
 typedef struct text_reader { /* texts by position, for phrases */
     sqlite_table *table;
-    sqlite3_stmt **stmts; /* by search field; arena */
+    sqlite3_stmt **stmts; /* by field of the set; arena */
 } text_reader;
 
 static hb_str read_text(void *ctx, uint32_t index, uint32_t at) {
@@ -117,18 +125,18 @@ static void reader_close(text_reader *reader, uint32_t count) {
     }
 }
 
-static hb_status reader_open(text_reader *reader, sqlite_query *query, hb_err *err) {
-    const hb_fragment *fragment = query->job->fragment;
+static hb_status reader_open(text_reader *reader, sqlite_query *query, const text_fields *fields,
+                             hb_err *err) {
     sqlite_table *table = query->table;
     reader->table = table;
-    reader->stmts = HB_NEW_ARRAY(query->job->arena, sqlite3_stmt *, fragment->search_field_count);
+    reader->stmts = HB_NEW_ARRAY(query->job->arena, sqlite3_stmt *, fields->count);
     if (reader->stmts == NULL) return hb_err_memory(err);
     hb_status status = HB_OK;
-    for (uint32_t i = 0; i < fragment->search_field_count && status == HB_OK; i++) {
+    for (uint32_t i = 0; i < fields->count && status == HB_OK; i++) {
         hb_sql sql;
         hb_sql_init(&sql, &hb_dialect_sqlite, query->job->mem, NULL);
         hb_sql_add(&sql, "SELECT ");
-        hb_sql_ident(&sql, table->columns[table->container->by_field[fragment->search_fields[i]]]);
+        hb_sql_ident(&sql, table->columns[fields->places[i]]);
         hb_sql_add(&sql, " FROM ");
         hb_sql_ident(&sql, table->name);
         hb_sql_add(&sql, " WHERE slot = ?");
@@ -147,18 +155,19 @@ static uint64_t *allowed_bits(ranking *rank, uint32_t bit_count) {
     return bits;
 }
 
-static hb_status search_run(ranking *rank, const hb_text_index *const *indexes, hb_err *err) {
+/* The best `k` of the allowed rows by the given fields; *hits is made in the job's arena. */
+static hb_status search_run(ranking *rank, const text_fields *fields, uint32_t k, hb_hit **hits,
+                            uint32_t *hit_count, hb_err *err) {
     sqlite_query *query = rank->query;
-    const hb_fragment *fragment = query->job->fragment;
-    const hb_search *search = fragment->search;
+    const hb_search *search = query->job->fragment->search;
     uint32_t rows = query->table->derived->count;
     text_reader reader = { 0 };
     hb_text_query text = {
-        .indexes = indexes,
-        .index_count = fragment->search_field_count,
+        .indexes = fields->indexes,
+        .index_count = fields->count,
         .text = search->text,
         .mode = search->mode,
-        .k = search->top_k,
+        .k = k,
         .allowed_count = rows,
         .tie = rank_tie,
         .tie_ctx = rank,
@@ -171,35 +180,77 @@ static hb_status search_run(ranking *rank, const hb_text_index *const *indexes, 
         if (text.allowed == NULL) return hb_err_memory(err);
     }
     uint32_t most = hb_text_query_slots(&text);
-    rank->hits = hb_arena_array(query->job->arena, (size_t)(text.k < most ? text.k : most) + 1,
-                                sizeof(hb_hit));
-    if (rank->hits == NULL) return hb_err_memory(err);
+    *hits = hb_arena_array(query->job->arena, (size_t)(k < most ? k : most) + 1, sizeof(hb_hit));
+    if (*hits == NULL) return hb_err_memory(err);
     hb_status status = HB_OK;
-    if (search->mode == HB_SEARCH_PHRASE) status = reader_open(&reader, query, err);
-    if (status == HB_OK) status = hb_text_search(&text, rank->hits, &rank->hit_count, err);
-    reader_close(&reader, fragment->search_field_count);
+    if (search->mode == HB_SEARCH_PHRASE) status = reader_open(&reader, query, fields, err);
+    if (status == HB_OK) status = hb_text_search(&text, *hits, hit_count, err);
+    reader_close(&reader, fields->count);
     return status;
+}
+
+/* Fields without an index only say whether a row matches: 1 for each row that does, on top of what
+ * the indexed fields give it. */
+static hb_status search_both(ranking *rank, const text_fields *ranked, const text_fields *plain,
+                             hb_err *err) {
+    uint32_t rows = rank->query->table->derived->count;
+    uint32_t k = rank->query->job->fragment->search->top_k;
+    double *scores = hb_arena_zalloc_array(rank->query->job->arena, (size_t)rows + 1, sizeof(double));
+    rank->hits = hb_arena_array(rank->query->job->arena, (size_t)(k < rows ? k : rows) + 1, sizeof(hb_hit));
+    if (scores == NULL || rank->hits == NULL) return hb_err_memory(err);
+    for (uint32_t part = 0; part < 2; part++) {
+        const text_fields *fields = part == 0 ? ranked : plain;
+        hb_hit *hits;
+        uint32_t count = 0;
+        if (fields->count > 0) HB_TRY(search_run(rank, fields, UINT32_MAX, &hits, &count, err));
+        for (uint32_t i = 0; i < count; i++) scores[hits[i].slot] += part == 0 ? hits[i].score : 1.0;
+    }
+    hb_top_k top = { .hits = rank->hits, .k = k < rows ? k : rows, .tie = rank_tie, .tie_ctx = rank };
+    for (uint32_t at = 0; at < rows && top.k > 0; at++) {
+        if (scores[at] > 0.0 && hb_top_k_wants(&top, scores[at])) hb_top_k_add(&top, at, scores[at]);
+    }
+    hb_top_k_sort(&top);
+    rank->hit_count = top.count;
+    return HB_OK;
+}
+
+static bool fields_init(text_fields *fields, hb_arena *arena, uint32_t most) {
+    fields->count = 0;
+    fields->indexes = HB_NEW_ARRAY(arena, const hb_text_index *, most);
+    fields->places = HB_NEW_ARRAY(arena, uint32_t, most);
+    return fields->indexes != NULL && fields->places != NULL;
 }
 
 static hb_status rank_search(ranking *rank, hb_err *err) {
     sqlite_query *query = rank->query;
     sqlite_table *table = query->table;
     const hb_fragment *fragment = query->job->fragment;
-    uint32_t count = fragment->search_field_count, made = 0;
-    hb_text_index **indexes = HB_NEW_ARRAY(query->job->arena, hb_text_index *, count);
-    bool *mine = HB_NEW_ARRAY(query->job->arena, bool, count);
-    if (indexes == NULL || mine == NULL) return hb_err_memory(err);
+    uint32_t count = fragment->search_field_count;
+    hb_arena *arena = query->job->arena;
+    hb_text_index **own = HB_NEW_ARRAY(arena, hb_text_index *, count);
+    text_fields ranked, plain;      /* plain: made for this search and freed after it */
+    if (own == NULL || !fields_init(&ranked, arena, count) || !fields_init(&plain, arena, count)) {
+        return hb_err_memory(err);
+    }
     hb_status status = sqlite_positions_need(table, err);
-    for (; made < count && status == HB_OK; made++) {
-        uint32_t place = table->container->by_field[fragment->search_fields[made]];
-        status = sqlite_text_need(table, place, &indexes[made], &mine[made], err);
-        if (status != HB_OK) mine[made] = false;
+    for (uint32_t i = 0; i < count && status == HB_OK; i++) {
+        uint32_t place = table->container->by_field[fragment->search_fields[i]];
+        hb_text_index *index;
+        bool mine;
+        status = sqlite_text_need(table, place, &index, &mine, err);
+        if (status != HB_OK) break;
+        text_fields *set = mine ? &plain : &ranked;
+        if (mine) own[plain.count] = index;
+        set->indexes[set->count] = index;
+        set->places[set->count++] = place;
     }
     if (status == HB_OK) status = allowed_find(rank, err);
-    if (status == HB_OK) status = search_run(rank, (const hb_text_index *const *)indexes, err);
-    for (uint32_t i = 0; i < made; i++) {
-        if (mine[i]) hb_text_index_free(indexes[i]);
+    if (status == HB_OK && plain.count == 0) {
+        status = search_run(rank, &ranked, fragment->search->top_k, &rank->hits, &rank->hit_count, err);
+    } else if (status == HB_OK) {
+        status = search_both(rank, &ranked, &plain, err);
     }
+    for (uint32_t i = 0; i < plain.count; i++) hb_text_index_free(own[i]);
     return status;
 }
 
@@ -218,7 +269,15 @@ hb_status sqlite_words_list(sqlite_query *query, uint32_t place, hb_str text, sq
     int64_t *slots = hb_arena_array(arena, (size_t)count + 1, sizeof(*slots));
     sqlite_list *list = HB_NEW(arena, sqlite_list);
     if (bits == NULL || slots == NULL || list == NULL) return hb_err_memory(err);
-    HB_TRY(hb_text_index_has_words(index, text, HB_TEXT_SET, bits, count, err));
+    hb_words words;
+    hb_words_init(&words, text, query->job->mem);
+    hb_str word;
+    bool any = hb_words_next(&words, &word);
+    bool failed = words.fold.failed;
+    hb_words_free(&words);
+    if (failed) return hb_err_memory(err);
+    /* A text without words asks for nothing and finds nothing, as the evaluator has it. */
+    if (any) HB_TRY(hb_text_index_has_words(index, text, HB_TEXT_SET, bits, count, err));
     for (uint32_t at = 0; at < count; at++) {
         if (hb_bit_has(bits, count, at)) slots[found++] = table->derived->rowids[at];
     }

@@ -7,7 +7,7 @@
  * go: exact for BOOL, I64 and F64, the first eight bytes of a text, the rounded double of numbers
  * of mixed kind. Equal ranks of the latter two are settled by looking at the values. */
 
-typedef enum sort_exact { SORT_BY_RANK, SORT_BY_TEXT, SORT_BY_VALUE } sort_exact;
+typedef enum sort_exact { SORT_BY_RANK, SORT_BY_TEXT, SORT_BY_VALUE, SORT_BY_LIST } sort_exact;
 
 typedef struct sort_column {
     uint64_t *rank;         /* already turned around when descending */
@@ -93,7 +93,14 @@ static hb_status extract_texts(sort_column *out, const hb_column *column, const 
     return HB_OK;
 }
 
-typedef struct json_kinds { bool boolean, integer, number, text; } json_kinds;
+typedef struct json_kinds { bool boolean, integer, number, text, list; } json_kinds;
+
+/* Containers stay packed: is it a list? */
+static bool value_is_list(const hb_value *value) {
+    hb_pack_reader reader = hb_pack_read(value->as.s);
+    hb_pack_item item;
+    return value->kind == HB_KIND_PACK && hb_pack_next(&reader, &item) && item.tag == HB_PACK_ARRAY;
+}
 
 static hb_status extract_json_values(sort_column *out, const hb_sort_key *key,
                                      const uint32_t *rows, uint32_t count, json_kinds *kinds,
@@ -101,10 +108,10 @@ static hb_status extract_json_values(sort_column *out, const hb_sort_key *key,
     const hb_column *column = key->column;
     for (uint32_t i = 0; i < count; i++) {
         hb_value *value = &out->values[i];
-        hb_str found;
+        bool has = hb_column_cell(column, rows[i]) == HB_CELL_VALUE;
+        hb_str found = has ? hb_column_span(column, rows[i]) : HB_STR_EMPTY;
         *value = (hb_value){ .kind = HB_KIND_NULL };
-        if (hb_column_cell(column, rows[i]) == HB_CELL_VALUE &&
-            hb_pack_path(hb_column_span(column, rows[i]), key->path, key->path_len, &found)) {
+        if (has && (key->path_len == 0 || hb_pack_path(found, key->path, key->path_len, &found))) {
             hb_leaf_unpack(found, value);
         }
         out->null[i] = value->kind == HB_KIND_NULL;
@@ -112,17 +119,17 @@ static hb_status extract_json_values(sort_column *out, const hb_sort_key *key,
         kinds->integer = kinds->integer || value->kind == HB_KIND_I64;
         kinds->number = kinds->number || value->kind == HB_KIND_F64;
         kinds->text = kinds->text || value->kind == HB_KIND_TEXT;
-        if (value->kind > HB_KIND_TEXT) {
+        bool is_list = value->kind == HB_KIND_PACK && value_is_list(value);
+        kinds->list = kinds->list || is_list;
+        if (value->kind > HB_KIND_TEXT && !is_list) {
             return sort_unordered(err, column);
         }
     }
     int classes = (kinds->boolean ? 1 : 0) + (kinds->integer || kinds->number ? 1 : 0) +
-                  (kinds->text ? 1 : 0);
+                  (kinds->text ? 1 : 0) + (kinds->list ? 1 : 0);
     if (classes > 1) {
-        hb_str last = key->path[key->path_len - 1];
-        return hb_err_set(err, HB_E_QUERY, "the values under '%.*s' in '%.*s' are of different "
-                          "JSON kinds and have no common order", HB_ARG(last),
-                          HB_ARG(column->name));
+        return hb_err_set(err, HB_E_QUERY, "the values to order by in '%.*s' are of different "
+                          "JSON kinds and have no common order", HB_ARG(column->name));
     }
     return HB_OK;
 }
@@ -139,7 +146,7 @@ static hb_status extract_json(sort_column *out, const hb_sort_key *key, const ui
     }
     HB_TRY(extract_json_values(out, key, rows, count, &kinds, err));
     bool mixed = kinds.integer && kinds.number;
-    out->exact = kinds.text || mixed ? SORT_BY_VALUE : SORT_BY_RANK;
+    out->exact = kinds.list ? SORT_BY_LIST : kinds.text || mixed ? SORT_BY_VALUE : SORT_BY_RANK;
     for (uint32_t i = 0; i < count; i++) {
         const hb_value *value = &out->values[i];
         switch ((int)value->kind) {
@@ -184,7 +191,7 @@ static hb_status extract(sort_column *out, const hb_sort_key *key, const uint32_
         memset(out->rank, 0, count * sizeof(uint64_t));
     } else if (column->kind == HB_KIND_TEXT) {
         HB_TRY(extract_texts(out, column, rows, count, scratch, err));
-    } else if (column->kind == HB_KIND_PACK && key->path_len > 0) {
+    } else if (column->kind == HB_KIND_PACK) {
         HB_TRY(extract_json(out, key, rows, count, scratch, err));
     } else if (column->kind == HB_KIND_BOOL || column->kind == HB_KIND_I64 ||
                column->kind == HB_KIND_F64) {
@@ -222,6 +229,8 @@ static int column_cmp(const sort_column *column, uint32_t a, uint32_t b) {
         cmp = hb_str_cmp(column->texts[a], column->texts[b]);
     } else if (column->exact == SORT_BY_VALUE) {
         cmp = hb_value_cmp(&column->values[a], &column->values[b]);
+    } else if (column->exact == SORT_BY_LIST) {
+        cmp = hb_pack_cmp(column->values[a].as.s, column->values[b].as.s);
     }
     return column->desc ? -cmp : cmp;
 }

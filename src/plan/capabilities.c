@@ -189,7 +189,11 @@ static bool ask_row(void *user, const hb_capability *row) {
     if (!row_matches(ask, row)) return true;
     switch (ask->method) {
     case METHOD_SUPPORTS: note_best(&ask->best[0], row); break;
-    case METHOD_STRATEGIES: note_best(&ask->best[row->strategy], row); break;
+    case METHOD_STRATEGIES:
+        /* That a value is missing can be asked of any strategy: it makes none of them fitting. */
+        if (!ask->has_op && hb_str_eq(row->op, hb_op_name(HB_OP_IS_NULL))) break;
+        note_best(&ask->best[row->strategy], row);
+        break;
     case METHOD_OPS: note_best(&ask->best[op_index(row->op)], row); break;
     case METHOD_BACKENDS: note_best(&ask->best_backend[row->backend], row); break;
     case METHOD_LOGICAL_TYPES: note_best(&ask->best[row->dtype], row); break;

@@ -252,7 +252,14 @@ static hb_status leaf_null(leaf_ctx *ctx, const hb_expr **out) {
         ctx->leaf->op = HB_OP_IS_NULL;
         return ctx->op == HB_OP_NE ? node_not(ctx->bind, ctx->leaf, out, ctx->err) : HB_OK;
     }
-    if ((BIT(ctx->op) & OPS_ORDER) != 0 || ctx->op == HB_OP_ARRAY_CONTAINS) {
+    if (ctx->op == HB_OP_ARRAY_CONTAINS) {
+        const hb_type *item = ctx->field->type->item;
+        if (item == NULL || !hb_type_is_text(item)) return leaf_never(ctx);
+        /* A null among texts is the empty text, as the portable definition has it. */
+        ctx->leaf->value = (hb_value){ HB_KIND_TEXT, { .s = HB_STR_EMPTY } };
+        return HB_OK;
+    }
+    if ((BIT(ctx->op) & OPS_ORDER) != 0) {
         return hb_err_set(ctx->err, HB_E_TYPE, "'%.*s' needs a value, got null",
                           HB_ARG(hb_op_name(ctx->op)));
     }

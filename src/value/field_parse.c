@@ -365,7 +365,6 @@ static hb_status check_key_field(schema_parser *p, const hb_str values[KEY_COUNT
         return hb_err_set(p->err, HB_E_SCHEMA, "object_id cannot have a default");
     }
     field->required = true;
-    if (field->desc.len == 0) field->desc = HB_OBJECT_ID_DESC;
     return HB_OK;
 }
 

@@ -45,6 +45,49 @@ void hb_schema_free(hb_schema *schema) {
     hb_mem_free(mem, schema, sizeof *schema);
 }
 
+static bool copy_texts(hb_arena *arena, const hb_str *from, uint32_t count, const hb_str **out) {
+    hb_str *texts = hb_arena_array(arena, count, sizeof *texts);
+    for (uint32_t i = 0; i < count && texts != NULL; i++) {
+        texts[i] = hb_arena_str(arena, from[i]);
+        if (texts[i].ptr == NULL) return false;
+    }
+    *out = texts;
+    return texts != NULL;
+}
+
+/* The description of one field, copied into the arena of the schema that takes it over. */
+static bool copy_words(hb_arena *arena, const hb_field *from, hb_field *to) {
+    to->desc = hb_arena_str(arena, from->desc);
+    to->examples = hb_arena_str(arena, from->examples);
+    to->tag_count = from->tag_count;
+    return to->desc.ptr != NULL && to->examples.ptr != NULL &&
+           copy_texts(arena, from->tags, from->tag_count, &to->tags);
+}
+
+hb_status hb_schema_describe(hb_schema *schema, const hb_schema *from, hb_err *err) {
+    HB_ASSERT(schema->field_count == from->field_count);
+    hb_arena *arena = &schema->arena;
+    hb_field *fields = hb_arena_copy(arena, schema->fields, schema->field_count * sizeof *fields);
+    const hb_str *tags = NULL;
+    bool ok = fields != NULL && copy_texts(arena, from->tags, from->tag_count, &tags);
+    for (uint32_t i = 0; i < schema->field_count && ok; i++) {
+        uint32_t twin = hb_schema_find(from, schema->fields[i].name);
+        HB_ASSERT(twin != HB_FIELD_NONE);
+        ok = copy_words(arena, &from->fields[twin], &fields[i]);
+    }
+    const hb_str name = hb_arena_str(arena, from->name), desc = hb_arena_str(arena, from->desc);
+    const hb_str definition = hb_arena_str(arena, from->definition);
+    ok = ok && name.ptr != NULL && desc.ptr != NULL && definition.ptr != NULL;
+    if (!ok) return hb_err_memory(err);
+    schema->fields = fields;
+    schema->name = name;
+    schema->desc = desc;
+    schema->tags = tags;
+    schema->tag_count = from->tag_count;
+    schema->definition = definition;
+    return HB_OK;
+}
+
 uint32_t hb_schema_find(const hb_schema *schema, hb_str field_name) {
     return hb_map_find(&schema->by_name, field_name);
 }

@@ -68,6 +68,20 @@ static hb_status register_check(hb_workspace *ws, hb_entity *entity, const hb_re
     return hb_err_where(err, entity->schema->entity_id, HB_STR_EMPTY, HB_STR_EMPTY);
 }
 
+/* The same structure: only what describes it is taken over. */
+static hb_status register_again(hb_workspace *ws, register_program *r, hb_entity *existing,
+                                hb_task *task, hb_err *err) {
+    task->advance = finish_at_once;
+    if (!hb_str_eq(existing->schema->definition, r->entity->schema->definition)) {
+        HB_TRY(hb_entity_persist(ws, r->entity, err));
+        HB_TRY(hb_schema_describe(existing->schema, r->entity->schema, err));
+        ws->revision++;
+    }
+    hb_entity_free(ws, r->entity);
+    r->entity = NULL;
+    return register_answer(ws, existing, task, err);
+}
+
 hb_status hb_call_register(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
     register_program *r = HB_NEW(&task->arena, register_program);
     if (r == NULL) return hb_err_memory(err);
@@ -79,10 +93,7 @@ hb_status hb_call_register(hb_workspace *ws, const hb_request *request, hb_task 
     hb_entity *existing;
     HB_TRY(register_check(ws, r->entity, request, &existing, err));
     if (existing != NULL && hb_schema_same(existing->schema, r->entity->schema)) {
-        hb_entity_free(ws, r->entity);
-        r->entity = NULL;
-        task->advance = finish_at_once;
-        return register_answer(ws, existing, task, err);
+        return register_again(ws, r, existing, task, err);
     }
     r->replaced = existing;
     hb_entity *catalog = ws->entities[HB_ENTITY_CATALOG];

@@ -110,7 +110,7 @@ export const CONDITIONS = {
   bareJsonText: (ctx) => Boolean(ctx.definition && ctx.expect.error)
     && rowsOf({ op: ctx.step.op, args: ctx.args }).some((row) => isObject(row) && bareJsonFields(ctx.definition, row).length > 0),
   queriesUndeclaredName: (ctx) => Boolean(ctx.definition?.implicitName) && namesUsed(specOf(ctx)).includes("name"),
-  rowsOfUndeclaredName: (ctx) => !ctx.expect.error && !isAggregate(ctx) && specOf(ctx).select === undefined
+  rowsOfUndeclaredName: (ctx) => !ctx.expect.error && !isAggregate(ctx) && !specOf(ctx).select?.length
     && (ctx.definition ? Boolean(ctx.definition.implicitName) : undeclaredNames(ctx)),
   catalogOfUndeclaredName: (ctx) => ctx.args.entity === "sys-catalog" && undeclaredNames(ctx)
     && isModelled(specOf(ctx), CATALOG_COLUMNS),
@@ -126,7 +126,7 @@ export const CONDITIONS = {
   unknownOption: (ctx) => isObject(ctx.args.backends ?? ctx.case.backends)
     && Object.values(ctx.args.backends ?? ctx.case.backends).some((config) => isObject(config)
       && Object.keys(config).some((key) => !OPTIONS.has(key))),
-  operandOutOfRange: (ctx) => someOperand(ctx, (type, op, operand) => type.kind === "timestamp"
+  operandOutOfRange: (ctx) => someOperand(ctx, (type, op, operand) => ["timestamp", "integer"].includes(type.kind)
     && elements(op, operand).some((one) => touchesOf(type, one).includes("D6"))),
   emptyOr: (ctx) => {
     let found = false;
@@ -244,6 +244,11 @@ function withoutRows(expect, gone) {
 }
 
 /** Each takes (ctx, expectation so far, rule) and gives the expectation that counts for us. */
+/** An empty select means every field, so the implicit one is among the columns. */
+function withNameColumn(ctx, expect) {
+  return expect.columns && ctx.definition?.implicitName ? { ...expect, columns: [...new Set([...expect.columns, "name"])].sort() } : expect;
+}
+
 export const EXPECTATIONS = {
   anyAnswer: () => ({ free: true }),
   anyOutcome: (_ctx, expect) => ({ any: [expect, { free: true }] }),
@@ -257,7 +262,7 @@ export const EXPECTATIONS = {
   fromMetaModel: (ctx, expect) => ({ ...modelled(ctx, () => answer(metaRows(ctx.model, ctx.workspaceId, true),
     (name) => systemType("sys-metaschema", name), specOf(ctx))), columns: expect.columns,
   mask: maskImplicit(ctx.model) }),
-  withName: (ctx, expect) => mapRows(expect, (row) => {
+  withName: (ctx, expect) => mapRows(withNameColumn(ctx, expect), (row) => {
     const entity = ctx.args.entity ?? ctx.model.holder(row.object_id);
     const held = entity && ctx.model.definition(entity)?.implicitName ? ctx.model.row(entity, row.object_id) : null;
     return held?.name ? { ...row, name: held.name } : row;

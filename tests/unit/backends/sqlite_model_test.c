@@ -360,17 +360,31 @@ static void check_search(env *e, const hb_batch *batch) {
         }
     }
     uint64_t bits = mask_bits(mask, batch->row_count);
-    hb_text_query query = { .indexes = (const hb_text_index *const *)indexes,
-                            .index_count = search.field_count,
-                            .text = search.text,
-                            .mode = search.mode,
-                            .k = search.top_k,
-                            .allowed = &bits,
-                            .allowed_count = batch->row_count,
-                            .mem = hb_mem_default() };
+    /* body has an index and ranks; title has none and gives 1 to each row that it matches in. */
+    double scores[IDS] = { 0 };
     hb_hit hits[IDS];
     uint32_t count = 0;
-    CHECK_INT(hb_text_search(&query, hits, &count, NULL), HB_OK);
+    for (uint32_t f = 0; f < search.field_count; f++) {
+        const hb_text_index *const one[1] = { indexes[f] };
+        hb_text_query query = { .indexes = one,
+                                .index_count = 1,
+                                .text = search.text,
+                                .mode = search.mode,
+                                .k = UINT32_MAX,
+                                .allowed = &bits,
+                                .allowed_count = batch->row_count,
+                                .mem = hb_mem_default() };
+        CHECK_INT(hb_text_search(&query, hits, &count, NULL), HB_OK);
+        for (uint32_t i = 0; i < count; i++) {
+            scores[hits[i].slot] += f == 0 ? hits[i].score : 1.0;
+        }
+    }
+    hb_top_k top = { .hits = hits, .k = search.top_k };
+    for (uint32_t i = 0; i < batch->row_count; i++) {
+        if (scores[i] > 0.0) hb_top_k_add(&top, i, scores[i]);
+    }
+    hb_top_k_sort(&top);
+    count = top.count;
     check_hits(e, &fragment, batch, hits, count);
     hb_text_index_free(indexes[0]);
     hb_text_index_free(indexes[1]);

@@ -129,7 +129,7 @@ static void rows_come_by_keys_then_by_id_with_nulls_last(void) {
 }
 
 static void values_without_a_common_order_are_refused(void) {
-    static const char *const mixed[3] = { "{\"k\":1}", "{\"k\":\"x\"}", "{\"k\":[1]}" };
+    static const char *const mixed[4] = { "{\"k\":1}", "{\"k\":\"x\"}", "{\"k\":[1]}", "{\"k\":{}}" };
     static const hb_str path = { "k", 1 };
     static const struct {
         const char *name;
@@ -137,12 +137,14 @@ static void values_without_a_common_order_are_refused(void) {
         hb_status want;
     } cases[] = {
         { "number and text", { 0, 1 }, HB_E_QUERY },
-        { "a list", { 2, 2 }, HB_E_QUERY },
+        { "text and list", { 1, 2 }, HB_E_QUERY },
+        { "a mapping", { 3, 3 }, HB_E_QUERY },
+        { "lists only", { 2, 2 }, HB_OK },
         { "texts only", { 1, 1 }, HB_OK },
     };
     hb_colbuf json;
     hb_colbuf_init(&json, hb_mem_default(), HB_KIND_PACK, 0);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         add_json(&json, mixed[i]);
     }
     hb_column view = hb_colbuf_view(&json, HB_STR("j"));

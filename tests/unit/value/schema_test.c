@@ -95,7 +95,8 @@ static const struct {
       "}],'constraints':[{'fields':['b'],'to':'main'},{'fields':['a','b']}]}" },
     { "declared object_id", "{'name':'Thing','fields':{'a':'integer','object_id':{"
       "'type':'identifier','pk':true}}}",
-      "{'entity_id':'thing','name':'Thing','fields':{'a':{'type':{'type':'integer'}}}}" },
+      "{'entity_id':'thing','name':'Thing','fields':{'object_id':{'type':{'type':"
+      "'identifier','max_chars':63},'required':true},'a':{'type':{'type':'integer'}}}}" },
     { "Unicode field", "{'name':'Thing','fields':{'\xc3\xa9t\xc3\xa9':'integer'}}",
       "{'entity_id':'thing','name':'Thing','fields':{'\xc3\xa9t\xc3\xa9':{'type':{"
       "'type':'integer'}}}}" },
