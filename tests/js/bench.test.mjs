@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// The bench runs, its answers are right, its judges are strict, and its page is complete. Nothing here is about time.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { engine as plain } from "../../bench/engines/plain-js.mjs";
+import { ENGINES } from "../../bench/engines/index.mjs";
+import { measure } from "../../bench/measure.mjs";
+import { OPERATIONS } from "../../bench/operations.mjs";
+import { makeScan } from "../../bench/simd-scan.mjs";
+import { TARGETS, judge } from "../../bench/targets.mjs";
+import { overlap, sameIds, scoresAgree } from "../../bench/truth.mjs";
+import { makeWorkload } from "../../bench/workload.mjs";
+import { at } from "../../scripts/lib.mjs";
+
+test("every engine answers rightly, and the page names every operation and target", () => {
+  const folder = mkdtempSync(join(tmpdir(), "heavenbase-bench-test-"));
+  const [page, data] = [join(folder, "RESULTS.md"), join(folder, "results.json")];
+  try {
+    const { status, stderr } = spawnSync(process.execPath, [at("bench/bench.mjs"), "--check", "--out", page, "--json", data], { encoding: "utf8", timeout: 240_000 });
+    assert.equal(status, 0, stderr);
+    const { sizes: [size, ...others] } = JSON.parse(readFileSync(data, "utf8"));
+    assert.deepEqual([size.n, others], [300, []]);
+    for (const name of Object.keys(ENGINES)) {
+      const checked = size.checked.filter((/** @type {any} */ one) => one.engine === name);
+      assert.deepEqual(checked.map((/** @type {any} */ one) => one.operation).sort(), OPERATIONS.map(({ key }) => key).sort(), name);
+      assert.ok(checked.every((/** @type {any} */ one) => one.ok), name);
+      for (const { key } of [...OPERATIONS, { key: "load" }, { key: "loadLean" }, { key: "open" }]) assert.ok(size.samples[key][name].length === 1, `${name} ${key}`);
+      assert.ok(size.memory[name].raw > 300 * 1536, name);
+    }
+    const text = readFileSync(page, "utf8");
+    for (const title of [...OPERATIONS.map((one) => one.title), ...TARGETS.map(({ what }) => what), "## N = 300", "All 75 pairs"]) assert.ok(text.includes(title), title);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("an engine that answers wrongly is found out", async () => {
+  const workload = makeWorkload(100, { extra: 10 });
+  /** Each breaks one method of the plain engine. @type {Record<string, (instance: any) => any>} */
+  const broken = {
+    near: ({ near }) => ({ near: (/** @type {any} */ vector) => ({ ...near(vector), scores: new Array(10).fill(0.5) }) }),
+    nearFiltered: ({ near }) => ({ nearFiltered: near }),
+    search: ({ search }) => ({ search: (/** @type {string} */ text) => search(text.split(" ")[0]) }),
+    filterIndex: ({ filterIndex }) => ({ filterIndex: (/** @type {number} */ year) => ({ ...filterIndex(year), titles: [] }) }),
+    match: () => ({ match: () => ({ ids: [] }) }),
+    getFull: ({ getFull }) => ({ getFull: (/** @type {string} */ id) => ({ ...getFull(id), year: 1 }) }),
+    delete: () => ({ remove() {} }),
+  };
+  for (const [operation, breakIt] of Object.entries(broken)) {
+    const engine = { ...plain, open: async (/** @type {any} */ options) => { const instance = await plain.open(options); return { ...instance, ...breakIt(instance) }; } };
+    const { checked } = await measure([engine], workload, { rounds: 1, budget: 0, say() {} });
+    assert.ok(checked.some((one) => one.operation === operation && !one.ok && one.faults > 0), operation);
+  }
+});
+
+test("the judges", () => {
+  const ranking = { scores: new Map([["a", 3], ["b", 2], ["c", 2], ["d", 1]]), count: 2 };
+  assert.deepEqual([["a", "b"], ["a", "c"], ["a", "d"], ["a"], ["a", "a"], ["a", "b", "c"]].map((ids) => overlap(ids, ranking)), [1, 1, 0.5, 0.5, 0.5, 0]);
+  assert.deepEqual([scoresAgree(["a", "b"], [3, 2.000001], ranking), scoresAgree(["a", "b"], [3, 2.1], ranking), scoresAgree(["x"], [1], ranking)], [true, false, false]);
+  assert.deepEqual([sameIds(["b", "a"], ["a", "b"]), sameIds(["a"], ["a", "b"]), sameIds(["a", "a"], ["a", "b"])], [true, false, false]);
+  const figures = { seconds: () => 2e-6, overlap: () => 0.9, memory: () => NaN };
+  const target = (/** @type {string} */ what) => judge(/** @type {any} */ (TARGETS.find((one) => one.what === what)), figures);
+  assert.equal(target("delete, inmem")?.met, true);
+  assert.equal(target("BM25 overlap@10 with the textbook, inmem")?.met, false);
+  assert.equal(target("get by id, id and title read, inmem")?.met, true);
+  assert.equal(target("memory for each raw byte, inmem"), null);
+});
+
+test("the workload is the same each time, and as it is described", () => {
+  const [one, two] = [makeWorkload(1000), makeWorkload(1000)];
+  assert.deepEqual(one, two);
+  assert.ok(one.rows.every(({ body, tags }) => body.split(" ").length === 40 && tags.length >= 1 && tags.length <= 5 && new Set(tags).size === tags.length));
+  const share = (/** @type {{ low: number, high: number }[]} */ ranges) => ranges.reduce((sum, { low, high }) => sum + one.rows.filter(({ price }) => price >= low && price < high).length, 0) / ranges.length / one.n;
+  assert.ok(Math.abs(share(one.narrow) - 0.01) < 0.005 && Math.abs(share(one.wide) - 0.2) < 0.03);
+});
+
+test("the bare scan computes dot products", () => {
+  const { rows, vectors } = makeWorkload(100);
+  const scan = makeScan(rows.map((row) => row.embedding));
+  for (const vector of vectors) {
+    const found = scan(vector);
+    rows.forEach(({ embedding }, index) => assert.ok(Math.abs(found[index] - embedding.reduce((sum, x, i) => sum + x * vector[i], 0)) < 1e-5));
+  }
+});
