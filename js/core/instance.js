@@ -15,6 +15,9 @@ import { Core } from "./call.js";
  * @property {FileHost} [files]
  */
 
+/** Emscripten 3's IDBFS reports a failure of IndexedDB as `error` of the glue's own `this`; without one it never answers. */
+const GLUE = Object.freeze({ error: new Error("IndexedDB failed") });
+
 export class Loader {
   /** @type {Platform} */
   #platform;
@@ -62,7 +65,8 @@ export class Loader {
     const failed = new Promise((_, reject) => { fail = reject; });
     const options = await moduleOptions(source, fail);
     const printErr = (/** @type {string} */ line) => console.error(line);
-    return new Core(/** @type {CoreModule} */ (await Promise.race([failed, create({ ...options, print: () => {}, printErr })])));
+    const created = create.call(GLUE, { ...options, print: () => {}, printErr });
+    return new Core(/** @type {CoreModule} */ (await Promise.race([failed, created])));
   }
 }
 

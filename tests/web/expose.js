@@ -37,6 +37,27 @@ export function expose(heavenbase) {
       await ws.flush();
       return [before, await ws.count(Line)];
     },
+    /** Two flushed writes while the clock stands still, then the workspace is left as it is. */
+    async addWithinOneInstant() {
+      const ws = await heavenbase.HeavenBase.open("unclosed", KEPT);
+      const Line = heavenbase.entity("Line", { text: heavenbase.field(heavenbase.ShortText) });
+      await ws.register(Line);
+      const now = Date.now();
+      Date.now = () => now;
+      for (const name of ["first", "second"]) {
+        await ws.upsert(Line, { name, text: "written" });
+        await ws.flush();
+      }
+    },
+    /** IndexedDB that refuses: its database has a later version. */
+    async openBroken() {
+      await new Promise((resolve, reject) => {
+        const request = indexedDB.open("/heavenbase/broken", 99);
+        request.onsuccess = () => resolve(request.result.close());
+        request.onerror = reject;
+      });
+      return heavenbase.HeavenBase.open("broken", KEPT).then(() => "opened", ({ name, code }) => [name, code]);
+    },
     async refused() {
       const cases = [{ persist: "disk" }, { persist: "idb", preset: "debug" }, { persist: "idb", backends: { main: { type: "sqlite", database: "/elsewhere/x.db" } } }];
       return Promise.all(cases.map((options) => heavenbase.HeavenBase.open("refused", /** @type {any} */ (options)).then(() => "opened", ({ code }) => code)));

@@ -65,6 +65,16 @@ test("what was flushed is there even if nobody closed the workspace", () => inPl
   assert.deepEqual(await callHost(page, "add"), [20, 40]);
 }));
 
+test("a flushed write is kept even if it came in the same millisecond as the one before", () => inPlainPage(async (page, reload) => {
+  await callHost(page, "addWithinOneInstant");
+  await reload();
+  assert.equal((await callHost(page, "add"))[0], 2);
+}));
+
+test("an IndexedDB that cannot be read is a typed error", () => inPlainPage(async (page) => {
+  assert.deepEqual(await callHost(page, "openBroken"), ["HeavenBaseError", "HOST"]);
+}));
+
 test("another profile has other files", () => inPlainPage(async (page) => {
   assert.deepEqual(await callHost(page, "add"), [0, 20]);
 }));
