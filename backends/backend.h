@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* All that a backend author must read. A backend is one const table in one file and one line in
  * registry.c. It answers what it can do (claims), opens instances from options, and runs fragments.
- * It never filters what it did not claim, never sorts or merges for others: the core does the rest. */
+ * It never filters what it did not claim, never sorts or merges for others: the core does the
+ * rest. */
 #ifndef HB_BACKENDS_BACKEND_H
 #define HB_BACKENDS_BACKEND_H
 
@@ -15,7 +16,8 @@ typedef enum hb_claim { HB_NO = 0, HB_SUPERSET = 1, HB_EXACT = 2 } hb_claim;
 /* How a claimed leaf is answered; explain shows it. */
 typedef struct hb_offer {
     hb_claim claim;
-    bool native;                    /* the engine's own operator or index; false: a scan in process */
+    /* the engine's own operator or index; false: a scan in process */
+    bool native;
     const char *handler_kind;       /* "index_filter", "sql_where", "row_payload", ... */
     const char *reason;             /* why not native; NULL when native */
 } hb_offer;
@@ -40,7 +42,8 @@ struct hb_instance {                /* an open backend of one workspace */
     hb_str workspace_id;
     const hb_mem *mem;
     hb_arena *arena;                /* lives as long as the workspace */
-    const void *options;            /* const cJSON *: the instance's mapping, validated against .options */
+    /* const cJSON *: the instance's mapping, validated against .options */
+    const void *options;
     void *state;                    /* the backend's own */
     uint32_t order;                 /* declaration order */
 };
@@ -75,7 +78,8 @@ struct hb_backend {
     /* Claim for one leaf on a field held with a strategy. */
     hb_offer (*offer)(const hb_type *type, hb_strategy strategy, bool indexed, const hb_expr *leaf);
     /* Static capability: may (type, strategy, op) be answered here, natively or by scan?
-     * ops are hb_op_name()s plus "near" and "search". Derived rows feed capabilities and MetaSchema. */
+     * ops are hb_op_name()s plus "get", "near" and "search". The rows feed capabilities and
+     * MetaSchema. */
     hb_offer (*supports)(const hb_type *type, hb_strategy strategy, hb_str op);
 
     hb_status (*open)(hb_instance *instance, hb_err *err);
@@ -86,15 +90,18 @@ struct hb_backend {
     /* Small durable key-value store per workspace (definitions, intents). NULL when it has none.
      * get: *value is borrowed from `arena`, .ptr NULL when absent. list calls back per key. */
     hb_status (*meta_put)(hb_instance *instance, hb_str key, hb_str value, hb_err *err);
-    hb_status (*meta_get)(hb_instance *instance, hb_str key, hb_arena *arena, hb_str *value, hb_err *err);
+    hb_status (*meta_get)(hb_instance *instance, hb_str key, hb_arena *arena, hb_str *value,
+                          hb_err *err);
     hb_status (*meta_delete)(hb_instance *instance, hb_str key, hb_err *err);
     hb_status (*meta_list)(hb_instance *instance, hb_str prefix, hb_arena *arena,
                            hb_str **keys, uint32_t *count, hb_err *err);
 
     /* Runs job->fragment. Local: sets job->done and job->out. Remote: emits operations. */
     hb_status (*begin)(hb_job *job, hb_err *err);
-    hb_status (*reply)(hb_job *job, const hb_host_reply *reply, hb_err *err);   /* NULL when local */
-    void (*end)(hb_job *job);       /* frees job->state; called once, also after failure or cancel */
+    /* NULL when local */
+    hb_status (*reply)(hb_job *job, const hb_host_reply *reply, hb_err *err);
+    /* frees job->state; called once, also after failure or cancel */
+    void (*end)(hb_job *job);
     /* Frees container->state (the stored data of a memory backend included). */
     void (*release)(hb_instance *instance, hb_container *container);
 };

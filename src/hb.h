@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* The public C interface: open a workspace, start a call, step its task, read the answer, free.
  *
- * The core never does I/O to the network and knows no clock: `now_ms` comes with each request, and a
- * call that needs the network yields operations which the host carries out. Calls on local backends
- * finish in the first step. One workspace is used from one thread; two workspaces never meet. */
+ * The core never does I/O to the network and knows no clock: `now_ms` comes with each request, and
+ * a call that needs the network yields operations which the host carries out. Calls on local
+ * backends finish in the first step. One workspace is used from one thread; two workspaces never
+ * meet. */
 #ifndef HB_H
 #define HB_H
 
@@ -17,17 +18,20 @@
 typedef struct hb_workspace hb_workspace;
 typedef struct hb_task hb_task;
 
-/* `options_json`: {"id", "preset" | "backends": {name: {"type", ...}}, "catalog": true, "env": {...}}.
+/* `options_json`: {"id", "preset" | "backends": {name: {"type", ...}}, "catalog": true}.
  * Everything is checked before anything is opened; `*out` moves to the caller. */
-hb_status hb_workspace_open(hb_str options_json, const hb_mem *mem, hb_workspace **out, hb_err *err);
+hb_status hb_workspace_open(hb_str options_json, const hb_mem *mem, hb_workspace **out,
+                            hb_err *err);
 /* Releases every resource; stored data stays. Tasks must be freed before. */
 void hb_workspace_close(hb_workspace *workspace);
 
 typedef enum hb_call_kind {
-    HB_CALL_REGISTER = 1,   /* text: definition as MessagePack; flags REPLACE -> JSON {entity, ...} */
+    /* text: definition as MessagePack; flags REPLACE -> JSON {entity, ...} */
+    HB_CALL_REGISTER = 1,
     HB_CALL_INFO = 2,       /* -> JSON {id, preset, backends, entities, persistence} */
     HB_CALL_SCHEMA = 3,     /* entity -> JSON: schema in portable form and storage plan */
-    HB_CALL_UPSERT = 4,     /* entity, batch of rows; flags OVERWRITE DROP_UNKNOWN -> frame of ids */
+    /* entity, batch of rows; flags OVERWRITE DROP_UNKNOWN -> frame of ids */
+    HB_CALL_UPSERT = 4,
     HB_CALL_SET = 5,        /* entity, batch with object_id; merge -> frame of ids */
     HB_CALL_GET = 6,        /* entity or none, batch: one TEXT column of ids -> frame; found rows in
                                order of ids, column "$index" (I64) says which id */
@@ -41,20 +45,23 @@ typedef enum hb_call_kind {
     HB_CALL_REPAIR = 14,    /* flags DRY_RUN -> JSON */
     HB_CALL_REFRESH = 15,   /* entity or none; text: backend name or "" */
     HB_CALL_DROP = 16,      /* deletes the workspace's data and registrations */
-    HB_CALL_CAPABILITIES = 17,  /* text: request JSON -> JSON; workspace NULL: everything built in */
+    /* text: request JSON -> JSON; workspace NULL: everything built in */
+    HB_CALL_CAPABILITIES = 17,
     HB_CALL_COUNT_KINDS
 } hb_call_kind;
 
 enum {
     HB_FLAG_OVERWRITE = 1, HB_FLAG_DROP_UNKNOWN = 2, HB_FLAG_REPLACE = 4, HB_FLAG_DRY_RUN = 8,
-    HB_FLAG_NO_PUSHDOWN = 16, HB_FLAG_WANT_TOTAL = 32, HB_FLAG_ANY = 64 /* GET: first hit is enough */
+    HB_FLAG_NO_PUSHDOWN = 16, HB_FLAG_WANT_TOTAL = 32,
+    HB_FLAG_ANY = 64    /* GET: the first hit is enough */
 };
 
 #define HB_ENTITY_NONE UINT32_MAX
 
 typedef struct hb_request {
     hb_call_kind kind;
-    uint32_t entity;            /* index given by REGISTER or hb_workspace_entity, or HB_ENTITY_NONE */
+    /* index given by REGISTER or hb_workspace_entity, or HB_ENTITY_NONE */
+    uint32_t entity;
     uint32_t flags;
     uint32_t prepared;          /* handle, 0: none */
     int64_t now_ms;             /* wall clock, for created_at and updated_at */
@@ -63,7 +70,11 @@ typedef struct hb_request {
     hb_batch batch;
 } hb_request;
 
-typedef enum hb_answer_kind { HB_ANSWER_NONE = 0, HB_ANSWER_FRAME = 1, HB_ANSWER_JSON = 2 } hb_answer_kind;
+typedef enum hb_answer_kind {
+    HB_ANSWER_NONE = 0,
+    HB_ANSWER_FRAME = 1,
+    HB_ANSWER_JSON = 2
+} hb_answer_kind;
 
 /* Lent by the task until it is freed. */
 typedef struct hb_answer {

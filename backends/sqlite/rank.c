@@ -102,7 +102,7 @@ static hb_status rank_near(ranking *rank, hb_err *err) {
 /* Some of the fragment's search fields, searched as one. */
 typedef struct text_fields {
     const hb_text_index **indexes;
-    uint32_t *places;       /* in the container */
+    uint32_t *places; /* in the container */
     uint32_t count;
 } text_fields;
 
@@ -195,19 +195,25 @@ static hb_status search_both(ranking *rank, const text_fields *ranked, const tex
                              hb_err *err) {
     uint32_t rows = rank->query->table->derived->count;
     uint32_t k = rank->query->job->fragment->search->top_k;
-    double *scores = hb_arena_zalloc_array(rank->query->job->arena, (size_t)rows + 1, sizeof(double));
-    rank->hits = hb_arena_array(rank->query->job->arena, (size_t)(k < rows ? k : rows) + 1, sizeof(hb_hit));
+    double *scores =
+        hb_arena_zalloc_array(rank->query->job->arena, (size_t)rows + 1, sizeof(double));
+    rank->hits =
+        hb_arena_array(rank->query->job->arena, (size_t)(k < rows ? k : rows) + 1, sizeof(hb_hit));
     if (scores == NULL || rank->hits == NULL) return hb_err_memory(err);
     for (uint32_t part = 0; part < 2; part++) {
         const text_fields *fields = part == 0 ? ranked : plain;
         hb_hit *hits;
         uint32_t count = 0;
         if (fields->count > 0) HB_TRY(search_run(rank, fields, UINT32_MAX, &hits, &count, err));
-        for (uint32_t i = 0; i < count; i++) scores[hits[i].slot] += part == 0 ? hits[i].score : 1.0;
+        for (uint32_t i = 0; i < count; i++)
+            scores[hits[i].slot] += part == 0 ? hits[i].score : 1.0;
     }
-    hb_top_k top = { .hits = rank->hits, .k = k < rows ? k : rows, .tie = rank_tie, .tie_ctx = rank };
+    hb_top_k top = {
+        .hits = rank->hits, .k = k < rows ? k : rows, .tie = rank_tie, .tie_ctx = rank
+    };
     for (uint32_t at = 0; at < rows && top.k > 0; at++) {
-        if (scores[at] > 0.0 && hb_top_k_wants(&top, scores[at])) hb_top_k_add(&top, at, scores[at]);
+        if (scores[at] > 0.0 && hb_top_k_wants(&top, scores[at]))
+            hb_top_k_add(&top, at, scores[at]);
     }
     hb_top_k_sort(&top);
     rank->hit_count = top.count;
@@ -228,7 +234,7 @@ static hb_status rank_search(ranking *rank, hb_err *err) {
     uint32_t count = fragment->search_field_count;
     hb_arena *arena = query->job->arena;
     hb_text_index **own = HB_NEW_ARRAY(arena, hb_text_index *, count);
-    text_fields ranked, plain;      /* plain: made for this search and freed after it */
+    text_fields ranked, plain; /* plain: made for this search and freed after it */
     if (own == NULL || !fields_init(&ranked, arena, count) || !fields_init(&plain, arena, count)) {
         return hb_err_memory(err);
     }
@@ -246,7 +252,8 @@ static hb_status rank_search(ranking *rank, hb_err *err) {
     }
     if (status == HB_OK) status = allowed_find(rank, err);
     if (status == HB_OK && plain.count == 0) {
-        status = search_run(rank, &ranked, fragment->search->top_k, &rank->hits, &rank->hit_count, err);
+        status =
+            search_run(rank, &ranked, fragment->search->top_k, &rank->hits, &rank->hit_count, err);
     } else if (status == HB_OK) {
         status = search_both(rank, &ranked, &plain, err);
     }

@@ -11,8 +11,8 @@
  *                              (item, slot, idx) over the row, kept in the same transaction
  * Workspace and entity ids hold no '/', so that no two workspaces ever share a table. Text and
  * vector indexes live in memory, slot = rowid, built at first use and kept in step by writes. */
-#ifndef HB_BACKENDS_SQLITE_PRIV_H
-#define HB_BACKENDS_SQLITE_PRIV_H
+#ifndef HB_BACKENDS_SQLITE_SQLITE_PRIV_H
+#define HB_BACKENDS_SQLITE_SQLITE_PRIV_H
 
 #include <sqlite3.h>
 

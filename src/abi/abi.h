@@ -21,13 +21,18 @@ typedef struct hb_abi_call {        /* at the start of the exchange buffer; 64 b
     double now_ms;
     uint32_t text_off, text_len;    /* offsets from the start of the exchange buffer */
     uint32_t params_off, params_len;
-    uint32_t batch_off, batch_len;  /* wire form (value/wire.h), 8-aligned; or, when id_form is 1, the
-                                       UTF-8 bytes of one object_id */
+    /* wire form (value/wire.h), 8-aligned; or, when id_form is 1, the bytes of one object_id */
+    uint32_t batch_off, batch_len;
     uint32_t id_form;
     uint32_t reserved[3];
 } hb_abi_call;
 
-typedef enum hb_abi_state { HB_ABI_DONE = 0, HB_ABI_OP = 1, HB_ABI_WAIT = 2, HB_ABI_FAILED = 3 } hb_abi_state;
+typedef enum hb_abi_state {
+    HB_ABI_DONE = 0,
+    HB_ABI_OP = 1,
+    HB_ABI_WAIT = 2,
+    HB_ABI_FAILED = 3
+} hb_abi_state;
 
 typedef struct hb_abi_reply {
     uint32_t state;                 /* hb_abi_state; also what the call returned */
@@ -40,7 +45,8 @@ typedef struct hb_abi_reply {
     /* FAILED: */
     uint32_t code;                  /* hb_status */
     uint32_t at;
-    uint32_t entity_ptr, field_ptr, backend_ptr, native_ptr, message_ptr;   /* NUL-terminated UTF-8 */
+    /* NUL-terminated UTF-8 */
+    uint32_t entity_ptr, field_ptr, backend_ptr, native_ptr, message_ptr;
     /* OP: one operation; */
     uint32_t op_id, op_kind;        /* hb_host_op_kind */
     uint32_t op_backend_ptr, op_backend_len;
@@ -54,19 +60,26 @@ typedef struct hb_abi_reply {
 
 /* Exports:
  *   u32  hb_abi_version(void)
- *   u32  hb_abi_layout(void)              -> address of NUL-terminated JSON: versions, codes, offsets
+ *   u32  hb_abi_layout(void)              -> address of NUL-terminated JSON: versions, codes,
+ * offsets
  *   u32  hb_exchange(u32 size)            -> address of the exchange buffer, at least `size` bytes,
- *                                            8-aligned; its content survives until the next hb_exchange
+ *                                            8-aligned; its content survives until the next
+ * hb_exchange
  *   u32  hb_reply_address(void)
  *   u32  hb_open(u32 options_len)         -> workspace handle; 0: failed, see the reply block
  *   void hb_close(u32 workspace)
- *   u32  hb_call(u32 workspace)           -> hb_abi_state; the call block is in the exchange buffer.
+ *   u32  hb_call(u32 workspace)           -> hb_abi_state; the call block is in the exchange
+ * buffer.
  *                                            workspace 0 only for HB_CALL_CAPABILITIES.
- *   u32  hb_entity(u32 workspace, u32 len)-> entity index of the id in the exchange buffer, or 2^32-1
+ *   u32  hb_entity(u32 workspace, u32 len)-> entity index of the id in the exchange buffer, or
+ * 2^32-1
  *   u32  hb_task_go_on(u32 task)          -> hb_abi_state (next operation, or the answer)
- *   u32  hb_task_take_reply(u32 task, u32 op_id, u32 failed, u32 status, u32 head_len, u32 body_len)
- *                                            exchange buffer: head (MessagePack map of texts: headers;
- *                                            SQL: "affected"; failed: "message", "native"), padded to 8,
+ *   u32  hb_task_take_reply(u32 task, u32 op_id, u32 failed, u32 status, u32 head_len, u32
+ * body_len)
+ *                                            exchange buffer: head (MessagePack map of texts:
+ * headers;
+ *                                            SQL: "affected"; failed: "message", "native"), padded
+ * to 8,
  *                                            then body (SQL: a batch in wire form) -> hb_abi_state
  *   void hb_task_cancel(u32 task)
  * A task that is DONE or FAILED has been freed already. */

@@ -12,7 +12,8 @@ typedef struct hb_placed {          /* one field in one backend instance */
     bool primary;                   /* this instance is the field's source of truth */
     bool indexed;                   /* keep a secondary index */
     bool unique;
-    const char *source;             /* "builtin-inline", "field", ... as MetaSchema and explain show */
+    /* "builtin-inline", "field", ... as MetaSchema and explain show */
+    const char *source;
     const char *why;                /* one clause: why it is here */
 } hb_placed;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* A job: one fragment under way on one backend instance; and the operations that it asks of the host.
+/* A job: one fragment under way on one backend instance; and the operations that it asks of the
+ * host.
  * Local backends finish inside begin(). Remote ones emit operations and go on in reply(). */
 #ifndef HB_COMPILE_JOB_H
 #define HB_COMPILE_JOB_H
@@ -24,14 +25,16 @@ typedef struct hb_host_op {
     /* SQL */
     hb_str sql;
     hb_str params;                  /* MessagePack array of arrays: one inner array per execution */
-    bool in_transaction;            /* all SQL ops of one job with this flag share one transaction */
+    /* all SQL ops of one job with this flag share one transaction */
+    bool in_transaction;
     uint32_t timeout_ms;            /* 0: the task's */
 } hb_host_op;
 
 /* What came back. Borrowed for the duration of the call. */
 typedef struct hb_host_reply {
     uint32_t op_id;
-    bool failed;                    /* the host could not carry it: `text` says why, no secret in it */
+    /* the host could not carry it: `text` says why, no secret in it */
+    bool failed;
     hb_str text;
     uint32_t status;                /* FETCH: HTTP status */
     const hb_header *headers;

@@ -20,6 +20,7 @@ hb_status hb_pred_eval(hb_pred *pred, const hb_column *const *columns, const uin
                        uint32_t base, uint32_t count, uint8_t *mask, hb_err *err);
 
 /* One leaf (by leaf_index) on one value, for engines that call back: *out 0 or 1. */
-hb_status hb_pred_test(hb_pred *pred, uint32_t leaf_index, const hb_value *value, bool *out, hb_err *err);
+hb_status hb_pred_test(hb_pred *pred, uint32_t leaf_index, const hb_value *value, bool *out,
+                       hb_err *err);
 
 #endif

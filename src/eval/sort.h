@@ -12,7 +12,8 @@ typedef struct hb_sort_key {
     bool desc;
 } hb_sort_key;
 
-/* Sorts `rows` (row numbers into the columns) by the keys, then by `tie` ascending (TEXT column, may
+/* Sorts `rows` (row numbers into the columns) by the keys, then by `tie` ascending (TEXT column,
+ * may
  * be NULL). When limit < count only the first `limit` need be in order (bounded heap); the count
  * kept is written to *kept. Values of different JSON kinds under a path are HB_E_QUERY. */
 hb_status hb_sort_rows(const hb_sort_key *keys, uint32_t key_count, const hb_column *tie,

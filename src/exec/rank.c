@@ -99,7 +99,8 @@ hb_status hb_exec_add_scores(hb_task *task, const hb_rows *const *in, uint32_t i
     return rank_close(task, &table, bound, false, out, err);
 }
 
-static bool fuse_list(rank_table *table, const hb_rows *rows, uint32_t part, double k, double weight) {
+static bool fuse_list(rank_table *table, const hb_rows *rows, uint32_t part, double k,
+                      double weight) {
     int column = hb_rows_find(rows, HB_COLID_SCORE);
     HB_ASSERT(column >= 0);
     for (uint32_t r = 0; r < rows->count; r++) {

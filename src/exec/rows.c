@@ -24,7 +24,8 @@ hb_status hb_rows_gather(hb_task *task, const hb_rows *in, hb_rows *out, hb_err 
     for (uint32_t c = 0; c < in->column_count; c++) {
         const hb_column *src = &in->columns[c];
         hb_rowset_column(set, c, src->name, src->kind, src->dim);
-        if (!hb_colbuf_add_rows(&set->columns[c], src, in->sel, in->count)) return hb_err_memory(err);
+        if (!hb_colbuf_add_rows(&set->columns[c], src, in->sel, in->count))
+            return hb_err_memory(err);
     }
     hb_batch batch = hb_rowset_batch(set);
     *out = (hb_rows){ batch.columns, in->colids, in->column_count, NULL, in->count };
@@ -80,8 +81,8 @@ static hb_status rows_narrow(hb_task *task, const hb_rows *in, const hb_rows *ot
     return HB_OK;
 }
 
-hb_status hb_exec_intersect(hb_task *task, const hb_rows *const *in, uint32_t in_count, hb_rows *out,
-                            hb_err *err) {
+hb_status hb_exec_intersect(hb_task *task, const hb_rows *const *in, uint32_t in_count,
+                            hb_rows *out, hb_err *err) {
     *out = *in[0];
     for (uint32_t i = 1; i < in_count; i++) {
         hb_rows next;
@@ -107,7 +108,9 @@ static hb_status rows_union_two(hb_task *task, const hb_rows *a, const hb_rows *
     if (!hb_colbuf_reserve(ids, a->count + b->count, 0)) return hb_err_memory(err);
     uint32_t i = 0, j = 0;
     while (i < a->count || j < b->count) {
-        int order = i == a->count ? 1 : j == b->count ? -1 : hb_str_cmp(hb_rows_id(a, i), hb_rows_id(b, j));
+        int order = i == a->count   ? 1
+                    : j == b->count ? -1
+                                    : hb_str_cmp(hb_rows_id(a, i), hb_rows_id(b, j));
         hb_str id = order <= 0 ? hb_rows_id(a, i) : hb_rows_id(b, j);
         if (order <= 0) i++;
         if (order >= 0) j++;
@@ -131,16 +134,18 @@ hb_status hb_exec_union(hb_task *task, const hb_rows *const *in, uint32_t in_cou
 }
 
 /* One fetched column spread over the rows of `in`: nulls where an id was not fetched. */
-static hb_status hydrate_column(const hb_rows *in, const hb_rows *fetched, uint32_t c, hb_colbuf *dst,
-                                hb_err *err) {
+static hb_status hydrate_column(const hb_rows *in, const hb_rows *fetched, uint32_t c,
+                                hb_colbuf *dst, hb_err *err) {
     const hb_column *src = &fetched->columns[c];
     if (fetched->count == in->count) {
-        return hb_colbuf_add_rows(dst, src, fetched->sel, fetched->count) ? HB_OK : hb_err_memory(err);
+        return hb_colbuf_add_rows(dst, src, fetched->sel, fetched->count) ? HB_OK
+                                                                          : hb_err_memory(err);
     }
     uint32_t j = 0;
     for (uint32_t i = 0; i < in->count; i++) {
         bool found = j < fetched->count && hb_str_eq(hb_rows_id(fetched, j), hb_rows_id(in, i));
-        bool ok = found ? hb_colbuf_add_cell(dst, src, hb_rows_at(fetched, j)) : hb_colbuf_add_null(dst);
+        bool ok =
+            found ? hb_colbuf_add_cell(dst, src, hb_rows_at(fetched, j)) : hb_colbuf_add_null(dst);
         if (!ok) return hb_err_memory(err);
         if (found) j++;
     }
@@ -159,7 +164,8 @@ hb_status hb_exec_hydrate(hb_task *task, const hb_rows *in, const hb_rows *fetch
         const hb_column *src = &in->columns[c];
         colids[c] = in->colids[c];
         hb_rowset_column(set, c, src->name, src->kind, src->dim);
-        if (!hb_colbuf_add_rows(&set->columns[c], src, in->sel, in->count)) return hb_err_memory(err);
+        if (!hb_colbuf_add_rows(&set->columns[c], src, in->sel, in->count))
+            return hb_err_memory(err);
     }
     for (uint32_t c = 0; c < added; c++) {
         const hb_column *src = &fetched->columns[c + 1];

@@ -35,8 +35,8 @@ hb_status hb_rows_gather(hb_task *task, const hb_rows *in, hb_rows *out, hb_err 
 hb_status hb_exec_filter(hb_task *task, const hb_schema *schema, const hb_expr *residual,
                          const hb_rows *in, hb_rows *out, hb_err *err);
 /* Inputs in object_id order; so is the result. */
-hb_status hb_exec_intersect(hb_task *task, const hb_rows *const *in, uint32_t in_count, hb_rows *out,
-                            hb_err *err);
+hb_status hb_exec_intersect(hb_task *task, const hb_rows *const *in, uint32_t in_count,
+                            hb_rows *out, hb_err *err);
 hb_status hb_exec_union(hb_task *task, const hb_rows *const *in, uint32_t in_count, hb_rows *out,
                         hb_err *err);
 hb_status hb_exec_except(hb_task *task, const hb_rows *all, const hb_rows *without, hb_rows *out,
@@ -47,7 +47,8 @@ hb_status hb_exec_hydrate(hb_task *task, const hb_rows *in, const hb_rows *fetch
 /* Sums HB_COLID_SCORE by id; best first, ties by id; at most `bound` rows. */
 hb_status hb_exec_add_scores(hb_task *task, const hb_rows *const *in, uint32_t in_count,
                              uint64_t bound, hb_rows *out, hb_err *err);
-/* Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009): sum of weight / (k + rank), rank from 1. */
+/* Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009): sum of weight / (k + rank), rank from
+ * 1. */
 hb_status hb_exec_fuse(hb_task *task, const hb_rows *near, const hb_rows *search, double k,
                        double near_weight, double search_weight, uint64_t bound, hb_rows *out,
                        hb_err *err);

@@ -23,8 +23,8 @@ struct hb_run {
     hb_run_result result;
 };
 
-hb_status hb_run_new(hb_task *task, const hb_plan *plan, hb_instance *const *instances, hb_run **out,
-                     hb_err *err) {
+hb_status hb_run_new(hb_task *task, const hb_plan *plan, hb_instance *const *instances,
+                     hb_run **out, hb_err *err) {
     hb_run *run = HB_NEW(&task->arena, hb_run);
     if (run == NULL) return hb_err_memory(err);
     run->nodes = HB_NEW_ARRAY(&task->arena, run_node, plan->node_count);
@@ -59,7 +59,8 @@ static hb_status run_sorted_ids(hb_run *run, const hb_rows *rows, hb_ids *out, h
 /* What a fragment's result columns are: object_id, the columns asked for, and the score. */
 static hb_status run_fragment_colids(hb_run *run, const hb_fragment *fragment, const hb_job *job,
                                      const uint32_t **out, hb_err *err) {
-    uint32_t *colids = hb_arena_array(&run->task->arena, (size_t)job->out.column_count + 1, sizeof(*colids));
+    uint32_t *colids =
+        hb_arena_array(&run->task->arena, (size_t)job->out.column_count + 1, sizeof(*colids));
     if (colids == NULL) return hb_err_memory(err);
     colids[0] = HB_FIELD_OBJECT_ID;
     for (uint32_t i = 0; i < fragment->column_count; i++) colids[i + 1] = fragment->columns[i];
@@ -86,7 +87,8 @@ static hb_status run_start_scan(hb_run *run, const hb_node *node, run_node *stat
         state->fragment.candidates = &state->ids;
     }
     state->state = NODE_RUNNING;
-    return hb_task_start_job(run->task, run->instances[node->backend], &state->fragment, &state->job, err);
+    return hb_task_start_job(run->task, run->instances[node->backend], &state->fragment,
+                             &state->job, err);
 }
 
 static hb_status run_start_hydrate(hb_run *run, const hb_node *node, run_node *state, hb_err *err) {
@@ -94,14 +96,16 @@ static hb_status run_start_hydrate(hb_run *run, const hb_node *node, run_node *s
     HB_TRY(hb_rows_ids(&run->nodes[node->inputs[0]].rows, &run->task->arena, &state->ids, err));
     state->fragment.ids = &state->ids;
     state->state = NODE_RUNNING;
-    return hb_task_start_job(run->task, run->instances[node->backend], &state->fragment, &state->job, err);
+    return hb_task_start_job(run->task, run->instances[node->backend], &state->fragment,
+                             &state->job, err);
 }
 
 static hb_status run_finish_job(hb_run *run, const hb_node *node, run_node *state, hb_err *err) {
     hb_rows rows;
     HB_TRY(run_job_rows(run, &state->fragment, state->job, &rows, err));
     if (node->kind == HB_NODE_HYDRATE) {
-        HB_TRY(hb_exec_hydrate(run->task, &run->nodes[node->inputs[0]].rows, &rows, &state->rows, err));
+        HB_TRY(hb_exec_hydrate(run->task, &run->nodes[node->inputs[0]].rows, &rows, &state->rows,
+                               err));
     } else {
         state->rows = rows;
     }
@@ -115,7 +119,8 @@ static void run_note_total(hb_run *run, uint64_t total) {
     run->total_set = true;
 }
 
-static hb_status run_limit(hb_run *run, const hb_node *node, const hb_rows *in, hb_rows *out, hb_err *err) {
+static hb_status run_limit(hb_run *run, const hb_node *node, const hb_rows *in, hb_rows *out,
+                           hb_err *err) {
     run_note_total(run, in->count);
     HB_TRY(hb_exec_limit(run->task, node->limit, node->offset, in, out, err));
     hb_run_result *result = &run->result;
@@ -156,10 +161,8 @@ static hb_status run_local(hb_run *run, const hb_node *node, run_node *state, hb
         return hb_exec_filter(task, query->schema, node->residual, in[0], &state->rows, err);
     case HB_NODE_INTERSECT:
         return hb_exec_intersect(task, in, node->input_count, &state->rows, err);
-    case HB_NODE_UNION:
-        return hb_exec_union(task, in, node->input_count, &state->rows, err);
-    case HB_NODE_EXCEPT:
-        return hb_exec_except(task, in[0], in[1], &state->rows, err);
+    case HB_NODE_UNION: return hb_exec_union(task, in, node->input_count, &state->rows, err);
+    case HB_NODE_EXCEPT: return hb_exec_except(task, in[0], in[1], &state->rows, err);
     case HB_NODE_ADD_SCORES:
         return hb_exec_add_scores(task, in, node->input_count, node->bound, &state->rows, err);
     case HB_NODE_FUSE:
@@ -167,19 +170,17 @@ static hb_status run_local(hb_run *run, const hb_node *node, run_node *state, hb
                             node->bound, &state->rows, err);
     case HB_NODE_SORT:
         run_note_total(run, in[0]->count);
-        return hb_exec_sort(task, node->order, node->order_count, node->bound, in[0], &state->rows, err);
-    case HB_NODE_LIMIT:
-        return run_limit(run, node, in[0], &state->rows, err);
-    case HB_NODE_COUNT:
-        return run_count(run, node, err);
+        return hb_exec_sort(task, node->order, node->order_count, node->bound, in[0], &state->rows,
+                            err);
+    case HB_NODE_LIMIT: return run_limit(run, node, in[0], &state->rows, err);
+    case HB_NODE_COUNT: return run_count(run, node, err);
     case HB_NODE_PROJECT:
         run_note_total(run, in[0]->count);
         state->rows = *in[0];
         return hb_exec_project(task, query->schema, node->columns, node->column_count, in[0],
                                &run->result.batch, &run->result.roles, err);
     case HB_NODE_SCAN:
-    case HB_NODE_HYDRATE:
-        break;
+    case HB_NODE_HYDRATE: break;
     }
     HB_ASSERT(false);
     return HB_E_INTERNAL;

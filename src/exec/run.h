@@ -10,8 +10,8 @@
 typedef struct hb_run hb_run;
 
 /* In the task's arena; borrows the plan. */
-hb_status hb_run_new(hb_task *task, const hb_plan *plan, hb_instance *const *instances, hb_run **out,
-                     hb_err *err);
+hb_status hb_run_new(hb_task *task, const hb_plan *plan, hb_instance *const *instances,
+                     hb_run **out, hb_err *err);
 /* Goes as far as it can. *done is set when the last node has its rows. */
 hb_status hb_run_advance(hb_run *run, bool *done, hb_err *err);
 

@@ -12,7 +12,8 @@ static const hb_column *shape_find(const hb_rows *rows, const hb_col *col) {
     if (col->kind == HB_COL_SEARCH_SCORE) colid = HB_COLID_SEARCH_SCORE;
     int at = hb_rows_find(rows, colid);
     if (at < 0 && (col->kind == HB_COL_NEAR_SCORE || col->kind == HB_COL_SEARCH_SCORE)) {
-        at = hb_rows_find(rows, HB_COLID_SCORE);    /* a single ranked clause: its score is the score */
+        at =
+            hb_rows_find(rows, HB_COLID_SCORE); /* a single ranked clause: its score is the score */
     }
     return at >= 0 ? &rows->columns[at] : NULL;
 }
@@ -25,7 +26,7 @@ hb_status hb_exec_sort(hb_task *task, const hb_order *order, uint32_t order_coun
     uint32_t key_count = 0;
     for (uint32_t i = 0; i < order_count; i++) {
         const hb_column *column = shape_find(in, &order[i].col);
-        if (column == NULL) continue;               /* all null: no order among the rows */
+        if (column == NULL) continue; /* all null: no order among the rows */
         bool path = order[i].col.kind == HB_COL_PATH;
         keys[key_count++] = (hb_sort_key){ column, path ? order[i].col.path : NULL,
                                            path ? order[i].col.path_len : 0, order[i].desc };
@@ -94,8 +95,8 @@ hb_status hb_exec_count(hb_task *task, uint32_t field, bool distinct, const hb_r
 }
 
 /* The values under a Json path as a column of packs; a missing path is null. */
-static hb_status project_path(const hb_col *col, const hb_column *src, const hb_rows *in, hb_colbuf *dst,
-                              hb_err *err) {
+static hb_status project_path(const hb_col *col, const hb_column *src, const hb_rows *in,
+                              hb_colbuf *dst, hb_err *err) {
     for (uint32_t i = 0; i < in->count; i++) {
         uint32_t row = hb_rows_at(in, i);
         hb_str found;
@@ -116,7 +117,9 @@ hb_status hb_exec_project(hb_task *task, const hb_schema *schema, const hb_col *
     hb_rowset *set;
     HB_TRY(hb_task_rowset(task, column_count + 1, &set, err));
     if (views == NULL || roles == NULL) return hb_err_memory(err);
-    static const hb_col identity = { HB_COL_FIELD, HB_FIELD_OBJECT_ID, NULL, 0, { "object_id", 9 } };
+    static const hb_col identity = {
+        HB_COL_FIELD, HB_FIELD_OBJECT_ID, NULL, 0, { "object_id", 9 }
+    };
     for (uint32_t c = 0; c <= column_count; c++) {
         const hb_col *col = c == 0 ? &identity : &columns[c - 1];
         const hb_column *src = shape_find(in, col);
@@ -127,7 +130,8 @@ hb_status hb_exec_project(hb_task *task, const hb_schema *schema, const hb_col *
             views[c] = hb_colbuf_view(&set->columns[c], col->name);
         } else if (src != NULL && in->sel != NULL) {
             hb_rowset_column(set, c, col->name, src->kind, src->dim);
-            if (!hb_colbuf_add_rows(&set->columns[c], src, in->sel, in->count)) return hb_err_memory(err);
+            if (!hb_colbuf_add_rows(&set->columns[c], src, in->sel, in->count))
+                return hb_err_memory(err);
             views[c] = hb_colbuf_view(&set->columns[c], col->name);
         } else if (src != NULL) {
             views[c] = *src;

@@ -29,7 +29,8 @@ hb_status hb_job_emit(hb_job *job, const hb_host_op *op, uint32_t *id, hb_err *e
         uint32_t cap = job->waiting_cap == 0 ? 8 : job->waiting_cap * 2;
         uint32_t *waiting = hb_arena_array(job->arena, cap, sizeof(*waiting));
         if (waiting == NULL) return hb_err_memory(err);
-        if (job->waiting_count > 0) memcpy(waiting, job->waiting, job->waiting_count * sizeof(*waiting));
+        if (job->waiting_count > 0)
+            memcpy(waiting, job->waiting, job->waiting_count * sizeof(*waiting));
         job->waiting = waiting;
         job->waiting_cap = cap;
     }
@@ -55,7 +56,9 @@ hb_status hb_task_start_job(hb_task *task, hb_instance *instance, const hb_fragm
     *out = &entry->job;
     hb_status status = instance->type->begin(&entry->job, err);
     if (status != HB_OK) {
-        hb_err_where(err, fragment->container != NULL ? fragment->container->schema->entity_id : HB_STR_EMPTY,
+        hb_err_where(err,
+                     fragment->container != NULL ? fragment->container->schema->entity_id
+                                                 : HB_STR_EMPTY,
                      HB_STR_EMPTY, instance->name);
         return status;
     }
@@ -192,7 +195,8 @@ void hb_task_free(hb_task *task) {
         entry->ended = true;
         hb_rowset_free(&entry->job.out);
     }
-    for (hb_task_rows *rows = task->owned; rows != NULL; rows = rows->next) hb_rowset_free(&rows->set);
+    for (hb_task_rows *rows = task->owned; rows != NULL; rows = rows->next)
+        hb_rowset_free(&rows->set);
     hb_arena_free(&task->arena);
     hb_mem_free(task->mem, task, sizeof(*task));
 }

@@ -3,7 +3,8 @@
  * program (query run, write, audit...) drives it through `advance`.
  *
  *   state      event                          next
- *   running    advance started jobs           running (jobs that finished at once count as progress)
+ *   running    advance started jobs           running (jobs that finished at once count as
+ * progress)
  *   running    a job queued operations        step gives OP
  *   running    reply finished a job           advance is called again
  *   running    advance set done               done
@@ -40,7 +41,8 @@ struct hb_task {
 
 /* Makes an empty task. Moves to the caller. */
 hb_task *hb_task_new(const hb_mem *mem);
-/* Starts a fragment (borrowed; must live in the arena or longer). *out is lent until the task ends. */
+/* Starts a fragment (borrowed; must live in the arena or longer). *out is lent until the task
+ * ends. */
 hb_status hb_task_start_job(hb_task *task, hb_instance *instance, const hb_fragment *fragment,
                             hb_job **out, hb_err *err);
 /* A rowset that dies with the task. */

@@ -37,7 +37,8 @@ typedef struct hb_node {
     uint32_t input_count;
     /* SCAN, HYDRATE */
     uint32_t backend;               /* instance index; HB_BACKEND_NONE for a virtual entity */
-    hb_fragment fragment;           /* SCAN: complete but for candidates; HYDRATE: FETCH, columns set */
+    /* SCAN: complete but for candidates; HYDRATE: FETCH, columns set */
+    hb_fragment fragment;
     uint32_t candidates_from;       /* SCAN: node whose ids restrict the scan; or HB_NODE_NONE */
     bool ids_only;                  /* SCAN: only object_id (and score) is needed */
     /* FILTER */

@@ -25,9 +25,10 @@ typedef struct hb_routing {
     uint32_t binding_count;
     hb_container **containers;      /* by backend index; NULL where the entity has nothing */
     uint32_t backend_count;
-    uint32_t home;                  /* backend that answers "all rows": main when it holds anything */
-    const uint32_t *primary;        /* by schema field: backend index, or HB_BACKEND_NONE (a field whose
-                                       only store was optional and is absent) */
+    /* backend that answers "all rows": main when it holds anything */
+    uint32_t home;
+    /* by schema field: backend index, or HB_BACKEND_NONE (its only store was absent) */
+    const uint32_t *primary;
 } hb_routing;
 
 /* Routes every field: explicit stores first, else the profile of its type over the instances'
@@ -35,7 +36,8 @@ typedef struct hb_routing {
  * decisions 5 and 6). HB_E_ROUTING for a store to an unknown instance, HB_E_UNSUPPORTED_STORAGE. */
 hb_status hb_route(const hb_schema *schema, hb_instance *const *instances, uint32_t instance_count,
                    hb_str workspace_id, hb_arena *arena, hb_routing **out, hb_err *err);
-/* Where a field has a binding with `strategy` that is not optional-absent; HB_BACKEND_NONE if none. */
+/* Where a field has a binding with `strategy` that is not optional-absent; HB_BACKEND_NONE if
+ * none. */
 uint32_t hb_routing_find(const hb_routing *routing, uint32_t field, hb_strategy strategy);
 
 #endif

@@ -64,18 +64,23 @@ typedef struct hb_near {
     hb_metric metric;
 } hb_near;
 
-typedef enum hb_search_mode { HB_SEARCH_ANY, HB_SEARCH_ALL, HB_SEARCH_PHRASE, HB_SEARCH_PREFIX } hb_search_mode;
+typedef enum hb_search_mode {
+    HB_SEARCH_ANY, HB_SEARCH_ALL, HB_SEARCH_PHRASE, HB_SEARCH_PREFIX
+} hb_search_mode;
 hb_str hb_search_mode_name(hb_search_mode mode);
 
 typedef struct hb_search {
-    const uint32_t *fields;         /* resolved: "every indexed text field" is expanded by the plan */
+    /* resolved: "every indexed text field" is expanded by the plan */
+    const uint32_t *fields;
     uint32_t field_count;           /* 0: every indexed text field */
     hb_str text;
     uint32_t top_k;
     hb_search_mode mode;
 } hb_search;
 
-typedef enum hb_col_kind { HB_COL_FIELD, HB_COL_PATH, HB_COL_SCORE, HB_COL_NEAR_SCORE, HB_COL_SEARCH_SCORE } hb_col_kind;
+typedef enum hb_col_kind {
+    HB_COL_FIELD, HB_COL_PATH, HB_COL_SCORE, HB_COL_NEAR_SCORE, HB_COL_SEARCH_SCORE
+} hb_col_kind;
 
 /* A result column, a sort key. */
 typedef struct hb_col {

@@ -3,7 +3,8 @@
  *
  * Spec keys: filter, near {field, query, top_k, metric}, search {fields, query, top_k, mode},
  * fuse {k, weights: {near, search}}, select [], order ["-n", "name"], limit, offset,
- * count {field, distinct}, unsafe, and (issue-wide reserved, HB_E_UNSUPPORTED until built) group_by,
+ * count {field, distinct}, unsafe, and (issue-wide reserved, HB_E_UNSUPPORTED until built)
+ * group_by,
  * aggregate, having, traverse, available. Any operand may be {"$param": n}.
  * Unknown keys are HB_E_QUERY with a did-you-mean. */
 #ifndef HB_QUERY_QUERY_H
@@ -23,7 +24,8 @@ uint32_t hb_spec_param_count(const hb_spec *spec);
 hb_status hb_query_bind(const hb_spec *spec, const hb_schema *schema, hb_str params,
                         hb_arena *arena, const hb_query **out, hb_err *err);
 
-/* One-line text form for explain and goldens: "from note | where n > 30 | near emb [..2] top 5 ...". */
+/* One-line text form for explain and goldens: "from note | where n > 30 | near emb [..2] top 5
+ * ...". */
 void hb_query_print(const hb_query *query, hb_buf *out);
 void hb_expr_print(const hb_schema *schema, const hb_expr *expr, hb_buf *out);
 

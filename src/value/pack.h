@@ -66,7 +66,8 @@ bool hb_pack_path(hb_str bytes, const hb_str *path, uint32_t path_len, hb_str *f
  * number. */
 bool hb_pack_eq(hb_str a, hb_str b);
 
-/* Total order of two values: nil < bool < number < text < bytes < list < anything else; lists item by
+/* Total order of two values: nil < bool < number < text < bytes < list < anything else; lists item
+ * by
  * item, a shorter one first when it begins the longer. Mappings and vectors compare equal. */
 int hb_pack_cmp(hb_str a, hb_str b);
 

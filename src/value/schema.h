@@ -79,7 +79,8 @@ uint32_t hb_schema_find(const hb_schema *schema, hb_str field_name);        /* o
 /* Same structure: fields in any order, types, required flags, defaults, placements, indexes;
  * descriptions and tags are free. */
 bool hb_schema_same(const hb_schema *a, const hb_schema *b);
-/* Takes over names, descriptions, tags and examples of `from`, which has the same structure. On error
+/* Takes over names, descriptions, tags and examples of `from`, which has the same structure. On
+ * error
  * the schema is as before. */
 hb_status hb_schema_describe(hb_schema *schema, const hb_schema *from, hb_err *err);
 /* UNKNOWN_FIELD with entity, name and a did-you-mean. */

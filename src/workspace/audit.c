@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* audit and repair of the Catalog: its rows are compared with what the entities' rows project to. */
+/* audit and repair of the Catalog: its rows are compared with what the entities' rows project to.
+ */
 #include <cJSON.h>
 
 #include "workspace/workspace.h"
@@ -14,7 +15,9 @@ typedef struct audit_source {       /* one user entity */
     uint32_t row_count;
 } audit_source;
 
-typedef struct audit_ref { uint32_t source, row; } audit_ref;
+typedef struct audit_ref {
+    uint32_t source, row;
+} audit_ref;
 
 typedef struct audit_pass {
     audit_source *sources;
@@ -49,19 +52,22 @@ static const hb_schema *audit_catalog(const hb_workspace *ws) {
     return ws->entities[HB_ENTITY_CATALOG]->schema;
 }
 
-static hb_status audit_start_source(hb_workspace *ws, hb_task *task, audit_source *source, hb_err *err) {
+static hb_status audit_start_source(hb_workspace *ws, hb_task *task, audit_source *source,
+                                    hb_err *err) {
     const hb_schema *schema = source->entity->schema, *catalog = audit_catalog(ws);
     uint32_t *fields = hb_arena_array(&task->arena, schema->field_count, sizeof(*fields));
     if (fields == NULL) return hb_err_memory(err);
     for (uint32_t f = 1; f < schema->field_count; f++) {
         uint32_t twin = hb_schema_find(catalog, schema->fields[f].name);
-        if (twin != HB_FIELD_NONE && hb_type_eq(schema->fields[f].type, catalog->fields[twin].type)) {
+        if (twin != HB_FIELD_NONE &&
+            hb_type_eq(schema->fields[f].type, catalog->fields[twin].type)) {
             fields[source->field_count++] = f;
         }
     }
     source->fields = fields;
     const hb_plan *plan;
-    HB_TRY(hb_workspace_plan_all(ws, source->entity, fields, source->field_count, task, &plan, err));
+    HB_TRY(
+        hb_workspace_plan_all(ws, source->entity, fields, source->field_count, task, &plan, err));
     return hb_run_new(task, plan, ws->instances, &source->run, err);
 }
 
@@ -104,8 +110,8 @@ static hb_status audit_columns(const hb_run *run, const hb_schema *schema, hb_ar
     return HB_OK;
 }
 
-static hb_status audit_advance_sources(audit_program *a, hb_task *task, audit_pass *pass, bool *done,
-                                       hb_err *err) {
+static hb_status audit_advance_sources(audit_program *a, hb_task *task, audit_pass *pass,
+                                       bool *done, hb_err *err) {
     *done = true;
     for (uint32_t i = 0; i < pass->source_count; i++) {
         audit_source *source = &pass->sources[i];
@@ -148,14 +154,16 @@ static bool audit_differs(const hb_schema *catalog, uint32_t field, const hb_col
 static bool audit_row_differs(const hb_schema *catalog, const audit_pass *pass, uint32_t row,
                               const audit_source *source, uint32_t expected_row) {
     for (uint32_t f = 0; f < catalog->field_count; f++) {
-        if (audit_differs(catalog, f, pass->catalog, row, source->expected, expected_row)) return true;
+        if (audit_differs(catalog, f, pass->catalog, row, source->expected, expected_row))
+            return true;
     }
     return false;
 }
 
 static hb_status audit_allocate(audit_pass *pass, hb_arena *arena, hb_err *err) {
     pass->object_count = 0;
-    for (uint32_t s = 0; s < pass->source_count; s++) pass->object_count += pass->sources[s].row_count;
+    for (uint32_t s = 0; s < pass->source_count; s++)
+        pass->object_count += pass->sources[s].row_count;
     size_t count = (size_t)pass->object_count;
     pass->missing = hb_arena_array(arena, count, sizeof(*pass->missing));
     pass->mismatched = hb_arena_array(arena, count, sizeof(*pass->mismatched));
@@ -166,7 +174,8 @@ static hb_status audit_allocate(audit_pass *pass, hb_arena *arena, hb_err *err) 
     return ok ? HB_OK : hb_err_memory(err);
 }
 
-static hb_status audit_compare(const hb_workspace *ws, hb_task *task, audit_pass *pass, hb_err *err) {
+static hb_status audit_compare(const hb_workspace *ws, hb_task *task, audit_pass *pass,
+                               hb_err *err) {
     HB_TRY(audit_allocate(pass, &task->arena, err));
     const hb_schema *catalog = audit_catalog(ws);
     hb_map stored;
@@ -236,8 +245,8 @@ static hb_status audit_add_row(const hb_workspace *ws, cJSON *item, const char *
     return cJSON_AddItemToObject(item, key, json) ? HB_OK : hb_err_memory(err);
 }
 
-static hb_status audit_add_mismatch(const hb_workspace *ws, const audit_pass *pass, uint32_t i, cJSON *item,
-                                    hb_arena *arena, hb_err *err) {
+static hb_status audit_add_mismatch(const hb_workspace *ws, const audit_pass *pass, uint32_t i,
+                                    cJSON *item, hb_arena *arena, hb_err *err) {
     const hb_schema *catalog = audit_catalog(ws);
     const audit_source *source = &pass->sources[pass->mismatched[i].source];
     uint32_t row = pass->mismatched_rows[i], expected = pass->mismatched[i].row;
@@ -300,10 +309,12 @@ static hb_status audit_finish(audit_program *a, hb_task *task, hb_err *err) {
         bool wrote = !a->dry_run;
         cJSON_AddBoolToObject(catalog, "dry_run", a->dry_run);
         cJSON_AddNumberToObject(catalog, "missing_written", wrote ? a->before->missing_count : 0);
-        cJSON_AddNumberToObject(catalog, "mismatched_rewritten", wrote ? a->before->mismatched_count : 0);
+        cJSON_AddNumberToObject(catalog, "mismatched_rewritten",
+                                wrote ? a->before->mismatched_count : 0);
         cJSON_AddNumberToObject(catalog, "dangling_deleted", wrote ? a->before->dangling_count : 0);
         status = audit_add_report(a->ws, a->before, catalog, "before", &task->arena, err);
-        if (status == HB_OK) status = audit_add_report(a->ws, after, catalog, "after", &task->arena, err);
+        if (status == HB_OK)
+            status = audit_add_report(a->ws, after, catalog, "after", &task->arena, err);
         cJSON_AddBoolToObject(catalog, "ok", audit_is_ok(after));
     }
     char *text = status == HB_OK ? cJSON_PrintUnformatted(root) : NULL;
@@ -346,16 +357,20 @@ static hb_status repair_rows(audit_program *a, hb_task *task, hb_column **out, u
     for (uint32_t f = 0; f < catalog->field_count; f++) {
         hb_rowset_column(set, f, catalog->fields[f].name, catalog->fields[f].kind, 0);
         for (uint32_t i = 0; i < count; i++) {
-            const audit_ref *ref = i < pass->missing_count ? &pass->missing[i]
-                                                           : &pass->mismatched[i - pass->missing_count];
-            if (!hb_colbuf_add_cell(&set->columns[f], &pass->sources[ref->source].expected[f], ref->row)) {
+            const audit_ref *ref = i < pass->missing_count
+                                       ? &pass->missing[i]
+                                       : &pass->mismatched[i - pass->missing_count];
+            if (!hb_colbuf_add_cell(&set->columns[f], &pass->sources[ref->source].expected[f],
+                                    ref->row)) {
                 return hb_err_memory(err);
             }
         }
         (*out)[f] = hb_colbuf_view(&set->columns[f], catalog->fields[f].name);
     }
     *row_count = count;
-    return count == 0 ? HB_OK : hb_catalog_keep(a->ws, *out, count, pass->catalog, found, &task->arena, err);
+    return count == 0
+               ? HB_OK
+               : hb_catalog_keep(a->ws, *out, count, pass->catalog, found, &task->arena, err);
 }
 
 static hb_status repair_start_job(audit_program *a, hb_task *task, uint32_t backend,
@@ -375,9 +390,11 @@ static hb_status repair_start(audit_program *a, hb_task *task, hb_err *err) {
     HB_TRY(repair_rows(a, task, &rows, &row_count, err));
     hb_str *ids = hb_arena_array(&task->arena, a->before->dangling_count, sizeof(*ids));
     hb_ids *dangling = HB_NEW(&task->arena, hb_ids);
-    hb_fragment *fragments = HB_NEW_ARRAY(&task->arena, hb_fragment, (size_t)routing->backend_count * 2);
+    hb_fragment *fragments =
+        HB_NEW_ARRAY(&task->arena, hb_fragment, (size_t)routing->backend_count * 2);
     a->jobs = HB_NEW_ARRAY(&task->arena, hb_job *, (size_t)routing->backend_count * 2);
-    if (ids == NULL || dangling == NULL || fragments == NULL || a->jobs == NULL) return hb_err_memory(err);
+    if (ids == NULL || dangling == NULL || fragments == NULL || a->jobs == NULL)
+        return hb_err_memory(err);
     for (uint32_t i = 0; i < a->before->dangling_count; i++) {
         ids[i] = hb_column_span(&a->before->catalog[0], a->before->dangling[i]);
     }

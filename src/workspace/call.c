@@ -55,12 +55,14 @@ static hb_status register_check(hb_workspace *ws, hb_entity *entity, const hb_re
     *existing = index != HB_MAP_NONE ? ws->entities[index] : NULL;
     if (*existing == NULL) return HB_OK;
     if ((*existing)->system) {
-        hb_err_set(err, HB_E_SCHEMA_CONFLICT, "system entity '%.*s' cannot be registered or replaced",
+        hb_err_set(err, HB_E_SCHEMA_CONFLICT,
+                   "system entity '%.*s' cannot be registered or replaced",
                    HB_ARG(entity->schema->entity_id));
     } else if (!hb_schema_same((*existing)->schema, entity->schema) &&
                (request->flags & HB_FLAG_REPLACE) == 0) {
         hb_err_set(err, HB_E_SCHEMA_CONFLICT,
-                   "entity '%.*s' is registered with a different structure; pass allowReplace to replace it",
+                   "entity '%.*s' is registered with a different structure; pass allowReplace to "
+                   "replace it",
                    HB_ARG(entity->schema->entity_id));
     } else {
         return HB_OK;
@@ -82,7 +84,8 @@ static hb_status register_again(hb_workspace *ws, register_program *r, hb_entity
     return register_answer(ws, existing, task, err);
 }
 
-hb_status hb_call_register(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+hb_status hb_call_register(hb_workspace *ws, const hb_request *request, hb_task *task,
+                           hb_err *err) {
     register_program *r = HB_NEW(&task->arena, register_program);
     if (r == NULL) return hb_err_memory(err);
     r->ws = ws;
@@ -107,7 +110,8 @@ hb_status hb_call_register(hb_workspace *ws, const hb_request *request, hb_task 
 /* ---- the rest -------------------------------------------------------------------------- */
 
 static bool option_is_secret(const hb_backend *type, const char *key) {
-    for (const hb_option *option = type->options; option != NULL && option->name != NULL; option++) {
+    for (const hb_option *option = type->options; option != NULL && option->name != NULL;
+         option++) {
         if (strcmp(option->name, key) == 0) return option->secret;
     }
     return false;
@@ -139,7 +143,8 @@ static hb_status finish_cjson(hb_task *task, cJSON *root, hb_err *err) {
     return status;
 }
 
-static hb_status call_info(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+static hb_status call_info(hb_workspace *ws, const hb_request *request, hb_task *task,
+                           hb_err *err) {
     (void)request;
     task->advance = finish_at_once;
     cJSON *root = cJSON_CreateObject();
@@ -170,19 +175,21 @@ static hb_status call_info(hb_workspace *ws, const hb_request *request, hb_task 
     return finish_cjson(task, root, err);
 }
 
-static hb_status call_schema(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+static hb_status call_schema(hb_workspace *ws, const hb_request *request, hb_task *task,
+                             hb_err *err) {
     task->advance = finish_at_once;
     hb_entity *entity;
     HB_TRY(hb_entity_get(ws, request->entity, &entity, err));
     return register_answer(ws, entity, task, err);
 }
 
-static hb_status call_prepare(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+static hb_status call_prepare(hb_workspace *ws, const hb_request *request, hb_task *task,
+                              hb_err *err) {
     task->advance = finish_at_once;
     if (ws->prepared_count == ws->prepared_cap) {
         uint32_t cap = ws->prepared_cap == 0 ? 8 : ws->prepared_cap * 2;
-        hb_spec **prepared = hb_mem_realloc(ws->mem, ws->prepared, ws->prepared_cap * sizeof(*prepared),
-                                            cap * sizeof(*prepared));
+        hb_spec **prepared = hb_mem_realloc(
+            ws->mem, ws->prepared, ws->prepared_cap * sizeof(*prepared), cap * sizeof(*prepared));
         if (prepared == NULL) return hb_err_memory(err);
         ws->prepared = prepared;
         ws->prepared_cap = cap;
@@ -198,7 +205,8 @@ static hb_status call_prepare(hb_workspace *ws, const hb_request *request, hb_ta
     return json.ptr != NULL ? hb_task_finish_json(task, json, err) : hb_err_memory(err);
 }
 
-static hb_status call_release(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+static hb_status call_release(hb_workspace *ws, const hb_request *request, hb_task *task,
+                              hb_err *err) {
     task->advance = finish_at_once;
     if (request->prepared == 0 || request->prepared > ws->prepared_count) {
         return hb_err_set(err, HB_E_QUERY, "no prepared query has handle %u", request->prepared);
@@ -208,8 +216,9 @@ static hb_status call_release(hb_workspace *ws, const hb_request *request, hb_ta
     return HB_OK;
 }
 
-static hb_status capabilities_finish(const hb_backend *const *types, const hb_str *names, uint32_t count,
-                                     const hb_request *request, hb_task *task, hb_err *err) {
+static hb_status capabilities_finish(const hb_backend *const *types, const hb_str *names,
+                                     uint32_t count, const hb_request *request, hb_task *task,
+                                     hb_err *err) {
     hb_buf json;
     hb_buf_init(&json, task->mem);
     hb_status status = hb_capabilities_json(types, names, count, request->text, &json, err);
@@ -219,7 +228,8 @@ static hb_status capabilities_finish(const hb_backend *const *types, const hb_st
     return status;
 }
 
-static hb_status call_capabilities(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+static hb_status call_capabilities(hb_workspace *ws, const hb_request *request, hb_task *task,
+                                   hb_err *err) {
     task->advance = finish_at_once;
     if (ws == NULL) {
         uint32_t count = 0;
@@ -260,15 +270,16 @@ static hb_call_fn *call_find(hb_call_kind kind) {
     return NULL;
 }
 
-hb_status hb_workspace_start(hb_workspace *ws, const hb_request *request, hb_task **out, hb_err *err) {
+hb_status hb_workspace_start(hb_workspace *ws, const hb_request *request, hb_task **out,
+                             hb_err *err) {
     hb_err_init(err);
     hb_call_fn *call = call_find(request->kind);
     if (call == NULL) return hb_err_set(err, HB_E_INTERNAL, "unknown call %d", (int)request->kind);
     if (ws == NULL && request->kind != HB_CALL_CAPABILITIES) {
         return hb_err_set(err, HB_E_CLOSED, "the workspace is closed");
     }
-    if (ws != NULL && ws->dropped && request->kind != HB_CALL_INFO && request->kind != HB_CALL_DROP &&
-        request->kind != HB_CALL_CAPABILITIES) {
+    if (ws != NULL && ws->dropped && request->kind != HB_CALL_INFO &&
+        request->kind != HB_CALL_DROP && request->kind != HB_CALL_CAPABILITIES) {
         return hb_err_set(err, HB_E_CLOSED, "workspace '%.*s' was dropped", HB_ARG(ws->id));
     }
     hb_task *task = hb_task_new(ws != NULL ? ws->mem : hb_mem_default());

@@ -4,8 +4,8 @@
 
 /* Catalog columns that no user field is projected onto. */
 static const char *const own_columns[] = {
-    "object_id", "target_id", "target_entity", "ws", "created_at", "updated_at", "expires_compute",
-    "stale_compute",
+    "object_id",  "target_id",  "target_entity",   "ws",
+    "created_at", "updated_at", "expires_compute", "stale_compute",
 };
 /* Columns that live on their own after the first write. */
 static const char *const kept_columns[] = { "created_at", "active", "visible" };
@@ -26,7 +26,8 @@ bool hb_catalog_is_projected(const hb_schema *catalog, uint32_t field) {
 
 hb_status hb_catalog_id(const hb_workspace *ws, hb_str entity_id, hb_str object_id, hb_arena *arena,
                         hb_str *out, hb_err *err) {
-    hb_str plain = hb_arena_printf(arena, "catalog:%.*s:%.*s", HB_ARG(entity_id), HB_ARG(object_id));
+    hb_str plain =
+        hb_arena_printf(arena, "catalog:%.*s:%.*s", HB_ARG(entity_id), HB_ARG(object_id));
     if (plain.ptr == NULL) return hb_err_memory(err);
     if (hb_utf8_count(plain) <= HB_ID_CHARS_MAX) {
         *out = plain;
@@ -79,14 +80,15 @@ static hb_status catalog_ids(const hb_workspace *ws, const hb_entity *entity, co
     hb_str *texts = hb_arena_array(arena, row_count, sizeof(*texts));
     if (texts == NULL) return hb_err_memory(err);
     for (uint32_t i = 0; i < row_count; i++) {
-        HB_TRY(hb_catalog_id(ws, entity->schema->entity_id, hb_column_span(ids, i), arena, &texts[i], err));
+        HB_TRY(hb_catalog_id(ws, entity->schema->entity_id, hb_column_span(ids, i), arena,
+                             &texts[i], err));
     }
     return hb_columns_text(texts, row_count, arena, out, err);
 }
 
-static hb_status catalog_column(const hb_workspace *ws, const hb_entity *entity, const hb_field *field,
-                                const hb_column *columns, uint32_t row_count, int64_t now_ms,
-                                hb_arena *arena, hb_column *out, hb_err *err) {
+static hb_status catalog_column(const hb_workspace *ws, const hb_entity *entity,
+                                const hb_field *field, const hb_column *columns, uint32_t row_count,
+                                int64_t now_ms, hb_arena *arena, hb_column *out, hb_err *err) {
     hb_value value = field->def;
     hb_str name = field->name;
     if (hb_str_eq(name, HB_STR("object_id"))) {
@@ -97,11 +99,13 @@ static hb_status catalog_column(const hb_workspace *ws, const hb_entity *entity,
         out->name = name;
         return HB_OK;
     }
-    uint32_t user = LISTED(own_columns, name) ? HB_FIELD_NONE : hb_schema_find(entity->schema, name);
+    uint32_t user =
+        LISTED(own_columns, name) ? HB_FIELD_NONE : hb_schema_find(entity->schema, name);
     if (user != HB_FIELD_NONE && hb_type_eq(entity->schema->fields[user].type, field->type)) {
         return project_column(field, &columns[user], row_count, arena, out, err);
     }
-    if (hb_str_eq(name, HB_STR("target_entity"))) value = (hb_value){ HB_KIND_TEXT, { .s = entity->schema->entity_id } };
+    if (hb_str_eq(name, HB_STR("target_entity")))
+        value = (hb_value){ HB_KIND_TEXT, { .s = entity->schema->entity_id } };
     if (hb_str_eq(name, HB_STR("ws"))) value = (hb_value){ HB_KIND_TEXT, { .s = ws->id } };
     if (hb_str_eq(name, HB_STR("created_at")) || hb_str_eq(name, HB_STR("updated_at"))) {
         value = (hb_value){ HB_KIND_I64, { .i = now_ms } };
@@ -125,9 +129,11 @@ static hb_status catalog_deadlines(const hb_schema *catalog, hb_column *columns,
         for (uint32_t i = 0; i < row_count; i++) {
             bool has_at = k == 0 && hb_column_cell(at, i) == HB_CELL_VALUE;
             int64_t deadline = has_at ? ((const int64_t *)at->data)[i] : never;
-            int64_t span = hb_column_cell(after, i) == HB_CELL_VALUE ? ((const int64_t *)after->data)[i] : 0;
+            int64_t span =
+                hb_column_cell(after, i) == HB_CELL_VALUE ? ((const int64_t *)after->data)[i] : 0;
             int64_t start = ((const int64_t *)from->data)[i];
-            if (span > 0 && span < never - start && start + span < deadline) deadline = start + span;
+            if (span > 0 && span < never - start && start + span < deadline)
+                deadline = start + span;
             out[i] = deadline;
         }
         columns[target].data = out;
@@ -152,7 +158,8 @@ hb_status hb_catalog_rows(const hb_workspace *ws, const hb_entity *entity, const
 }
 
 hb_status hb_catalog_keep(const hb_workspace *ws, hb_column *rows, uint32_t row_count,
-                          const hb_column *current, const uint32_t *found, hb_arena *arena, hb_err *err) {
+                          const hb_column *current, const uint32_t *found, hb_arena *arena,
+                          hb_err *err) {
     const hb_schema *catalog = ws->entities[HB_ENTITY_CATALOG]->schema;
     for (size_t k = 0; k < sizeof(kept_columns) / sizeof(kept_columns[0]); k++) {
         uint32_t field = hb_schema_find(catalog, hb_str_c(kept_columns[k]));
@@ -160,7 +167,9 @@ hb_status hb_catalog_keep(const hb_workspace *ws, hb_column *rows, uint32_t row_
         uint8_t *data = hb_arena_copy(arena, rows[field].data, size * row_count);
         if (data == NULL) return hb_err_memory(err);
         for (uint32_t i = 0; i < row_count; i++) {
-            if (found[i] == HB_MAP_NONE || hb_column_cell(&current[field], found[i]) != HB_CELL_VALUE) continue;
+            if (found[i] == HB_MAP_NONE ||
+                hb_column_cell(&current[field], found[i]) != HB_CELL_VALUE)
+                continue;
             memcpy(data + i * size, (const uint8_t *)current[field].data + found[i] * size, size);
         }
         rows[field].data = data;

@@ -4,7 +4,8 @@
 
 hb_status hb_entity_get(const hb_workspace *ws, uint32_t index, hb_entity **out, hb_err *err) {
     if (index >= ws->entity_count) {
-        return hb_err_set(err, HB_E_UNKNOWN_ENTITY, "no entity is registered under number %u", index);
+        return hb_err_set(err, HB_E_UNKNOWN_ENTITY, "no entity is registered under number %u",
+                          index);
     }
     *out = ws->entities[index];
     return HB_OK;
@@ -37,7 +38,8 @@ hb_status hb_entity_new(hb_workspace *ws, hb_str definition_pack, hb_entity **ou
         bool system = hb_str_eq(entity->schema->entity_id, HB_STR("sys-metaschema"));
         hb_instance *const *instances = system ? ws->instances + ws->instance_count : ws->instances;
         uint32_t count = system ? 1 : ws->instance_count;
-        status = hb_route(entity->schema, instances, count, ws->id, &entity->arena, &entity->routing, err);
+        status = hb_route(entity->schema, instances, count, ws->id, &entity->arena,
+                          &entity->routing, err);
     }
     if (status != HB_OK) {
         hb_entity_free(ws, entity);
@@ -72,18 +74,20 @@ hb_status hb_entity_add(hb_workspace *ws, hb_entity *entity, hb_entity *replaced
     } else {
         if (ws->entity_count == ws->entity_cap) {
             uint32_t cap = ws->entity_cap == 0 ? 16 : ws->entity_cap * 2;
-            hb_entity **entities = hb_mem_realloc(ws->mem, ws->entities, ws->entity_cap * sizeof(*entities),
-                                                  cap * sizeof(*entities));
+            hb_entity **entities = hb_mem_realloc(
+                ws->mem, ws->entities, ws->entity_cap * sizeof(*entities), cap * sizeof(*entities));
             if (entities == NULL) return hb_err_memory(err);
             ws->entities = entities;
             ws->entity_cap = cap;
         }
         if (ws->entity_count == HB_ENTITIES_MAX) {
-            return hb_err_set(err, HB_E_LIMIT, "a workspace has at most %u entities", HB_ENTITIES_MAX);
+            return hb_err_set(err, HB_E_LIMIT, "a workspace has at most %u entities",
+                              HB_ENTITIES_MAX);
         }
         entity->index = ws->entity_count;
     }
-    if (!hb_map_put(&ws->by_id, entity->schema->entity_id, entity->index)) return hb_err_memory(err);
+    if (!hb_map_put(&ws->by_id, entity->schema->entity_id, entity->index))
+        return hb_err_memory(err);
     ws->entities[entity->index] = entity;
     if (replaced == NULL) ws->entity_count++;
     ws->revision++;
@@ -123,13 +127,15 @@ hb_status hb_entity_persist(hb_workspace *ws, const hb_entity *entity, hb_err *e
     hb_arena scratch;
     hb_arena_init(&scratch, ws->mem);
     hb_str key = hb_arena_printf(&scratch, "entity/%.*s", HB_ARG(entity->schema->entity_id));
-    hb_status status = key.ptr != NULL ? keeper->type->meta_put(keeper, key, entity->schema->definition, err)
-                                       : hb_err_memory(err);
+    hb_status status = key.ptr != NULL
+                           ? keeper->type->meta_put(keeper, key, entity->schema->definition, err)
+                           : hb_err_memory(err);
     hb_arena_free(&scratch);
     return status;
 }
 
-static hb_status restore_one(hb_workspace *ws, hb_instance *keeper, hb_str key, hb_arena *scratch, hb_err *err) {
+static hb_status restore_one(hb_workspace *ws, hb_instance *keeper, hb_str key, hb_arena *scratch,
+                             hb_err *err) {
     hb_str definition;
     HB_TRY(keeper->type->meta_get(keeper, key, scratch, &definition, err));
     hb_entity *entity;
@@ -167,7 +173,8 @@ hb_status hb_entity_restore(hb_workspace *ws, hb_err *err) {
     hb_arena_init(&scratch, ws->mem);
     hb_str *keys;
     uint32_t count = 0;
-    hb_status status = keeper->type->meta_list(keeper, HB_STR("entity/"), &scratch, &keys, &count, err);
+    hb_status status =
+        keeper->type->meta_list(keeper, HB_STR("entity/"), &scratch, &keys, &count, err);
     for (uint32_t i = 0; i < count && status == HB_OK; i++) {
         status = restore_one(ws, keeper, keys[i], &scratch, err);
     }
@@ -180,7 +187,8 @@ hb_status hb_entity_restore(hb_workspace *ws, hb_err *err) {
 
 /* ---- as JSON --------------------------------------------------------------------------- */
 
-hb_status hb_entity_json(const hb_workspace *ws, const hb_entity *entity, hb_buf *out, hb_err *err) {
+hb_status hb_entity_json(const hb_workspace *ws, const hb_entity *entity, hb_buf *out,
+                         hb_err *err) {
     const hb_schema *schema = entity->schema;
     hb_buf_add_c(out, "{\"entity\":");
     hb_buf_add_json_str(out, schema->entity_id);

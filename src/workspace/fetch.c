@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Whole rows by id: one FETCH on every backend that is the source of truth of a wanted field, all at
- * once; the home's answer says which rows exist. Every answer is in the order of the ids, so a cursor
- * lines it up with them. */
+/* Whole rows by id: one FETCH on every backend that is the source of truth of a wanted field, all
+ * at once; the home's answer says which rows exist. Every answer is in the order of the ids, so a
+ * cursor lines it up with them. */
 #include "workspace/workspace.h"
 
 typedef struct fetch_part {
@@ -19,16 +19,17 @@ struct hb_fetch {
 };
 
 /* The wanted fields whose source of truth is `backend`. */
-static hb_status fetch_columns_at(const hb_entity *entity, uint32_t backend, const uint32_t *columns,
-                                  uint32_t column_count, hb_arena *arena, hb_fragment *fragment,
-                                  hb_err *err) {
+static hb_status fetch_columns_at(const hb_entity *entity, uint32_t backend,
+                                  const uint32_t *columns, uint32_t column_count, hb_arena *arena,
+                                  hb_fragment *fragment, hb_err *err) {
     uint32_t *wanted = hb_arena_array(arena, entity->schema->field_count, sizeof(*wanted));
     if (wanted == NULL) return hb_err_memory(err);
     uint32_t count = 0;
     uint32_t limit = columns != NULL ? column_count : entity->schema->field_count;
     for (uint32_t i = 0; i < limit; i++) {
         uint32_t field = columns != NULL ? columns[i] : i;
-        if (field != HB_FIELD_OBJECT_ID && entity->routing->primary[field] == backend) wanted[count++] = field;
+        if (field != HB_FIELD_OBJECT_ID && entity->routing->primary[field] == backend)
+            wanted[count++] = field;
     }
     fragment->columns = wanted;
     fragment->column_count = count;
@@ -36,7 +37,8 @@ static hb_status fetch_columns_at(const hb_entity *entity, uint32_t backend, con
 }
 
 hb_status hb_fetch_start(hb_task *task, hb_workspace *ws, hb_entity *entity, const hb_ids *ids,
-                         const uint32_t *columns, uint32_t column_count, hb_fetch **out, hb_err *err) {
+                         const uint32_t *columns, uint32_t column_count, hb_fetch **out,
+                         hb_err *err) {
     const hb_routing *routing = entity->routing;
     hb_fetch *fetch = HB_NEW(&task->arena, hb_fetch);
     if (fetch == NULL) return hb_err_memory(err);
@@ -52,11 +54,13 @@ hb_status hb_fetch_start(hb_task *task, hb_workspace *ws, hb_entity *entity, con
         part->fragment.container = routing->containers[b];
         part->fragment.ids = &fetch->ids;
         part->fragment.limit = HB_NO_LIMIT;
-        HB_TRY(fetch_columns_at(entity, b, columns, column_count, &task->arena, &part->fragment, err));
+        HB_TRY(
+            fetch_columns_at(entity, b, columns, column_count, &task->arena, &part->fragment, err));
         if (b != routing->home && part->fragment.column_count == 0) continue;
         if (b == routing->home) fetch->home_part = fetch->part_count;
         fetch->part_count++;
-        HB_TRY(hb_task_start_job(task, hb_entity_instances(ws, entity)[b], &part->fragment, &part->job, err));
+        HB_TRY(hb_task_start_job(task, hb_entity_instances(ws, entity)[b], &part->fragment,
+                                 &part->job, err));
     }
     *out = fetch;
     return HB_OK;
@@ -70,7 +74,8 @@ bool hb_fetch_done(const hb_fetch *fetch) {
 }
 
 /* Row of each id in a part's answer, or HB_MAP_NONE. */
-static hb_status fetch_rows_of(hb_fetch *fetch, const hb_batch *answer, uint32_t **out, hb_err *err) {
+static hb_status fetch_rows_of(hb_fetch *fetch, const hb_batch *answer, uint32_t **out,
+                               hb_err *err) {
     uint32_t *rows = hb_arena_array(&fetch->task->arena, fetch->ids.count, sizeof(*rows));
     if (rows == NULL) return hb_err_memory(err);
     uint32_t at = 0;
@@ -94,7 +99,8 @@ static hb_status fetch_spread(hb_fetch *fetch, const hb_field *field, const hb_c
     bool ok = hb_colbuf_reserve(col, row_count, src->heap_len);
     for (uint32_t i = 0; i < fetch->ids.count && ok; i++) {
         if (found[i] == HB_MAP_NONE) continue;
-        ok = rows[i] == HB_MAP_NONE ? hb_colbuf_add_null(col) : hb_colbuf_add_cell(col, src, rows[i]);
+        ok = rows[i] == HB_MAP_NONE ? hb_colbuf_add_null(col)
+                                    : hb_colbuf_add_cell(col, src, rows[i]);
     }
     if (!ok) return hb_err_memory(err);
     *out = hb_colbuf_view(col, field->name);
@@ -102,7 +108,8 @@ static hb_status fetch_spread(hb_fetch *fetch, const hb_field *field, const hb_c
 }
 
 static hb_status fetch_take_part(hb_fetch *fetch, fetch_part *part, const uint32_t *found,
-                                 uint32_t row_count, hb_column *columns, bool *filled, hb_err *err) {
+                                 uint32_t row_count, hb_column *columns, bool *filled,
+                                 hb_err *err) {
     hb_batch answer = hb_rowset_batch(&part->job->out);
     uint32_t *rows;
     HB_TRY(fetch_rows_of(fetch, &answer, &rows, err));
@@ -112,7 +119,7 @@ static hb_status fetch_take_part(hb_fetch *fetch, fetch_part *part, const uint32
         const hb_field *def = &fetch->entity->schema->fields[field];
         filled[field] = true;
         if (aligned) {
-            columns[field] = answer.columns[c + 1];     /* its rows are exactly the rows that exist */
+            columns[field] = answer.columns[c + 1]; /* its rows are exactly the rows that exist */
         } else {
             HB_TRY(fetch_spread(fetch, def, &answer.columns[c + 1], rows, found, row_count,
                                 &columns[field], err));
@@ -134,10 +141,12 @@ hb_status hb_fetch_take(hb_fetch *fetch, const hb_column **out, uint32_t *row_co
     uint32_t *exists;
     HB_TRY(fetch_rows_of(fetch, &home, &exists, err));
     for (uint32_t i = 0; i < fetch->part_count; i++) {
-        HB_TRY(fetch_take_part(fetch, &fetch->parts[i], exists, home.row_count, columns, filled, err));
+        HB_TRY(
+            fetch_take_part(fetch, &fetch->parts[i], exists, home.row_count, columns, filled, err));
     }
     for (uint32_t f = 1; f < schema->field_count; f++) {
-        if (!filled[f]) HB_TRY(hb_columns_null(&schema->fields[f], home.row_count, arena, &columns[f], err));
+        if (!filled[f])
+            HB_TRY(hb_columns_null(&schema->fields[f], home.row_count, arena, &columns[f], err));
     }
     *out = columns;
     *row_count = home.row_count;

@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: MIT
 /* Rows given by the caller: columns to fields, coercion, object ids, defaults, required fields. */
+#include <stdio.h>
+
 #include "base/num.h"
 #include "value/coerce.h"
 #include "workspace/workspace.h"
+
+/* Which of several rows it was: callers send batches. */
+static void input_row(hb_err *err, uint32_t row, uint32_t row_count) {
+    if (err == NULL || row_count < 2) return;
+    size_t len = strlen(err->msg);
+    snprintf(err->msg + len, sizeof(err->msg) - len, " (row %u of %u)", row + 1, row_count);
+}
 
 static hb_status input_where(const hb_entity *entity, hb_str field, hb_err *err) {
     return hb_err_where(err, entity->schema->entity_id, field, HB_STR_EMPTY);
@@ -35,7 +44,8 @@ static hb_status input_own_id(const hb_entity *entity, const hb_column *column, 
     if (hb_column_cell(column, row) != HB_CELL_VALUE) return HB_OK;
     hb_value given = hb_column_get(column, row), id;
     if (given.kind == HB_KIND_PACK) HB_TRY(hb_pack_to_value(given.as.s, arena, &given, err));
-    if (given.kind == HB_KIND_NULL || (given.kind == HB_KIND_TEXT && given.as.s.len == 0)) return HB_OK;
+    if (given.kind == HB_KIND_NULL || (given.kind == HB_KIND_TEXT && given.as.s.len == 0))
+        return HB_OK;
     const hb_type *type = entity->schema->fields[HB_FIELD_OBJECT_ID].type;
     if (hb_coerce_value(type, &given, arena, &id, err) != HB_OK) {
         return input_where(entity, HB_STR("object_id"), err);
@@ -67,7 +77,8 @@ static hb_status input_name_id(const hb_entity *entity, const hb_column *names, 
     }
     if (hb_str_trim(name).len == 0) return HB_OK;
     if (name.len > HB_NAME_CHARS_MAX && hb_utf8_count(name) > HB_NAME_CHARS_MAX) {
-        hb_err_set(err, HB_E_INVALID_ID, "an id is derived from at most %u characters of name, found %u",
+        hb_err_set(err, HB_E_INVALID_ID,
+                   "an id is derived from at most %u characters of name, found %u",
                    HB_NAME_CHARS_MAX, hb_utf8_count(name));
         return input_where(entity, HB_STR("name"), err);
     }
@@ -78,8 +89,8 @@ static hb_status input_name_id(const hb_entity *entity, const hb_column *names, 
     return out->ptr != NULL ? HB_OK : hb_err_memory(err);
 }
 
-static hb_status input_ids(const hb_entity *entity, const hb_column *own, bool derive, hb_input *input,
-                           hb_arena *arena, hb_err *err) {
+static hb_status input_ids(const hb_entity *entity, const hb_column *own, bool derive,
+                           hb_input *input, hb_arena *arena, hb_err *err) {
     uint32_t name_field = hb_schema_find(entity->schema, HB_STR("name"));
     const hb_column *names = name_field != HB_FIELD_NONE ? &input->columns[name_field] : NULL;
     hb_map seen;
@@ -97,7 +108,8 @@ static hb_status input_ids(const hb_entity *entity, const hb_column *own, bool d
                                 derive ? " and no name to derive one from" : "");
             input_where(entity, HB_STR("object_id"), err);
         } else if (hb_map_find(&seen, id) != HB_MAP_NONE) {
-            status = hb_err_set(err, HB_E_DUPLICATE, "the batch contains object_id '%.*s' twice", HB_ARG(id));
+            status = hb_err_set(err, HB_E_DUPLICATE, "the batch contains object_id '%.*s' twice",
+                                HB_ARG(id));
             input_where(entity, HB_STR("object_id"), err);
         } else if (!hb_map_put(&seen, id, i)) {
             status = hb_err_memory(err);
@@ -108,12 +120,12 @@ static hb_status input_ids(const hb_entity *entity, const hb_column *own, bool d
     return status;
 }
 
-hb_status hb_input_read(const hb_entity *entity, const hb_batch *batch, bool drop_unknown, bool derive,
-                        hb_arena *arena, hb_input *out, hb_err *err) {
+hb_status hb_input_read(const hb_entity *entity, const hb_batch *batch, bool drop_unknown,
+                        bool derive, hb_arena *arena, hb_input *out, hb_err *err) {
     const hb_schema *schema = entity->schema;
     if (batch->row_count > HB_BATCH_ROWS_MAX) {
-        return hb_err_set(err, HB_E_LIMIT, "a call takes at most %u rows, found %u", HB_BATCH_ROWS_MAX,
-                          batch->row_count);
+        return hb_err_set(err, HB_E_LIMIT, "a call takes at most %u rows, found %u",
+                          HB_BATCH_ROWS_MAX, batch->row_count);
     }
     int32_t *source = hb_arena_array(arena, schema->field_count, sizeof(*source));
     out->row_count = batch->row_count;
@@ -131,14 +143,20 @@ hb_status hb_input_read(const hb_entity *entity, const hb_batch *batch, bool dro
             continue;
         }
         uint32_t bad_row = 0;
-        hb_status status = hb_coerce_column(field->type, &batch->columns[source[f]], batch->row_count,
-                                            arena, &out->columns[f], &bad_row, err);
-        if (status != HB_OK) return input_where(entity, field->name, err);
+        hb_status status =
+            hb_coerce_column(field->type, &batch->columns[source[f]], batch->row_count, arena,
+                             &out->columns[f], &bad_row, err);
+        if (status != HB_OK) {
+            input_row(err, bad_row, batch->row_count);
+            return input_where(entity, field->name, err);
+        }
         out->columns[f].name = field->name;
     }
-    const hb_column *own = source[HB_FIELD_OBJECT_ID] >= 0 ? &batch->columns[source[HB_FIELD_OBJECT_ID]] : NULL;
+    const hb_column *own =
+        source[HB_FIELD_OBJECT_ID] >= 0 ? &batch->columns[source[HB_FIELD_OBJECT_ID]] : NULL;
     HB_TRY(input_ids(entity, own, derive, out, arena, err));
-    HB_TRY(hb_columns_text(out->ids, out->row_count, arena, &out->columns[HB_FIELD_OBJECT_ID], err));
+    HB_TRY(
+        hb_columns_text(out->ids, out->row_count, arena, &out->columns[HB_FIELD_OBJECT_ID], err));
     return HB_OK;
 }
 
@@ -182,12 +200,14 @@ static hb_status complete_column(const hb_field *field, hb_column *column, uint3
     return status;
 }
 
-static hb_status check_required(const hb_entity *entity, const hb_field *field, const hb_column *column,
-                                uint32_t row_count, bool absent, hb_err *err) {
+static hb_status check_required(const hb_entity *entity, const hb_field *field,
+                                const hb_column *column, uint32_t row_count, bool absent,
+                                hb_err *err) {
     for (uint32_t i = 0; i < row_count && column->state != NULL; i++) {
         if (column->state[i] == HB_CELL_VALUE) continue;
-        hb_err_set(err, HB_E_VALIDATION, absent ? "required field '%.*s' is missing in row %u"
-                                                : "required field '%.*s' is null in row %u",
+        hb_err_set(err, HB_E_VALIDATION,
+                   absent ? "required field '%.*s' is missing in row %u"
+                          : "required field '%.*s' is null in row %u",
                    HB_ARG(field->name), i);
         return input_where(entity, field->name, err);
     }
@@ -209,10 +229,11 @@ hb_status hb_input_complete(const hb_entity *entity, hb_input *input, const hb_c
             }
             column->state = state;
         } else if (absent) {
-            HB_TRY(complete_column(field, column, input->row_count, current != NULL ? &current[f] : NULL,
-                                   found, arena, err));
+            HB_TRY(complete_column(field, column, input->row_count,
+                                   current != NULL ? &current[f] : NULL, found, arena, err));
         }
-        if (field->required) HB_TRY(check_required(entity, field, column, input->row_count, absent, err));
+        if (field->required)
+            HB_TRY(check_required(entity, field, column, input->row_count, absent, err));
     }
     return HB_OK;
 }

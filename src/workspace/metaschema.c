@@ -4,13 +4,29 @@
 #include "plan/capabilities.h"
 #include "workspace/workspace.h"
 
-enum { META_ID, META_KIND, META_SUBJECT, META_NAME, META_DTYPE, META_DESC, META_TAGS, META_BACKEND,
-       META_TYPE, META_STRATEGY, META_SOURCE, META_TARGET, META_META, META_ACTIVE, META_WS, META_FIELD,
-       META_COUNT };
+enum {
+    META_ID,
+    META_KIND,
+    META_SUBJECT,
+    META_NAME,
+    META_DTYPE,
+    META_DESC,
+    META_TAGS,
+    META_BACKEND,
+    META_TYPE,
+    META_STRATEGY,
+    META_SOURCE,
+    META_TARGET,
+    META_META,
+    META_ACTIVE,
+    META_WS,
+    META_FIELD,
+    META_COUNT
+};
 
 static const char *const meta_names[META_COUNT] = {
-    "object_id", "kind", "subject_id", "name", "dtype", "desc", "tags", "backend", "type", "strategy",
-    "source", "target", "meta", "active", "ws", "field",
+    "object_id", "kind",     "subject_id", "name",   "dtype", "desc",   "tags", "backend",
+    "type",      "strategy", "source",     "target", "meta",  "active", "ws",   "field",
 };
 
 typedef struct meta_row {
@@ -43,12 +59,21 @@ static hb_status meta_add(meta_builder *b, const meta_row *row) {
     hb_str id;
     HB_TRY(meta_id(b, row, &id));
     const hb_str texts[META_COUNT] = {
-        [META_ID] = id, [META_KIND] = hb_str_c(row->kind), [META_SUBJECT] = row->subject,
-        [META_NAME] = row->name, [META_DTYPE] = row->dtype, [META_DESC] = row->desc,
-        [META_TAGS] = row->tags.len > 0 ? row->tags : HB_STR("\x90"), [META_BACKEND] = row->backend,
-        [META_TYPE] = row->type, [META_STRATEGY] = row->strategy, [META_SOURCE] = row->source,
-        [META_TARGET] = row->target, [META_META] = row->meta.len > 0 ? row->meta : HB_STR("\x80"),
-        [META_WS] = b->ws->id, [META_FIELD] = row->field,
+        [META_ID] = id,
+        [META_KIND] = hb_str_c(row->kind),
+        [META_SUBJECT] = row->subject,
+        [META_NAME] = row->name,
+        [META_DTYPE] = row->dtype,
+        [META_DESC] = row->desc,
+        [META_TAGS] = row->tags.len > 0 ? row->tags : HB_STR("\x90"),
+        [META_BACKEND] = row->backend,
+        [META_TYPE] = row->type,
+        [META_STRATEGY] = row->strategy,
+        [META_SOURCE] = row->source,
+        [META_TARGET] = row->target,
+        [META_META] = row->meta.len > 0 ? row->meta : HB_STR("\x80"),
+        [META_WS] = b->ws->id,
+        [META_FIELD] = row->field,
     };
     hb_value yes = { HB_KIND_BOOL, { .b = true } };
     for (uint32_t c = 0; c < META_COUNT; c++) {
@@ -59,9 +84,10 @@ static hb_status meta_add(meta_builder *b, const meta_row *row) {
     return HB_OK;
 }
 
-static hb_str meta_key(meta_builder *b, hb_str entity, hb_str field, hb_str backend, hb_str strategy) {
-    return hb_arena_printf(b->arena, "%.*s.%.*s.%.*s.%.*s", HB_ARG(entity), HB_ARG(field), HB_ARG(backend),
-                           HB_ARG(strategy));
+static hb_str meta_key(meta_builder *b, hb_str entity, hb_str field, hb_str backend,
+                       hb_str strategy) {
+    return hb_arena_printf(b->arena, "%.*s.%.*s.%.*s.%.*s", HB_ARG(entity), HB_ARG(field),
+                           HB_ARG(backend), HB_ARG(strategy));
 }
 
 static hb_status meta_pack_copy(meta_builder *b, hb_buf *pack, hb_str *out) {
@@ -82,8 +108,11 @@ static hb_status meta_tags(meta_builder *b, const hb_str *tags, uint32_t count, 
 
 static hb_status meta_entity(meta_builder *b, const hb_entity *entity) {
     const hb_schema *schema = entity->schema;
-    meta_row row = { .kind = "entity", .key = schema->entity_id, .subject = schema->entity_id,
-                     .name = schema->name, .desc = schema->desc };
+    meta_row row = { .kind = "entity",
+                     .key = schema->entity_id,
+                     .subject = schema->entity_id,
+                     .name = schema->name,
+                     .desc = schema->desc };
     hb_buf pack;
     hb_buf_init(&pack, b->ws->mem);
     hb_schema_write(schema, &pack);
@@ -96,10 +125,15 @@ static hb_status meta_fields(meta_builder *b, const hb_entity *entity) {
     const hb_schema *schema = entity->schema;
     for (uint32_t f = 0; f < schema->field_count; f++) {
         const hb_field *field = &schema->fields[f];
-        meta_row row = { .kind = "field", .subject = schema->entity_id, .name = field->name,
-                         .field = field->name, .dtype = hb_type_name(field->type->id), .desc = field->desc,
+        meta_row row = { .kind = "field",
+                         .subject = schema->entity_id,
+                         .name = field->name,
+                         .field = field->name,
+                         .dtype = hb_type_name(field->type->id),
+                         .desc = field->desc,
                          .target = field->type->target_entity };
-        row.key = hb_arena_printf(b->arena, "%.*s.%.*s", HB_ARG(schema->entity_id), HB_ARG(field->name));
+        row.key =
+            hb_arena_printf(b->arena, "%.*s.%.*s", HB_ARG(schema->entity_id), HB_ARG(field->name));
         if (row.key.ptr == NULL) return hb_err_memory(b->err);
         hb_buf pack;
         hb_buf_init(&pack, b->ws->mem);
@@ -125,9 +159,13 @@ static hb_status meta_storage(meta_builder *b, const hb_entity *entity) {
         const hb_instance *instance = instances[binding->backend];
         hb_str field = entity->schema->fields[binding->field].name;
         hb_str strategy = hb_strategy_name(binding->strategy);
-        meta_row row = { .kind = "storage", .subject = entity->schema->entity_id, .field = field,
-                         .backend = instance->name, .type = hb_str_c(instance->type->name),
-                         .strategy = strategy, .source = hb_str_c(binding->source) };
+        meta_row row = { .kind = "storage",
+                         .subject = entity->schema->entity_id,
+                         .field = field,
+                         .backend = instance->name,
+                         .type = hb_str_c(instance->type->name),
+                         .strategy = strategy,
+                         .source = hb_str_c(binding->source) };
         row.key = meta_key(b, entity->schema->entity_id, field, instance->name, strategy);
         if (row.key.ptr == NULL) return hb_err_memory(b->err);
         row.name = row.key;
@@ -145,10 +183,14 @@ static hb_status meta_indexes(meta_builder *b, const hb_entity *entity) {
             const hb_placed *placed = &container->fields[i];
             if (!placed->indexed) continue;
             const hb_field *field = &entity->schema->fields[placed->field];
-            meta_row row = { .kind = "index", .subject = entity->schema->entity_id, .field = field->name,
-                             .backend = instances[k]->name, .type = HB_STR("value"),
+            meta_row row = { .kind = "index",
+                             .subject = entity->schema->entity_id,
+                             .field = field->name,
+                             .backend = instances[k]->name,
+                             .type = HB_STR("value"),
                              .source = field->index == 1 ? HB_STR("field") : HB_STR("default") };
-            row.key = meta_key(b, entity->schema->entity_id, field->name, instances[k]->name, HB_STR("index"));
+            row.key = meta_key(b, entity->schema->entity_id, field->name, instances[k]->name,
+                               HB_STR("index"));
             if (row.key.ptr == NULL) return hb_err_memory(b->err);
             row.name = row.key;
             HB_TRY(meta_add(b, &row));
@@ -158,14 +200,21 @@ static hb_status meta_indexes(meta_builder *b, const hb_entity *entity) {
 }
 
 static hb_status meta_workspace(meta_builder *b) {
-    meta_row root = { .kind = "workspace", .key = b->ws->id, .subject = b->ws->id, .name = b->ws->id,
+    meta_row root = { .kind = "workspace",
+                      .key = b->ws->id,
+                      .subject = b->ws->id,
+                      .name = b->ws->id,
                       .desc = HB_STR("This workspace") };
     HB_TRY(meta_add(b, &root));
     for (uint32_t i = 0; i < b->ws->instance_count; i++) {
         const hb_instance *instance = b->ws->instances[i];
-        meta_row row = { .kind = "backend", .key = instance->name, .subject = instance->name,
-                         .name = instance->name, .backend = instance->name,
-                         .type = hb_str_c(instance->type->name), .desc = hb_str_c(instance->type->desc) };
+        meta_row row = { .kind = "backend",
+                         .key = instance->name,
+                         .subject = instance->name,
+                         .name = instance->name,
+                         .backend = instance->name,
+                         .type = hb_str_c(instance->type->name),
+                         .desc = hb_str_c(instance->type->desc) };
         HB_TRY(meta_add(b, &row));
     }
     return HB_OK;
@@ -181,8 +230,13 @@ static bool meta_capability(void *user, const hb_capability *cap) {
     meta_capability_walk *walk = user;
     meta_builder *b = walk->builder;
     hb_str type = hb_str_c(walk->types[cap->backend]->name);
-    meta_row row = { .kind = "capability", .dtype = hb_type_name(cap->dtype), .backend = type, .type = type,
-                     .name = cap->op, .strategy = hb_strategy_name(cap->strategy), .subject = type,
+    meta_row row = { .kind = "capability",
+                     .dtype = hb_type_name(cap->dtype),
+                     .backend = type,
+                     .type = type,
+                     .name = cap->op,
+                     .strategy = hb_strategy_name(cap->strategy),
+                     .subject = type,
                      .source = cap->native ? HB_STR("native") : HB_STR("fallback") };
     row.key = hb_arena_printf(b->arena, "%.*s:%.*s:%.*s:%.*s", HB_ARG(type), HB_ARG(row.dtype),
                               HB_ARG(cap->op), HB_ARG(row.strategy));
@@ -206,8 +260,9 @@ static hb_status meta_capabilities(meta_builder *b) {
 
 static hb_status meta_build(meta_builder *b) {
     for (uint32_t c = 0; c < META_COUNT; c++) {
-        hb_kind kind = c == META_ACTIVE ? HB_KIND_BOOL
-                       : c == META_TAGS || c == META_META ? HB_KIND_PACK : HB_KIND_TEXT;
+        hb_kind kind = c == META_ACTIVE                   ? HB_KIND_BOOL
+                       : c == META_TAGS || c == META_META ? HB_KIND_PACK
+                                                          : HB_KIND_TEXT;
         hb_rowset_column(&b->set, c, hb_str_c(meta_names[c]), kind, 0);
     }
     HB_TRY(meta_workspace(b));
@@ -221,8 +276,8 @@ static hb_status meta_build(meta_builder *b) {
     return meta_capabilities(b);
 }
 
-static hb_status meta_run(hb_task *task, hb_workspace *ws, hb_container *container, hb_frag_kind kind,
-                          const hb_batch *batch, hb_err *err) {
+static hb_status meta_run(hb_task *task, hb_workspace *ws, hb_container *container,
+                          hb_frag_kind kind, const hb_batch *batch, hb_err *err) {
     hb_fragment *fragment = HB_NEW(&task->arena, hb_fragment);
     if (fragment == NULL) return hb_err_memory(err);
     fragment->kind = kind;
@@ -245,7 +300,8 @@ static hb_status meta_store(meta_builder *b, hb_task *task, hb_entity *entity) {
     }
     hb_container *container = entity->routing->containers[0];
     const hb_batch *batch;
-    HB_TRY(hb_columns_for_container(container, columns, built.row_count, &task->arena, &batch, b->err));
+    HB_TRY(hb_columns_for_container(container, columns, built.row_count, &task->arena, &batch,
+                                    b->err));
     if (entity->ensured) HB_TRY(meta_run(task, b->ws, container, HB_FRAG_CLEAR, NULL, b->err));
     HB_TRY(meta_run(task, b->ws, container, HB_FRAG_ENSURE, NULL, b->err));
     entity->ensured = true;

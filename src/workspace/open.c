@@ -8,21 +8,35 @@ static hb_str json_text(const cJSON *item) {
     return cJSON_IsString(item) ? hb_str_c(item->valuestring) : HB_STR_EMPTY;
 }
 
-static hb_status check_option_type(const hb_option *option, const cJSON *item, hb_str backend, hb_err *err) {
+static hb_status check_option_type(const hb_option *option, const cJSON *item, hb_str backend,
+                                   hb_err *err) {
     bool ok = false;
     const char *expected = "";
     switch (option->type) {
-    case 's': ok = cJSON_IsString(item); expected = "text"; break;
-    case 'i': ok = cJSON_IsNumber(item); expected = "a number"; break;
-    case 'b': ok = cJSON_IsBool(item); expected = "true or false"; break;
-    default: ok = cJSON_IsObject(item) || cJSON_IsArray(item); expected = "a mapping or a list"; break;
+    case 's':
+        ok = cJSON_IsString(item);
+        expected = "text";
+        break;
+    case 'i':
+        ok = cJSON_IsNumber(item);
+        expected = "a number";
+        break;
+    case 'b':
+        ok = cJSON_IsBool(item);
+        expected = "true or false";
+        break;
+    default:
+        ok = cJSON_IsObject(item) || cJSON_IsArray(item);
+        expected = "a mapping or a list";
+        break;
     }
     if (ok) return HB_OK;
     hb_err_set(err, HB_E_TYPE, "option '%s' expects %s", option->name, expected);
     return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, backend);
 }
 
-static hb_status check_options(const hb_backend *type, const cJSON *config, hb_str backend, hb_err *err) {
+static hb_status check_options(const hb_backend *type, const cJSON *config, hb_str backend,
+                               hb_err *err) {
     const cJSON *item;
     cJSON_ArrayForEach(item, config) {
         hb_str key = hb_str_c(item->string);
@@ -41,7 +55,8 @@ static hb_status check_options(const hb_backend *type, const cJSON *config, hb_s
             HB_TRY(check_option_type(option, item, backend, err));
             continue;
         }
-        hb_err_set(err, HB_E_UNKNOWN_BACKEND, "%s backends have no option '%.*s'", type->name, HB_ARG(key));
+        hb_err_set(err, HB_E_UNKNOWN_BACKEND, "%s backends have no option '%.*s'", type->name,
+                   HB_ARG(key));
         hb_err_hint(err, key, names, count);
         return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, backend);
     }
@@ -64,9 +79,10 @@ static hb_status unknown_type(hb_str type, hb_str backend, hb_err *err) {
 static hb_status make_instance(hb_workspace *ws, const cJSON *config, hb_err *err) {
     hb_str name = hb_str_c(config->string);
     if (!hb_id_is_valid(name)) {
-        return hb_err_set(err, HB_E_INVALID_ID,
-                          "invalid backend instance name '%.*s': expected lower-case words joined by - or _",
-                          HB_ARG(name));
+        return hb_err_set(
+            err, HB_E_INVALID_ID,
+            "invalid backend instance name '%.*s': expected lower-case words joined by - or _",
+            HB_ARG(name));
     }
     if (!cJSON_IsObject(config)) {
         hb_err_set(err, HB_E_TYPE, "backend '%.*s' expects a mapping of options", HB_ARG(name));
@@ -74,7 +90,7 @@ static hb_status make_instance(hb_workspace *ws, const cJSON *config, hb_err *er
     }
     if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(config, "enabled"))) return HB_OK;
     const cJSON *type_item = cJSON_GetObjectItemCaseSensitive(config, "type");
-    if (type_item == NULL || cJSON_IsNull(type_item)) return HB_OK;     /* not an enabled backend */
+    if (type_item == NULL || cJSON_IsNull(type_item)) return HB_OK; /* not an enabled backend */
     const hb_backend *type = hb_backend_find(json_text(type_item));
     if (type == NULL) return unknown_type(json_text(type_item), name, err);
     HB_TRY(check_options(type, config, name, err));
@@ -83,14 +99,16 @@ static hb_status make_instance(hb_workspace *ws, const cJSON *config, hb_err *er
     }
     hb_instance *instance = HB_NEW(&ws->arena, hb_instance);
     if (instance == NULL) return hb_err_memory(err);
-    *instance = (hb_instance){ type, name, ws->id, ws->mem, &ws->arena, config, NULL, ws->instance_count };
+    *instance =
+        (hb_instance){ type, name, ws->id, ws->mem, &ws->arena, config, NULL, ws->instance_count };
     ws->instances[ws->instance_count++] = instance;
     return HB_OK;
 }
 
 static hb_status make_instances(hb_workspace *ws, const cJSON *backends, hb_err *err) {
     if (!cJSON_IsObject(backends)) {
-        return hb_err_set(err, HB_E_TYPE, "backends expects a mapping of instance names to options");
+        return hb_err_set(err, HB_E_TYPE,
+                          "backends expects a mapping of instance names to options");
     }
     ws->instances = HB_NEW_ARRAY(&ws->arena, hb_instance *, HB_BACKENDS_MAX + 1);
     if (ws->instances == NULL) return hb_err_memory(err);
@@ -104,8 +122,14 @@ static hb_status make_instances(hb_workspace *ws, const cJSON *backends, hb_err 
     /* MetaSchema is virtual: its computed rows sit in a memory backend of their own. */
     hb_instance *meta = HB_NEW(&ws->arena, hb_instance);
     if (meta == NULL) return hb_err_memory(err);
-    *meta = (hb_instance){ hb_backend_find(HB_STR("inmem")), HB_STR("$meta"), ws->id, ws->mem, &ws->arena,
-                           NULL, NULL, ws->instance_count };
+    *meta = (hb_instance){ hb_backend_find(HB_STR("inmem")),
+                           HB_STR("$meta"),
+                           ws->id,
+                           ws->mem,
+                           &ws->arena,
+                           NULL,
+                           NULL,
+                           ws->instance_count };
     ws->instances[ws->instance_count] = meta;
     return HB_OK;
 }
@@ -140,7 +164,8 @@ static hb_status read_options(hb_workspace *ws, hb_err *err) {
     hb_str json;
     HB_TRY(hb_preset_find(ws->preset, &json, err));
     cJSON *map = cJSON_ParseWithLength(json.ptr, json.len);
-    if (map == NULL || !cJSON_AddItemToObject(ws->options, "backends", map)) return hb_err_memory(err);
+    if (map == NULL || !cJSON_AddItemToObject(ws->options, "backends", map))
+        return hb_err_memory(err);
     return make_instances(ws, map, err);
 }
 
@@ -156,7 +181,8 @@ static hb_status open_instances(hb_workspace *ws, hb_err *err) {
     return HB_OK;
 }
 
-hb_status hb_workspace_open(hb_str options_json, const hb_mem *mem, hb_workspace **out, hb_err *err) {
+hb_status hb_workspace_open(hb_str options_json, const hb_mem *mem, hb_workspace **out,
+                            hb_err *err) {
     hb_err_init(err);
     hb_workspace *ws = hb_mem_zalloc(mem, sizeof(*ws));
     if (ws == NULL) return hb_err_memory(err);

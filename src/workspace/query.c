@@ -52,7 +52,8 @@ hb_status hb_workspace_plan(hb_workspace *ws, const hb_request *request, hb_task
     const hb_spec *spec;
     HB_TRY(query_spec(ws, request, q, &spec, err));
     const hb_query *query;
-    hb_status status = hb_query_bind(spec, entity->schema, request->params, &task->arena, &query, err);
+    hb_status status =
+        hb_query_bind(spec, entity->schema, request->params, &task->arena, &query, err);
     if (status == HB_OK) {
         hb_plan_options options = { (request->flags & HB_FLAG_NO_PUSHDOWN) != 0,
                                     (request->flags & HB_FLAG_WANT_TOTAL) != 0,
@@ -94,7 +95,8 @@ hb_status hb_call_explain(hb_workspace *ws, const hb_request *request, hb_task *
 }
 
 hb_status hb_workspace_plan_all(hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
-                                uint32_t field_count, hb_task *task, const hb_plan **out, hb_err *err) {
+                                uint32_t field_count, hb_task *task, const hb_plan **out,
+                                hb_err *err) {
     hb_query *query = HB_NEW(&task->arena, hb_query);
     uint32_t count = fields != NULL ? field_count : entity->schema->field_count - 1;
     hb_col *columns = HB_NEW_ARRAY(&task->arena, hb_col, count);
@@ -108,6 +110,6 @@ hb_status hb_workspace_plan_all(hb_workspace *ws, hb_entity *entity, const uint3
     query->select_count = count;
     query->limit = HB_NO_LIMIT;
     hb_plan_options options = { false, false, false };
-    return hb_plan_make(query, entity->routing, hb_entity_instances(ws, entity), &options, &task->arena,
-                        out, err);
+    return hb_plan_make(query, entity->routing, hb_entity_instances(ws, entity), &options,
+                        &task->arena, out, err);
 }

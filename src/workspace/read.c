@@ -31,8 +31,8 @@ static hb_status read_ids(const hb_batch *batch, hb_task *task, hb_ids *out, hb_
 }
 
 /* The rows that exist, with "$index" telling which id each answers when more than one was asked. */
-static hb_status read_answer_rows(read_program *r, hb_task *task, hb_entity *entity, hb_fetch *fetch,
-                                  hb_err *err) {
+static hb_status read_answer_rows(read_program *r, hb_task *task, hb_entity *entity,
+                                  hb_fetch *fetch, hb_err *err) {
     const hb_column *columns;
     const uint32_t *found;
     uint32_t row_count;
@@ -58,7 +58,8 @@ static hb_status read_answer_rows(read_program *r, hb_task *task, hb_entity *ent
     return HB_OK;
 }
 
-static hb_status read_answer_flags(read_program *r, hb_task *task, const uint32_t *found, hb_err *err) {
+static hb_status read_answer_flags(read_program *r, hb_task *task, const uint32_t *found,
+                                   hb_err *err) {
     uint8_t *flags = hb_arena_array(&task->arena, r->ids.count, 1);
     hb_column *column = HB_NEW(&task->arena, hb_column);
     if (flags == NULL || column == NULL) return hb_err_memory(err);
@@ -93,10 +94,11 @@ static hb_status read_choose(read_program *r, uint32_t *hit, hb_err *err) {
             if (r->any) return HB_OK;
             continue;
         }
-        return hb_err_set(err, HB_E_AMBIGUOUS,
-                          "object_id '%.*s' exists in several entities: %.*s, %.*s; name the entity",
-                          HB_ARG(r->ids.ids[0]), HB_ARG(r->probed[*hit]->schema->entity_id),
-                          HB_ARG(r->probed[p]->schema->entity_id));
+        return hb_err_set(
+            err, HB_E_AMBIGUOUS,
+            "object_id '%.*s' exists in several entities: %.*s, %.*s; name the entity",
+            HB_ARG(r->ids.ids[0]), HB_ARG(r->probed[*hit]->schema->entity_id),
+            HB_ARG(r->probed[p]->schema->entity_id));
     }
     return HB_OK;
 }
@@ -113,7 +115,8 @@ static hb_status read_advance(hb_task *task, hb_err *err) {
         task->progress = true;
         return hb_write_delete(r->ws, &r->copy, r->probed[hit], &r->ids, task, err);
     }
-    if (r->want == READ_ROWS) return read_answer_rows(r, task, r->probed[hit], r->fetches[hit], err);
+    if (r->want == READ_ROWS)
+        return read_answer_rows(r, task, r->probed[hit], r->fetches[hit], err);
     const hb_column *columns;
     const uint32_t *found;
     uint32_t row_count;
@@ -131,8 +134,8 @@ static hb_status read_probe(read_program *r, hb_task *task, hb_entity *entity, h
     return HB_OK;
 }
 
-static hb_status read_start(hb_workspace *ws, const hb_request *request, hb_task *task, read_want want,
-                            hb_err *err) {
+static hb_status read_start(hb_workspace *ws, const hb_request *request, hb_task *task,
+                            read_want want, hb_err *err) {
     read_program *r = HB_NEW(&task->arena, read_program);
     if (r == NULL) return hb_err_memory(err);
     r->ws = ws;

@@ -21,8 +21,8 @@ static uint32_t field_dim(const hb_field *field) {
     return field->kind == HB_KIND_VEC ? field->type->dim : 0;
 }
 
-hb_status hb_columns_null(const hb_field *field, uint32_t row_count, hb_arena *arena, hb_column *out,
-                          hb_err *err) {
+hb_status hb_columns_null(const hb_field *field, uint32_t row_count, hb_arena *arena,
+                          hb_column *out, hb_err *err) {
     uint32_t dim = field_dim(field);
     uint8_t *state = hb_arena_array(arena, row_count, 1);
     void *data = hb_arena_zalloc_array(arena, row_count, hb_cell_bytes(field->kind, dim));
@@ -42,9 +42,7 @@ hb_status hb_columns_constant(const hb_field *field, const hb_value *value, uint
     *out = (hb_column){ field->name, field->kind, dim, NULL, data, NULL, 0 };
     hb_span span = { 0, 0 };
     switch (field->kind) {
-    case HB_KIND_BOOL:
-        memset(data, value->as.b ? 1 : 0, row_count);
-        return HB_OK;
+    case HB_KIND_BOOL: memset(data, value->as.b ? 1 : 0, row_count); return HB_OK;
     case HB_KIND_I64:
     case HB_KIND_F64:
         for (uint32_t i = 0; i < row_count; i++) memcpy(data + i * size, &value->as, size);
@@ -74,7 +72,8 @@ hb_status hb_columns_constant(const hb_field *field, const hb_value *value, uint
 hb_status hb_columns_copy(const hb_column *src, uint32_t row_count, hb_arena *arena, hb_column *out,
                           hb_err *err) {
     *out = *src;
-    out->data = hb_arena_copy(arena, src->data, (size_t)row_count * hb_cell_bytes(src->kind, src->dim));
+    out->data =
+        hb_arena_copy(arena, src->data, (size_t)row_count * hb_cell_bytes(src->kind, src->dim));
     if (src->state != NULL) out->state = hb_arena_copy(arena, src->state, row_count);
     if (src->heap_len > 0) out->heap = hb_arena_copy(arena, src->heap, src->heap_len);
     bool ok = out->data != NULL && (src->state == NULL || out->state != NULL) &&
@@ -86,7 +85,8 @@ hb_status hb_columns_text(const hb_str *texts, uint32_t row_count, hb_arena *are
                           hb_err *err) {
     uint64_t heap_len = 0;
     for (uint32_t i = 0; i < row_count; i++) heap_len += texts[i].len;
-    if (heap_len > HB_BUF_BYTES_MAX) return hb_err_set(err, HB_E_LIMIT, "texts of one call exceed 2 GB");
+    if (heap_len > HB_BUF_BYTES_MAX)
+        return hb_err_set(err, HB_E_LIMIT, "texts of one call exceed 2 GB");
     hb_span *spans = hb_arena_array(arena, row_count, sizeof(*spans));
     uint8_t *heap = hb_arena_alloc(arena, (size_t)heap_len);
     if (spans == NULL || heap == NULL) return hb_err_memory(err);
@@ -96,7 +96,8 @@ hb_status hb_columns_text(const hb_str *texts, uint32_t row_count, hb_arena *are
         spans[i] = (hb_span){ pos, texts[i].len };
         pos += texts[i].len;
     }
-    *out = (hb_column){ HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, spans, heap, (uint32_t)heap_len };
+    *out =
+        (hb_column){ HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, spans, heap, (uint32_t)heap_len };
     return HB_OK;
 }
 
@@ -106,7 +107,8 @@ hb_status hb_columns_for_container(const hb_container *container, const hb_colum
     hb_column *part = hb_arena_array(arena, container->field_count, sizeof(*part));
     hb_batch *batch = HB_NEW(arena, hb_batch);
     if (part == NULL || batch == NULL) return hb_err_memory(err);
-    for (uint32_t i = 0; i < container->field_count; i++) part[i] = columns[container->fields[i].field];
+    for (uint32_t i = 0; i < container->field_count; i++)
+        part[i] = columns[container->fields[i].field];
     *batch = (hb_batch){ row_count, container->field_count, part };
     *out = batch;
     return HB_OK;

@@ -34,7 +34,8 @@ struct hb_workspace {
     hb_instance **instances;    /* the user's, then the internal one of the virtual entities */
     uint32_t instance_count;    /* the user's */
     uint32_t opened;            /* how many are open (all of them once open succeeded) */
-    hb_entity **entities;       /* by index; [0] Catalog, [1] MetaSchema; NULL after replacement never */
+    /* by index; [0] Catalog, [1] MetaSchema; NULL after replacement never */
+    hb_entity **entities;
     uint32_t entity_count, entity_cap;
     hb_map by_id;
     uint64_t revision;          /* counts changes of the registry */
@@ -84,7 +85,8 @@ hb_status hb_metaschema_refresh(hb_workspace *ws, hb_err *err);
 /* Bytes of one element of a column's data. */
 size_t hb_cell_bytes(hb_kind kind, uint32_t dim);
 /* One column per schema field, typed as the field, all null. */
-hb_status hb_columns_null(const hb_field *field, uint32_t row_count, hb_arena *arena, hb_column *out,
+hb_status hb_columns_null(const hb_field *field, uint32_t row_count, hb_arena *arena,
+                          hb_column *out,
                           hb_err *err);
 /* A column that repeats one value (of the field's kind). */
 hb_status hb_columns_constant(const hb_field *field, const hb_value *value, uint32_t row_count,
@@ -102,27 +104,33 @@ hb_status hb_columns_for_container(const hb_container *container, const hb_colum
 
 /* ---- fetch.c: whole rows by id from all the backends of an entity, at once */
 typedef struct hb_fetch hb_fetch;
-/* `columns` are schema fields (NULL: all). Starts a FETCH on each backend that is primary for one of
+/* `columns` are schema fields (NULL: all). Starts a FETCH on each backend that is primary for one
+ * of
  * them, and on the home, whose answer says which rows exist. */
 hb_status hb_fetch_start(hb_task *task, hb_workspace *ws, hb_entity *entity, const hb_ids *ids,
-                         const uint32_t *columns, uint32_t column_count, hb_fetch **out, hb_err *err);
+                         const uint32_t *columns, uint32_t column_count, hb_fetch **out,
+                         hb_err *err);
 bool hb_fetch_done(const hb_fetch *fetch);
-/* found[i]: the row of ids[i] in `*out`, or HB_MAP_NONE; `*out` has one row per existing id, columns by
+/* found[i]: the row of ids[i] in `*out`, or HB_MAP_NONE; `*out` has one row per existing id,
+ * columns by
  * schema field (full schema; fields that were not asked for are null). */
 hb_status hb_fetch_take(hb_fetch *fetch, const hb_column **out, uint32_t *row_count,
                         const uint32_t **found, hb_err *err);
 
 /* ---- input.c: rows given by the caller */
 typedef struct hb_input {
-    hb_str *ids;                /* "" where the row gives none and no name derives one (set: error) */
+    /* "" where the row gives none and no name derives one (set: error) */
+    hb_str *ids;
     hb_column *columns;         /* by schema field, coerced; cells may be ABSENT */
     uint32_t row_count;
 } hb_input;
 /* Maps columns to fields, coerces, and finds the ids. Unknown columns are HB_E_UNKNOWN_FIELD unless
  * `drop_unknown`. `derive`: ids from names. */
-hb_status hb_input_read(const hb_entity *entity, const hb_batch *batch, bool drop_unknown, bool derive,
+hb_status hb_input_read(const hb_entity *entity, const hb_batch *batch, bool drop_unknown,
+                        bool derive,
                         hb_arena *arena, hb_input *out, hb_err *err);
-/* Fills ABSENT cells with the current row's values (found[i] a row of `current`, or HB_MAP_NONE), else
+/* Fills ABSENT cells with the current row's values (found[i] a row of `current`, or HB_MAP_NONE),
+ * else
  * defaults, else null, and checks required fields. */
 hb_status hb_input_complete(const hb_entity *entity, hb_input *input, const hb_column *current,
                             const uint32_t *found, hb_arena *arena, hb_err *err);
@@ -134,16 +142,19 @@ hb_status hb_catalog_rows(const hb_workspace *ws, const hb_entity *entity, const
                           hb_err *err);
 /* Keeps created_at, active and visible of existing rows. */
 hb_status hb_catalog_keep(const hb_workspace *ws, hb_column *rows, uint32_t row_count,
-                          const hb_column *current, const uint32_t *found, hb_arena *arena, hb_err *err);
+                          const hb_column *current, const uint32_t *found, hb_arena *arena,
+                          hb_err *err);
 hb_status hb_catalog_id(const hb_workspace *ws, hb_str entity_id, hb_str object_id, hb_arena *arena,
                         hb_str *out, hb_err *err);
 /* Catalog fields that a row's projection determines (audited): true for those. */
 bool hb_catalog_is_projected(const hb_schema *catalog, uint32_t field);
 
 /* ---- calls: each makes the task of one request */
-typedef hb_status hb_call_fn(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err);
-hb_call_fn hb_call_register, hb_call_upsert, hb_call_set, hb_call_get, hb_call_exists, hb_call_delete,
-    hb_call_query, hb_call_explain, hb_call_audit, hb_call_repair, hb_call_refresh, hb_call_drop;
+typedef hb_status hb_call_fn(hb_workspace *ws, const hb_request *request, hb_task *task,
+                             hb_err *err);
+hb_call_fn hb_call_register, hb_call_upsert, hb_call_set, hb_call_get, hb_call_exists,
+    hb_call_delete, hb_call_query, hb_call_explain, hb_call_audit, hb_call_repair,
+    hb_call_refresh, hb_call_drop;
 
 /* ---- write.c */
 /* Turns `task` into the deletion of `ids`, which live in its arena. */
@@ -156,6 +167,7 @@ hb_status hb_workspace_plan(hb_workspace *ws, const hb_request *request, hb_task
                             const hb_plan **out, hb_err *err);
 /* A plan for all rows of an entity with the given fields (NULL: all). */
 hb_status hb_workspace_plan_all(hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
-                                uint32_t field_count, hb_task *task, const hb_plan **out, hb_err *err);
+                                uint32_t field_count, hb_task *task, const hb_plan **out,
+                                hb_err *err);
 
 #endif

@@ -2,10 +2,9 @@
 /* Writing: upsert, set and delete as one program.
  *
  *   READ    current rows (set, and upsert without overwrite), and the Catalog rows they have
- *   WRITE   one fragment after another inside a transaction of each engine: the home first, then the
- *           other backends, then Catalog
- *   COMMIT  in the same order; the first commit is the source of truth's
- * Everything is validated before WRITE, so bad input never leaves partial rows. */
+ *   WRITE   one fragment after another inside a transaction of each engine: the home first, then
+ * the other backends, then Catalog COMMIT  in the same order; the first commit is the source of
+ * truth's Everything is validated before WRITE, so bad input never leaves partial rows. */
 #include "workspace/workspace.h"
 
 typedef struct write_step {
@@ -104,8 +103,8 @@ static hb_status write_add_entity(write_program *w, hb_task *task, hb_entity *en
             step->fragment.kind = columns != NULL ? HB_FRAG_WRITE : HB_FRAG_DELETE;
             step->fragment.ids = ids;
             if (columns != NULL) {
-                HB_TRY(hb_columns_for_container(routing->containers[b], columns, row_count, &task->arena,
-                                                &step->fragment.batch, err));
+                HB_TRY(hb_columns_for_container(routing->containers[b], columns, row_count,
+                                                &task->arena, &step->fragment.batch, err));
             }
         }
     }
@@ -116,7 +115,8 @@ static hb_status write_catalog_ids(write_program *w, hb_task *task, hb_err *err)
     hb_str *ids = hb_arena_array(&task->arena, w->ids.count, sizeof(*ids));
     if (ids == NULL) return hb_err_memory(err);
     for (uint32_t i = 0; i < w->ids.count; i++) {
-        HB_TRY(hb_catalog_id(w->ws, w->entity->schema->entity_id, w->ids.ids[i], &task->arena, &ids[i], err));
+        HB_TRY(hb_catalog_id(w->ws, w->entity->schema->entity_id, w->ids.ids[i], &task->arena,
+                             &ids[i], err));
     }
     w->catalog_ids = (hb_ids){ ids, w->ids.count };
     return HB_OK;
@@ -155,13 +155,14 @@ static hb_status write_settle(write_program *w, hb_task *task, hb_err *err) {
         if (!w->overwrite) HB_TRY(write_refuse_existing(w, found, err));
     }
     if (!w->is_delete) {
-        HB_TRY(hb_input_complete(w->entity, &w->input, w->is_set ? current : NULL, found, &task->arena, err));
+        HB_TRY(hb_input_complete(w->entity, &w->input, w->is_set ? current : NULL, found,
+                                 &task->arena, err));
     }
     uint32_t backends = w->entity->routing->backend_count;
     w->steps = HB_NEW_ARRAY(&task->arena, write_step, (size_t)backends * 2);
     if (w->steps == NULL) return hb_err_memory(err);
-    HB_TRY(write_add_entity(w, task, w->entity, w->is_delete ? NULL : w->input.columns, w->input.row_count,
-                            &w->ids, err));
+    HB_TRY(write_add_entity(w, task, w->entity, w->is_delete ? NULL : w->input.columns,
+                            w->input.row_count, &w->ids, err));
     if (w->with_catalog) HB_TRY(write_plan_catalog(w, task, err));
     w->phase = WRITE_STEPS;
     return HB_OK;
@@ -203,7 +204,8 @@ static hb_status write_advance(hb_task *task, hb_err *err) {
         write_step *step = &w->steps[w->step_at];
         if (step->job == NULL) {
             HB_TRY(write_begin(w, step->backend, err));
-            HB_TRY(hb_task_start_job(task, w->ws->instances[step->backend], &step->fragment, &step->job, err));
+            HB_TRY(hb_task_start_job(task, w->ws->instances[step->backend], &step->fragment,
+                                     &step->job, err));
         }
         if (!step->job->done) return HB_OK;
         w->step_at++;
@@ -215,13 +217,14 @@ static hb_status write_advance(hb_task *task, hb_err *err) {
 
 static hb_status write_check_entity(const hb_entity *entity, hb_err *err) {
     if (!entity->is_virtual) return HB_OK;
-    hb_err_set(err, HB_E_UNSUPPORTED, "MetaSchema is computed and cannot be written: change definitions "
-                                      "with register");
+    hb_err_set(err, HB_E_UNSUPPORTED,
+               "MetaSchema is computed and cannot be written: change definitions "
+               "with register");
     return hb_err_where(err, entity->schema->entity_id, HB_STR_EMPTY, HB_STR_EMPTY);
 }
 
-static hb_status write_new(hb_workspace *ws, const hb_request *request, hb_entity *entity, hb_task *task,
-                           write_program **out, hb_err *err) {
+static hb_status write_new(hb_workspace *ws, const hb_request *request, hb_entity *entity,
+                           hb_task *task, write_program **out, hb_err *err) {
     HB_TRY(write_check_entity(entity, err));
     write_program *w = HB_NEW(&task->arena, write_program);
     if (w == NULL) return hb_err_memory(err);
@@ -240,7 +243,8 @@ static hb_status write_new(hb_workspace *ws, const hb_request *request, hb_entit
 static hb_status write_start_reads(write_program *w, hb_task *task, bool values, hb_err *err) {
     static const uint32_t none[1] = { 0 };      /* no columns: only which rows exist */
     if (w->is_set || !w->overwrite) {
-        HB_TRY(hb_fetch_start(task, w->ws, w->entity, &w->ids, values ? NULL : none, 0, &w->current, err));
+        HB_TRY(hb_fetch_start(task, w->ws, w->entity, &w->ids, values ? NULL : none, 0, &w->current,
+                              err));
     }
     if (!w->with_catalog) return HB_OK;
     HB_TRY(write_catalog_ids(w, task, err));
@@ -261,8 +265,8 @@ static hb_status write_rows(hb_workspace *ws, const hb_request *request, hb_task
     HB_TRY(write_new(ws, request, entity, task, &w, err));
     w->is_set = is_set;
     w->overwrite = is_set || (request->flags & HB_FLAG_OVERWRITE) != 0;
-    HB_TRY(hb_input_read(entity, &request->batch, (request->flags & HB_FLAG_DROP_UNKNOWN) != 0, !is_set,
-                         &task->arena, &w->input, err));
+    HB_TRY(hb_input_read(entity, &request->batch, (request->flags & HB_FLAG_DROP_UNKNOWN) != 0,
+                         !is_set, &task->arena, &w->input, err));
     w->ids = (hb_ids){ w->input.ids, w->input.row_count };
     return write_start_reads(w, task, is_set, err);
 }
