@@ -11,12 +11,12 @@ const COMPATIBILITY_DATE = "2026-04-01";
 
 /** @typedef {{ code: string, wasm: Map<string, Buffer> }} Bundle */
 
-/** @param {string} entry below tests/workerd @returns {Promise<Bundle>} */
+/** @param {string} entry from the root @returns {Promise<Bundle>} */
 export async function bundle(entry) {
   /** @type {Map<string, Buffer>} */
   const wasm = new Map();
   const result = await build({
-    entryPoints: [at("tests/workerd", entry)], absWorkingDir: at(), bundle: true, write: false, format: "esm", target: "es2022",
+    entryPoints: [at(entry)], absWorkingDir: at(), bundle: true, write: false, format: "esm", target: "es2022",
     conditions: ["workerd"], mainFields: ["module", "main"], minify: true, logLevel: "silent",
     plugins: [{ name: "wasm-modules", setup(setting) {
       setting.onResolve({ filter: /\.wasm$/ }, ({ path, resolveDir }) => {

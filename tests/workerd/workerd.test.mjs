@@ -12,7 +12,7 @@ let worker;
 /** @type {import("miniflare").Miniflare} */
 let runtime;
 before(async () => {
-  worker = await bundle("worker.js");
+  worker = await bundle("tests/workerd/worker.js");
   runtime = start(worker);
   await runtime.ready;
 });
@@ -70,11 +70,24 @@ test("what this host cannot keep is a typed error", async () => {
 });
 
 test("the slim entry passes the tour in memory", async () => {
-  const slim = await bundle("slim-worker.js");
+  const slim = await bundle("tests/workerd/slim-worker.js");
   assert.deepEqual([...slim.wasm.keys()], ["hb-slim.wasm"]);
   const server = start(slim);
   try {
     assert.deepEqual((await ask(server, "/")).backends, ["main"]);
+  } finally {
+    await server.dispose();
+  }
+});
+
+test("the example keeps notes and finds them by words", async () => {
+  const server = start(await bundle("examples/worker/worker.js"));
+  try {
+    const post = (/** @type {string} */ body) => server.dispatchFetch("http://worker.test/", { method: "POST", body });
+    assert.deepEqual((await Promise.all(["Ships leave at dawn.", "Rain, then wind; ships wait for the rain to end."].map(post))).map(({ status }) => status), [201, 201]);
+    assert.equal((await ask(server, "/")).length, 2);
+    assert.deepEqual(await ask(server, "/?words=dawn"), ["Ships leave at dawn."]);
+    assert.deepEqual((await ask(server, "/?words=rain+ships"))[0], "Rain, then wind; ships wait for the rain to end.");
   } finally {
     await server.dispose();
   }
