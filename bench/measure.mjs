@@ -12,13 +12,15 @@ import { VARIANTS } from "./workload.mjs";
 /** @typedef {import("./workload.mjs").Workload} Workload */
 /** @typedef {import("./operations.mjs").Operation} Operation */
 /** @typedef {Record<string, Record<string, number[]>>} Samples seconds by operation and engine, one per round */
+/** @typedef {{ name: string, call: (index: number) => any }} Participant */
 /** @typedef {{ engine: string, operation: string, ok: boolean, overlap: number | null, faults: number }} Checked */
 
 export const SCAN = "simd-scan";
 const BLOCK_SECONDS = 2e-4;
 const BLOCK_CALLS_MAX = 256;
 const FIXED_BLOCK_CALLS = 10;
-const BLOCKS_MIN = 4;
+const WARMING_CALLS = 2;
+const SLICES = 4;
 
 setFlagsFromString("--expose-gc");
 export const collect = /** @type {() => void} */ (runInNewContext("gc"));
@@ -48,14 +50,26 @@ async function block(call, use, from, count) {
   return (now() - start) / count;
 }
 
-/** The median of blocks that take about `budget` seconds together. @param {(index: number) => any} call @param {(value: any) => any} use @param {number} budget */
-async function sample(call, use, budget) {
-  const single = await block(call, use, 0, 2);
-  const count = Math.max(1, Math.min(BLOCK_CALLS_MAX, Math.ceil(BLOCK_SECONDS / single)));
-  const seconds = [];
-  const end = now() + budget;
-  for (let at = 2; seconds.length < BLOCKS_MIN || now() < end; at += count) seconds.push(await block(call, use, at, count));
-  return median(seconds);
+/**
+ * Asks everybody in turn, several times over, so that a slow moment of the machine meets all. Gives for each the median of its blocks.
+ * @param {readonly Participant[]} participants @param {(value: any) => any} use @param {number} budget seconds for each
+ */
+async function sample(participants, use, budget) {
+  const states = participants.map(({ name, call }) => ({ name, call, at: WARMING_CALLS, count: 0, seconds: /** @type {number[]} */ ([]) }));
+  for (let slice = 0; slice < SLICES; slice++) {
+    for (const state of states) {
+      if (state.count === 0) {
+        const single = await block(state.call, use, 0, WARMING_CALLS);
+        state.count = Math.max(1, Math.min(BLOCK_CALLS_MAX, Math.ceil(BLOCK_SECONDS / single)));
+      }
+      const end = now() + budget / SLICES;
+      do {
+        state.seconds.push(await block(state.call, use, state.at, state.count));
+        state.at += state.count;
+      } while (now() < end);
+    }
+  }
+  return states.map(({ name, seconds }) => ({ name, seconds: median(seconds) }));
 }
 
 /** Every call once. @param {(index: number) => any} call @param {(value: any) => any} use @param {number} calls */
@@ -126,16 +140,20 @@ export async function measure(engines, workload, { rounds, budget, say }) {
     }
     if (round === 0) for (const [engine, instance] of open) checked.push(...await check(engine, instance, workload, truth));
     for (const [at, operation] of OPERATIONS.entries()) {
-      for (const engine of rotated(engines, round + at)) {
-        const instance = /** @type {Instance} */ (open.get(engine));
-        if (!instance[operation.method]) continue;
-        const call = (/** @type {number} */ index) => operation.call(instance, workload, index);
-        const calls = operation.calls?.(workload);
-        record(operation.key, engine.name, calls ? await sampleFixed(call, operation.use, calls) : await sample(call, operation.use, budget));
-        const written = operation.key === "upsert" || operation.key === "delete" ? operation.key : undefined;
-        if (round === 0 && written) checked.push(await checkWritten(engine, instance, workload, written));
+      const able = rotated(engines, round + at).filter((engine) => open.get(engine)?.[operation.method]);
+      const calls = operation.calls?.(workload);
+      if (calls !== undefined) {
+        for (const engine of able) {
+          const instance = /** @type {Instance} */ (open.get(engine));
+          record(operation.key, engine.name, await sampleFixed((index) => operation.call(instance, workload, index), operation.use, calls));
+          if (round === 0) checked.push(await checkWritten(engine, instance, workload, /** @type {"upsert" | "delete"} */ (operation.key)));
+        }
+        continue;
       }
-      if (operation.key === "near") record("near", SCAN, await sample((index) => scan(workload.vectors[index % VARIANTS]), (scores) => scores[0], budget));
+      /** @type {Participant[]} */
+      const participants = able.map((engine) => ({ name: engine.name, call: (index) => operation.call(open.get(engine), workload, index) }));
+      if (operation.key === "near") participants.splice(round % 2 === 0 ? participants.length : 0, 0, { name: SCAN, call: (index) => ({ ids: [], scores: scan(workload.vectors[index % VARIANTS]) }) });
+      for (const { name, seconds } of await sample(participants, operation.use, budget)) record(operation.key, name, seconds);
     }
     for (const instance of open.values()) await instance.close();
   }

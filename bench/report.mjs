@@ -57,6 +57,10 @@ const table = ([head, ...rows]) => [head, head.map((_, index) => (index === 0 ? 
 /** @param {Size} size @returns {import("./targets.mjs").Figures} */
 export const figuresOf = ({ samples, checked, memory }) => ({
   seconds: (operation, engine) => (samples[operation]?.[engine] ? median(samples[operation][engine]) : NaN),
+  ratio: (above, below) => {
+    const [a, b] = [above, below].map(([operation, engine]) => samples[operation]?.[engine] ?? []);
+    return a.length > 0 && a.length === b.length ? median(a.map((seconds, round) => seconds / b[round])) : NaN;
+  },
   overlap: (operation, engine) => checked.find((one) => one.engine === engine && one.operation === operation)?.overlap ?? NaN,
   memory: (engine) => (memory[engine] ? memory[engine].bytes / memory[engine].raw : NaN),
 });
@@ -74,8 +78,8 @@ function sizeTable({ engines }, size) {
       const seconds = figures.seconds(key, name);
       return Number.isNaN(seconds) ? "–" : count ? `${digits(Math.round(count / seconds))}/s` : time(seconds);
     });
-    const best = Math.min(...peers.map(({ name }) => figures.seconds(key, name)).filter((seconds) => !Number.isNaN(seconds)));
-    return [title, ...cells, ...ours.map(({ name }) => lead(best / figures.seconds(key, name)))];
+    const [best] = peers.filter(({ name }) => size.samples[key][name]).sort((a, b) => figures.seconds(key, a.name) - figures.seconds(key, b.name));
+    return [title, ...cells, ...ours.map(({ name }) => (best ? lead(figures.ratio([key, best.name], [key, name])) : ""))];
   });
   const measured = Object.keys(size.memory).length > 0;
   const memory = ["memory after the load, for each raw byte", ...engines.map(({ name }) => (measured && size.memory[name] ? `${digits(figures.memory(name))} ×` : "–")), ...ours.map(() => "")];
@@ -132,7 +136,7 @@ export function report(run) {
     `Written by \`${command}\`; [what is measured and how](../docs/performance.md).`,
     `${machine.cpu}, ${machine.cores} cores, ${machine.memory} GB, ${machine.platform}, Node ${machine.node}. ${busy} Medians of ${rounds} interleaved ${rounds === 1 ? "round" : "rounds"}, ${Math.round(seconds)} s in all.`,
     table([["engine", "is", "version"], ...engines.map(({ name, title }) => [name, title, versions[name]])]),
-    "`inmem : best peer` and its like are the time of the fastest peer over ours: above 1 × ours is faster. A peer is any engine that is not HeavenBase.",
+    "`inmem : best peer` and its like are the time of the fastest peer over ours, the median of the rounds' own ratios: above 1 × ours is faster. A peer is any engine that is not HeavenBase.",
     ...sizes.flatMap((size) => [`## N = ${size.n}`, sizeTable(run, size), answers(size)]),
     "## Targets", "`measured : limit` is 1 on the line; less is better, whichever way the limit points.", targetTable(run),
     "Not measured by the bench yet: HNSW, quantisation, the build of the text index alone, CPU time in workerd, reuse of memory after deletes.",

@@ -5,6 +5,7 @@
 /**
  * @typedef {object} Figures
  * @property {(operation: string, engine: string) => number} seconds median per call, per row for loads; NaN where there is none
+ * @property {(above: [operation: string, engine: string], below: [operation: string, engine: string]) => number} ratio median of the rounds' own ratios
  * @property {(operation: string, engine: string) => number} overlap
  * @property {(engine: string) => number} memory bytes per raw byte
  */
@@ -30,7 +31,7 @@ const within = (what, operation, engine, seconds, at = [N]) => ({ what, at, unit
 const rate = (what, operation, engine, perSecond, rows = 1) => ({ what, at: [N], unit: "rate", sense: "least", limit: () => perSecond, value: (figures) => rows / figures.seconds(operation, engine) });
 
 /** @param {string} what @param {string} operation @param {string} engine @param {number} times @param {string} peer @returns {Target} */
-const ahead = (what, operation, engine, times, peer) => ({ what, at: [N], unit: "ratio", sense: "least", limit: () => times, value: (figures) => figures.seconds(operation, peer) / figures.seconds(operation, engine) });
+const ahead = (what, operation, engine, times, peer) => ({ what, at: [N], unit: "ratio", sense: "least", limit: () => times, value: (figures) => figures.ratio([operation, peer], [operation, engine]) });
 
 /** @type {readonly Target[]} */
 export const TARGETS = [
@@ -50,9 +51,9 @@ export const TARGETS = [
   within("1 % filter with index, inmem", "filterIndex", "inmem", 20 * MICRO),
   within("20 % filter, limit 100, inmem", "filterLimit", "inmem", 40 * MICRO),
   { what: "vector top-10, inmem, against a bare SIMD128 scan", at: [N, LARGE], unit: "ratio", sense: "most", limit: () => 1.3,
-    value: (figures) => figures.seconds("near", "inmem") / figures.seconds("near", "simd-scan") },
+    value: (figures) => figures.ratio(["near", "inmem"], ["near", "simd-scan"]) },
   { what: "vector top-10 of a 20 % filter, inmem, against the unfiltered (1.5 × its share of the rows)", at: [N], unit: "ratio", sense: "most", limit: () => 0.3,
-    value: (figures) => figures.seconds("nearFiltered", "inmem") / figures.seconds("near", "inmem") },
+    value: (figures) => figures.ratio(["nearFiltered", "inmem"], ["near", "inmem"]) },
   within("BM25 top-10, inmem", "search", "inmem", 40 * MICRO),
   { what: "BM25 overlap@10 with the textbook, inmem", at: [N, LARGE], unit: "share", sense: "least", limit: () => 0.99, value: (figures) => figures.overlap("search", "inmem") },
   within("word, range and vector top-10, inmem", "routed", "inmem", 250 * MICRO),

@@ -62,11 +62,13 @@ test("the judges", () => {
   assert.deepEqual([["a", "b"], ["a", "c"], ["a", "d"], ["a"], ["a", "a"], ["a", "b", "c"]].map((ids) => overlap(ids, ranking)), [1, 1, 0.5, 0.5, 0.5, 0]);
   assert.deepEqual([scoresAgree(["a", "b"], [3, 2.000001], ranking), scoresAgree(["a", "b"], [3, 2.1], ranking), scoresAgree(["x"], [1], ranking)], [true, false, false]);
   assert.deepEqual([sameIds(["b", "a"], ["a", "b"]), sameIds(["a"], ["a", "b"]), sameIds(["a", "a"], ["a", "b"])], [true, false, false]);
-  const figures = { seconds: () => 2e-6, overlap: () => 0.9, memory: () => NaN };
+  const figures = { seconds: () => 2e-6, ratio: () => 4, overlap: () => 0.9, memory: () => NaN };
   const target = (/** @type {string} */ what) => judge(/** @type {any} */ (TARGETS.find((one) => one.what === what)), figures);
   assert.equal(target("delete, inmem")?.met, true);
   assert.equal(target("BM25 overlap@10 with the textbook, inmem")?.met, false);
   assert.equal(target("get by id, id and title read, inmem")?.met, true);
+  assert.equal(target("bulk load, every index, sqlite against sqlite-wasm")?.met, true);
+  assert.equal(target("get by id, fully read, sqlite against sqlite-wasm")?.ratio, 1.25);
   assert.equal(target("memory for each raw byte, inmem"), null);
 });
 
