@@ -157,6 +157,7 @@ hb_status hb_glob_compile_wildcard(hb_glob *glob, hb_str pattern, hb_err *err) {
 }
 
 static bool set_has(const hb_glob *glob, const glob_token *token, uint32_t cp) {
+    if (token->count == 0) return token->negated; /* [z-a]: there may be no ranges at all */
     const glob_range *ranges = (const glob_range *)(const void *)glob->ranges.ptr + token->start;
     for (uint32_t i = 0; i < token->count; i++) {
         if (cp >= ranges[i].first && cp <= ranges[i].last) return !token->negated;

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// node tests/fuzz/make-seeds.mjs: writes the seeds corpus/<fuzzer>/seed-* anew. Queries and definitions come from the
+// recorded cases, one per shape, with their fields renamed to those of the fuzzers' entity; the rest by hand.
+// Inputs that once failed have other names and stay.
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { writeBatch } from "../../js/core/batch-writer.js";
+import { packValue } from "../../js/core/pack.js";
+import { Sink } from "../../js/core/sink.js";
+import { Kind } from "../../js/generated/abi.js";
+import { at, say } from "../../scripts/lib.mjs";
+
+const shapes_max = 48;
+const bytes_max = 600;
+
+/** @param {string} fuzzer @param {(string | Uint8Array)[]} seeds */
+function write(fuzzer, seeds) {
+  const folder = at("tests/fuzz/corpus", fuzzer);
+  mkdirSync(folder, { recursive: true });
+  readdirSync(folder).filter((name) => name.startsWith("seed-")).forEach((name) => rmSync(`${folder}/${name}`));
+  seeds.forEach((seed, index) => writeFileSync(`${folder}/seed-${String(index).padStart(2, "0")}`, seed));
+  say(`${fuzzer}: ${seeds.length} seeds`);
+}
+
+/** @param {unknown} value */
+function pack(value) {
+  const sink = new Sink();
+  sink.reset();
+  packValue(sink, value);
+  return sink.u8.slice(0, sink.pos);
+}
+
+/** @param {import("../../js/core/batch-writer.js").InputColumn[]} columns */
+function wire(columns) {
+  const sink = new Sink();
+  sink.reset();
+  const { off, len } = writeBatch(sink, columns, columns[0].cells.length);
+  return sink.u8.slice(off, off + len);
+}
+
+const ours = {
+  "short-text": "name", "medium-text": "mid", "long-text": "body", identifier: "ref", integer: "n", float: "x", boolean: "ok",
+  categorical: "cat", timestamp: "at", date: "day", duration: "span", array: "tags", vector: "emb", json: "meta", "hyper-g": "facts",
+  artifact: "blob",
+};
+
+/** A text with every field of the case renamed. @param {string} text @param {any[]} schemas */
+function renamed(text, schemas) {
+  for (const schema of schemas) {
+    for (const [name, field] of Object.entries(schema.fields ?? {})) {
+      const type = typeof field === "string" ? field : field?.dtype?.type ?? field?.dtype ?? field?.type;
+      const own = ours[/** @type {keyof typeof ours} */ (String(type).replace(/\[.*/, "").toLowerCase())];
+      if (own) text = text.replaceAll(`"${name}"`, `"${own}"`).replaceAll(`"${name}.`, `"${own}.`).replaceAll(`"-${name}"`, `"-${own}"`);
+    }
+  }
+  return text;
+}
+
+/** What kind of clauses and operators a text has. @param {string} text */
+const shape = (text) => [...new Set(text.match(/"[$a-z_]+":/g))].sort().join("");
+
+const cases = readFileSync(at("tests/oracle/cases.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line));
+/** @type {Map<string, string>} */
+const queries = new Map();
+/** @type {Map<string, string>} */
+const definitions = new Map();
+for (const { schemas = [], steps } of cases) {
+  for (const schema of schemas) {
+    const text = JSON.stringify(schema);
+    const kind = [...new Set(text.match(/"(\w+-text|integer|float|boolean|categorical|timestamp|date|duration|json|artifact|identifier|[\w-]+\[|store|index|unique|default|required|strategy|optional|indexes|max_chars|unit|base)[^:]/g))].sort().join("");
+    if (text.length < bytes_max && !definitions.has(kind) && definitions.size < shapes_max) definitions.set(kind, text);
+  }
+  for (const { op, args } of steps) {
+    if (op !== "query" || typeof args.query !== "object") continue;
+    const text = renamed(JSON.stringify(args.query), schemas);
+    if (text.length < bytes_max && !queries.has(shape(text)) && queries.size < shapes_max) queries.set(shape(text), text);
+  }
+}
+
+const params = pack([1, "a", [1, 0], null, new Float32Array([0, 1])]);
+const withParams = Buffer.concat([Buffer.from('{"filter":{"n":{"gte":{"$param":0}},"name":{"$param":1}},"near":{"field":"emb","query":{"$param":2},"top_k":2}}\0'), params]);
+write("query", [
+  ...queries.values(), withParams,
+  '{"filter":{"facts":{"all":{"where":{"slot":"s"},"then":{"value":{"gte":1}}}}}}',
+  '{"near":{"field":"emb","query":[1,0],"top_k":2,"metric":"l2"},"search":{"fields":["body","name"],"query":"agents","mode":"prefix"},"fuse":{"k":1,"weights":{"near":2,"search":0.5}},"select":["score","near_score","search_score"]}',
+  '{"select":["meta.a","meta.a.b"],"order":["-meta.a.b"],"filter":{"meta.l":{"contains":2}}}',
+  '{"count":{"field":"n","distinct":true},"filter":{"$not":{"$or":[{"day":{"lt":"2024-01-01"}},{"num":{"in":[1,null]}}]}}}',
+]);
+write("definition", [
+  ...definitions.values(),
+  '{"name":"H","desc":"d","tags":["t"],"fields":{"h":{"dtype":{"type":"hyper-g","fields":[{"name":"a","dtype":"array[vector[2]]","required":false}]}},"c":{"dtype":{"type":"categorical","values":["a","b"]},"default":"a","store":[{"to":"main"},{"to":"search","strategy":"InvertedIndex","optional":true}]}}}',
+  '{"name":"I","fields":{"a":"integer","b":"timestamp"},"indexes":[["a","b"]],"uniques":[["a"]]}',
+]);
+const values = [null, true, 0, -1, 2 ** 40, 1.5, "text", "é", [1, [2, [3]]], { a: { b: [1, { c: null }] }, 1: 2 }, new Float32Array([1, 2]), new Uint8Array([1, 2]), 2n ** 63n - 1n];
+write("pack", [...values.map(pack), pack(values), Buffer.concat([pack({ a: 1, b: [1] }), pack({ b: [1.0], a: 1 })]), Buffer.concat([pack("a"), pack([])])]);
+write("json", ["null", "[1,-0,1.5e300,9223372036854775807,-9223372036854775808,18446744073709551616,1e400]", '{"a":"\\u00e9\\ud83d\\ude00\\n","b":{"c":[true,false]}}',
+  '"\\u0000"', "[[[[[[1]]]]]]", '{"a":1,"a":2}', "\ufeff{}", '"\\ud800"', "0.1", "[1,]", " [ 1 , { } ] "]);
+write("wire", [
+  wire([{ name: "object_id", kind: Kind.TEXT, cells: ["a", "b"] }, { name: "n", kind: Kind.I64, cells: [1, null] }, { name: "body", kind: Kind.TEXT, cells: ["agents", undefined] }]),
+  wire([{ name: "object_id", kind: Kind.TEXT, cells: ["a", "b"] }, { name: "emb", kind: Kind.VEC, dim: 2, cells: [new Float32Array([1, 0]), null] }, { name: "x", kind: Kind.F64, cells: [0.5, 2] }]),
+  wire([{ name: "object_id", kind: Kind.TEXT, cells: ["a"] }, { name: "meta", kind: Kind.PACK, cells: [{ a: [1] }] }, { name: "ok", kind: Kind.BOOL, cells: [true] }, { name: "blob", kind: Kind.BYTES, cells: [new Uint8Array([1])] }]),
+  wire([{ name: "name", kind: Kind.TEXT, cells: ["a", "b", "c"] }, { name: "tags", kind: Kind.PACK, cells: [["a"], [], null] }, { name: "facts", kind: Kind.PACK, cells: [[{ slot: "s" }], [["t", 1]], []] }]),
+  wire([{ name: "object_id", kind: Kind.PACK, cells: [1, "b"] }, { name: "at", kind: Kind.PACK, cells: [new Date(0), "2024-01-01"] }, { name: "day", kind: Kind.PACK, cells: [new Date(0), null] }]),
+]);
+write("options", ['{"id":"a","preset":"debug"}', '{"id":"a","backends":{"main":{"type":"inmem"}},"catalog":false}',
+  '{"id":"a","backends":{"main":{"type":"sqlite","name":"main","database":":memory:","vfs":"memdb"},"vec":{"type":"inmem"}}}',
+  '{"id":"a-b_c","backends":{"x":{"type":"sqlite","path":"/f","enabled":false},"search":{"type":"inmem"}},"env":{"K":"V"}}',
+  '{"method":"supports","dtype":"short-text","op":"match","backend":"sqlite","strategy":"inline"}', '{"method":"rows"}', '{"method":"ops","backend":"inmem"}']);
+const text = "Agent routing 12\nZeta Straße";
+write("pattern", ["agent", "A%g_", "[A-Z]*[!y]", "^A.+ (routing|memory)\\b", "(?i)stra(ß|ss)e$", "(?P<a>x)(?P=a)", "\\d{2,3}?", "[^\\w\\s]", "(a|b)*c", "(?=A)(?<!x)A",
+  "(?:a+)+", "\\u00e9\\x41\\N{BULLET}", "", "[", "[]-]", "STRASSE agent", "%\n%"].map((pattern) => `${pattern}\0${text}`));
+const bytes = (/** @type {number} */ seed, /** @type {number} */ length) => Uint8Array.from({ length }, (_, i) => (seed = (seed * 1103515245 + 12345) % 2 ** 31) >> 16 & (i % 3 === 0 ? 15 : 255));
+write("calls", Array.from({ length: 16 }, (_, index) => bytes(index + 1, 40 + 20 * index)));
