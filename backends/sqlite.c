@@ -55,6 +55,7 @@ const hb_backend hb_backend_sqlite = {
         .metrics = 1u << HB_METRIC_COSINE | 1u << HB_METRIC_L2 | 1u << HB_METRIC_DOT,
         .search = true,
         .candidates = true,
+        .unique = true,
         .filtered_rank = true,
     },
     .stores = sqlite_stores,

@@ -43,7 +43,7 @@ hb_status hb_err_set(hb_err *err, hb_status code, const char *fmt, ...) {
 }
 
 static void member_set(char *member, size_t size, hb_str text) {
-    if (text.len == 0) return;
+    if (text.len == 0 || text.ptr == NULL) return; /* a text whose copy failed has no bytes */
     const size_t len = text.len < size ? text.len : text_cut(text.ptr, size - 1);
     memcpy(member, text.ptr, len);
     member[len] = '\0';

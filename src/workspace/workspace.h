@@ -156,6 +156,15 @@ hb_call_fn hb_call_register, hb_call_upsert, hb_call_set, hb_call_get, hb_call_e
     hb_call_delete, hb_call_query, hb_call_explain, hb_call_audit, hb_call_repair,
     hb_call_refresh, hb_call_drop;
 
+/* ---- unique.c: constraints that no engine enforces by itself */
+typedef struct hb_unique hb_unique;
+/* Starts looking for stored rows that hold a value of the new rows (full-schema columns). */
+hb_status hb_unique_start(hb_task *task, hb_workspace *ws, const hb_entity *entity,
+                          const hb_column *columns, uint32_t row_count, hb_unique **out,
+                          hb_err *err);
+/* *done when all is read; then HB_E_UNIQUE if two rows would hold one value. */
+hb_status hb_unique_advance(hb_unique *unique, bool *done, hb_err *err);
+
 /* ---- write.c */
 /* Turns `task` into the deletion of `ids`, which live in its arena. */
 hb_status hb_write_delete(hb_workspace *ws, const hb_request *request, hb_entity *entity,

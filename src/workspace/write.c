@@ -2,6 +2,7 @@
 /* Writing: upsert, set and delete as one program.
  *
  *   READ    current rows (set, and upsert without overwrite), and the Catalog rows they have
+ *   UNIQUE  rows that hold a value which must be unique, where no engine sees to it
  *   WRITE   one fragment after another inside a transaction of each engine: the home first, then
  * the other backends, then Catalog COMMIT  in the same order; the first commit is the source of
  * truth's Everything is validated before WRITE, so bad input never leaves partial rows. */
@@ -13,7 +14,7 @@ typedef struct write_step {
     hb_job *job;
 } write_step;
 
-typedef enum write_phase { WRITE_READ, WRITE_STEPS, WRITE_DONE } write_phase;
+typedef enum write_phase { WRITE_READ, WRITE_UNIQUE, WRITE_STEPS, WRITE_DONE } write_phase;
 
 typedef struct write_program {
     hb_workspace *ws;
@@ -27,6 +28,7 @@ typedef struct write_program {
     uint32_t asked_count;
     hb_fetch *current;          /* NULL: not needed */
     hb_fetch *catalog_current;
+    hb_unique *unique;          /* NULL: delete */
     write_phase phase;
     write_step *steps;
     uint32_t step_count, step_at;
@@ -164,8 +166,10 @@ static hb_status write_settle(write_program *w, hb_task *task, hb_err *err) {
     HB_TRY(write_add_entity(w, task, w->entity, w->is_delete ? NULL : w->input.columns,
                             w->input.row_count, &w->ids, err));
     if (w->with_catalog) HB_TRY(write_plan_catalog(w, task, err));
-    w->phase = WRITE_STEPS;
-    return HB_OK;
+    w->phase = WRITE_UNIQUE;
+    if (w->is_delete) return HB_OK;
+    return hb_unique_start(task, w->ws, w->entity, w->input.columns, w->input.row_count, &w->unique,
+                           err);
 }
 
 /* What existed, by the home's answer (its step is the first), for every id that was given. */
@@ -199,6 +203,12 @@ static hb_status write_advance(hb_task *task, hb_err *err) {
         if (w->current != NULL && !hb_fetch_done(w->current)) return HB_OK;
         if (w->catalog_current != NULL && !hb_fetch_done(w->catalog_current)) return HB_OK;
         HB_TRY(write_settle(w, task, err));
+    }
+    if (w->phase == WRITE_UNIQUE) {
+        bool done = true;
+        if (w->unique != NULL) HB_TRY(hb_unique_advance(w->unique, &done, err));
+        if (!done) return HB_OK;
+        w->phase = WRITE_STEPS;
     }
     while (w->step_at < w->step_count) {
         write_step *step = &w->steps[w->step_at];

@@ -299,6 +299,36 @@ static void registering_twice_needs_the_same_structure(void) {
     fixture_close(&f);
 }
 
+static void unique_values_are_refused_on_every_backend(void) {
+    static const char *const backends[] = {
+        "{\"id\":\"unit\",\"backends\":{\"main\":{\"type\":\"inmem\"}}}",
+        "{\"id\":\"unit\",\"backends\":{\"main\":{\"type\":\"sqlite\"}}}",
+        "{\"id\":\"unit\",\"backends\":{\"main\":{\"type\":\"sqlite\"},\"side\":{\"type\":\"inmem\"}}}",
+    };
+    for (size_t b = 0; b < 3; b++) {
+        CASE(backends[b]);
+        fixture f;
+        fixture_open(&f, backends[b]);
+        CHECK_INT(define(&f, b == 2 ? "{\"name\":\"User\",\"fields\":{\"mail\":{\"type\":\"short-text\","
+                                      "\"unique\":true},\"a\":\"integer\",\"b\":{\"type\":\"integer\","
+                                      "\"storage\":{\"to\":\"side\"}}},\"constraints\":[{\"fields\":[\"a\",\"b\"]}]}"
+                                    : "{\"name\":\"User\",\"fields\":{\"mail\":{\"type\":\"short-text\","
+                                      "\"unique\":true},\"a\":\"integer\",\"b\":\"integer\"},"
+                                      "\"constraints\":[{\"fields\":[\"a\",\"b\"]}]}"),
+                  HB_OK);
+        CHECK_INT(upsert(&f, "user", "{\"object_id\":\"u1\",\"mail\":\"x@y\",\"a\":1,\"b\":2}"), HB_OK);
+        CHECK_INT(upsert(&f, "user", "{\"object_id\":\"u2\",\"mail\":\"x@y\"}"), HB_E_UNIQUE);
+        CHECK_INT(upsert(&f, "user", "{\"object_id\":\"u2\",\"a\":1,\"b\":2}"), HB_E_UNIQUE);
+        CHECK_INT(upsert(&f, "user", "{\"object_id\":\"u2\",\"a\":1}"), HB_OK);
+        CHECK_INT(upsert(&f, "user", "{\"object_id\":\"u3\",\"a\":1}"), HB_OK);
+        CHECK_INT(write_row(&f, HB_CALL_SET, "user", "{\"object_id\":\"u3\",\"b\":2}", 0), HB_E_UNIQUE);
+        CHECK_INT(write_row(&f, HB_CALL_SET, "user", "{\"object_id\":\"u1\",\"mail\":\"x@y\"}", 0), HB_OK);
+        CHECK_INT(query(&f, "user", "{}"), HB_OK);
+        CHECK_INT(answer(&f)->batch.row_count, 3);
+        fixture_close(&f);
+    }
+}
+
 static void a_dropped_workspace_refuses_calls(void) {
     fixture f;
     fixture_open(&f, debug_options);
@@ -319,5 +349,6 @@ TEST_SUITE {
     TEST(metaschema_tells_where_fields_live);
     TEST(audit_finds_and_repair_mends_the_catalog);
     TEST(registering_twice_needs_the_same_structure);
+    TEST(unique_values_are_refused_on_every_backend);
     TEST(a_dropped_workspace_refuses_calls);
 }
