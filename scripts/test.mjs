@@ -108,7 +108,7 @@ const stages = [
     run: () => counted(at("build/native/hb_unit"), []) },
   { name: "wasi-build", about: "WASI command and unit tests", files: () => true, needs: [], setup: ["wasi"], run: cmake("wasi") },
   { name: "unit-wasm", about: "the same unit tests under wasmtime", files: hasFiles("tests/unit", "_test.c"), needs: ["wasi-build"],
-    setup: ["wasmtime"], run: () => counted(wasmtime, ["run", at("build/wasi/hb_unit.wasm")]) },
+    setup: ["wasmtime"], run: () => counted(wasmtime, ["run", "--dir", ".", at("build/wasi/hb_unit.wasm")]) },
   { name: "module", about: "ES module, full and slim", files: hasFiles("src/abi", ".c"), needs: [], setup: ["emscripten"],
     run: cmake("emscripten") },
   { name: "types", about: "strict tsc over the JavaScript, declarations", files: () => existsSync(at("js")), needs: ["module"],

@@ -15,15 +15,18 @@ export const idbFiles = {
     const root = `/heavenbase/${id}`;
     const files = filesOf(backends).map(([name, option, path]) => placed(root, name, option, path));
     if (files.length === 0) throw new HeavenBaseError("VALIDATION", "persist: \"idb\" has nothing to keep: no backend names a file");
-    const mount = mountAt(FS, IDBFS, root, id);
+    const release = await soleOwner(id);
+    let mount;
     try {
+      mount = mountAt(FS, IDBFS, root, id);
       await synced(IDBFS, mount, true);
       for (const [, , path] of files) FS.mkdirTree(path.slice(0, path.lastIndexOf("/")));
     } catch (error) {
-      FS.unmount(root);
+      if (mount) FS.unmount(root);
+      release();
       throw error;
     }
-    return { backends: withPaths(backends, files), session: new IdbSession(FS, IDBFS, mount, root) };
+    return { backends: withPaths(backends, files), session: new IdbSession(FS, IDBFS, mount, root, release) };
   },
 };
 
@@ -34,6 +37,23 @@ function placed(root, name, option, path) {
     throw new HeavenBaseError("VALIDATION", `with persist: "idb" the ${option} of '${name}' lies below ${root}, or is relative to it`, { backend: name });
   }
   return [name, option, `${root}/${path}`];
+}
+
+/**
+ * A copy in memory that two tabs write would lose the rows of one: the browser's Web Locks name the owner, and give the
+ * lock back when its page goes away. Hosts without them have no tabs either.
+ * @param {string} id @returns {Promise<() => void>} gives the ownership back
+ */
+function soleOwner(id) {
+  const locks = globalThis.navigator?.locks;
+  if (!locks) return Promise.resolve(() => {});
+  return new Promise((resolve, reject) => {
+    locks.request(`heavenbase:${id}`, { ifAvailable: true }, (lock) => {
+      if (lock) return new Promise((/** @type {(value: void) => void} */ release) => resolve(() => release()));
+      reject(new HeavenBaseError("LOCKED", `workspace '${id}' is open already in this page or in another tab`));
+      return undefined;
+    }).catch(reject);
+  });
 }
 
 /** @param {any} FS @param {any} IDBFS @param {string} root @param {string} id */
@@ -87,17 +107,19 @@ class IdbSession {
   #IDBFS;
   #mount;
   #root;
+  #release;
   #dirty = false;
   #ended = false;
   /** @type {Promise<void> | null} */
   #running = null;
 
-  /** @param {any} FS @param {any} IDBFS @param {any} mount @param {string} root */
-  constructor(FS, IDBFS, mount, root) {
+  /** @param {any} FS @param {any} IDBFS @param {any} mount @param {string} root @param {() => void} release */
+  constructor(FS, IDBFS, mount, root, release) {
     this.#FS = FS;
     this.#IDBFS = IDBFS;
     this.#mount = mount;
     this.#root = root;
+    this.#release = release;
   }
 
   wrote() {
@@ -141,6 +163,7 @@ class IdbSession {
     } finally {
       this.#ended = true;
       this.#FS.unmount(this.#root);
+      this.#release();
     }
   }
 }
