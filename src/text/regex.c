@@ -59,6 +59,7 @@ static hb_status regex_compile(hb_regex *regex, hb_str source, bool ascii, hb_er
                                 options, &code, &offset, compile);
     pcre2_compile_context_free(compile);
     if (regex->code != NULL) return HB_OK;
+    if (code == PCRE2_ERROR_HEAP_FAILED) return hb_err_memory(err);
     PCRE2_UCHAR text[160] = { 0 };
     pcre2_get_error_message(code, text, sizeof(text));
     return hb_err_set(err, HB_E_QUERY, "invalid regex pattern: %s", (const char *)text);
