@@ -30,10 +30,11 @@ third_party_library(sqlite OPTIMIZE ${HB_OPTIMIZE_ENGINE}
 
 third_party_library(cjson SOURCES cJSON.c)
 
-# Reading and writing standard JSON only: no JSON pointer, patch or merge, no JSON5.
-third_party_library(yyjson OPTIMIZE ${HB_OPTIMIZE_ENGINE}
+# Reading and writing standard JSON only: no JSON pointer, patch or merge, no JSON5. It reads calls and single values,
+# not rows: inlining by force would more than double its code for nothing.
+third_party_library(yyjson
     SOURCES yyjson.c
-    PUBLIC_DEFINES YYJSON_DISABLE_UTILS=1 YYJSON_DISABLE_NON_STANDARD=1)
+    PUBLIC_DEFINES YYJSON_DISABLE_UTILS=1 YYJSON_DISABLE_NON_STANDARD=1 yyjson_inline=inline)
 
 # 8-bit, Unicode, no JIT, no DFA matching, no pattern conversion, the smallest links. The match limits are defaults; the core passes its own.
 third_party_library(pcre2
@@ -42,11 +43,21 @@ third_party_library(pcre2
         pcre2_config.c pcre2_context.c pcre2_error.c pcre2_extuni.c pcre2_find_bracket.c pcre2_maketables.c pcre2_match.c
         pcre2_match_data.c pcre2_newline.c pcre2_ord2utf.c pcre2_pattern_info.c pcre2_script_run.c
         pcre2_serialize.c pcre2_string_utils.c pcre2_study.c pcre2_substitute.c pcre2_substring.c
-        pcre2_tables.c pcre2_ucd.c pcre2_valid_utf.c pcre2_xclass.c
+        pcre2_valid_utf.c pcre2_xclass.c
     DEFINES
         SUPPORT_PCRE2_8 SUPPORT_UNICODE LINK_SIZE=2 HEAP_LIMIT=20000 MATCH_LIMIT=1000000 MATCH_LIMIT_DEPTH=10000
         MAX_NAME_COUNT=10000 MAX_NAME_SIZE=32 MAX_VARLOOKBEHIND=255 NEWLINE_DEFAULT=2 PARENS_NEST_LIMIT=100
         HAVE_MEMMOVE HAVE_STDINT_H HAVE_LIMITS_H
     PUBLIC_DEFINES PCRE2_CODE_UNIT_WIDTH=8 PCRE2_STATIC PCRE2_EXPORT=)
+
+# Its character tables are most of its data, and most of that is of properties no pattern of ours names.
+find_program(NODE_PROGRAM node REQUIRED)
+set(trimmed "${PROJECT_BINARY_DIR}/pcre2")
+set(trim_script "${PROJECT_SOURCE_DIR}/scripts/trim-pcre2.mjs")
+add_custom_command(
+    OUTPUT "${trimmed}/pcre2_tables.c" "${trimmed}/pcre2_ucd.c" "${trimmed}/pcre2_ucptables.c"
+    COMMAND ${NODE_PROGRAM} "${trim_script}" "${HB_THIRD_PARTY_DIR}/pcre2" "${trimmed}"
+    DEPENDS "${trim_script}" "${HB_THIRD_PARTY_DIR}/pcre2/.pin" VERBATIM)
+target_sources(pcre2 PRIVATE "${trimmed}/pcre2_tables.c" "${trimmed}/pcre2_ucd.c")
 
 third_party_library(utf8proc SOURCES utf8proc.c PUBLIC_DEFINES UTF8PROC_STATIC)

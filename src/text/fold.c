@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "text/fold.h"
 
-#include <utf8proc.h>
-
+#include "text/unicode.h"
 #include "text/word_break.h"
 
 #define CAPITAL_SIGMA 0x3a3u
@@ -75,19 +74,19 @@ void hb_text_lower(hb_str text, hb_buf *out) {
                 add_cp(out, 'i');
                 add_cp(out, DOT_ABOVE);
             } else {
-                add_cp(out, (uint32_t)utf8proc_tolower((utf8proc_int32_t)cp));
+                add_cp(out, hb_cp_lower(cp));
             }
         }
     }
 }
 
 /* Canonical ordering: a stable insertion sort of each run of combining marks. */
-static void order_marks(utf8proc_int32_t *cps, uint32_t count) {
+static void order_marks(uint32_t *cps, uint32_t count) {
     for (uint32_t i = 1; i < count; i++) {
-        const utf8proc_int32_t cp = cps[i];
-        const int mark = utf8proc_get_property(cp)->combining_class;
+        const uint32_t cp = cps[i];
+        const uint32_t mark = hb_cp_mark_class(cp);
         uint32_t at = i;
-        while (mark > 0 && at > 0 && utf8proc_get_property(cps[at - 1])->combining_class > mark) {
+        while (mark > 0 && at > 0 && hb_cp_mark_class(cps[at - 1]) > mark) {
             cps[at] = cps[at - 1];
             at--;
         }
@@ -95,30 +94,49 @@ static void order_marks(utf8proc_int32_t *cps, uint32_t count) {
     }
 }
 
+/* Canonical composition in place, of text in canonical order; the new count. A mark joins the last
+ * starter unless one of its own class or a higher one stands between them, or another starter. */
+static uint32_t compose(uint32_t *cps, uint32_t count) {
+    uint32_t kept = 0;
+    uint32_t starter = UINT32_MAX;
+    uint32_t last_mark = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t cp = cps[i];
+        const uint32_t mark = hb_cp_mark_class(cp);
+        const bool adjacent = starter + 1 == kept;
+        if (starter != UINT32_MAX && (adjacent || mark > last_mark)) {
+            const uint32_t composed = hb_cp_compose(cps[starter], cp);
+            if (composed != 0) {
+                cps[starter] = composed;
+                continue;
+            }
+        }
+        if (mark == 0) starter = kept;
+        last_mark = mark;
+        cps[kept++] = cp;
+    }
+    return kept;
+}
+
 /* Writes the NFC of `text` to `out` (UTF-8), with every code point fully case-folded first when
- * asked to. utf8proc_map would do it, but allocates by itself and refuses malformed text. */
+ * asked to. */
 static void add_nfc(hb_str text, bool casefold, hb_buf *scratch, hb_buf *out) {
-    const utf8proc_option_t form = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
-    const utf8proc_option_t each = casefold ? form | UTF8PROC_CASEFOLD : form;
-    utf8proc_int32_t cps[16];
+    uint32_t parts[HB_CP_PARTS_MAX];
     hb_buf_clear(scratch);
     for (uint32_t pos = 0; pos < text.len;) {
-        const utf8proc_int32_t cp = (utf8proc_int32_t)hb_utf8_next(text, &pos);
-        /* 18 code points are the most that any one decomposes to, by compatibility, which is not
-         * asked for; canonically and case-folded it is 4. */
-        const utf8proc_ssize_t count = utf8proc_decompose_char(cp, cps, 16, each, NULL);
-        hb_buf_add(scratch, cps, sizeof(cps[0]) * (size_t)(count > 0 && count <= 16 ? count : 0));
+        const uint32_t count = hb_cp_decompose(hb_utf8_next(text, &pos), casefold, parts);
+        hb_buf_add(scratch, parts, sizeof(parts[0]) * count);
     }
     if (scratch->failed || scratch->over) {
         out->failed = true;
         return;
     }
-    utf8proc_int32_t *all = (utf8proc_int32_t *)(void *)scratch->ptr;
-    const uint32_t count = scratch->len / (uint32_t)sizeof(cps[0]);
+    uint32_t *all = (uint32_t *)(void *)scratch->ptr;
+    uint32_t count = scratch->len / (uint32_t)sizeof(parts[0]);
     order_marks(all, count);
-    const utf8proc_ssize_t composed = utf8proc_normalize_utf32(all, (utf8proc_ssize_t)count, form);
-    for (utf8proc_ssize_t i = 0; i < composed; i++) {
-        add_cp(out, (uint32_t)all[i]);
+    count = compose(all, count);
+    for (uint32_t i = 0; i < count; i++) {
+        add_cp(out, all[i]);
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Unicode text operations on utf8proc: folding, words, and the pattern languages of the text
+/* Unicode text operations: folding, words, and the pattern languages of the text
  * operators. Pure functions over borrowed text. */
 #ifndef HB_TEXT_FOLD_H
 #define HB_TEXT_FOLD_H

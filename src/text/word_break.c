@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "text/word_break.h"
 
-#include <utf8proc.h>
+#include "text/unicode.h"
 
 #define RUN_SHIFT 6u
 #define RUN_PICTOGRAPH 0x20u
@@ -42,16 +42,16 @@ static bool is_other_cased(uint32_t cp) {
 }
 
 bool hb_cp_is_cased(uint32_t cp) {
-    const utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)cp);
-    return category == UTF8PROC_CATEGORY_LU || category == UTF8PROC_CATEGORY_LL ||
-           category == UTF8PROC_CATEGORY_LT || is_other_cased(cp);
+    const hb_category category = hb_cp_category(cp);
+    return category == HB_CATEGORY_LU || category == HB_CATEGORY_LL ||
+           category == HB_CATEGORY_LT || is_other_cased(cp);
 }
 
 bool hb_cp_is_case_ignorable(uint32_t cp) {
-    const utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)cp);
-    if (category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_ME ||
-        category == UTF8PROC_CATEGORY_CF || category == UTF8PROC_CATEGORY_LM ||
-        category == UTF8PROC_CATEGORY_SK) {
+    const hb_category category = hb_cp_category(cp);
+    if (category == HB_CATEGORY_MN || category == HB_CATEGORY_ME ||
+        category == HB_CATEGORY_CF || category == HB_CATEGORY_LM ||
+        category == HB_CATEGORY_SK) {
         return true;
     }
     return ((SET(HB_WORD_MID_LETTER) | QUOTE_OR_DOT) & SET(hb_word_class_of(cp))) != 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Unicode word boundaries (UAX #29, default rules) over borrowed text, and the two character
- * properties that utf8proc lacks. The data is in word_break_table.c, made by
+ * properties that unicode.h lacks. The data is in word_break_table.c, made by
  * scripts/make-word-break-table.mjs. Used inside src/text only; words.h is the public face. */
 #ifndef HB_TEXT_WORD_BREAK_H
 #define HB_TEXT_WORD_BREAK_H

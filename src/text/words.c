@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "text/words.h"
 
-#include <utf8proc.h>
-
 #include "text/fold.h"
+#include "text/unicode.h"
 #include "text/word_break.h"
 
 /* What one ASCII byte is to the rules of UAX #29; bytes above have no entry. */
@@ -88,9 +87,9 @@ static uint32_t ascii_word_end(hb_str text, uint32_t start, unsigned *seen) {
 static bool has_letter_or_digit(hb_str segment) {
     for (uint32_t pos = 0; pos < segment.len;) {
         const uint32_t cp = hb_utf8_next(segment, &pos);
-        const utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)cp);
-        if ((category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) ||
-            (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO)) {
+        const hb_category category = hb_cp_category(cp);
+        if ((category >= HB_CATEGORY_LU && category <= HB_CATEGORY_LO) ||
+            (category >= HB_CATEGORY_ND && category <= HB_CATEGORY_NO)) {
             return true;
         }
     }

@@ -4,10 +4,9 @@
 
 #include <string.h>
 
-#include <utf8proc.h>
-
 #include "base/limits.h"
 #include "base/md5.h"
+#include "text/unicode.h"
 
 static bool is_lower(char c) {
     return c >= 'a' && c <= 'z';
@@ -46,18 +45,18 @@ static bool is_keyword(hb_str name) {
 
 static bool is_letter(uint32_t cp) {
     if (cp < 0x80) return (cp >= 'a' && cp <= 'z') || (cp >= 'A' && cp <= 'Z') || cp == '_';
-    switch ((int)utf8proc_category((utf8proc_int32_t)cp)) {
-    case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM: case UTF8PROC_CATEGORY_LO: case UTF8PROC_CATEGORY_NL: return true;
+    switch ((int)hb_cp_category(cp)) {
+    case HB_CATEGORY_LU: case HB_CATEGORY_LL: case HB_CATEGORY_LT:
+    case HB_CATEGORY_LM: case HB_CATEGORY_LO: case HB_CATEGORY_NL: return true;
     default: return false;
     }
 }
 
 static bool is_letter_or_digit(uint32_t cp) {
     if (cp < 0x80) return is_letter(cp) || (cp >= '0' && cp <= '9');
-    switch ((int)utf8proc_category((utf8proc_int32_t)cp)) {
-    case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_MC: case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_PC: return true;
+    switch ((int)hb_cp_category(cp)) {
+    case HB_CATEGORY_MN: case HB_CATEGORY_MC: case HB_CATEGORY_ND:
+    case HB_CATEGORY_PC: return true;
     default: return is_letter(cp);
     }
 }
