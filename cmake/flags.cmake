@@ -24,8 +24,8 @@ endif()
 set(CMAKE_C_FLAGS_RELEASE "")
 # Messages and asserts name files as they stand in the tree, wherever it was built.
 set(HB_TARGET_FLAGS ${HB_TARGET_FLAGS} "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=")
-set(HB_OPTIMIZE -Os) # most of the code runs once per call: its bytes cost more than its cycles
-set(HB_OPTIMIZE_SMALL -Os)
+set(HB_OPTIMIZE -Oz) # most of the code runs once per call: its bytes cost more than its cycles
+set(HB_OPTIMIZE_SMALL -Oz)
 set(HB_OPTIMIZE_ENGINE -O2)
 set(HB_OPTIMIZE_HOT -O3)
 

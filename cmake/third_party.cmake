@@ -19,6 +19,23 @@ function(third_party_library name)
     target_compile_options(${name} PRIVATE -w ${LIB_OPTIMIZE} ${HB_TARGET_FLAGS} ${HB_SANITIZE_THIRD_PARTY})
 endfunction()
 
+# third_party_trim(<name> SOURCES <file>... [INCLUDED <file>...]): adds sources that scripts/trim-<name>.mjs writes from
+# those of the same name, with less data. It checks what it leaves out itself.
+find_program(NODE_PROGRAM node REQUIRED)
+function(third_party_trim name)
+    cmake_parse_arguments(LIB "" "" "SOURCES;INCLUDED" ${ARGN})
+    set(folder "${HB_THIRD_PARTY_DIR}/${name}")
+    set(trimmed "${PROJECT_BINARY_DIR}/trimmed/${name}")
+    set(script "${PROJECT_SOURCE_DIR}/scripts/trim-${name}.mjs")
+    list(TRANSFORM LIB_SOURCES PREPEND "${trimmed}/")
+    list(TRANSFORM LIB_INCLUDED PREPEND "${trimmed}/")
+    add_custom_command(
+        OUTPUT ${LIB_SOURCES} ${LIB_INCLUDED}
+        COMMAND ${NODE_PROGRAM} "${script}" "${folder}" "${trimmed}"
+        DEPENDS "${script}" "${folder}/.pin" VERBATIM)
+    target_sources(${name} PRIVATE ${LIB_SOURCES})
+endfunction()
+
 # The progress handler stays (deadlines, abort) and so do the depth limits; the core has its own text index, so no FTS5.
 third_party_library(sqlite OPTIMIZE ${HB_OPTIMIZE_ENGINE}
     SOURCES sqlite3.c
@@ -29,12 +46,14 @@ third_party_library(sqlite OPTIMIZE ${HB_OPTIMIZE_ENGINE}
         SQLITE_OMIT_SHARED_CACHE SQLITE_OMIT_UTF16 SQLITE_UNTESTABLE)
 
 third_party_library(cjson SOURCES cJSON.c)
+target_include_directories(cjson PRIVATE "${PROJECT_SOURCE_DIR}/src")
+target_compile_options(cjson PRIVATE -include "${PROJECT_SOURCE_DIR}/src/base/num_cjson.h")
 
 # Reading and writing standard JSON only: no JSON pointer, patch or merge, no JSON5. It reads calls and single values,
 # not rows: inlining by force would more than double its code for nothing.
 third_party_library(yyjson
-    SOURCES yyjson.c
     PUBLIC_DEFINES YYJSON_DISABLE_UTILS=1 YYJSON_DISABLE_NON_STANDARD=1 yyjson_inline=inline)
+third_party_trim(yyjson SOURCES yyjson.c)
 
 # 8-bit, Unicode, no JIT, no DFA matching, no pattern conversion, the smallest links. The match limits are defaults; the core passes its own.
 third_party_library(pcre2
@@ -51,13 +70,6 @@ third_party_library(pcre2
     PUBLIC_DEFINES PCRE2_CODE_UNIT_WIDTH=8 PCRE2_STATIC PCRE2_EXPORT=)
 
 # Its character tables are most of its data, and most of that is of properties no pattern of ours names.
-find_program(NODE_PROGRAM node REQUIRED)
-set(trimmed "${PROJECT_BINARY_DIR}/pcre2")
-set(trim_script "${PROJECT_SOURCE_DIR}/scripts/trim-pcre2.mjs")
-add_custom_command(
-    OUTPUT "${trimmed}/pcre2_tables.c" "${trimmed}/pcre2_ucd.c" "${trimmed}/pcre2_ucptables.c"
-    COMMAND ${NODE_PROGRAM} "${trim_script}" "${HB_THIRD_PARTY_DIR}/pcre2" "${trimmed}"
-    DEPENDS "${trim_script}" "${HB_THIRD_PARTY_DIR}/pcre2/.pin" VERBATIM)
-target_sources(pcre2 PRIVATE "${trimmed}/pcre2_tables.c" "${trimmed}/pcre2_ucd.c")
+third_party_trim(pcre2 SOURCES pcre2_tables.c pcre2_ucd.c INCLUDED pcre2_ucptables.c)
 
 third_party_library(utf8proc SOURCES utf8proc.c PUBLIC_DEFINES UTF8PROC_STATIC)

@@ -119,6 +119,35 @@ hb_num_result hb_num_parse_f64(hb_str text, double *out) {
     return isfinite(*out) ? HB_NUM_OK : HB_NUM_RANGE;
 }
 
+static uint32_t digits_end(const char *text, uint32_t pos) {
+    while (is_digit(text[pos])) {
+        pos++;
+    }
+    return pos;
+}
+
+double hb_num_strtod(const char *text, char **end) {
+    const uint32_t sign = text[0] == '-' || text[0] == '+' ? 1 : 0;
+    uint32_t len = digits_end(text, sign);
+    uint32_t digits = len - sign;
+    if (text[len] == '.') {
+        const uint32_t behind = digits_end(text, len + 1);
+        digits += behind - len - 1;
+        len = behind;
+    }
+    if (digits > 0 && (text[len] == 'e' || text[len] == 'E')) {
+        const uint32_t first = len + (text[len + 1] == '-' || text[len + 1] == '+' ? 2 : 1);
+        if (is_digit(text[first])) len = digits_end(text, first);
+    }
+    if (digits == 0) len = 0;
+    double value = 0.0;
+    if (len > 0 && hb_num_parse_f64(hb_str_n(text, len), &value) == HB_NUM_RANGE) {
+        value = text[0] == '-' ? -HUGE_VAL : HUGE_VAL;
+    }
+    if (end != NULL) *end = (char *)(uintptr_t)text + len;
+    return value;
+}
+
 /* Takes digits and exponent out of "[-]ddd.dddE[+-]dd" in whatever of its variants. */
 static void decimal_from_printed(decimal *d, const char *text, size_t len) {
     const hb_str whole = hb_str_n(text, len);

@@ -14,6 +14,8 @@ typedef enum hb_num_result { HB_NUM_OK, HB_NUM_BAD, HB_NUM_RANGE } hb_num_result
 hb_num_result hb_num_parse_i64(hb_str text, int64_t *out);
 /* Decimal or scientific number, correctly rounded; no hex, no inf, no nan. */
 hb_num_result hb_num_parse_f64(hb_str text, double *out);
+/* As strtod on decimal text in the C locale. */
+double hb_num_strtod(const char *text, char **end);
 /* Shortest text that reads back equal; returns the length. "1.0", "1e+22" style as JSON allows;
  * inf and nan print as "inf", "-inf", "nan" (callers that write JSON must reject them before). */
 #define HB_NUM_TEXT_MAX 40

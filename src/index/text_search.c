@@ -125,7 +125,7 @@ static weights weights_of(const hb_text_index *index, const text_term *term) {
     const double n = index->doc_count;
     const double df = term->df;
     const double average = (double)index->total_words / n;
-    return (weights){ log(1.0 + (n - df + 0.5) / (df + 0.5)) * (BM25_K1 + 1.0),
+    return (weights){ log1p((n - df + 0.5) / (df + 0.5)) * (BM25_K1 + 1.0),
                       BM25_K1 * (1.0 - BM25_B), BM25_K1 * BM25_B / average };
 }
 

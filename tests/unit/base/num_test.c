@@ -136,6 +136,25 @@ static void floats_print_shortest(void) {
     }
 }
 
+static void a_number_is_read_as_strtod_reads_it(void) {
+    static const struct {
+        const char *in;
+        double want;
+        int64_t read;
+    } cases[] = {
+        { "0.1", 0.1, 3 },   { "-12", -12.0, 3 },     { "1e3,", 1000.0, 3 }, { "1-2", 1.0, 1 },
+        { "1e+", 1.0, 1 },   { "5.", 5.0, 2 },        { ".5", 0.5, 2 },      { ".", 0.0, 0 },
+        { "-", 0.0, 0 },     { "1e999", HUGE_VAL, 5 }, { "-1e999", -HUGE_VAL, 6 },
+        { "1e-999", 0.0, 6 }, { "2.2250738585072014e-308", 2.2250738585072014e-308, 23 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        CASE(cases[i].in);
+        char *end = NULL;
+        CHECK_DOUBLE(hb_num_strtod(cases[i].in, &end), cases[i].want);
+        CHECK_INT(end - cases[i].in, cases[i].read);
+    }
+}
+
 static void integers_print(void) {
     char out[HB_NUM_TEXT_MAX];
     CHECK_STR(hb_str_n(out, hb_num_write_i64(INT64_MIN, out)), "-9223372036854775808");
@@ -150,5 +169,6 @@ TEST_SUITE {
     TEST(doubles_print_as_python_prints_them);
     TEST(what_is_printed_reads_back_equal);
     TEST(floats_print_shortest);
+    TEST(a_number_is_read_as_strtod_reads_it);
     TEST(integers_print);
 }
