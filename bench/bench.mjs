@@ -18,12 +18,17 @@ const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.
 const say = (/** @type {string} */ line) => process.stderr.write(`${line}\n`);
 const PROCESS_ROUNDS_MAX = 5;
 
-/** Seconds that a fresh process takes. @param {...string} args */
+/** What a process of its own says. @param {...string} args */
 function runProbe(...args) {
-  const start = performance.now();
   const { status, stdout, stderr } = spawnSync(process.execPath, [here("probe.mjs"), ...args], { encoding: "utf8" });
   if (status !== 0) throw new Error(`probe ${args.join(" ")}: ${stderr}`);
-  return { seconds: (performance.now() - start) / 1000, stdout };
+  return stdout === "" ? null : JSON.parse(stdout);
+}
+
+/** Seconds from the start of a process to its first answer. @param {...string} args */
+function secondsToAnswer(...args) {
+  const start = performance.timeOrigin + performance.now();
+  return (runProbe(...args).at - start) / 1000;
 }
 
 /** Adds what takes a process of its own. @param {readonly Engine[]} engines @param {import("./report.mjs").Size} size @param {number} rounds */
@@ -33,15 +38,15 @@ function measureProcesses(engines, { n, samples, memory }, rounds) {
   try {
     const files = new Map(engines.filter((engine) => engine.persists).map(({ name }) => [name, join(folder, `${name}.db`)]));
     for (const [name, file] of files) runProbe("fill", name, file, String(n));
-    for (const { name } of engines) memory[name] = JSON.parse(runProbe("memory", name, String(n)).stdout);
+    for (const { name } of engines) memory[name] = runProbe("memory", name, String(n));
     /** @type {number[]} */
     const bare = [];
     /** @type {Record<string, Record<string, number[]>>} */
     const whole = { open: {}, reopen: {} };
     for (let round = 0; round < Math.min(rounds, PROCESS_ROUNDS_MAX); round++) {
-      bare.push(runProbe("bare").seconds);
-      for (const { name } of engines) (whole.open[name] ??= []).push(runProbe("open", name).seconds);
-      for (const [name, file] of files) (whole.reopen[name] ??= []).push(runProbe("reopen", name, file).seconds);
+      bare.push(secondsToAnswer("bare"));
+      for (const { name } of engines) (whole.open[name] ??= []).push(secondsToAnswer("open", name));
+      for (const [name, file] of files) (whole.reopen[name] ??= []).push(secondsToAnswer("reopen", name, file));
     }
     const floor = median(bare);
     for (const [task, found] of Object.entries(whole)) {

@@ -40,6 +40,7 @@ const digits = (x) => (x >= 100 ? Math.round(x).toLocaleString("en").replaceAll(
 
 /** @param {number} seconds */
 function time(seconds) {
+  if (seconds === 0) return "none";
   if (seconds >= 1) return `${digits(seconds)} s`;
   if (seconds >= 1e-3) return `${digits(seconds * 1e3)} ms`;
   return seconds >= 1e-6 ? `${digits(seconds * 1e6)} µs` : `${digits(seconds * 1e9)} ns`;
@@ -65,8 +66,8 @@ export const figuresOf = ({ samples, checked, memory }) => ({
   memory: (engine) => (memory[engine] ? memory[engine].bytes / memory[engine].raw : NaN),
 });
 
-/** @param {number} ratio of the best peer's time to ours */
-const lead = (ratio) => (Number.isFinite(ratio) ? `${digits(ratio)} ×` : "");
+/** @param {number} ratio of the best peer's time to ours; 0 where the peer's is below what can be measured */
+const lead = (ratio) => (Number.isFinite(ratio) && ratio > 0 ? `${digits(ratio)} ×` : "");
 
 /** @param {Run} run @param {Size} size */
 function sizeTable({ engines }, size) {
