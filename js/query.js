@@ -14,7 +14,7 @@ import { plainSpec } from "./spec.js";
 /**
  * What a query needs of its workspace.
  * @typedef {object} Runner
- * @property {(query: Query<any, any>, options: CallOptions & { total?: boolean }) => Promise<AnyFrame>} execute
+ * @property {(query: Query<any, any>, options: CallOptions & { total?: boolean, pushdown?: boolean }) => Promise<AnyFrame>} execute
  * @property {(query: Query<any, any>, options: CallOptions) => Promise<import("./types.js").Plan>} explain
  * @property {(query: Query<any, any>) => Promise<import("./prepared.js").PreparedQuery<any>>} prepare
  */
@@ -130,7 +130,7 @@ export class Query {
     return this.#with({ count: clause({ field: this.#name("count", field), distinct }) });
   }
 
-  /** @param {CallOptions & { total?: boolean }} [options] `total`: count the rows before paging too @returns {Promise<import("./frame.js").Frame<R>>} */
+  /** @param {CallOptions & { total?: boolean, pushdown?: boolean }} [options] `total`: count the rows before paging too; `pushdown: false`: backends only fetch, the core does all the rest @returns {Promise<import("./frame.js").Frame<R>>} */
   execute(options = {}) {
     return this.#runner.execute(this, options);
   }

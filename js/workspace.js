@@ -32,7 +32,7 @@ const READING = [...WAITING, "entity"];
 const GETTING = [...READING, "unique"];
 const UPSERTING = [...WAITING, "overwrite", "unknown"];
 const SETTING = [...READING, "overwrite", "unknown"];
-const EXECUTING = [...WAITING, "total"];
+const EXECUTING = [...WAITING, "total", "pushdown"];
 /** Definitions that this package knows already, so that their references are the exported ones. */
 const SYSTEM = new Map([Catalog, MetaSchema].map((one) => [one.entityId, /** @type {Entity} */ (/** @type {unknown} */ (one))]));
 
@@ -466,10 +466,10 @@ export class Workspace {
     });
   }
 
-  /** @param {EntityLike} entity @param {Omit<Request, "kind">} request @param {CallOptions & { total?: boolean }} options @returns {Promise<Frame<any>>} */
+  /** @param {EntityLike} entity @param {Omit<Request, "kind">} request @param {CallOptions & { total?: boolean, pushdown?: boolean }} options @returns {Promise<Frame<any>>} */
   #execute(entity, request, options) {
     known("execute", options, EXECUTING);
-    const flags = options.total ? Flag.WANT_TOTAL : 0;
+    const flags = (options.total ? Flag.WANT_TOTAL : 0) | (options.pushdown === false ? Flag.NO_PUSHDOWN : 0);
     return this.#run(false, options, () =>
       this.#call({ ...request, kind: Call.QUERY, entity: this.#resolve(entity).index, flags }, () => Frame.fromAnswer(this.#core.frame()), options));
   }

@@ -7,7 +7,7 @@ import { at, run } from "./lib.mjs";
 const env = { NODE_PATH: ["/usr/share/nodejs", process.env.NODE_PATH ?? ""].filter(Boolean).join(":") };
 
 /**
- * @param {"native" | "release" | "emscripten" | "wasi"} preset
+ * @param {"native" | "release" | "fuzz" | "emscripten" | "wasi"} preset
  * @param {{ targets?: string[], keep_going?: boolean }} [options]
  */
 export function build(preset, options = {}) {

@@ -27,6 +27,10 @@ const packages = {
     name: "libclang-rt-19-dev-wasm32", version: llvm,
     has: ["/usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a"],
   },
+  fuzzRuntime: {
+    name: "libclang-rt-19-dev", version: llvm,
+    has: [`/usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.fuzzer-${process.arch === "arm64" ? "aarch64" : "x86_64"}.a`],
+  },
   wasiLibc: { name: "wasi-libc", has: ["/usr/include/wasm32-wasi/stdio.h"], version: "0.0~git20220510.9886d3d-2" },
   python: { name: "python3", has: ["python3"] },
   venv: { name: "python3-venv", has: [] },
@@ -42,6 +46,7 @@ const systemNeeds = {
   native: ["cmake", "ninja", "gcc", "libc"],
   emscripten: ["cmake", "ninja", "emscripten"],
   wasi: ["cmake", "ninja", "clang", "llvm", "lld", "wasiRuntime", "wasiLibc"],
+  fuzz: ["clang", "fuzzRuntime"],
   wasmtime: ["python", "venv"],
   chromium: ["chromium"],
 };

@@ -39,6 +39,8 @@ hb_status fuzz_call_plain(hb_workspace *ws, hb_request request, hb_err *err);
 /* A batch of rows from a MessagePack list of mappings: a PACK column per key of the first mapping.
  * False when it is something else. */
 bool fuzz_batch(hb_str pack, hb_arena *arena, hb_batch *out);
+/* Whether some mapping in a well-formed value has a key twice: what equals it is not defined. */
+bool fuzz_repeats_keys(hb_str pack);
 /* Same columns, same cells in the same order. */
 bool fuzz_same(const hb_batch *a, const hb_batch *b);
 /* The rows as text, for a failure's report. */

@@ -10,7 +10,7 @@ static void round_trip(hb_str pack, uint32_t indent, bool sort_keys) {
     MUST_SAY(hb_pack_to_json(pack, indent, sort_keys, &json, &err) == HB_OK, err.msg);
     MUST_SAY(hb_pack_from_json(hb_buf_str(&json), &again, &err) == HB_OK, err.msg);
     if (sort_keys) {
-        MUST(hb_pack_eq(pack, hb_buf_str(&again)));
+        MUST(fuzz_repeats_keys(pack) || hb_pack_eq(pack, hb_buf_str(&again)));
     } else {
         MUST(hb_str_eq(pack, hb_buf_str(&again)));
     }
