@@ -71,8 +71,8 @@ struct hb_backend {
         uint32_t metrics;           /* bit 1 << hb_metric for near */
         bool search;                /* BM25 as defined in docs/query.md */
         bool candidates;            /* takes a list of ids */
-        bool unique;                /* enforces the container's unique constraints itself */
         bool filtered_rank;         /* near/search apply the fragment's filter before taking k */
+        bool unique;                /* enforces the container's unique constraints itself */
     } caps;
     /* Strategies this backend can hold a type with; false with a reason otherwise. */
     bool (*stores)(const hb_type *type, hb_strategy strategy);

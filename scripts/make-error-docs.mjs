@@ -39,7 +39,6 @@ await ws.query(Part).where({ size: [1, 2] }).execute(); // throws TYPE` },
     when: "`register(entity, { allowReplace: true })` replaces the definition.",
     js: `await ws.register(entity("Part", { code: field(Integer) })); // throws SCHEMA_CONFLICT`,
   },
-  SCHEMA_VERSION: { when: "Kept for definitions that evolve; nothing produces it in this version." },
   DUPLICATE: { when: "", js: `await ws.upsertMany(Part, [{ object_id: "x", size: 1 }, { object_id: "x", size: 2 }]); // throws DUPLICATE
 await ws.upsert(Part, { object_id: bolt, size: 6 }, { overwrite: false }); // throws DUPLICATE` },
   UNIQUE: { when: "", js: `await ws.upsert(Part, { name: "Another bolt", code: "b-1", size: 5 }); // throws UNIQUE` },
@@ -64,7 +63,6 @@ await ws.query(Part).where({ colour: "red" }).execute(); // throws UNKNOWN_FIELD
   UNKNOWN_BACKEND: { when: "", js: `await HeavenBase.open("other", { backends: { main: { type: "sqlight" } } }); // throws UNKNOWN_BACKEND
 await HeavenBase.open("other", { backends: { main: { type: "sqlite", file: "x.db" } } }); // throws UNKNOWN_BACKEND` },
   UNKNOWN_PRESET: { when: "", js: `await HeavenBase.open("other", { preset: "debugging" }); // throws UNKNOWN_PRESET` },
-  NOT_FOUND: { when: "`get` answers null and `delete` false for a row that is not there; nothing produces the code in this version." },
   UNSUPPORTED: {
     when: "An operator that the type does not have, a strategy that cannot answer it, a clause that is not built yet, a write to MetaSchema.",
     js: `await ws.query(Part).where(Part.size.match("5")).execute(); // throws UNSUPPORTED
@@ -75,8 +73,6 @@ await ws.queryJson(Part, { aggregate: { n: { count: { field: "size" } } } }).exe
     js: `await ws.register(entity("Graph", { links: field(ShortText).store({ strategy: GraphEdge }) })); // throws UNSUPPORTED_STORAGE`,
   },
   ROUTING: { when: "", js: `await ws.register(entity("Lost", { code: field(ShortText).store({ to: "nowhere" }) })); // throws ROUTING` },
-  RESTRICTED: { when: "Kept for relations between rows; nothing produces it in this version." },
-  CONFLICT: { when: "Kept for a registry of workspaces; nothing produces it in this version." },
   LIMIT: { when: "The limits are listed in `src/base/limits.h`.", js: `await ws.query(Part).near(Part.embedding, [1, 0], { topK: 1001 }).execute(); // throws LIMIT` },
   MEMORY: { when: "The call failed and left nothing behind; the workspace can still be used." },
   BACKEND: { when: "`error.native` has the engine's own code, for instance `SQLITE_FULL`." },

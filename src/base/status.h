@@ -12,35 +12,31 @@
     X(TYPE, 3, "an argument has the wrong shape: not a mapping, list, text or number as required") \
     X(SCHEMA, 4, "an entity definition is malformed")                                             \
     X(SCHEMA_CONFLICT, 5, "the entity is registered with a different structure")                  \
-    X(SCHEMA_VERSION, 6, "a stored row lacks what the registered definition requires")            \
-    X(DUPLICATE, 7, "the object_id exists already or occurs twice in one batch")                  \
-    X(UNIQUE, 8, "a unique constraint rejects the value")                                         \
-    X(AMBIGUOUS, 9, "the object_id exists in several entities")                                   \
-    X(QUERY, 10, "the query is malformed")                                                        \
-    X(UNKNOWN_FIELD, 11, "the entity has no such field")                                          \
-    X(UNKNOWN_ENTITY, 12, "no such entity is registered")                                         \
-    X(UNKNOWN_BACKEND, 13, "no such backend instance, type or option")                            \
-    X(UNKNOWN_PRESET, 14, "no such preset")                                                       \
-    X(NOT_FOUND, 15, "no such row or workspace")                                                  \
-    X(UNSUPPORTED, 16, "no backend and no fallback can do this for that type and strategy")       \
-    X(UNSUPPORTED_STORAGE, 17, "the backend cannot store this type")                              \
-    X(ROUTING, 18, "a field is stored to a backend that the workspace does not have")             \
-    X(RESTRICTED, 19, "other rows refer to this row")                                             \
-    X(CONFLICT, 20, "the workspace exists with another construction")                             \
-    X(LIMIT, 21, "a documented maximum is exceeded")                                              \
-    X(MEMORY, 22, "memory could not be allocated")                                                \
-    X(BACKEND, 23, "the storage engine reported an error")                                        \
-    X(UNAVAILABLE, 24, "the backend cannot be reached or its driver is missing")                  \
-    X(BAD_REPLY, 25, "the backend answered with something undocumented")                          \
-    X(REFUSED, 26, "the backend refused the credentials or the operation")                        \
-    X(CORRUPT, 27, "stored bytes cannot be decoded")                                              \
-    X(LOCKED, 28, "another owner holds the storage")                                              \
-    X(PARTIAL_WRITE, 29, "a write that spans backends was completed only in part")                \
-    X(CANCELLED, 30, "the caller aborted")                                                        \
-    X(TIMEOUT, 31, "the deadline passed")                                                         \
-    X(CLOSED, 32, "the workspace is closed or dropped")                                           \
-    X(HOST, 33, "the host environment failed")                                                    \
-    X(INTERNAL, 34, "a defect of this library")
+    X(DUPLICATE, 6, "the object_id exists already or occurs twice in one batch")                  \
+    X(UNIQUE, 7, "a unique constraint rejects the value")                                         \
+    X(AMBIGUOUS, 8, "the object_id exists in several entities")                                   \
+    X(QUERY, 9, "the query is malformed")                                                        \
+    X(UNKNOWN_FIELD, 10, "the entity has no such field")                                          \
+    X(UNKNOWN_ENTITY, 11, "no such entity is registered")                                         \
+    X(UNKNOWN_BACKEND, 12, "no such backend instance, type or option")                            \
+    X(UNKNOWN_PRESET, 13, "no such preset")                                                       \
+    X(UNSUPPORTED, 14, "no backend and no fallback can do this for that type and strategy")       \
+    X(UNSUPPORTED_STORAGE, 15, "the backend cannot store this type")                              \
+    X(ROUTING, 16, "a field is stored to a backend that the workspace does not have")             \
+    X(LIMIT, 17, "a documented maximum is exceeded")                                              \
+    X(MEMORY, 18, "memory could not be allocated")                                                \
+    X(BACKEND, 19, "the storage engine reported an error")                                        \
+    X(UNAVAILABLE, 20, "the backend cannot be reached or its driver is missing")                  \
+    X(BAD_REPLY, 21, "the backend answered with something undocumented")                          \
+    X(REFUSED, 22, "the backend refused the credentials or the operation")                        \
+    X(CORRUPT, 23, "stored bytes cannot be decoded")                                              \
+    X(LOCKED, 24, "another owner holds the storage")                                              \
+    X(PARTIAL_WRITE, 25, "a write that spans backends was completed only in part")                \
+    X(CANCELLED, 26, "the caller aborted")                                                        \
+    X(TIMEOUT, 27, "the deadline passed")                                                         \
+    X(CLOSED, 28, "the workspace is closed or dropped")                                           \
+    X(HOST, 29, "the host environment failed")                                                    \
+    X(INTERNAL, 30, "a defect of this library")
 
 typedef enum hb_status {
 #define X(name, value, text) HB_E_##name = value,

@@ -147,9 +147,9 @@ test("get and rm of ids that are not there", (t) => {
   const got = folder.run(["get", "note", "nope", "n1", "nope2"]);
   assert.equal(got.code, 1);
   assert.deepEqual(lines(got.out).map((row) => row.object_id), ["n1"]);
-  assert.equal(got.err, "ERR note has no row 'nope' (NOT_FOUND)\nERR note has no row 'nope2' (NOT_FOUND)\n");
-  assert.deepEqual(folder.run(["get", "note", "nope"]), { code: 1, out: "", err: "ERR note has no row 'nope' (NOT_FOUND)\n" });
-  assert.deepEqual(folder.run(["rm", "note", "n1", "nope", "n3", "n1"]), { code: 1, out: "n1\nn3\n", err: "ERR note has no row 'nope' (NOT_FOUND)\n" });
+  assert.equal(got.err, "ERR note has no row 'nope'\nERR note has no row 'nope2'\n");
+  assert.deepEqual(folder.run(["get", "note", "nope"]), { code: 1, out: "", err: "ERR note has no row 'nope'\n" });
+  assert.deepEqual(folder.run(["rm", "note", "n1", "nope", "n3", "n1"]), { code: 1, out: "n1\nn3\n", err: "ERR note has no row 'nope'\n" });
   assert.equal(folder.ok(["rm", "note", two]), `${two}\n`);
   assert.equal(folder.ok(["query", "note", "--format", "ndjson"]), "");
 });

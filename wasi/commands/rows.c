@@ -123,7 +123,7 @@ static int by_ids(cli *c, hb_call_kind kind, int (*print)(cli_session *s, const 
 }
 
 static int missing(cli *c, hb_str id) {
-    return cli_error(c, "%s has no row '%.*s' (NOT_FOUND)", c->args[0], HB_ARG(id));
+    return cli_error(c, "%s has no row '%.*s'", c->args[0], HB_ARG(id));
 }
 
 static int print_got(cli_session *s, const hb_batch *ids) {

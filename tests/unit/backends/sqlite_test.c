@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The sqlite backend: files keep rows, workspaces do not meet, a rollback leaves nothing, entities
  * change, constraints hold, and errors are told apart. */
+#include "backends/sqlite/sqlite_priv.h"
 #include "tests/unit/backends/sqlite_env.h"
 
 static void rows_come_back_in_the_order_of_the_ids(void) {
@@ -49,6 +50,36 @@ static void a_limit_without_order_stops_early(void) {
     hb_rowset_free(&job.out);
     free(rows);
     env_close(&e);
+}
+
+static void engine_errors_become_our_codes_and_show_no_sql(void) {
+    static const struct {
+        int rc;
+        hb_status want;
+        const char *native;
+    } cases[] = {
+        { SQLITE_FULL, HB_E_BACKEND, "SQLITE_FULL" },
+        { SQLITE_IOERR_WRITE, HB_E_BACKEND, "SQLITE_IOERR" },
+        { SQLITE_READONLY, HB_E_REFUSED, "SQLITE_READONLY" },
+        { SQLITE_AUTH, HB_E_REFUSED, "SQLITE_AUTH" },
+        { SQLITE_BUSY, HB_E_LOCKED, "SQLITE_BUSY" },
+        { SQLITE_CORRUPT, HB_E_CORRUPT, "SQLITE_CORRUPT" },
+        { SQLITE_CANTOPEN, HB_E_UNAVAILABLE, "SQLITE_CANTOPEN" },
+        { SQLITE_TOOBIG, HB_E_LIMIT, "SQLITE_TOOBIG" },
+        { SQLITE_INTERRUPT, HB_E_CANCELLED, "SQLITE_INTERRUPT" },
+        { SQLITE_NOMEM, HB_E_MEMORY, "SQLITE_NOMEM" },
+        { SQLITE_ERROR, HB_E_BACKEND, "SQLITE_ERROR" },
+    };
+    hb_instance instance = { .name = HB_STR("main") };
+    sqlite_conn conn = { .instance = &instance };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CASE(cases[i].native);
+        hb_err err;
+        hb_err_init(&err);
+        CHECK_INT(sqlite_fail(&conn, cases[i].rc, &err), cases[i].want);
+        CHECK_CSTR(err.native, cases[i].native);
+        CHECK_CSTR(err.backend, "main");
+    }
 }
 
 static const char *file_path(char *path, size_t size) {
@@ -351,6 +382,7 @@ static void claims_are_exact_and_native_only_in_sql(void) {
 }
 
 TEST_SUITE {
+    TEST(engine_errors_become_our_codes_and_show_no_sql);
     TEST(rows_come_back_in_the_order_of_the_ids);
     TEST(a_limit_without_order_stops_early);
     TEST(a_file_keeps_rows_and_workspaces_apart);

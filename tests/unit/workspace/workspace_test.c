@@ -4,6 +4,7 @@
 
 #include "hb.h"
 #include "value/pack.h"
+#include "workspace/workspace.h"
 
 typedef struct fixture {
     hb_workspace *ws;
@@ -329,6 +330,51 @@ static void unique_values_are_refused_on_every_backend(void) {
     }
 }
 
+extern const hb_backend hb_backend_inmem;
+
+/* The second of two engines loses its connection: at the start of its part, or when it commits. */
+static hb_status refuse_begin(hb_instance *instance, hb_tx op, hb_err *err) {
+    if (op == HB_TX_BEGIN) return hb_err_set(err, HB_E_BACKEND, "the engine is gone");
+    return hb_backend_inmem.tx(instance, op, err);
+}
+
+static hb_status refuse_commit(hb_instance *instance, hb_tx op, hb_err *err) {
+    if (op != HB_TX_COMMIT) return hb_backend_inmem.tx(instance, op, err);
+    hb_err ignored;
+    (void)hb_backend_inmem.tx(instance, HB_TX_ROLLBACK, &ignored);
+    return hb_err_set(err, HB_E_BACKEND, "the engine is gone");
+}
+
+static void a_failing_second_engine_is_named(void) {
+    static const struct {
+        const char *name;
+        hb_status (*tx)(hb_instance *, hb_tx, hb_err *);
+        hb_status want;
+        uint32_t rows_left;
+    } cases[] = {
+        { "at the start: nothing is written", refuse_begin, HB_E_BACKEND, 0 },
+        { "at the commit: the first one has it", refuse_commit, HB_E_PARTIAL_WRITE, 1 },
+    };
+    for (size_t i = 0; i < 2; i++) {
+        CASE(cases[i].name);
+        fixture f;
+        fixture_open(&f, "{\"id\":\"unit\",\"backends\":{\"main\":{\"type\":\"sqlite\"},\"vec\":{\"type\":\"inmem\"}}}");
+        CHECK_INT(define(&f, doc_definition), HB_OK);
+        hb_backend broken = hb_backend_inmem;
+        broken.tx = cases[i].tx;
+        f.ws->instances[1]->type = &broken;
+        CHECK_INT(upsert(&f, "doc", "{\"object_id\":\"d1\",\"n\":1,\"emb\":[1,0]}"), cases[i].want);
+        CHECK_CSTR(f.err.backend, "vec");
+        if (cases[i].want == HB_E_PARTIAL_WRITE) {
+            CHECK(contains(hb_str_c(f.err.msg), "'main'") && contains(hb_str_c(f.err.msg), "'vec'"));
+        }
+        f.ws->instances[1]->type = &hb_backend_inmem;
+        CHECK_INT(query(&f, "doc", "{\"filter\":{\"n\":1}}"), HB_OK);
+        CHECK_INT(answer(&f)->batch.row_count, cases[i].rows_left);
+        fixture_close(&f);
+    }
+}
+
 static void a_dropped_workspace_refuses_calls(void) {
     fixture f;
     fixture_open(&f, debug_options);
@@ -350,5 +396,6 @@ TEST_SUITE {
     TEST(audit_finds_and_repair_mends_the_catalog);
     TEST(registering_twice_needs_the_same_structure);
     TEST(unique_values_are_refused_on_every_backend);
+    TEST(a_failing_second_engine_is_named);
     TEST(a_dropped_workspace_refuses_calls);
 }
