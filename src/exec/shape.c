@@ -81,6 +81,7 @@ hb_status hb_exec_count(hb_task *task, uint32_t field, bool distinct, const hb_r
             continue;
         }
         hb_value value = hb_column_get(&in->columns[at], row);
+        if (value.kind == HB_KIND_F64) value.as.f += 0.0; /* -0.0 is the same value as 0.0 */
         hb_buf_clear(&key);
         hb_pack_value(&key, &value);
         status = hb_buf_check(&key, err);
