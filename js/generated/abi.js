@@ -14,7 +14,7 @@ export const BATCH_ROWS_MAX = 16777216;
 export const CALL_LEN = 64;
 export const REPLY_LEN = 136;
 
-/** @type {{ readonly OK: number, readonly INVALID_ID: number, readonly VALIDATION: number, readonly TYPE: number, readonly SCHEMA: number, readonly SCHEMA_CONFLICT: number, readonly SCHEMA_VERSION: number, readonly DUPLICATE: number, readonly UNIQUE: number, readonly AMBIGUOUS: number, readonly QUERY: number, readonly UNKNOWN_FIELD: number, readonly UNKNOWN_ENTITY: number, readonly UNKNOWN_BACKEND: number, readonly UNKNOWN_PRESET: number, readonly NOT_FOUND: number, readonly UNSUPPORTED: number, readonly UNSUPPORTED_STORAGE: number, readonly ROUTING: number, readonly RESTRICTED: number, readonly CONFLICT: number, readonly LIMIT: number, readonly MEMORY: number, readonly BACKEND: number, readonly UNAVAILABLE: number, readonly BAD_REPLY: number, readonly REFUSED: number, readonly CORRUPT: number, readonly LOCKED: number, readonly PARTIAL_WRITE: number, readonly CANCELLED: number, readonly TIMEOUT: number, readonly CLOSED: number, readonly HOST: number, readonly INTERNAL: number }} */
+/** @type {{ readonly OK: number, readonly INVALID_ID: number, readonly VALIDATION: number, readonly TYPE: number, readonly SCHEMA: number, readonly SCHEMA_CONFLICT: number, readonly DUPLICATE: number, readonly UNIQUE: number, readonly AMBIGUOUS: number, readonly QUERY: number, readonly UNKNOWN_FIELD: number, readonly UNKNOWN_ENTITY: number, readonly UNKNOWN_BACKEND: number, readonly UNKNOWN_PRESET: number, readonly UNSUPPORTED: number, readonly UNSUPPORTED_STORAGE: number, readonly ROUTING: number, readonly LIMIT: number, readonly MEMORY: number, readonly BACKEND: number, readonly UNAVAILABLE: number, readonly BAD_REPLY: number, readonly REFUSED: number, readonly CORRUPT: number, readonly LOCKED: number, readonly PARTIAL_WRITE: number, readonly CANCELLED: number, readonly TIMEOUT: number, readonly CLOSED: number, readonly HOST: number, readonly INTERNAL: number }} */
 export const Status = Object.freeze({
   OK: 0,
   INVALID_ID: 1,
@@ -22,35 +22,31 @@ export const Status = Object.freeze({
   TYPE: 3,
   SCHEMA: 4,
   SCHEMA_CONFLICT: 5,
-  SCHEMA_VERSION: 6,
-  DUPLICATE: 7,
-  UNIQUE: 8,
-  AMBIGUOUS: 9,
-  QUERY: 10,
-  UNKNOWN_FIELD: 11,
-  UNKNOWN_ENTITY: 12,
-  UNKNOWN_BACKEND: 13,
-  UNKNOWN_PRESET: 14,
-  NOT_FOUND: 15,
-  UNSUPPORTED: 16,
-  UNSUPPORTED_STORAGE: 17,
-  ROUTING: 18,
-  RESTRICTED: 19,
-  CONFLICT: 20,
-  LIMIT: 21,
-  MEMORY: 22,
-  BACKEND: 23,
-  UNAVAILABLE: 24,
-  BAD_REPLY: 25,
-  REFUSED: 26,
-  CORRUPT: 27,
-  LOCKED: 28,
-  PARTIAL_WRITE: 29,
-  CANCELLED: 30,
-  TIMEOUT: 31,
-  CLOSED: 32,
-  HOST: 33,
-  INTERNAL: 34,
+  DUPLICATE: 6,
+  UNIQUE: 7,
+  AMBIGUOUS: 8,
+  QUERY: 9,
+  UNKNOWN_FIELD: 10,
+  UNKNOWN_ENTITY: 11,
+  UNKNOWN_BACKEND: 12,
+  UNKNOWN_PRESET: 13,
+  UNSUPPORTED: 14,
+  UNSUPPORTED_STORAGE: 15,
+  ROUTING: 16,
+  LIMIT: 17,
+  MEMORY: 18,
+  BACKEND: 19,
+  UNAVAILABLE: 20,
+  BAD_REPLY: 21,
+  REFUSED: 22,
+  CORRUPT: 23,
+  LOCKED: 24,
+  PARTIAL_WRITE: 25,
+  CANCELLED: 26,
+  TIMEOUT: 27,
+  CLOSED: 28,
+  HOST: 29,
+  INTERNAL: 30,
 });
 
 /** @type {{ readonly REGISTER: number, readonly INFO: number, readonly SCHEMA: number, readonly UPSERT: number, readonly SET: number, readonly GET: number, readonly EXISTS: number, readonly DELETE: number, readonly QUERY: number, readonly EXPLAIN: number, readonly PREPARE: number, readonly RELEASE: number, readonly AUDIT: number, readonly REPAIR: number, readonly REFRESH: number, readonly DROP: number, readonly CAPABILITIES: number }} */
@@ -183,7 +179,7 @@ export const ReplyAt = Object.freeze({
   op_timeout_ms: 128,
 });
 
-/** Every code that an error can have. @typedef {"OK" | "INVALID_ID" | "VALIDATION" | "TYPE" | "SCHEMA" | "SCHEMA_CONFLICT" | "SCHEMA_VERSION" | "DUPLICATE" | "UNIQUE" | "AMBIGUOUS" | "QUERY" | "UNKNOWN_FIELD" | "UNKNOWN_ENTITY" | "UNKNOWN_BACKEND" | "UNKNOWN_PRESET" | "NOT_FOUND" | "UNSUPPORTED" | "UNSUPPORTED_STORAGE" | "ROUTING" | "RESTRICTED" | "CONFLICT" | "LIMIT" | "MEMORY" | "BACKEND" | "UNAVAILABLE" | "BAD_REPLY" | "REFUSED" | "CORRUPT" | "LOCKED" | "PARTIAL_WRITE" | "CANCELLED" | "TIMEOUT" | "CLOSED" | "HOST" | "INTERNAL"} StatusName */
+/** Every code that an error can have. @typedef {"OK" | "INVALID_ID" | "VALIDATION" | "TYPE" | "SCHEMA" | "SCHEMA_CONFLICT" | "DUPLICATE" | "UNIQUE" | "AMBIGUOUS" | "QUERY" | "UNKNOWN_FIELD" | "UNKNOWN_ENTITY" | "UNKNOWN_BACKEND" | "UNKNOWN_PRESET" | "UNSUPPORTED" | "UNSUPPORTED_STORAGE" | "ROUTING" | "LIMIT" | "MEMORY" | "BACKEND" | "UNAVAILABLE" | "BAD_REPLY" | "REFUSED" | "CORRUPT" | "LOCKED" | "PARTIAL_WRITE" | "CANCELLED" | "TIMEOUT" | "CLOSED" | "HOST" | "INTERNAL"} StatusName */
 
 /** Names by value. @type {readonly StatusName[]} */
 export const STATUS_NAMES = Object.freeze(/** @type {StatusName[]} */ (Object.keys(Status)));
@@ -196,7 +192,6 @@ export const STATUS_MEANINGS = Object.freeze({
   TYPE: "an argument has the wrong shape: not a mapping, list, text or number as required",
   SCHEMA: "an entity definition is malformed",
   SCHEMA_CONFLICT: "the entity is registered with a different structure",
-  SCHEMA_VERSION: "a stored row lacks what the registered definition requires",
   DUPLICATE: "the object_id exists already or occurs twice in one batch",
   UNIQUE: "a unique constraint rejects the value",
   AMBIGUOUS: "the object_id exists in several entities",
@@ -205,12 +200,9 @@ export const STATUS_MEANINGS = Object.freeze({
   UNKNOWN_ENTITY: "no such entity is registered",
   UNKNOWN_BACKEND: "no such backend instance, type or option",
   UNKNOWN_PRESET: "no such preset",
-  NOT_FOUND: "no such row or workspace",
   UNSUPPORTED: "no backend and no fallback can do this for that type and strategy",
   UNSUPPORTED_STORAGE: "the backend cannot store this type",
   ROUTING: "a field is stored to a backend that the workspace does not have",
-  RESTRICTED: "other rows refer to this row",
-  CONFLICT: "the workspace exists with another construction",
   LIMIT: "a documented maximum is exceeded",
   MEMORY: "memory could not be allocated",
   BACKEND: "the storage engine reported an error",
