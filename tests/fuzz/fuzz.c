@@ -177,7 +177,7 @@ bool fuzz_same(const hb_batch *a, const hb_batch *b) {
     return true;
 }
 
-void fuzz_print(const hb_batch *batch, hb_buf *out) {
+static void print_rows(const hb_batch *batch, hb_buf *out) {
     for (uint32_t row = 0; row < batch->row_count; row++) {
         for (uint32_t i = 0; i < batch->column_count; i++) {
             const hb_value value = hb_column_get(&batch->columns[i], row);
@@ -191,4 +191,16 @@ void fuzz_print(const hb_batch *batch, hb_buf *out) {
         }
         hb_buf_add_c(out, "\n");
     }
+}
+
+_Noreturn void fuzz_differ(const char *what, hb_str text, hb_task *const tasks[2], const hb_err errors[2]) {
+    hb_buf out;
+    hb_buf_init(&out, hb_mem_default());
+    hb_buf_printf(&out, "%.*s\n", HB_ARG(text));
+    for (int i = 0; i < 2; i++) {
+        hb_buf_printf(&out, "-- %d: %s\n", i, tasks[i] != NULL ? "" : errors[i].msg);
+        if (tasks[i] != NULL) print_rows(&hb_task_answer(tasks[i])->batch, &out);
+    }
+    hb_buf_add_char(&out, '\0');
+    fuzz_fail(what, out.ptr, __FILE__, __LINE__);
 }

@@ -43,7 +43,7 @@ bool fuzz_batch(hb_str pack, hb_arena *arena, hb_batch *out);
 bool fuzz_repeats_keys(hb_str pack);
 /* Same columns, same cells in the same order. */
 bool fuzz_same(const hb_batch *a, const hb_batch *b);
-/* The rows as text, for a failure's report. */
-void fuzz_print(const hb_batch *batch, hb_buf *out);
+/* Ends the run with what two tasks (NULL: its error) answered to the same request. */
+_Noreturn void fuzz_differ(const char *what, hb_str text, hb_task *const tasks[2], const hb_err errors[2]);
 
 #endif

@@ -32,7 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     MUST_SAY(status != HB_E_INTERNAL, err.msg);
     if (status == HB_OK) {
         for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-            (void)fuzz_call_plain(ws, (hb_request){ .kind = kinds[i], .entity = HB_ENTITY_NONE, .text = definition }, &err);
+            const hb_request request = { .kind = kinds[i], .entity = HB_ENTITY_NONE, .text = definition };
+            (void)fuzz_call_plain(ws, request, &err);
         }
         hb_workspace_close(ws);
     } else {
