@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // node trim-yyjson.mjs IN OUT: yyjson.c with its table of 668 powers of ten (10 KB that do not compress) in three small
 // ones: every 27th power, the 27 powers of five between two of them, and what the product of both falls short by. All
-// 668 results are checked here, bit by bit, against the table they stand for.
+// 668 results are checked here, bit by bit, against the table they stand for. And with a way to its writer of doubles
+// (src/base/num.c) that does not bring the whole JSON writer along.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -78,5 +79,11 @@ const old = `    i32 idx = exp10 - (POW10_SIG_TABLE_MIN_EXP);
     *lo = pow10_sig_table[idx * 2 + 1];
 `;
 expect(text.split(old).length === 2, "no lookup");
+const writer = `
+size_t hb_yyjson_write_f64(double value, char *out) {
+    return (size_t)(write_f64_raw((u8 *)out, f64_to_raw(value), YYJSON_WRITE_NOFLAG) - (u8 *)out);
+}
+`;
+expect(text.includes("static_inline u8 *write_f64_raw(u8 *buf, u64 raw, yyjson_write_flag flg) {"), "no writer of doubles");
 mkdirSync(to, { recursive: true });
-writeFileSync(join(to, "yyjson.c"), (text.slice(0, start) + tables + text.slice(end)).replace(old, () => lookup));
+writeFileSync(join(to, "yyjson.c"), (text.slice(0, start) + tables + text.slice(end)).replace(old, () => lookup) + writer);

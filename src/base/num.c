@@ -13,6 +13,10 @@
 #define DIGITS_MAX 800u
 #define EXP_MAX 100000
 
+/* Added to yyjson by scripts/trim-yyjson.mjs: the shortest digits of a finite double, no 0 behind;
+ * they never fill `out`. */
+size_t hb_yyjson_write_f64(double value, char *out);
+
 typedef struct decimal {    /* 0.d1d2d3... * 10^exp */
     bool negative;
     uint32_t count;
@@ -215,19 +219,8 @@ uint32_t hb_num_write_f64(double value, char out[HB_NUM_TEXT_MAX]) {
         out[len++] = '0';
         return len;
     }
-    _Alignas(16) char pool[512];
-    yyjson_alc alc;
-    yyjson_alc_pool_init(&alc, pool, sizeof pool);
-    yyjson_val val;
-    memset(&val, 0, sizeof val);
-    val.tag = YYJSON_TYPE_NUM | YYJSON_SUBTYPE_REAL;
-    val.uni.f64 = value;
-    size_t text_len = 0;
-    const char *text = yyjson_val_write_opts(&val, YYJSON_WRITE_NOFLAG, &alc, &text_len, NULL);
-    if (text == NULL) {     /* cannot happen: the pool is larger than any number */
-        memcpy(out, "nan", 3);
-        return 3;
-    }
+    char text[HB_NUM_TEXT_MAX];
+    const size_t text_len = hb_yyjson_write_f64(value, text);
     decimal d;
     decimal_from_printed(&d, text, text_len);
     return decimal_write(&d, out);
