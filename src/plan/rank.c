@@ -179,6 +179,14 @@ static hb_status build_search(plan_build *build, rank_filter *filter, const uint
         alone = alone && fields.backends[i] == fields.backends[0];
     }
     if (alone) return search_scan(build, filter, &fields, fields.backends[0], true, wanted, out);
+    if (build->query->search->mode == HB_SEARCH_ALL) {
+        /* "Every word, each in any of the fields" cannot be told from what each engine finds alone.
+         */
+        return hb_err_set(
+            build->err, HB_E_UNSUPPORTED,
+            "search mode 'all' needs its fields in one backend; search them one by one, "
+            "or give them an InvertedIndex on one instance");
+    }
     uint32_t *inputs = HB_NEW_ARRAY(build->arena, uint32_t, build->routing->backend_count);
     if (inputs == NULL) return hb_err_memory(build->err);
     uint32_t count = 0;

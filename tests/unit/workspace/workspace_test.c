@@ -202,6 +202,17 @@ static void queries_answer_across_backends(void) {
     fixture_close(&f);
 }
 
+static void mode_all_over_two_engines_is_refused(void) {
+    fixture f;
+    fixture_open(&f, debug_options);
+    fill(&f);
+    CHECK_INT(query(&f, "doc", "{\"search\":{\"fields\":[\"title\",\"body\"],\"query\":\"agent store\",\"mode\":\"all\"}}"),
+              HB_E_UNSUPPORTED);
+    CHECK_INT(query(&f, "doc", "{\"search\":{\"fields\":[\"body\"],\"query\":\"agents store\",\"mode\":\"all\"}}"), HB_OK);
+    CHECK_CSTR(lines(&f, "n"), "d3|3\n");
+    fixture_close(&f);
+}
+
 static void set_merges_and_upsert_replaces(void) {
     fixture f;
     fixture_open(&f, debug_options);
@@ -389,6 +400,7 @@ TEST_SUITE {
     TEST(bad_options_are_typed_errors);
     TEST(a_written_row_is_read_back_from_three_backends);
     TEST(queries_answer_across_backends);
+    TEST(mode_all_over_two_engines_is_refused);
     TEST(set_merges_and_upsert_replaces);
     TEST(bad_rows_write_nothing);
     TEST(delete_tells_what_existed);
