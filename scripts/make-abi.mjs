@@ -16,8 +16,9 @@ function layout() {
     writeFileSync(main, '#include <stdint.h>\n#include <stdio.h>\n#include "abi/export.h"\nint main(void) { puts(hb_abi_layout_text()); return 0; }\n');
     const sources = filesUnder("src/base").filter((path) => path.endsWith(".c")).map((path) => at(path));
     const yyjson = at("third_party/yyjson");
+    run(process.execPath, [at("scripts/trim-yyjson.mjs"), yyjson, folder], { quiet: true });      // as the build has it
     run("cc", ["-std=c11", "-w", "-O0", `-I${at("src")}`, `-I${at("")}`, `-I${yyjson}`, main, at("src/abi/layout.c"),
-      ...sources, join(yyjson, "yyjson.c"), "-lm",
+      ...sources, join(folder, "yyjson.c"), "-lm",
       "-o", join(folder, "layout")], { quiet: true });
     return JSON.parse(run(join(folder, "layout"), [], { quiet: true }).stdout);
   } finally {
