@@ -1,21 +1,30 @@
 // SPDX-License-Identifier: MIT
-/* The task machine without any host: a query over two scripted remote backends, whose replies come in
- * any order, fail, or never come. */
+/* The task machine without any host: a query over two scripted remote backends, whose replies come
+ * in any order, fail, or never come. */
 #include "tests/unit/test.h"
 
 #include "exec/run.h"
 #include "exec/task.h"
 
-/* A remote backend that answers SCAN and FETCH with one FETCH operation each. A reply body is lines of
- * "id=text"; the job's result is object_id and the one column asked for. */
-typedef struct script_state { uint32_t op_id; } script_state;
+/* A remote backend that answers SCAN and FETCH with one operation each, FETCH or SQL. A reply body
+ * is lines of "id=text"; the job's result is object_id and the one column asked for. */
+typedef struct script_state {
+    uint32_t op_id;
+} script_state;
 
 static hb_status script_begin(hb_job *job, hb_err *err) {
     script_state *state = hb_mem_zalloc(job->mem, sizeof(*state));
     if (state == NULL) return hb_err_memory(err);
     job->state = state;
-    hb_host_op op = { .kind = HB_HOST_FETCH, .method = HB_STR("POST"),
-                      .url = job->fragment->kind == HB_FRAG_SCAN ? HB_STR("/scan") : HB_STR("/fetch") };
+    bool scan = job->fragment->kind == HB_FRAG_SCAN;
+    hb_host_op op = { .kind = HB_HOST_FETCH,
+                      .method = HB_STR("POST"),
+                      .url = scan ? HB_STR("/scan") : HB_STR("/fetch") };
+    if (hb_str_eq(job->instance->name, HB_STR("b"))) { /* one engine by HTTP, one by a driver */
+        op = (hb_host_op){ .kind = HB_HOST_SQL,
+                           .sql = HB_STR("SELECT id"),
+                           .params = HB_STR("\x90") };
+    }
     return hb_job_emit(job, &op, &state->op_id, err);
 }
 
@@ -52,8 +61,12 @@ static void script_end(hb_job *job) {
 }
 
 static const hb_backend script_backend = {
-    .name = "script", .desc = "scripted", .roles = HB_ROLE_ROW,
-    .begin = script_begin, .reply = script_reply, .end = script_end,
+    .name = "script",
+    .desc = "scripted",
+    .roles = HB_ROLE_ROW,
+    .begin = script_begin,
+    .reply = script_reply,
+    .end = script_end,
 };
 
 /* A plan over it: scans on A and B, their intersection, titles from A. */
@@ -89,8 +102,9 @@ static void fixture_open(fixture *f) {
     hb_arena_init(&f->arena, hb_mem_default());
     hb_buf pack;
     hb_buf_init(&pack, hb_mem_default());
-    CHECK(hb_pack_from_json(HB_STR("{\"entity_id\":\"note\",\"fields\":{\"title\":\"short-text\"}}"), &pack,
-                            &f->err) == HB_OK);
+    CHECK(
+        hb_pack_from_json(HB_STR("{\"entity_id\":\"note\",\"fields\":{\"title\":\"short-text\"}}"),
+                          &pack, &f->err) == HB_OK);
     CHECK(hb_schema_parse(hb_buf_str(&pack), hb_mem_default(), &f->schema, &f->err) == HB_OK);
     hb_buf_free(&pack);
     f->a = (hb_instance){ .type = &script_backend, .name = HB_STR("a") };
@@ -100,18 +114,23 @@ static void fixture_open(fixture *f) {
     for (uint32_t i = 0; i < 2; i++) f->containers[i].schema = f->schema;
     f->query.schema = f->schema;
     for (uint32_t i = 0; i < 2; i++) {
-        f->nodes[i] = (hb_node){ .kind = HB_NODE_SCAN, .backend = i, .candidates_from = HB_NODE_NONE };
+        f->nodes[i] =
+            (hb_node){ .kind = HB_NODE_SCAN, .backend = i, .candidates_from = HB_NODE_NONE };
         f->nodes[i].fragment.kind = HB_FRAG_SCAN;
         f->nodes[i].fragment.container = &f->containers[i];
     }
     f->nodes[2] = (hb_node){ .kind = HB_NODE_INTERSECT, .inputs = scan_inputs, .input_count = 2 };
-    f->nodes[3] = (hb_node){ .kind = HB_NODE_HYDRATE, .inputs = third, .input_count = 1, .backend = 0 };
+    f->nodes[3] =
+        (hb_node){ .kind = HB_NODE_HYDRATE, .inputs = third, .input_count = 1, .backend = 0 };
     f->nodes[3].fragment.kind = HB_FRAG_FETCH;
     f->nodes[3].fragment.container = &f->containers[0];
     f->nodes[3].fragment.columns = title_column;
     f->nodes[3].fragment.column_count = 1;
-    f->nodes[4] = (hb_node){ .kind = HB_NODE_PROJECT, .inputs = fourth, .input_count = 1,
-                             .columns = title_col, .column_count = 1 };
+    f->nodes[4] = (hb_node){ .kind = HB_NODE_PROJECT,
+                             .inputs = fourth,
+                             .input_count = 1,
+                             .columns = title_col,
+                             .column_count = 1 };
     f->plan = (hb_plan){ .query = &f->query, .nodes = f->nodes, .node_count = 5 };
     f->task = hb_task_new(hb_mem_default());
     f->task->advance = fixture_advance;
@@ -142,7 +161,9 @@ static void take_scans(fixture *f, uint32_t ids[2]) {
         hb_step s = step(f);
         CHECK_INT(s.kind, HB_STEP_OP);
         if (s.kind != HB_STEP_OP) return;
-        CHECK_STR(s.op->url, "/scan");
+        bool by_driver = hb_str_eq(s.op->backend, HB_STR("b"));
+        CHECK_INT(s.op->kind, by_driver ? HB_HOST_SQL : HB_HOST_FETCH);
+        CHECK_STR(by_driver ? s.op->sql : s.op->url, by_driver ? "SELECT id" : "/scan");
         ids[hb_str_eq(s.op->backend, HB_STR("a")) ? 0 : 1] = s.op->id;
     }
     CHECK_INT(step(f).kind, HB_STEP_WAIT);
@@ -205,7 +226,7 @@ static void a_failed_operation_fails_the_task_and_names_the_backend(void) {
     hb_host_reply r = { .op_id = ids[1], .failed = true, .text = HB_STR("refused") };
     CHECK_INT(hb_task_reply(f.task, &r, &f.err), HB_E_UNAVAILABLE);
     CHECK_CSTR(f.err.backend, "b");
-    fixture_close(&f);      /* leaks would be reported */
+    fixture_close(&f); /* leaks would be reported */
 }
 
 static void undecodable_replies_are_typed_errors(void) {
