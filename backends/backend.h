@@ -7,6 +7,7 @@
 #define HB_BACKENDS_BACKEND_H
 
 #include "base/err.h"
+#include "base/fs.h"
 #include "compile/fragment.h"
 #include "compile/job.h"
 
@@ -46,6 +47,7 @@ struct hb_instance {                /* an open backend of one workspace */
     const void *options;
     void *state;                    /* the backend's own */
     uint32_t order;                 /* declaration order */
+    const hb_fs *fs;                /* the host's files; NULL: none */
 };
 
 /* Text option by name, or "" (HB_STR_EMPTY); integer option or `fallback`. */

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The one place that lists our C sources.
 #   HB_CORE_SOURCES      the same objects in every target
-#   HB_VARIANT_SOURCES   compiled once per variant: they see HB_WITH_SQLITE
-#   HB_SQLITE_SOURCES    only where HB_WITH_SQLITE is 1
+#   HB_VARIANT_SOURCES   compiled once per variant: they see HB_WITH_SQLITE and HB_WITH_FILES, which go together
+#   HB_SQLITE_SOURCES    only where those are 1: SQLite and the engines on files
 #   HB_ABI_SOURCES       Emscripten only;  HB_WASI_SOURCES: the WASI command only
 
 set(HB_CORE_SOURCES "")
@@ -18,8 +18,8 @@ file(GLOB_RECURSE HB_ABI_SOURCES CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DI
 file(GLOB_RECURSE HB_WASI_SOURCES CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/wasi/*.c")
 
 set(HB_SQLITE_SOURCES ${HB_CORE_SOURCES})
-list(FILTER HB_SQLITE_SOURCES INCLUDE REGEX "^backends/sqlite")
-list(FILTER HB_CORE_SOURCES EXCLUDE REGEX "^backends/sqlite")
+list(FILTER HB_SQLITE_SOURCES INCLUDE REGEX "^backends/(sqlite|files)")
+list(FILTER HB_CORE_SOURCES EXCLUDE REGEX "^backends/(sqlite|files)")
 set(HB_VARIANT_SOURCES ${HB_CORE_SOURCES})
 list(FILTER HB_VARIANT_SOURCES INCLUDE REGEX "^backends/registry\\.c$")
 list(FILTER HB_CORE_SOURCES EXCLUDE REGEX "^backends/registry\\.c$")
@@ -45,7 +45,7 @@ function(hb_variant name flag with_sqlite)
     endif()
     add_library(${name} STATIC ${sources})
     set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
-    target_compile_definitions(${name} PRIVATE HB_WITH_SQLITE=${with_sqlite})
+    target_compile_definitions(${name} PRIVATE HB_WITH_SQLITE=${with_sqlite} HB_WITH_FILES=${with_sqlite})
     target_link_libraries(${name} PUBLIC hb_flags)
     if(with_sqlite AND HB_SQLITE_SOURCES)
         target_link_libraries(${name} PUBLIC sqlite)

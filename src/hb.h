@@ -9,7 +9,7 @@
 #define HB_H
 
 #include "base/err.h"
-#include "base/mem.h"
+#include "base/host.h"
 #include "compile/job.h"
 #include "value/value.h"
 
@@ -22,6 +22,10 @@ typedef struct hb_task hb_task;
  * Everything is checked before anything is opened; `*out` moves to the caller. */
 hb_status hb_workspace_open(hb_str options_json, const hb_mem *mem, hb_workspace **out,
                             hb_err *err);
+/* The same with all that a host has; what `host` points to outlives the workspace.
+ * hb_workspace_open is this with memory alone: file backends then answer UNAVAILABLE. */
+hb_status hb_workspace_open_on(hb_str options_json, const hb_host *host, hb_workspace **out,
+                               hb_err *err);
 /* Releases every resource; stored data stays. Tasks must be freed before. */
 void hb_workspace_close(hb_workspace *workspace);
 

@@ -45,11 +45,12 @@ static void lock_note(cli *c, yyjson_val *options) {
 
 int cli_session_open_record(cli_session *s, cli *c, hb_str id, yyjson_val *record) {
     *s = (cli_session){ .c = c, .id = id };
+    const hb_host host = { .mem = c->mem, .fs = hb_fs_posix() };
     hb_buf options;
     hb_buf_init(&options, c->mem);
     hb_status status = cli_registry_options(c, record, &options, &c->err);
     for (int i = 0; i < OPEN_TRIES && status == HB_OK; i++) {
-        status = hb_workspace_open(hb_buf_str(&options), c->mem, &s->ws, &c->err);
+        status = hb_workspace_open_on(hb_buf_str(&options), &host, &s->ws, &c->err);
         if (status != HB_E_LOCKED) break;
         if (i + 1 < OPEN_TRIES) status = HB_OK;
     }

@@ -46,6 +46,14 @@ static const hb_mem *memory(void) {
     return hb_mem_default();
 }
 
+static hb_host host(void) {
+    hb_host lent = { .mem = memory(), .fs = NULL };
+#if HB_WITH_FILES
+    lent.fs = hb_fs_posix();
+#endif
+    return lent;
+}
+
 static uint32_t address(const void *ptr) {
     return (uint32_t)(uintptr_t)ptr;
 }
@@ -254,7 +262,8 @@ uint32_t hb_open(uint32_t options_len) {
     hb_str options;
     hb_workspace *workspace = NULL;
     hb_status status = exchange_part(0, options_len, &options);
-    if (status == HB_OK) status = hb_workspace_open(options, memory(), &workspace, &module.err);
+    const hb_host lent = host();
+    if (status == HB_OK) status = hb_workspace_open_on(options, &lent, &workspace, &module.err);
     uint32_t handle = status == HB_OK ? handle_add(&module.workspaces, workspace) : 0;
     if (handle == 0) {
         if (workspace != NULL) {

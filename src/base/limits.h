@@ -4,6 +4,7 @@
 #define HB_BASE_LIMITS_H
 
 #define HB_BUF_BYTES_MAX       0x7fffffffu
+#define HB_PATH_BYTES_MAX      4096u        /* of a file's path */
 #define HB_ID_CHARS_MAX        63u          /* object_id, code points */
 #define HB_NAME_CHARS_MAX      255u         /* a name that an id is derived from */
 #define HB_FIELDS_MAX          1024u        /* fields of one entity */

@@ -99,8 +99,9 @@ static hb_status make_instance(hb_workspace *ws, const cJSON *config, hb_err *er
     }
     hb_instance *instance = HB_NEW(&ws->arena, hb_instance);
     if (instance == NULL) return hb_err_memory(err);
-    *instance =
-        (hb_instance){ type, name, ws->id, ws->mem, &ws->arena, config, NULL, ws->instance_count };
+    *instance = (hb_instance){ type,       name,   ws->id, ws->mem,
+                               &ws->arena, config, NULL,   ws->instance_count,
+                               ws->host.fs };
     ws->instances[ws->instance_count++] = instance;
     return HB_OK;
 }
@@ -129,7 +130,8 @@ static hb_status make_instances(hb_workspace *ws, const cJSON *backends, hb_err 
                            &ws->arena,
                            NULL,
                            NULL,
-                           ws->instance_count };
+                           ws->instance_count,
+                           NULL };
     ws->instances[ws->instance_count] = meta;
     return HB_OK;
 }
@@ -183,9 +185,16 @@ static hb_status open_instances(hb_workspace *ws, hb_err *err) {
 
 hb_status hb_workspace_open(hb_str options_json, const hb_mem *mem, hb_workspace **out,
                             hb_err *err) {
+    return hb_workspace_open_on(options_json, &(hb_host){ mem, NULL }, out, err);
+}
+
+hb_status hb_workspace_open_on(hb_str options_json, const hb_host *host, hb_workspace **out,
+                               hb_err *err) {
     hb_err_init(err);
+    const hb_mem *mem = host->mem;
     hb_workspace *ws = hb_mem_zalloc(mem, sizeof(*ws));
     if (ws == NULL) return hb_err_memory(err);
+    ws->host = *host;
     ws->mem = mem;
     hb_arena_init(&ws->arena, mem);
     hb_map_init(&ws->by_id, mem);

