@@ -48,6 +48,7 @@ const systemNeeds = {
   wasi: ["cmake", "ninja", "clang", "llvm", "lld", "wasiRuntime", "wasiLibc"],
   fuzz: ["clang", "fuzzRuntime"],
   wasmtime: ["python", "venv"],
+  python: ["python", "venv"],
   chromium: ["chromium"],
 };
 /** @typedef {keyof typeof systemNeeds | "npm"} Need */
@@ -59,7 +60,7 @@ const isThere = (probe) => (probe.startsWith("/") ? existsSync(probe) : which(pr
 /** @param {SystemPackage} wanted */
 function isInstalled(wanted) {
   if (wanted.name === "python3-venv") {
-    return existsSync(at(".cache/bin/wasmtime")) ||
+    return (existsSync(at(".cache/bin/wasmtime")) && existsSync(at(".cache/python/bin/python"))) ||
       run("python3", ["-c", "import venv, ensurepip"], { quiet: true, may_fail: true }).status === 0;
   }
   return wanted.has.every(isThere);
@@ -116,6 +117,18 @@ function installWasmtime() {
   stamp(at(".cache/venv/.pin"), pin);
 }
 
+/** HeavenBase for Python, which the tests of interchange write and read with. */
+function installPython() {
+  const pin = sha256File(at("scripts/requirements-python.txt"));
+  if (existsSync(at(".cache/python/bin/python")) && stamped(at(".cache/python/.pin"), pin)) return;
+  say("setup: heavenbase from its Python package, into .cache/python");
+  rmSync(at(".cache/python"), { recursive: true, force: true });
+  run("python3", ["-m", "venv", at(".cache/python")]);
+  run(at(".cache/python/bin/python"), ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
+    "--require-hashes", "-r", at("scripts/requirements-python.txt")]);
+  stamp(at(".cache/python/.pin"), pin);
+}
+
 /** Makes the machine ready for `needs`. @param {readonly Need[]} needs */
 export function setup(needs) {
   const major = Number(process.versions.node.split(".")[0]);
@@ -128,4 +141,5 @@ export function setup(needs) {
   if (builds || needs.includes("npm")) installNodeModules();
   if (builds || needs.includes("sources")) thirdParty();
   if (needs.includes("wasmtime")) installWasmtime();
+  if (needs.includes("python")) installPython();
 }
