@@ -33,9 +33,11 @@ export class Frame {
     Object.freeze(this);
   }
 
-  /** @param {{ bytes: Uint8Array, total: number | null, truncated: boolean }} answer @returns {Frame<any>} */
-  static fromAnswer({ bytes, total, truncated }) {
+  /** @param {import("./core/call.js").Core} core the answer of its last call @returns {Frame<any>} */
+  static fromAnswer(core) {
+    const { bytes, total, truncated } = core.frame();
     const batch = readBatch({ u8: bytes, view: new DataView(bytes.buffer) });
+    batch.arrow = (columns, rows) => core.arrow(bytes, columns, rows);
     return new Frame(batch, { total, truncated });
   }
 
@@ -145,6 +147,16 @@ export class Frame {
     const total = this.total ?? null;
     const truncated = this.truncated || (rows !== null && rows.length < this.length);
     return new Frame(this.#batch, { total, truncated }, { columns, shown: rows, values: this.#values });
+  }
+
+  /**
+   * The rows as an Apache Arrow IPC stream, for apache-arrow, DuckDB, Polars, pandas and the like. Dates, timestamps,
+   * vectors and lists keep their types; Json and HyperG columns are JSON text (extension type `arrow.json`).
+   * @returns {Uint8Array}
+   */
+  toArrow() {
+    const columns = this.#columns.map((column) => this.#batch.columns.indexOf(column));
+    return /** @type {NonNullable<Batch["arrow"]>} */ (this.#batch.arrow)(columns, this.#shown);
   }
 
   /** Plain data: columns as lists, and what is known beside them. */

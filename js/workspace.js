@@ -424,7 +424,7 @@ export class Workspace {
 
   /** All rows, in the order of their object_ids. @template {EntityLike} E @param {E} entity @param {CallOptions} [options] @returns {Promise<Row<E>[]>} */
   rows(entity, options) {
-    return this.#all("rows", entity, "{}", options, () => /** @type {any} */ (Frame.fromAnswer(this.#core.frame()).rows()));
+    return this.#all("rows", entity, "{}", options, () => /** @type {any} */ (Frame.fromAnswer(this.#core).rows()));
   }
 
   /** @template T @param {string} method @param {EntityLike} entity @param {string} text @param {CallOptions | undefined} options @param {() => T} decode @returns {Promise<T>} */
@@ -471,7 +471,7 @@ export class Workspace {
     known("execute", options, EXECUTING);
     const flags = (options.total ? Flag.WANT_TOTAL : 0) | (options.pushdown === false ? Flag.NO_PUSHDOWN : 0);
     return this.#run(false, options, () =>
-      this.#call({ ...request, kind: Call.QUERY, entity: this.#resolve(entity).index, flags }, () => Frame.fromAnswer(this.#core.frame()), options));
+      this.#call({ ...request, kind: Call.QUERY, entity: this.#resolve(entity).index, flags }, () => Frame.fromAnswer(this.#core), options));
   }
 
   /** @type {import("./query.js").Runner} */

@@ -85,6 +85,7 @@ typedef struct hb_answer {
     hb_answer_kind kind;
     hb_batch batch;             /* FRAME */
     const uint8_t *roles;       /* FRAME: hb_wire_role per column */
+    const uint32_t *tags;       /* FRAME: hb_wire_tag per column, or NULL */
     uint64_t total;             /* rows before paging, valid when total_known */
     bool total_known;
     bool truncated;

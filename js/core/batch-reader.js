@@ -8,7 +8,7 @@ import { readText } from "./text.js";
 
 /** @typedef {{ u8: Uint8Array, view: DataView }} Bytes */
 /** Positions are absolute in the bytes. @typedef {{ name: string, kind: number, dim: number, role: number, state: number, data: number, heap: number, heapLen: number }} Column */
-/** @typedef {{ bytes: Bytes, rowCount: number, total: number, columns: Column[] }} Batch */
+/** @typedef {{ bytes: Bytes, rowCount: number, total: number, columns: Column[], arrow?: (columns: number[], rows: readonly number[] | null) => Uint8Array }} Batch */
 
 /** @param {Bytes} bytes @param {number} [base] where the batch begins @param {readonly string[]} [names] known names, by position @returns {Batch} */
 export function readBatch(bytes, base = 0, names) {
@@ -28,7 +28,7 @@ export function readBatch(bytes, base = 0, names) {
 function readColumn({ u8, view }, base, at, known) {
   const u32 = (/** @type {number} */ index) => view.getUint32(at + index * 4, true);
   const state = u32(4);
-  return { name: known ?? readText(u8, base + u32(0), u32(1)), kind: u32(2), dim: u32(3), role: u32(9),
+  return { name: known ?? readText(u8, base + u32(0), u32(1)), kind: u32(2), dim: u32(3), role: u32(9) & 0xff,
     state: state === 0 ? 0 : base + state, data: base + u32(5), heap: base + u32(7), heapLen: u32(8) };
 }
 

@@ -179,6 +179,29 @@ export class Core {
     return JSON.parse(this.memory.text(this.#u32(ReplyAt.ptr), this.#u32(ReplyAt.len)));
   }
 
+  /** An Arrow IPC stream of a frame's bytes. @param {Uint8Array} batch @param {readonly number[]} columns @param {readonly number[] | null} rows null: all @returns {Uint8Array} */
+  arrow(batch, columns, rows) {
+    const sink = this.#sink;
+    sink.reset(batch.length + 8 + 4 * (columns.length + (rows?.length ?? 0)));
+    sink.bytes(batch);
+    sink.align(8);
+    const columnsAt = this.#indexes(columns);
+    const rowsAt = rows ? this.#indexes(rows) : 0;
+    const state = this.#module._hb_arrow(batch.length, columnsAt, columns.length, rowsAt, rows?.length ?? 0);
+    if (state !== State.DONE) throw this.error();
+    return this.memory.copy(this.#u32(ReplyAt.ptr), this.#u32(ReplyAt.len));
+  }
+
+  /** @param {readonly number[]} indexes */
+  #indexes(indexes) {
+    const sink = this.#sink;
+    const at = sink.pos;
+    sink.room(indexes.length * 4);
+    indexes.forEach((index, i) => sink.view.setUint32(sink.base + at + i * 4, index, true));
+    sink.pos += indexes.length * 4;
+    return at;
+  }
+
   // ---- tasks that wait for the host -----------------------------------------------------
 
   /** @returns {HostOp} */

@@ -82,6 +82,10 @@ typedef struct hb_abi_reply {
  * to 8,
  *                                            then body (SQL: a batch in wire form) -> hb_abi_state
  *   void hb_task_cancel(u32 task)
+ *   u32  hb_arrow(u32 batch_len, u32 columns_off, u32 column_count, u32 rows_off, u32 row_count)
+ *                                         -> hb_abi_state; exchange buffer: a batch in wire form,
+ *                                            then u32 indexes of columns and, unless rows_off is
+ *                                            0, of rows. The reply points to an Arrow IPC stream.
  * A task that is DONE or FAILED has been freed already. */
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/num.h"
 #include "hb.h"
+#include "value/arrow.h"
 #include "value/pack.h"
 #include "value/wire.h"
 #include "workspace/workspace.h"
@@ -142,7 +143,7 @@ static uint32_t reply_answer(const hb_answer *answer) {
     hb_answer_kind kind = answer != NULL ? answer->kind : HB_ANSWER_NONE;
     if (kind == HB_ANSWER_FRAME) {
         uint32_t total = answer->total > UINT32_MAX ? UINT32_MAX : (uint32_t)answer->total;
-        hb_wire_write(&answer->batch, answer->roles, total, &module.out);
+        hb_wire_write_typed(&answer->batch, answer->roles, answer->tags, total, &module.out);
         reply->total_known = answer->total_known;
         reply->truncated = answer->truncated;
         reply->total = (double)answer->total;
@@ -437,4 +438,58 @@ HB_EXPORT(hb_task_cancel) void hb_task_cancel(uint32_t task);
 void hb_task_cancel(uint32_t task) {
     call_frame *frame = handle_remove(&module.tasks, task);
     if (frame != NULL) frame_end(frame);
+}
+
+/* ---- frames ---------------------------------------------------------------------------- */
+
+static hb_status write_arrow(hb_str bytes, const uint32_t *rows, uint32_t row_count,
+                             const uint32_t *columns, uint32_t column_count, hb_arena *arena) {
+    hb_batch batch;
+    HB_TRY(hb_wire_read(bytes, arena, &batch, &module.err));
+    uint32_t *all = HB_NEW_ARRAY(arena, uint32_t, batch.column_count);
+    uint32_t *tags = HB_NEW_ARRAY(arena, uint32_t, column_count);
+    hb_column *chosen = HB_NEW_ARRAY(arena, hb_column, column_count);
+    if (all == NULL || tags == NULL || chosen == NULL) return hb_err_memory(&module.err);
+    hb_wire_tags(bytes, all);
+    for (uint32_t i = 0; i < column_count; i++) {
+        if (columns[i] >= batch.column_count) {
+            return hb_err_set(&module.err, HB_E_INTERNAL, "the batch has no column %u",
+                              (unsigned)columns[i]);
+        }
+        chosen[i] = batch.columns[columns[i]];
+        tags[i] = all[columns[i]];
+    }
+    for (uint32_t i = 0; rows != NULL && i < row_count; i++) {
+        if (rows[i] < batch.row_count) continue;
+        return hb_err_set(&module.err, HB_E_INTERNAL, "the batch has no row %u", (unsigned)rows[i]);
+    }
+    const hb_batch part = { batch.row_count, column_count, chosen };
+    return hb_arrow_write(&part, tags, rows, rows != NULL ? row_count : batch.row_count,
+                          &module.out, &module.err);
+}
+
+HB_EXPORT(hb_arrow)
+uint32_t hb_arrow(uint32_t batch_len, uint32_t columns_off, uint32_t column_count,
+                  uint32_t rows_off, uint32_t row_count);
+uint32_t hb_arrow(uint32_t batch_len, uint32_t columns_off, uint32_t column_count,
+                  uint32_t rows_off, uint32_t row_count) {
+    reply_reset();
+    hb_err_init(&module.err);
+    hb_arena arena;
+    hb_arena_init(&arena, memory());
+    hb_str batch, columns, rows = HB_STR_EMPTY;
+    hb_status status = exchange_part(0, batch_len, &batch);
+    if (status == HB_OK) status = exchange_part(columns_off, column_count * 4, &columns);
+    if (status == HB_OK && rows_off != 0) status = exchange_part(rows_off, row_count * 4, &rows);
+    if (status == HB_OK) {
+        status = write_arrow(batch, rows_off != 0 ? (const uint32_t *)(const void *)rows.ptr : NULL,
+                             row_count, (const uint32_t *)(const void *)columns.ptr, column_count,
+                             &arena);
+    }
+    hb_arena_free(&arena);
+    if (status != HB_OK) return reply_failed();
+    module.reply.state = HB_ABI_DONE;
+    module.reply.ptr = address(module.out.ptr);
+    module.reply.len = module.out.len;
+    return HB_ABI_DONE;
 }

@@ -8,10 +8,23 @@
 
 /* Offsets of the u32 members; the layout is documented in wire.h. */
 enum {
-    HEAD_MAGIC = 0, HEAD_BYTES = 4, HEAD_ROWS = 8, HEAD_COLUMNS = 12, HEAD_COLUMNS_OFF = 16,
-    HEAD_FLAGS = 20, HEAD_TOTAL = 24,
-    COL_NAME_OFF = 0, COL_NAME_LEN = 4, COL_KIND = 8, COL_DIM = 12, COL_STATE_OFF = 16,
-    COL_DATA_OFF = 20, COL_DATA_LEN = 24, COL_HEAP_OFF = 28, COL_HEAP_LEN = 32, COL_ROLE = 36
+    HEAD_MAGIC = 0,
+    HEAD_BYTES = 4,
+    HEAD_ROWS = 8,
+    HEAD_COLUMNS = 12,
+    HEAD_COLUMNS_OFF = 16,
+    HEAD_FLAGS = 20,
+    HEAD_TOTAL = 24,
+    COL_NAME_OFF = 0,
+    COL_NAME_LEN = 4,
+    COL_KIND = 8,
+    COL_DIM = 12,
+    COL_STATE_OFF = 16,
+    COL_DATA_OFF = 20,
+    COL_DATA_LEN = 24,
+    COL_HEAP_OFF = 28,
+    COL_HEAP_LEN = 32,
+    COL_ROLE = 36
 };
 _Static_assert(COL_ROLE + 4 == HB_WIRE_COLUMN_LEN, "column record");
 _Static_assert(sizeof(hb_span) == 8, "spans cross as they are");
@@ -222,7 +235,7 @@ static void write_spans(const hb_column *col, uint32_t rows, uint32_t base, hb_b
     }
 }
 
-static void write_column(const hb_column *col, uint32_t rows, uint8_t role, uint32_t base,
+static void write_column(const hb_column *col, uint32_t rows, uint32_t role, uint32_t base,
                          uint32_t record_off, hb_buf *out) {
     char record[HB_WIRE_COLUMN_LEN];
     memset(record, 0, sizeof record);
@@ -250,14 +263,16 @@ static void write_column(const hb_column *col, uint32_t rows, uint8_t role, uint
     if (!out->failed && !out->over) memcpy(out->ptr + record_off, record, sizeof record);
 }
 
-void hb_wire_write(const hb_batch *batch, const uint8_t *roles, uint32_t total, hb_buf *out) {
+void hb_wire_write_typed(const hb_batch *batch, const uint8_t *roles, const uint32_t *tags,
+                         uint32_t total, hb_buf *out) {
     HB_ASSERT(out->len % 8 == 0);
     const uint32_t base = out->len;
     reserve_batch(batch, out);
     hb_buf_add_zero(out, HB_WIRE_HEADER_LEN);
     hb_buf_add_zero(out, (size_t)batch->column_count * HB_WIRE_COLUMN_LEN);
     for (uint32_t i = 0; i < batch->column_count && !out->failed && !out->over; i++) {
-        write_column(&batch->columns[i], batch->row_count, roles != NULL ? roles[i] : 0, base,
+        const uint32_t role = (roles != NULL ? roles[i] : 0u) | (tags != NULL ? tags[i] : 0u);
+        write_column(&batch->columns[i], batch->row_count, role, base,
                      base + HB_WIRE_HEADER_LEN + i * HB_WIRE_COLUMN_LEN, out);
     }
     hb_buf_align(out, 8);
@@ -269,4 +284,35 @@ void hb_wire_write(const hb_batch *batch, const uint8_t *roles, uint32_t total, 
     set_u32(head + HEAD_COLUMNS, batch->column_count);
     set_u32(head + HEAD_COLUMNS_OFF, HB_WIRE_HEADER_LEN);
     set_u32(head + HEAD_TOTAL, total);
+}
+
+void hb_wire_write(const hb_batch *batch, const uint8_t *roles, uint32_t total, hb_buf *out) {
+    hb_wire_write_typed(batch, roles, NULL, total, out);
+}
+
+/* ---- tags ------------------------------------------------------------------------------- */
+
+static uint32_t tag_unit(const hb_type *type) {
+    return type->id == HB_TYPE_TIMESTAMP ? (uint32_t)type->unit : 0;
+}
+
+uint32_t hb_wire_tag(const hb_type *type) {
+    const uint32_t tag = ((uint32_t)type->id + 1) << 8;
+    if (type->id != HB_TYPE_ARRAY || type->item == NULL) return tag | tag_unit(type) << 16;
+    return tag | ((uint32_t)type->item->id + 1) << 16 | tag_unit(type->item) << 24;
+}
+
+bool hb_wire_tag_type(uint32_t tag, hb_type_id *out) {
+    const uint32_t id = tag >> 8 & 0xff;
+    if (id == 0 || id > HB_TYPE_COUNT) return false;
+    *out = (hb_type_id)(id - 1);
+    return true;
+}
+
+void hb_wire_tags(hb_str bytes, uint32_t *out) {
+    const uint32_t columns_off = get_u32(bytes.ptr + HEAD_COLUMNS_OFF);
+    for (uint32_t i = 0; i < get_u32(bytes.ptr + HEAD_COLUMNS); i++) {
+        const char *at = bytes.ptr + columns_off + (size_t)i * HB_WIRE_COLUMN_LEN;
+        out[i] = get_u32(at + COL_ROLE) & ~0xffu;
+    }
 }

@@ -9,11 +9,13 @@
  *                      u32 heap_off, u32 heap_len, u32 role
  *   state    u8 per row (hb_cell); data: u8 BOOL, i64, f64, float32 * dim, or spans {u32 off, u32
  *            len} relative to heap_off; KIND_NULL has no data.
- * role: 0 field, 1 identity, 2 metadata (score and the like). */
+ * role, low byte: 0 field, 1 identity, 2 metadata (score and the like); above it the tag of the
+ * logical type (hb_wire_tag), 0 when it has none. */
 #ifndef HB_VALUE_WIRE_H
 #define HB_VALUE_WIRE_H
 
 #include "base/buf.h"
+#include "value/type.h"
 #include "value/value.h"
 
 #define HB_WIRE_MAGIC 0x31424248u   /* "HBB1" */
@@ -31,5 +33,16 @@ typedef enum hb_wire_role {
 hb_status hb_wire_read(hb_str bytes, hb_arena *arena, hb_batch *out, hb_err *err);
 /* Appends the batch to `out` (which must be empty or 8-aligned). `roles` may be NULL. */
 void hb_wire_write(const hb_batch *batch, const uint8_t *roles, uint32_t total, hb_buf *out);
+/* The same with the tags of the columns' types; NULL: none. */
+void hb_wire_write_typed(const hb_batch *batch, const uint8_t *roles, const uint32_t *tags,
+                         uint32_t total, hb_buf *out);
+
+/* What a reader of rows must know of a logical type, in the three upper bytes: its id + 1; the unit
+ * of a timestamp, or id + 1 of an array's items; the unit of timestamps in an array. */
+uint32_t hb_wire_tag(const hb_type *type);
+/* False for 0: a column without a logical type. */
+bool hb_wire_tag_type(uint32_t tag, hb_type_id *out);
+/* The tags in a batch that hb_wire_read accepted; `out` has room for every column. */
+void hb_wire_tags(hb_str bytes, uint32_t *out);
 
 #endif

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* Queries and explain: decode, bind, plan, run. */
+#include "value/wire.h"
 #include "workspace/workspace.h"
 
 typedef struct query_program {
     hb_run *run;
+    const hb_plan *plan;
     hb_spec *spec;          /* owned; NULL when the query was prepared */
 } query_program;
 
@@ -13,6 +15,21 @@ static void query_cleanup(hb_task *task, bool failed) {
     hb_spec_free(q->spec);
 }
 
+/* What the columns of the answer mean, where a field stands behind them. */
+static const uint32_t *query_tags(hb_task *task, const hb_plan *plan, uint32_t column_count) {
+    const hb_node *last = &plan->nodes[plan->node_count - 1];
+    if (last->kind != HB_NODE_PROJECT || last->column_count + 1 != column_count) return NULL;
+    const hb_field *fields = plan->query->schema->fields;
+    uint32_t *tags = HB_NEW_ARRAY(&task->arena, uint32_t, column_count);
+    if (tags == NULL) return NULL;
+    tags[0] = hb_wire_tag(fields[HB_FIELD_OBJECT_ID].type);
+    for (uint32_t i = 0; i < last->column_count; i++) {
+        const hb_col *col = &last->columns[i];
+        if (col->kind == HB_COL_FIELD) tags[i + 1] = hb_wire_tag(fields[col->field].type);
+    }
+    return tags;
+}
+
 static hb_status query_advance(hb_task *task, hb_err *err) {
     query_program *q = task->program;
     bool done = false;
@@ -20,6 +37,7 @@ static hb_status query_advance(hb_task *task, hb_err *err) {
     if (!done) return HB_OK;
     const hb_run_result *result = hb_run_result_get(q->run);
     hb_task_finish_frame(task, result->batch, result->roles);
+    task->answer.tags = query_tags(task, q->plan, result->batch.column_count);
     task->answer.total = result->total;
     task->answer.total_known = result->total_known;
     task->answer.truncated = result->truncated;
@@ -70,6 +88,7 @@ hb_status hb_call_query(hb_workspace *ws, const hb_request *request, hb_task *ta
     task->advance = query_advance;
     HB_TRY(hb_workspace_plan(ws, request, task, &plan, err));
     query_program *q = task->program;
+    q->plan = plan;
     hb_entity *entity = ws->entities[request->entity];
     return hb_run_new(task, plan, hb_entity_instances(ws, entity), &q->run, err);
 }
