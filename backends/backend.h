@@ -74,6 +74,9 @@ struct hb_backend {
         bool search;                /* BM25 as defined in docs/query.md */
         bool candidates;            /* takes a list of ids */
         bool filtered_rank;         /* near/search apply the fragment's filter before taking k */
+        /* bits 1 << hb_reducer that HB_FRAG_AGGREGATE computes, exactly as the core would, over
+         * BOOL, I64, F64 and TEXT; groups too. 0: the fragment never comes */
+        uint32_t reducers;
         bool unique;                /* enforces the container's unique constraints itself */
     } caps;
     /* Strategies this backend can hold a type with; false with a reason otherwise. */

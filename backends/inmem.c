@@ -10,7 +10,13 @@
 /* ---- what it can do --------------------------------------------------------------------- */
 
 typedef enum type_class {
-    CLASS_TEXT, CLASS_NUMBER, CLASS_BOOL, CLASS_ARRAY, CLASS_JSON, CLASS_HYPER, CLASS_VECTOR,
+    CLASS_TEXT,
+    CLASS_NUMBER,
+    CLASS_BOOL,
+    CLASS_ARRAY,
+    CLASS_JSON,
+    CLASS_HYPER,
+    CLASS_VECTOR,
     CLASS_OTHER
 } type_class;
 
@@ -38,8 +44,8 @@ static bool op_in(hb_op op, const hb_op *list, size_t count) {
     return false;
 }
 
-#define OP_IN(op, ...)                                                                            \
-    op_in(op, (const hb_op[]){ __VA_ARGS__ },                                                     \
+#define OP_IN(op, ...)                                                                             \
+    op_in(op, (const hb_op[]){ __VA_ARGS__ },                                                      \
           sizeof((const hb_op[]){ __VA_ARGS__ }) / sizeof(hb_op))
 
 static bool op_is_equality(hb_op op) {
@@ -103,10 +109,12 @@ static bool path_op_allowed(hb_op op) {
            OP_IN(op, HB_OP_CONTAINS, HB_OP_ARRAY_CONTAINS, HB_OP_IS_NULL);
 }
 
-static const hb_offer offer_no = { HB_NO, false, NULL, "inmem has no such operator for this type "
+static const hb_offer offer_no = { HB_NO, false, NULL,
+                                   "inmem has no such operator for this type "
                                    "and strategy" };
 static const hb_offer offer_index = { HB_EXACT, true, "index_filter", NULL };
-static const hb_offer offer_scan = { HB_EXACT, false, "row_payload", "inmem evaluates it over "
+static const hb_offer offer_scan = { HB_EXACT, false, "row_payload",
+                                     "inmem evaluates it over "
                                      "the stored column, there is no index for it" };
 
 static bool stores(const hb_type *type, hb_strategy strategy) {
@@ -273,6 +281,7 @@ static hb_status run_fragment(hb_job *job, hb_err *err) {
     case HB_FRAG_COUNT: return inmem_run_count(job, store, err);
     case HB_FRAG_CLEAR: return inmem_store_clear(store, err);
     case HB_FRAG_REFRESH:
+    case HB_FRAG_AGGREGATE: /* not claimed */
     case HB_FRAG_ENSURE: break;
     }
     return HB_OK;

@@ -23,6 +23,7 @@ static hb_status sqlite_begin(hb_job *job, hb_err *err) {
     case HB_FRAG_FETCH: status = sqlite_fetch(job, err); break;
     case HB_FRAG_SCAN: status = sqlite_scan(job, err); break;
     case HB_FRAG_COUNT: status = sqlite_count(job, err); break;
+    case HB_FRAG_AGGREGATE: status = sqlite_aggregate(job, err); break;
     case HB_FRAG_CLEAR: status = sqlite_table_clear(job, err); break;
     case HB_FRAG_REFRESH: status = sqlite_refresh(job); break;
     }
@@ -57,6 +58,7 @@ const hb_backend hb_backend_sqlite = {
         .candidates = true,
         .unique = true,
         .filtered_rank = true,
+        .reducers = 1u << HB_REDUCE_COUNT | 1u << HB_REDUCE_MIN | 1u << HB_REDUCE_MAX,
     },
     .stores = sqlite_stores,
     .offer = sqlite_offer,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Field references and expressions. An expression is a frozen portable filter with the entity that it speaks of.
 import { HeavenBaseError } from "./errors.js";
+import { known } from "./options.js";
 
 /** @typedef {Readonly<Record<string, unknown>>} Filter */
 
@@ -80,6 +81,26 @@ export function not(part) {
 }
 
 /**
+ * A reducer over a field, for `aggregate`.
+ * @template [V=any]
+ */
+export class Metric {
+  /** For the type checker alone. @type {V | undefined} */
+  type = undefined;
+
+  /** @param {FieldRef<any>} field @param {string} op @param {Readonly<Record<string, unknown>>} [options] */
+  constructor(field, op, options = {}) {
+    this.entityId = field.entityId;
+    this.spec = Object.freeze({ [op]: Object.freeze({ field: field.columnName, ...options }) });
+    Object.freeze(this);
+  }
+
+  toJSON() {
+    return this.spec;
+  }
+}
+
+/**
  * A field of an entity, or a path into a Json field.
  * @template [V=any]
  */
@@ -155,6 +176,29 @@ export class FieldRef {
   any(conditions) { return this.exists(conditions); }
   /** Every item that matches `where` satisfies `then`; with one argument, every item. @param {Record<string, unknown>} where @param {Record<string, unknown>} [then] */
   all(where, then) { return this.#is("all", operand(then === undefined ? { where: {}, then: where } : { where, then })); }
+
+  /** How many rows have a value; `distinct`: how many different ones. @param {{ distinct?: boolean }} [options] @returns {Metric<number>} */
+  count(options = {}) { return new Metric(this, "count", known("count", options, ["distinct"])); }
+  /** Integers exactly, within 64 bits. @returns {Metric<V | null>} */
+  sum() { return new Metric(this, "sum"); }
+  /** @returns {Metric<number | null>} */
+  avg() { return new Metric(this, "avg"); }
+  /** @returns {Metric<V | null>} */
+  min() { return new Metric(this, "min"); }
+  /** @returns {Metric<V | null>} */
+  max() { return new Metric(this, "max"); }
+  /** @returns {Metric<number | null>} */
+  median() { return new Metric(this, "median"); }
+  /** Interpolated between neighbours. @param {number} q 0 to 1 @returns {Metric<number | null>} */
+  percentile(q) { return new Metric(this, "percentile", { q }); }
+  /** How often each value occurs, or each item of a list. @returns {Metric<Record<string, number>>} */
+  valueCounts() { return new Metric(this, "value_counts"); }
+  /** How many Json objects have each key. @returns {Metric<Record<string, number>>} */
+  keyCounts() { return new Metric(this, "key_counts"); }
+  /** The numbers under each key of Json objects, added up. @returns {Metric<Record<string, number>>} */
+  keySums() { return new Metric(this, "key_sums"); }
+  /** Counts, and what the type has of min, max, sum, avg, median. @returns {Metric<Record<string, any>>} */
+  columnSummary() { return new Metric(this, "column_summary"); }
 
   /** A path into a Json field, keys joined by dots. @param {string} path @returns {FieldRef<any>} */
   path(path) { return this.at(...String(path).split(".")); }

@@ -6,7 +6,7 @@ export { Entity, Field, entity, field, Catalog, MetaSchema } from "./entity.js";
 export { Artifact, Array, ArrayOf, Boolean, Categorical, Date, Duration, Float, HyperG, Identifier, Integer, Json, LongText, MediumText,
   ShortText, Timestamp, Vector } from "./field-types.js";
 export { ExternalRef, GraphEdge, InlineColumn, InvertedIndex, JsonField, SideTable, SparseGramIndex, VectorIndex } from "./field-types.js";
-export { Expr, FieldRef, and, not, or } from "./expr.js";
+export { Expr, FieldRef, Metric, and, not, or } from "./expr.js";
 export { Query } from "./query.js";
 export { PreparedQuery } from "./prepared.js";
 export { Frame } from "./frame.js";

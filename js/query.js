@@ -2,7 +2,7 @@
 // The immutable query builder: each method gives a new query around a frozen spec. Names and operands are checked
 // by the core when the query runs; only what it cannot see (several near clauses, foreign fields) is checked here.
 import { HeavenBaseError } from "./errors.js";
-import { FieldRef, and, expression } from "./expr.js";
+import { FieldRef, Metric, and, expression } from "./expr.js";
 import { known } from "./options.js";
 import { plainSpec } from "./spec.js";
 
@@ -20,7 +20,7 @@ import { plainSpec } from "./spec.js";
  */
 
 /**
- * @template {import("./types.js").EntityLike} [E=any], [R=Record<string, any>]
+ * @template {import("./types.js").EntityLike} [E=any], [R=Record<string, any>], [G={}] the entity, a row of the result, the group columns of an aggregate
  */
 export class Query {
   #runner;
@@ -44,7 +44,7 @@ export class Query {
     return this.#spec;
   }
 
-  /** @param {Spec} changes @returns {Query<E, any>} */
+  /** @param {Spec} changes @returns {Query<E, any, any>} */
   #with(changes) {
     return new Query(this.#runner, this.entity, { ...this.#spec, ...changes }, this.params);
   }
@@ -63,7 +63,7 @@ export class Query {
     throw new HeavenBaseError("QUERY", `${clause} speaks of a field of ${entityId}, but the query is about ${this.entityId}`, { entity: this.entityId });
   }
 
-  /** Rows that satisfy the expression, or the portable filter mapping; several calls all hold. @param {import("./expr.js").Expr | Readonly<Record<string, unknown>> | null | undefined} filter @returns {Query<E, R>} */
+  /** Rows that satisfy the expression, or the portable filter mapping; several calls all hold. @param {import("./expr.js").Expr | Readonly<Record<string, unknown>> | null | undefined} filter @returns {Query<E, R, G>} */
   where(filter) {
     if (filter === null || filter === undefined) return this;
     const added = expression(filter);
@@ -88,7 +88,7 @@ export class Query {
     return this.#with({ search: clause({ fields: names && Object.freeze(names), query: text, top_k: topK, mode }) });
   }
 
-  /** How near and search are fused: by reciprocal rank. @param {{ k?: number, weights?: { near?: number, search?: number } }} [options] @returns {Query<E, R>} */
+  /** How near and search are fused: by reciprocal rank. @param {{ k?: number, weights?: { near?: number, search?: number } }} [options] @returns {Query<E, R, G>} */
   fuse(options = {}) {
     const { k, weights } = known("fuse", options, ["k", "weights"]);
     return this.#with({ fuse: clause({ k, weights: weights && Object.freeze({ ...weights }) }) });
@@ -98,14 +98,14 @@ export class Query {
    * The columns of the result; object_id always comes along.
    * @template {FieldName} const F
    * @param {...(F | readonly F[])} fields
-   * @returns {Query<E, { object_id: string } & { [K in Extract<F, string>]: K extends keyof R ? R[K] : any } & (Extract<F, FieldRef> extends never ? unknown : Partial<R>)>}
+   * @returns {Query<E, { object_id: string } & import("./types.js").Columns<R, F>, G>}
    */
   select(...fields) {
     const names = /** @type {FieldName[]} */ (fields.flat()).map((field) => this.#name("select", field));
     return this.#with({ select: Object.freeze(names) });
   }
 
-  /** Appends a sort key; nulls come last in both directions. @param {FieldName} field @param {{ desc?: boolean } | "asc" | "desc"} [direction] @returns {Query<E, R>} */
+  /** Appends a sort key; nulls come last in both directions. @param {FieldName} field @param {{ desc?: boolean } | "asc" | "desc"} [direction] @returns {Query<E, R, G>} */
   orderBy(field, direction = "asc") {
     if (direction !== "asc" && direction !== "desc" && (direction === null || typeof direction !== "object")) {
       throw new HeavenBaseError("QUERY", "orderBy takes { desc: true }, \"asc\" or \"desc\"");
@@ -114,14 +114,49 @@ export class Query {
     return this.#with({ order: Object.freeze([...(this.#spec.order ?? []), (desc ? "-" : "") + this.#name("orderBy", field)]) });
   }
 
-  /** @param {number} count @returns {Query<E, R>} */
+  /** @param {number} count @returns {Query<E, R, G>} */
   limit(count) {
     return this.#with({ limit: count });
   }
 
-  /** @param {number} count @returns {Query<E, R>} */
+  /** @param {number} count @returns {Query<E, R, G>} */
   offset(count) {
     return this.#with({ offset: count });
+  }
+
+  /**
+   * One row per combination of values, nulls being a value of their own, in the order of appearance by object_id.
+   * @template {FieldName} const F
+   * @param {...(F | readonly F[])} fields
+   * @returns {Query<E, import("./types.js").Columns<R, F>, import("./types.js").Columns<R, F>>}
+   */
+  groupBy(...fields) {
+    const names = /** @type {FieldName[]} */ (fields.flat()).map((field) => this.#name("groupBy", field));
+    return this.#with({ group_by: Object.freeze(names) });
+  }
+
+  /**
+   * Reducers by the name of their column: `{ total: Order.amount.sum() }`; several calls add up.
+   * @template {Readonly<Record<string, Metric<any> | Readonly<Record<string, unknown>>>>} M
+   * @param {M} metrics
+   * @returns {Query<E, G & { [K in keyof M]: M[K] extends Metric<infer V> ? V : any }, G & { [K in keyof M]: M[K] extends Metric<infer V> ? V : any }>}
+   */
+  aggregate(metrics) {
+    if (metrics === null || typeof metrics !== "object" || Array.isArray(metrics) || metrics instanceof Metric) {
+      throw new HeavenBaseError("TYPE", "aggregate takes a mapping of names to reducers such as { total: Order.amount.sum() }");
+    }
+    for (const metric of Object.values(metrics)) if (metric instanceof Metric) this.#own("aggregate", metric.entityId);
+    const added = Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [name, metric instanceof Metric ? metric.spec : metric]));
+    return this.#with({ aggregate: Object.freeze({ ...this.#spec.aggregate, ...added }) });
+  }
+
+  /** Only groups that satisfy it: an expression or filter mapping over group fields and aggregates; several calls all hold. @param {import("./expr.js").Expr | Readonly<Record<string, unknown>> | null | undefined} filter @returns {Query<E, R, G>} */
+  having(filter) {
+    if (filter === null || filter === undefined) return this;
+    const added = expression(filter);
+    this.#own("having", added.entityId);
+    const { having: before } = this.#spec;
+    return this.#with({ having: before === undefined ? added.filter : and(before, added).filter });
   }
 
   /** One number: how many rows, or different values of a field. @param {FieldName} [field] @param {{ distinct?: boolean }} [options] @returns {Query<E, { count: number }>} */

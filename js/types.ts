@@ -52,6 +52,9 @@ export type Insert<E> = E extends { readonly declared?: infer F } ? (unknown ext
 /** A patch: any part of a row. */
 export type Patch<E> = Partial<Insert<E>>;
 
+/** The columns of a row that names or references pick; what a reference is called is not known to the type checker. */
+export type Columns<R, F> = { [K in Extract<F, string>]: K extends keyof R ? R[K] : any } & (Extract<F, FieldRef> extends never ? unknown : Partial<R>);
+
 /** Options of every call that may wait. */
 export interface CallOptions {
   signal?: AbortSignal;

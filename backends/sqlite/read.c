@@ -397,6 +397,70 @@ hb_status sqlite_count(hb_job *job, hb_err *err) {
     return status;
 }
 
+static void group_columns(sqlite_query *query, const char *first) {
+    const hb_aggregate *aggregate = query->job->fragment->aggregate;
+    const sqlite_table *table = query->table;
+    for (uint32_t i = 0; i < aggregate->group_count; i++) {
+        hb_sql_add(&query->sql, i == 0 ? first : ", ");
+        hb_sql_ident(&query->sql,
+                     table->columns[table->container->by_field[aggregate->groups[i].field]]);
+    }
+}
+
+static void aggregate_write(sqlite_query *query) {
+    const hb_aggregate *aggregate = query->job->fragment->aggregate;
+    const sqlite_table *table = query->table;
+    hb_sql *sql = &query->sql;
+    hb_sql_add(sql, "SELECT coalesce(min(object_id), '')");
+    group_columns(query, ", ");
+    for (uint32_t i = 0; i < aggregate->measure_count; i++) {
+        const hb_measure *measure = &aggregate->measures[i];
+        hb_sql_add(sql, measure->reducer == HB_REDUCE_COUNT ? ", count("
+                        : measure->reducer == HB_REDUCE_MIN ? ", min("
+                                                            : ", max(");
+        if (measure->distinct) hb_sql_add(sql, "DISTINCT ");
+        hb_sql_ident(sql, table->columns[table->container->by_field[measure->col.field]]);
+        hb_sql_add(sql, ")");
+    }
+}
+
+static hb_status aggregate_rows(sqlite_query *query, sqlite3_stmt *stmt, hb_err *err) {
+    hb_rowset *out = &query->job->out;
+    const hb_schema *schema = query->job->fragment->aggregate->schema;
+    HB_TRY(hb_rowset_init(out, query->job->mem, schema->field_count, err));
+    for (uint32_t i = 0; i < schema->field_count; i++)
+        hb_rowset_column(out, i, schema->fields[i].name, schema->fields[i].kind, 0);
+    int rc;
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        for (uint32_t i = 0; i < schema->field_count; i++)
+            HB_TRY(cell_add(query, stmt, (int)i, &out->columns[i], err));
+    }
+    return rc == SQLITE_DONE ? HB_OK : sqlite_query_fail(query, rc, err);
+}
+
+static hb_status aggregate_run(sqlite_query *query, hb_err *err) {
+    hb_job *job = query->job;
+    hb_sql *sql = &query->sql;
+    aggregate_write(query);
+    HB_TRY(sqlite_query_from(query, err));
+    group_columns(query, " GROUP BY ");
+    hb_sql_add(sql, " ORDER BY 1");
+    sqlite3_stmt *stmt;
+    HB_TRY(sqlite_borrow(query->table->conn, sql, &stmt, err));
+    hb_status status = aggregate_rows(query, stmt, err);
+    job->rows_examined += (uint64_t)sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
+    sqlite_return(query->table->conn, stmt);
+    return status;
+}
+
+hb_status sqlite_aggregate(hb_job *job, hb_err *err) {
+    sqlite_query query;
+    hb_status status = query_init(&query, job, err);
+    if (status == HB_OK) status = aggregate_run(&query, err);
+    query_free(&query);
+    return status;
+}
+
 static hb_status fetch_run(sqlite_query *query, hb_err *err) {
     hb_job *job = query->job;
     const hb_ids *ids = job->fragment->ids;

@@ -176,6 +176,7 @@ hb_status sqlite_side_rebuild(sqlite_table *table, uint32_t place, hb_err *err);
 hb_status sqlite_fetch(hb_job *job, hb_err *err);
 hb_status sqlite_scan(hb_job *job, hb_err *err);
 hb_status sqlite_count(hb_job *job, hb_err *err);
+hb_status sqlite_aggregate(hb_job *job, hb_err *err);
 
 /* One SELECT under way. Fields are the fragment's columns, then those that only sorting needs. */
 typedef struct sqlite_query {

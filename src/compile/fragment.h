@@ -34,6 +34,8 @@ typedef enum hb_frag_kind {
     HB_FRAG_FETCH,      /* ids -> rows that exist, in the order of ids; out has object_id first */
     HB_FRAG_SCAN,       /* filter / near / search / order / limit -> rows, object_id first */
     HB_FRAG_COUNT,      /* filter -> out: one I64 column "count", one row */
+    HB_FRAG_AGGREGATE,  /* filter, groups, reducers -> columns of aggregate->schema; groups in the
+                           order of their smallest object_id, which is column 0 ("" of no row) */
     HB_FRAG_CLEAR,      /* drop the container and everything in it */
     HB_FRAG_REFRESH     /* forget caches of the container */
 } hb_frag_kind;
@@ -51,6 +53,8 @@ typedef struct hb_fragment {
     /* SCAN, COUNT: */
     const hb_expr *filter;          /* the claimed part; NULL: none. Re-checked above if SUPERSET */
     uint32_t leaf_count;
+    const hb_aggregate *aggregate;  /* AGGREGATE: reducers of caps.reducers over scalars held here;
+                                       without having, which stays above */
     const hb_ids *candidates;       /* only rows with these ids; NULL: all */
     const hb_near *near;            /* at most one of near, search */
     const hb_search *search;        /* its fields are all here */

@@ -59,9 +59,12 @@ hb_status hb_exec_limit(hb_task *task, uint64_t limit, uint64_t offset, const hb
 /* Number of rows (field object_id), or of non-null, or distinct non-null, values of a field. */
 hb_status hb_exec_count(hb_task *task, uint32_t field, bool distinct, const hb_rows *in,
                         uint64_t *out, hb_err *err);
-/* object_id and then `columns`, as a batch with roles. */
+/* One row per group, in the order of their first rows by object_id; column 0 is that row's id. */
+hb_status hb_exec_aggregate(hb_task *task, const hb_schema *schema, const hb_aggregate *aggregate,
+                            const hb_rows *in, hb_rows *out, hb_err *err);
+/* object_id (unless `bare`) and then `columns`, as a batch with roles. */
 hb_status hb_exec_project(hb_task *task, const hb_schema *schema, const hb_col *columns,
-                          uint32_t column_count, const hb_rows *in, hb_batch *out,
+                          uint32_t column_count, bool bare, const hb_rows *in, hb_batch *out,
                           const uint8_t **roles, hb_err *err);
 
 #endif

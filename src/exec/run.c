@@ -62,6 +62,8 @@ static hb_status run_fragment_colids(hb_run *run, const hb_fragment *fragment, c
     uint32_t *colids =
         hb_arena_array(&run->task->arena, (size_t)job->out.column_count + 1, sizeof(*colids));
     if (colids == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; fragment->aggregate != NULL && i < job->out.column_count; i++)
+        colids[i] = i;
     colids[0] = HB_FIELD_OBJECT_ID;
     for (uint32_t i = 0; i < fragment->column_count; i++) colids[i + 1] = fragment->columns[i];
     if (fragment->near != NULL || fragment->search != NULL) {
@@ -153,12 +155,13 @@ static hb_status run_count(hb_run *run, const hb_node *node, hb_err *err) {
 static hb_status run_local(hb_run *run, const hb_node *node, run_node *state, hb_err *err) {
     hb_task *task = run->task;
     const hb_query *query = run->plan->query;
+    const hb_schema *schema = node->schema != NULL ? node->schema : query->schema;
     const hb_rows **in = hb_arena_array(&task->arena, node->input_count, sizeof(*in));
     if (in == NULL) return hb_err_memory(err);
     for (uint32_t i = 0; i < node->input_count; i++) in[i] = &run->nodes[node->inputs[i]].rows;
     switch (node->kind) {
     case HB_NODE_FILTER:
-        return hb_exec_filter(task, query->schema, node->residual, in[0], &state->rows, err);
+        return hb_exec_filter(task, schema, node->residual, in[0], &state->rows, err);
     case HB_NODE_INTERSECT:
         return hb_exec_intersect(task, in, node->input_count, &state->rows, err);
     case HB_NODE_UNION: return hb_exec_union(task, in, node->input_count, &state->rows, err);
@@ -177,8 +180,11 @@ static hb_status run_local(hb_run *run, const hb_node *node, run_node *state, hb
     case HB_NODE_PROJECT:
         run_note_total(run, in[0]->count);
         state->rows = *in[0];
-        return hb_exec_project(task, query->schema, node->columns, node->column_count, in[0],
-                               &run->result.batch, &run->result.roles, err);
+        return hb_exec_project(task, schema, node->columns, node->column_count,
+                               query->aggregate != NULL, in[0], &run->result.batch,
+                               &run->result.roles, err);
+    case HB_NODE_AGGREGATE:
+        return hb_exec_aggregate(task, schema, query->aggregate, in[0], &state->rows, err);
     case HB_NODE_SCAN:
     case HB_NODE_HYDRATE: break;
     }

@@ -111,7 +111,7 @@ static hb_status project_path(const hb_col *col, const hb_column *src, const hb_
 }
 
 hb_status hb_exec_project(hb_task *task, const hb_schema *schema, const hb_col *columns,
-                          uint32_t column_count, const hb_rows *in, hb_batch *out,
+                          uint32_t column_count, bool bare, const hb_rows *in, hb_batch *out,
                           const uint8_t **roles_out, hb_err *err) {
     hb_column *views = HB_NEW_ARRAY(&task->arena, hb_column, (size_t)column_count + 1);
     uint8_t *roles = HB_NEW_ARRAY(&task->arena, uint8_t, (size_t)column_count + 1);
@@ -142,7 +142,8 @@ hb_status hb_exec_project(hb_task *task, const hb_schema *schema, const hb_col *
         }
         views[c].name = col->name;
     }
-    *out = (hb_batch){ in->count, column_count + 1, views };
-    *roles_out = roles;
+    uint32_t from = bare ? 1 : 0;
+    *out = (hb_batch){ in->count, column_count + 1 - from, views + from };
+    *roles_out = roles + from;
     return HB_OK;
 }

@@ -40,4 +40,7 @@ hb_status build_hydrate(plan_build *build, uint32_t node, const uint8_t *wanted,
 /* near, search or both (rank.c): ranked rows, best first. */
 hb_status build_ranked(plan_build *build, const uint8_t *wanted, uint32_t *out);
 
+/* The groups of an aggregate, filtered by having; then their order and paging are left to do. */
+hb_status build_aggregate(plan_build *build, uint32_t *out);
+
 #endif

@@ -141,7 +141,8 @@ static void put_operand(explain_ctx *ctx, cJSON *object, const hb_expr *leaf) {
     put_raw(ctx, object, "value");
 }
 
-static void put_expr(explain_ctx *ctx, cJSON *parent, const char *key, const hb_expr *expr) {
+static void put_expr_of(explain_ctx *ctx, const hb_schema *schema, cJSON *parent, const char *key,
+                        const hb_expr *expr) {
     if (expr == NULL) {
         put_null(ctx, parent, key);
         return;
@@ -150,19 +151,48 @@ static void put_expr(explain_ctx *ctx, cJSON *parent, const char *key, const hb_
     switch (expr->kind) {
     case HB_EXPR_LEAF: {
         cJSON *leaf = put(ctx, object, "filter", cJSON_CreateObject());
-        put_str(ctx, leaf, "field", field_name(ctx, expr->field));
+        put_str(ctx, leaf, "field", schema->fields[expr->field].name);
         put_str(ctx, leaf, "op", hb_op_name(expr->op));
         put_path(ctx, leaf, expr);
         put_operand(ctx, leaf, expr);
         return;
     }
-    case HB_EXPR_NOT: put_expr(ctx, object, "not", expr->args[0]); return;
+    case HB_EXPR_NOT: put_expr_of(ctx, schema, object, "not", expr->args[0]); return;
     case HB_EXPR_AND:
     case HB_EXPR_OR: break;
     }
     cJSON *args = put(ctx, object, expr->kind == HB_EXPR_AND ? "and" : "or", cJSON_CreateArray());
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        put_expr(ctx, args, NULL, expr->args[i]);
+        put_expr_of(ctx, schema, args, NULL, expr->args[i]);
+    }
+}
+
+static void put_expr(explain_ctx *ctx, cJSON *parent, const char *key, const hb_expr *expr) {
+    put_expr_of(ctx, ctx->schema, parent, key, expr);
+}
+
+static void put_groups(explain_ctx *ctx, cJSON *object) {
+    const hb_aggregate *aggregate = ctx->query->aggregate;
+    cJSON *groups = put(ctx, object, "group_by", cJSON_CreateArray());
+    for (uint32_t i = 0; aggregate != NULL && i < aggregate->group_count; i++)
+        put_str(ctx, groups, NULL, aggregate->groups[i].name);
+}
+
+/* {"out": {"sum": {"field": "amount"}}, ...}, as the query has them. */
+static void put_metrics(explain_ctx *ctx, cJSON *object, const char *key) {
+    const hb_aggregate *aggregate = ctx->query->aggregate;
+    cJSON *metrics = put(ctx, object, key, cJSON_CreateObject());
+    for (uint32_t i = 0; i < aggregate->measure_count && metrics != NULL; i++) {
+        const hb_measure *measure = &aggregate->measures[i];
+        hb_str name = hb_arena_printf(ctx->split.arena, "%.*s", HB_ARG(measure->name));
+        cJSON *metric = name.ptr == NULL ? NULL : put(ctx, metrics, name.ptr, cJSON_CreateObject());
+        cJSON *options =
+            put(ctx, metric, hb_reducer_name(measure->reducer).ptr, cJSON_CreateObject());
+        put_str(ctx, options, "field", measure->col.name);
+        if (measure->reducer == HB_REDUCE_COUNT)
+            put_bool(ctx, options, "distinct", measure->distinct);
+        if (measure->reducer == HB_REDUCE_PERCENTILE)
+            put(ctx, options, "q", cJSON_CreateNumber(measure->q));
     }
 }
 
@@ -236,7 +266,8 @@ static void put_query(explain_ctx *ctx, cJSON *root) {
     put_search(ctx, object);
     put_fuse(ctx, object);
     cJSON *select = put(ctx, object, "select", cJSON_CreateArray());
-    if (!query->select_all && query->select_count == 0 && !query->is_count)
+    if (!query->select_all && query->select_count == 0 && !query->is_count &&
+        query->aggregate == NULL)
         put_c(ctx, select, NULL, "object_id");
     for (uint32_t i = 0; i < query->select_count; i++) {
         put_str(ctx, select, NULL, query->select[i].name);
@@ -245,10 +276,15 @@ static void put_query(explain_ctx *ctx, cJSON *root) {
     put_u64(ctx, object, "offset", query->offset);
     put_limit(ctx, object, query->limit);
     put_null(ctx, object, "traverse");
-    put_null(ctx, object, "aggregate");
-    put_null(ctx, object, "having");
+    if (query->aggregate == NULL) {
+        put_null(ctx, object, "aggregate");
+        put_null(ctx, object, "having");
+    } else {
+        put_metrics(ctx, object, "aggregate");
+        put_expr_of(ctx, query->aggregate->schema, object, "having", query->aggregate->having);
+    }
     put_bool(ctx, object, "unsafe", query->unsafe);
-    put(ctx, object, "group_by", cJSON_CreateArray());
+    put_groups(ctx, object);
     if (!query->is_count) {
         put_null(ctx, object, "terminal");
         return;
@@ -553,27 +589,43 @@ static void put_columns(explain_ctx *ctx, cJSON *object, const hb_fragment *frag
     if (fragment->near != NULL || fragment->search != NULL) put_c(ctx, columns, NULL, "score");
 }
 
-static void put_condition(explain_ctx *ctx, cJSON *object, const char *key, const hb_expr *expr) {
+static void put_condition(explain_ctx *ctx, const hb_schema *schema, cJSON *object, const char *key,
+                          const hb_expr *expr) {
     if (expr == NULL) {
         put_null(ctx, object, key);
         return;
     }
     hb_buf line;
     hb_buf_init(&line, ctx->text.mem);
-    hb_expr_print(ctx->schema, expr, &line);
+    hb_expr_print(schema != NULL ? schema : ctx->schema, expr, &line);
     ctx->failed = ctx->failed || line.failed || line.over;
     put_str(ctx, object, key, hb_buf_str(&line));
     hb_buf_free(&line);
 }
 
+/* A fragment reduces natively, the core by folding the rows. */
+static void put_aggregate(explain_ctx *ctx, cJSON *object, const hb_node *node) {
+    bool native = node->kind == HB_NODE_SCAN;
+    put_groups(ctx, object);
+    put_metrics(ctx, object, "metrics");
+    put_c(ctx, object, "handler_mode", native ? "native" : "fold");
+    put_c(ctx, object, "fallback_reason", native ? NULL : node->note);
+    if (native) put_c(ctx, object, "compiler", ctx->instances[node->backend]->type->name);
+    put_bool(ctx, object, "portable_proof", true);
+    put_bool(ctx, object, "unsafe", false);
+}
+
 static void step_scan(explain_ctx *ctx, uint32_t id, const hb_node *node) {
     const hb_fragment *fragment = &node->fragment;
-    cJSON *object = step(ctx, fragment->kind == HB_FRAG_COUNT ? "count" : "scan");
+    cJSON *object = step(ctx, fragment->kind == HB_FRAG_COUNT       ? "count"
+                              : fragment->kind == HB_FRAG_AGGREGATE ? "aggregate"
+                                                                    : "scan");
+    if (fragment->kind == HB_FRAG_AGGREGATE) put_aggregate(ctx, object, node);
     put_inputs(ctx, object, id, node);
     put_str(ctx, object, "entity", ctx->schema->entity_id);
     put_str(ctx, object, "backend", backend_name(ctx, node->backend));
     put_c(ctx, object, "type", ctx->instances[node->backend]->type->name);
-    put_condition(ctx, object, "filter", fragment->filter);
+    put_condition(ctx, NULL, object, "filter", fragment->filter);
     if (node->candidates_from != HB_NODE_NONE) {
         put_u64(ctx, object, "candidates_from", node->candidates_from);
     } else {
@@ -620,9 +672,9 @@ static void step_node(explain_ctx *ctx, uint32_t id) {
     switch (node->kind) {
     case HB_NODE_SCAN: step_scan(ctx, id, node); return;
     case HB_NODE_FILTER:
-        object = step(ctx, "residual");
+        object = step(ctx, node->schema != NULL ? "having" : "residual");
         put_inputs(ctx, object, id, node);
-        put_condition(ctx, object, "filter", node->residual);
+        put_condition(ctx, node->schema, object, "filter", node->residual);
         return;
     case HB_NODE_INTERSECT: step_merge(ctx, id, node, "intersect"); return;
     case HB_NODE_UNION: step_merge(ctx, id, node, "union"); return;
@@ -650,11 +702,16 @@ static void step_node(explain_ctx *ctx, uint32_t id) {
         put_str(ctx, object, "field", field_name(ctx, node->count_field));
         put_bool(ctx, object, "distinct", node->count_distinct);
         return;
+    case HB_NODE_AGGREGATE:
+        object = step(ctx, "aggregate");
+        put_aggregate(ctx, object, node);
+        put_inputs(ctx, object, id, node);
+        return;
     case HB_NODE_PROJECT:
         object = step(ctx, "project");
         put_inputs(ctx, object, id, node);
         cJSON *columns = put(ctx, object, "columns", cJSON_CreateArray());
-        put_c(ctx, columns, NULL, "object_id");
+        if (node->schema == NULL) put_c(ctx, columns, NULL, "object_id");
         for (uint32_t i = 0; i < node->column_count; i++) {
             put_str(ctx, columns, NULL, node->columns[i].name);
         }

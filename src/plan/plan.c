@@ -232,9 +232,31 @@ static hb_status plan_one_backend(plan_build *build, const plan_columns *columns
     return finish_rows(build, columns, sorted, rows);
 }
 
+/* Order, paging and columns of the groups, which have a schema of their own. */
+static hb_status plan_aggregate(plan_build *build) {
+    const hb_query *query = build->query;
+    const hb_schema *schema = query->aggregate->schema;
+    uint32_t rows;
+    hb_node *node;
+    HB_TRY(build_aggregate(build, &rows));
+    if (query->order_count > 0) HB_TRY(add_sort(build, &rows));
+    if (query->limit != HB_NO_LIMIT || query->offset > 0)
+        HB_TRY(add_limit(build, query->offset, &rows));
+    hb_col *columns = HB_NEW_ARRAY(build->arena, hb_col, schema->field_count);
+    if (columns == NULL) return hb_err_memory(build->err);
+    for (uint32_t f = 1; f < schema->field_count; f++)
+        columns[f - 1] = (hb_col){ HB_COL_FIELD, f, NULL, 0, schema->fields[f].name };
+    HB_TRY(build_node(build, HB_NODE_PROJECT, rows, HB_NODE_NONE, &node));
+    node->schema = schema;
+    node->columns = query->select_all ? columns : query->select;
+    node->column_count = query->select_all ? schema->field_count - 1 : query->select_count;
+    return HB_OK;
+}
+
 static hb_status plan_query(plan_build *build) {
     const hb_query *query = build->query;
     plan_columns columns;
+    if (query->aggregate != NULL) return plan_aggregate(build);
     HB_TRY(columns_make(build, &columns));
     uint32_t rows;
     if (is_ranked(query)) {

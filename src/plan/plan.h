@@ -12,6 +12,7 @@
  *   FUSE        reciprocal rank fusion of near (inputs[0]) and search (inputs[1])
  *   SORT        by keys, ties by object_id; with a bound when a limit follows directly
  *   LIMIT       offset and limit
+ *   AGGREGATE   one row per group, columns of the aggregate's schema, first of a group first
  *   COUNT       one row, one column: number of rows, or of (distinct) non-null values of a field
  *   PROJECT     the final columns in their final order (always the last node unless COUNT)
  *
@@ -26,7 +27,7 @@
 typedef enum hb_node_kind {
     HB_NODE_SCAN, HB_NODE_FILTER, HB_NODE_INTERSECT, HB_NODE_UNION, HB_NODE_EXCEPT,
     HB_NODE_HYDRATE, HB_NODE_ADD_SCORES, HB_NODE_FUSE, HB_NODE_SORT, HB_NODE_LIMIT,
-    HB_NODE_COUNT, HB_NODE_PROJECT
+    HB_NODE_COUNT, HB_NODE_PROJECT, HB_NODE_AGGREGATE
 } hb_node_kind;
 
 #define HB_NODE_NONE UINT32_MAX
@@ -43,6 +44,7 @@ typedef struct hb_node {
     bool ids_only;                  /* SCAN: only object_id (and score) is needed */
     /* FILTER */
     const hb_expr *residual;
+    const hb_schema *schema;        /* what it speaks of; NULL: the entity */
     /* SORT */
     const hb_order *order;
     uint32_t order_count;

@@ -172,9 +172,11 @@ static hb_status unknown_column(bind_ctx *ctx, const char *clause, hb_str name, 
     uint32_t count = ctx->schema->field_count;
     hb_str *names = HB_NEW_ARRAY(ctx->arena, hb_str, count);
     if (names == NULL) return hb_err_memory(err);
-    for (uint32_t i = 0; i < count; i++) {
-        names[i] = ctx->schema->fields[i].name;
+    uint32_t first = ctx->schema->fields[0].name.len == 0; /* rows without identity */
+    for (uint32_t i = first; i < count; i++) {
+        names[i - first] = ctx->schema->fields[i].name;
     }
+    count -= first;
     hb_err_set(err, HB_E_QUERY, "%s names '%.*s', which is not a column of %.*s", clause,
                HB_ARG(name), HB_ARG(ctx->schema->entity_id));
     hb_err_hint(err, name, names, count);
@@ -200,10 +202,9 @@ static bool score_column(const hb_query *query, hb_str name, hb_col_kind *kind) 
     return false;
 }
 
-static hb_status bind_column(bind_ctx *ctx, const hb_query *query, const char *clause, hb_str name,
-                             hb_col *out, hb_err *err) {
+hb_status bind_field_column(bind_ctx *ctx, const char *clause, hb_str name, hb_col *out,
+                            hb_err *err) {
     *out = (hb_col){ .kind = HB_COL_FIELD, .name = name, .field = HB_FIELD_NONE };
-    if (score_column(query, name, &out->kind)) return HB_OK;
     out->field = hb_schema_find(ctx->schema, name);
     if (out->field != HB_FIELD_NONE) return HB_OK;
     int64_t dot = hb_str_find(name, HB_STR("."), 0);
@@ -215,6 +216,13 @@ static hb_status bind_column(bind_ctx *ctx, const hb_query *query, const char *c
     out->kind = HB_COL_PATH;
     return bind_path_split(ctx, hb_str_sub(name, (uint32_t)dot + 1, name.len), &out->path,
                            &out->path_len, err);
+}
+
+static hb_status bind_column(bind_ctx *ctx, const hb_query *query, const char *clause, hb_str name,
+                             hb_col *out, hb_err *err) {
+    *out = (hb_col){ .kind = HB_COL_FIELD, .name = name, .field = HB_FIELD_NONE };
+    if (query->aggregate == NULL && score_column(query, name, &out->kind)) return HB_OK;
+    return bind_field_column(ctx, clause, name, out, err);
 }
 
 static hb_status bind_select(bind_ctx *ctx, hb_query *query, hb_err *err) {
@@ -399,12 +407,8 @@ static hb_status bind_count(bind_ctx *ctx, hb_query *query, hb_err *err) {
 /* Clauses of the language whose execution is not built: well-formed ones are refused by name. */
 static hb_status bind_waiting(bind_ctx *ctx, hb_err *err) {
     const hb_spec *spec = ctx->spec;
-    HB_TRY(bind_aggregate_check(ctx, err));
-    const char *name = spec->aggregate != NULL  ? "aggregate"
-                       : spec->group_by != NULL ? "group_by"
-                       : spec->having != NULL   ? "having"
-                                                : NULL;
-    if (name == NULL && spec->traverse != NULL && !yyjson_is_null(spec->traverse)) {
+    const char *name = NULL;
+    if (spec->traverse != NULL && !yyjson_is_null(spec->traverse)) {
         name = "traverse";
     }
     if (name == NULL && spec->available != NULL && !yyjson_is_null(spec->available) &&
@@ -421,6 +425,8 @@ static hb_status bind_clauses(bind_ctx *ctx, hb_query *query, hb_err *err) {
     query->leaf_count = ctx->leaf_count;
     HB_TRY(bind_near(ctx, query, err));
     HB_TRY(bind_search(ctx, query, err));
+    HB_TRY(bind_aggregate(ctx, &query->aggregate, err));
+    if (query->aggregate != NULL) ctx->schema = query->aggregate->schema;
     HB_TRY(bind_select(ctx, query, err));
     HB_TRY(bind_order(ctx, query, err));
     HB_TRY(bind_paging(ctx, query, err));

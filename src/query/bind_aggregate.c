@@ -1,161 +1,260 @@
 // SPDX-License-Identifier: MIT
-/* Shape and names of group_by, aggregate and having: what can be said about them without running
- * them. A mistake is reported as such, not as a missing feature. */
+/* group_by, aggregate and having: names become columns, and the outputs a schema of their own,
+ * which order, select and having are bound against. */
 #include "query/spec.h"
 
-enum {
-    REDUCER_COUNT,
-    REDUCER_SUM,
-    REDUCER_AVG,
-    REDUCER_MIN,
-    REDUCER_MAX,
-    REDUCER_MEDIAN,
-    REDUCER_PERCENTILE,
-    REDUCER_TOTAL
+static const hb_str reducer_names[HB_REDUCE_TOTAL] = {
+    [HB_REDUCE_COUNT] = { "count", 5 },
+    [HB_REDUCE_SUM] = { "sum", 3 },
+    [HB_REDUCE_AVG] = { "avg", 3 },
+    [HB_REDUCE_MIN] = { "min", 3 },
+    [HB_REDUCE_MAX] = { "max", 3 },
+    [HB_REDUCE_MEDIAN] = { "median", 6 },
+    [HB_REDUCE_PERCENTILE] = { "percentile", 10 },
+    [HB_REDUCE_VALUE_COUNTS] = { "value_counts", 12 },
+    [HB_REDUCE_KEY_COUNTS] = { "key_counts", 10 },
+    [HB_REDUCE_KEY_SUMS] = { "key_sums", 8 },
+    [HB_REDUCE_COLUMN_SUMMARY] = { "column_summary", 14 },
 };
 
-static const hb_str reducers[REDUCER_TOTAL] = {
-    [REDUCER_COUNT] = { "count", 5 },
-    [REDUCER_SUM] = { "sum", 3 },
-    [REDUCER_AVG] = { "avg", 3 },
-    [REDUCER_MIN] = { "min", 3 },
-    [REDUCER_MAX] = { "max", 3 },
-    [REDUCER_MEDIAN] = { "median", 6 },
-    [REDUCER_PERCENTILE] = { "percentile", 10 },
-};
-
-static bool reducer_accepts(uint32_t reducer, const hb_type *type) {
-    bool numeric = type->id == HB_TYPE_INTEGER || type->id == HB_TYPE_FLOAT ||
-                   type->id == HB_TYPE_DURATION ||
-                   (type->id == HB_TYPE_CATEGORICAL && type->int_base);
-    if (reducer == REDUCER_COUNT) return true;
-    if (reducer == REDUCER_MIN || reducer == REDUCER_MAX) return hb_type_is_ordered(type);
-    return numeric;
+hb_str hb_reducer_name(hb_reducer reducer) {
+    return reducer_names[reducer];
 }
 
-static hb_status check_q(yyjson_val *q, hb_err *err) {
+static const hb_type type_integer = { .id = HB_TYPE_INTEGER };
+static const hb_type type_float = { .id = HB_TYPE_FLOAT };
+static const hb_type type_json = { .id = HB_TYPE_JSON };
+static const hb_type type_id = { .id = HB_TYPE_IDENTIFIER };
+
+static bool type_is_integer(const hb_type *type) {
+    return type->id == HB_TYPE_INTEGER || type->id == HB_TYPE_DURATION ||
+           (type->id == HB_TYPE_CATEGORICAL && type->int_base);
+}
+
+/* A path may lead to anything; what does not fit is left out or refused when it is met. */
+static bool reducer_accepts(hb_reducer reducer, const hb_type *type, bool path) {
+    switch (reducer) {
+    case HB_REDUCE_SUM:
+    case HB_REDUCE_AVG:
+    case HB_REDUCE_MEDIAN:
+    case HB_REDUCE_PERCENTILE: return path || type_is_integer(type) || type->id == HB_TYPE_FLOAT;
+    case HB_REDUCE_MIN:
+    case HB_REDUCE_MAX: return path || hb_type_is_ordered(type);
+    case HB_REDUCE_KEY_COUNTS:
+    case HB_REDUCE_KEY_SUMS: return type->id == HB_TYPE_JSON;
+    case HB_REDUCE_VALUE_COUNTS:
+    case HB_REDUCE_COLUMN_SUMMARY:
+        return type->id != HB_TYPE_VECTOR && type->id != HB_TYPE_ARTIFACT;
+    case HB_REDUCE_COUNT:
+    case HB_REDUCE_TOTAL: break;
+    }
+    return true;
+}
+
+static const hb_type *reducer_type(const hb_measure *measure, const hb_type *type) {
+    bool path = measure->col.kind == HB_COL_PATH;
+    switch ((int)measure->reducer) {
+    case HB_REDUCE_COUNT: return &type_integer;
+    case HB_REDUCE_SUM: return !path && type_is_integer(type) ? &type_integer : &type_float;
+    case HB_REDUCE_AVG:
+    case HB_REDUCE_MEDIAN:
+    case HB_REDUCE_PERCENTILE: return &type_float;
+    case HB_REDUCE_MIN:
+    case HB_REDUCE_MAX:
+        if (path) return &type_json;
+        return type->id == HB_TYPE_CATEGORICAL ? &type_integer : type;
+    default: return &type_json;
+    }
+}
+
+static hb_status check_q(yyjson_val *q, double *out, hb_err *err) {
     if (q == NULL || !yyjson_is_num(q))
         return hb_err_set(err, HB_E_TYPE, "percentile needs a number q");
-    double number = yyjson_get_num(q);
-    if (!(number >= 0.0 && number <= 1.0)) {
-        return hb_err_set(err, HB_E_QUERY, "percentile q must be between 0 and 1");
-    }
-    return HB_OK;
+    *out = yyjson_get_num(q);
+    if (*out >= 0.0 && *out <= 1.0) return HB_OK;
+    return hb_err_set(err, HB_E_QUERY, "percentile q must be between 0 and 1");
 }
 
-static hb_status check_options(uint32_t reducer, yyjson_val *options, hb_str output, hb_err *err) {
+static hb_status bind_options(hb_measure *out, yyjson_val *options, hb_err *err) {
     yyjson_obj_iter iter = yyjson_obj_iter_with(options);
     for (yyjson_val *key = yyjson_obj_iter_next(&iter); key; key = yyjson_obj_iter_next(&iter)) {
         hb_str name = spec_str(key);
-        bool known = hb_str_eq(name, HB_STR("field")) ||
-                     (reducer == REDUCER_COUNT && hb_str_eq(name, HB_STR("distinct"))) ||
-                     (reducer == REDUCER_PERCENTILE && hb_str_eq(name, HB_STR("q")));
-        if (!known) {
+        yyjson_val *value = yyjson_obj_iter_get_val(key);
+        bool distinct = out->reducer == HB_REDUCE_COUNT && hb_str_eq(name, HB_STR("distinct"));
+        if (distinct && yyjson_is_bool(value)) {
+            out->distinct = yyjson_get_bool(value);
+        } else if (distinct) {
+            return hb_err_set(err, HB_E_TYPE, "aggregate '%.*s': distinct takes true or false",
+                              HB_ARG(out->name));
+        } else if (!hb_str_eq(name, HB_STR("field")) &&
+                   !(out->reducer == HB_REDUCE_PERCENTILE && hb_str_eq(name, HB_STR("q")))) {
             return hb_err_set(err, HB_E_TYPE, "aggregate '%.*s': %.*s has no option '%.*s'",
-                              HB_ARG(output), HB_ARG(reducers[reducer]), HB_ARG(name));
+                              HB_ARG(out->name), HB_ARG(reducer_names[out->reducer]), HB_ARG(name));
         }
     }
-    return reducer == REDUCER_PERCENTILE ? check_q(yyjson_obj_get(options, "q"), err) : HB_OK;
+    out->q = 0.5;
+    return out->reducer == HB_REDUCE_PERCENTILE
+               ? check_q(yyjson_obj_get(options, "q"), &out->q, err)
+               : HB_OK;
 }
 
-static hb_status check_field(bind_ctx *ctx, uint32_t reducer, yyjson_val *options, hb_str output,
-                             hb_err *err) {
+static hb_status bind_measure_field(bind_ctx *ctx, hb_measure *out, yyjson_val *options,
+                                    const hb_type **type, hb_err *err) {
     yyjson_val *field = yyjson_obj_get(options, "field");
     if (!yyjson_is_str(field)) {
-        return hb_err_set(err, HB_E_QUERY, "aggregate '%.*s' needs 'field'", HB_ARG(output));
+        return hb_err_set(err, HB_E_QUERY, "aggregate '%.*s' needs 'field'", HB_ARG(out->name));
     }
-    hb_str name = spec_str(field);
-    int64_t dot = hb_str_find(name, HB_STR("."), 0);
-    uint32_t index =
-        hb_schema_find(ctx->schema, dot > 0 ? hb_str_sub(name, 0, (uint32_t)dot) : name);
-    if (index == HB_FIELD_NONE) {
-        return hb_err_set(err, HB_E_QUERY, "unknown aggregate field '%.*s'", HB_ARG(name));
-    }
-    const hb_type *type = ctx->schema->fields[index].type;
-    if (dot <= 0 && !reducer_accepts(reducer, type)) {
-        hb_err_set(err, HB_E_QUERY, "%.*s is not defined on %.*s field '%.*s'",
-                   HB_ARG(reducers[reducer]), HB_ARG(hb_type_name(type->id)), HB_ARG(name));
-        return hb_err_where(err, ctx->schema->entity_id, name, HB_STR_EMPTY);
-    }
-    return HB_OK;
+    HB_TRY(bind_field_column(ctx, "aggregate", spec_str(field), &out->col, err));
+    *type = ctx->schema->fields[out->col.field].type;
+    if (reducer_accepts(out->reducer, *type, out->col.kind == HB_COL_PATH)) return HB_OK;
+    hb_err_set(err, HB_E_QUERY, "%.*s is not defined on %.*s field '%.*s'",
+               HB_ARG(reducer_names[out->reducer]), HB_ARG(hb_type_name((*type)->id)),
+               HB_ARG(out->col.name));
+    return hb_err_where(err, ctx->schema->entity_id, out->col.name, HB_STR_EMPTY);
 }
 
-static hb_status check_metric(bind_ctx *ctx, hb_str output, yyjson_val *metric, hb_err *err) {
-    if (hb_str_eq(output, HB_STR("object_id"))) {
+static hb_status bind_measure(bind_ctx *ctx, yyjson_val *metric, hb_measure *out,
+                              const hb_type **type, hb_err *err) {
+    if (out->name.len == 0) return hb_err_set(err, HB_E_QUERY, "an aggregate needs a name");
+    if (hb_str_eq(out->name, HB_STR("object_id"))) {
         return hb_err_set(err, HB_E_QUERY, "the aggregate name 'object_id' is reserved");
     }
     if (!yyjson_is_obj(metric)) {
         return hb_err_set(err, HB_E_TYPE, "aggregate '%.*s' takes a mapping, got a %s",
-                          HB_ARG(output), spec_kind_name(metric));
+                          HB_ARG(out->name), spec_kind_name(metric));
     }
     if (yyjson_obj_size(metric) != 1) {
         return hb_err_set(err, HB_E_QUERY, "aggregate '%.*s' takes exactly one operation",
-                          HB_ARG(output));
+                          HB_ARG(out->name));
     }
     yyjson_obj_iter iter = yyjson_obj_iter_with(metric);
     yyjson_val *key = yyjson_obj_iter_next(&iter);
     yyjson_val *options = yyjson_obj_iter_get_val(key);
+    hb_str word = spec_str(key);
+    if (word.len > 0 && word.ptr[0] == '$') word = hb_str_sub(word, 1, word.len);
     uint32_t reducer = 0;
-    while (reducer < REDUCER_TOTAL && !hb_str_eq(spec_str(key), reducers[reducer])) {
-        reducer++;
+    while (reducer < HB_REDUCE_TOTAL && !hb_str_eq(word, reducer_names[reducer])) reducer++;
+    if (reducer == HB_REDUCE_TOTAL) {
+        hb_err_set(err, HB_E_QUERY, "unsupported aggregate operation '%.*s'", HB_ARG(word));
+        return hb_err_hint(err, word, reducer_names, HB_REDUCE_TOTAL);
     }
-    if (reducer == REDUCER_TOTAL) {
-        hb_err_set(err, HB_E_QUERY, "unsupported aggregate operation '%.*s'",
-                   HB_ARG(spec_str(key)));
-        return hb_err_hint(err, spec_str(key), reducers, REDUCER_TOTAL);
-    }
+    out->reducer = (hb_reducer)reducer;
     if (!yyjson_is_obj(options)) {
         return hb_err_set(err, HB_E_TYPE, "aggregate '%.*s': %.*s takes a mapping, got a %s",
-                          HB_ARG(output), HB_ARG(reducers[reducer]), spec_kind_name(options));
+                          HB_ARG(out->name), HB_ARG(word), spec_kind_name(options));
     }
-    HB_TRY(check_field(ctx, reducer, options, output, err));
-    return check_options(reducer, options, output, err);
+    HB_TRY(bind_measure_field(ctx, out, options, type, err));
+    HB_TRY(bind_options(out, options, err));
+    *type = reducer_type(out, *type);
+    return HB_OK;
 }
 
-static hb_status check_groups(bind_ctx *ctx, yyjson_val *group_by, yyjson_val *aggregate,
-                              hb_err *err) {
-    if (!yyjson_is_arr(group_by)) {
+static hb_status bind_group(bind_ctx *ctx, yyjson_val *item, hb_col *out, hb_err *err) {
+    if (!yyjson_is_str(item)) {
         return hb_err_set(err, HB_E_TYPE, "group_by takes a list of names, got a %s",
-                          spec_kind_name(group_by));
+                          spec_kind_name(item));
     }
-    yyjson_arr_iter iter = yyjson_arr_iter_with(group_by);
-    for (yyjson_val *item = yyjson_arr_iter_next(&iter); item; item = yyjson_arr_iter_next(&iter)) {
-        if (!yyjson_is_str(item)) {
-            return hb_err_set(err, HB_E_TYPE, "group_by takes a list of names, got a %s",
-                              spec_kind_name(item));
-        }
-        hb_str name = spec_str(item);
-        int64_t dot = hb_str_find(name, HB_STR("."), 0);
-        if (hb_schema_find(ctx->schema, dot > 0 ? hb_str_sub(name, 0, (uint32_t)dot) : name) ==
-            HB_FIELD_NONE) {
-            return hb_err_set(err, HB_E_QUERY, "unknown group field '%.*s'", HB_ARG(name));
-        }
-        if (aggregate != NULL && yyjson_obj_getn(aggregate, name.ptr, name.len) != NULL) {
-            return hb_err_set(err, HB_E_QUERY, "'%.*s' is both a group field and an aggregate name",
-                              HB_ARG(name));
-        }
+    hb_str name = spec_str(item);
+    HB_TRY(bind_field_column(ctx, "group_by", name, out, err));
+    yyjson_val *aggregate = ctx->spec->aggregate;
+    if (aggregate != NULL && yyjson_obj_getn(aggregate, name.ptr, name.len) != NULL) {
+        return hb_err_set(err, HB_E_QUERY, "'%.*s' is both a group field and an aggregate name",
+                          HB_ARG(name));
     }
     return HB_OK;
 }
 
-hb_status bind_aggregate_check(bind_ctx *ctx, hb_err *err) {
+static void add_output(hb_schema *schema, hb_str name, const hb_type *type) {
+    hb_field *fields = (hb_field *)(uintptr_t)schema->fields;
+    fields[schema->field_count++] =
+        (hb_field){ .name = name, .type = type, .kind = hb_type_kind(type) };
+}
+
+static hb_status bind_groups(bind_ctx *ctx, hb_schema *schema, hb_aggregate *out, hb_err *err) {
+    yyjson_val *list = ctx->spec->group_by;
+    hb_col *groups = HB_NEW_ARRAY(ctx->arena, hb_col, yyjson_arr_size(list));
+    if (groups == NULL) return hb_err_memory(err);
+    out->groups = groups;
+    yyjson_arr_iter iter = yyjson_arr_iter_with(list);
+    for (yyjson_val *item = yyjson_arr_iter_next(&iter); item; item = yyjson_arr_iter_next(&iter)) {
+        hb_col *col = &groups[out->group_count++];
+        HB_TRY(bind_group(ctx, item, col, err));
+        if (hb_schema_find(schema, col->name) != HB_FIELD_NONE) {
+            return hb_err_set(err, HB_E_QUERY, "group_by names '%.*s' twice", HB_ARG(col->name));
+        }
+        add_output(schema, col->name,
+                   col->kind == HB_COL_PATH ? &type_json : ctx->schema->fields[col->field].type);
+    }
+    return HB_OK;
+}
+
+static hb_status bind_measures(bind_ctx *ctx, hb_schema *schema, hb_aggregate *out, hb_err *err) {
     yyjson_val *aggregate = ctx->spec->aggregate;
-    if (aggregate == NULL && ctx->spec->having != NULL) {
-        return hb_err_set(err, HB_E_QUERY, "having needs aggregate: it filters aggregate rows");
-    }
-    if (aggregate != NULL && !yyjson_is_obj(aggregate)) {
-        return hb_err_set(err, HB_E_TYPE, "aggregate takes a mapping, got a %s",
-                          spec_kind_name(aggregate));
-    }
-    if (aggregate != NULL && yyjson_obj_size(aggregate) == 0) {
-        return hb_err_set(err, HB_E_QUERY, "aggregate needs at least one named metric");
-    }
-    if (ctx->spec->group_by != NULL) HB_TRY(check_groups(ctx, ctx->spec->group_by, aggregate, err));
     if (aggregate == NULL) return HB_OK;
     HB_TRY(spec_keys_unique(aggregate, ctx->mem, "aggregate", err));
+    hb_measure *measures = HB_NEW_ARRAY(ctx->arena, hb_measure, yyjson_obj_size(aggregate));
+    if (measures == NULL) return hb_err_memory(err);
+    out->measures = measures;
     yyjson_obj_iter iter = yyjson_obj_iter_with(aggregate);
     for (yyjson_val *key = yyjson_obj_iter_next(&iter); key; key = yyjson_obj_iter_next(&iter)) {
-        HB_TRY(check_metric(ctx, spec_str(key), yyjson_obj_iter_get_val(key), err));
+        hb_measure *measure = &measures[out->measure_count++];
+        const hb_type *type;
+        measure->name = spec_str(key);
+        HB_TRY(bind_measure(ctx, yyjson_obj_iter_get_val(key), measure, &type, err));
+        add_output(schema, measure->name, type);
     }
+    return HB_OK;
+}
+
+/* having is a filter over the outputs; its leaves count from 0 again. */
+static hb_status bind_having(bind_ctx *ctx, hb_aggregate *out, hb_err *err) {
+    if (ctx->spec->having == NULL) return HB_OK;
+    bind_ctx inner = *ctx;
+    inner.schema = out->schema;
+    inner.leaf_count = 0;
+    hb_status status = bind_filter(&inner, ctx->spec->having, &out->having, err);
+    if (status != HB_E_UNKNOWN_FIELD) return status;
+    if (err != NULL) err->code = HB_E_QUERY; /* no field of an entity, a column of this query */
+    return HB_E_QUERY;
+}
+
+static hb_status check_shape(const hb_spec *spec, hb_err *err) {
+    size_t count = yyjson_obj_size(spec->aggregate) + yyjson_arr_size(spec->group_by);
+    if (spec->aggregate == NULL && spec->having != NULL) {
+        return hb_err_set(err, HB_E_QUERY, "having needs aggregate: it filters aggregate rows");
+    }
+    if (spec->aggregate != NULL && !yyjson_is_obj(spec->aggregate)) {
+        return hb_err_set(err, HB_E_TYPE, "aggregate takes a mapping, got a %s",
+                          spec_kind_name(spec->aggregate));
+    }
+    if (spec->aggregate != NULL && yyjson_obj_size(spec->aggregate) == 0) {
+        return hb_err_set(err, HB_E_QUERY, "aggregate needs at least one named metric");
+    }
+    if (spec->group_by != NULL && !yyjson_is_arr(spec->group_by)) {
+        return hb_err_set(err, HB_E_TYPE, "group_by takes a list of names, got a %s",
+                          spec_kind_name(spec->group_by));
+    }
+    if (count <= HB_FIELDS_MAX) return HB_OK;
+    return hb_err_set(err, HB_E_LIMIT, "an aggregate has more than %u columns", HB_FIELDS_MAX);
+}
+
+hb_status bind_aggregate(bind_ctx *ctx, const hb_aggregate **out, hb_err *err) {
+    const hb_spec *spec = ctx->spec;
+    HB_TRY(check_shape(spec, err));
+    size_t count = yyjson_obj_size(spec->aggregate) + yyjson_arr_size(spec->group_by);
+    if (count == 0) return HB_OK;
+    hb_aggregate *aggregate = HB_NEW(ctx->arena, hb_aggregate);
+    hb_schema *schema = HB_NEW(ctx->arena, hb_schema);
+    hb_field *fields = HB_NEW_ARRAY(ctx->arena, hb_field, count + 1);
+    if (aggregate == NULL || schema == NULL || fields == NULL) return hb_err_memory(err);
+    schema->arena.mem = ctx->mem;
+    schema->entity_id = ctx->schema->entity_id;
+    schema->fields = fields;
+    aggregate->schema = schema;
+    add_output(schema, HB_STR_EMPTY, &type_id);
+    if (spec->group_by != NULL) HB_TRY(bind_groups(ctx, schema, aggregate, err));
+    HB_TRY(bind_measures(ctx, schema, aggregate, err));
+    HB_TRY(bind_having(ctx, aggregate, err));
+    *out = aggregate;
     return HB_OK;
 }

@@ -362,9 +362,11 @@ static hb_status decode_clause(decode_ctx *ctx, uint32_t key, yyjson_val *value)
     case KEY_OFFSET: spec->offset = value; return HB_OK;
     case KEY_COUNT: return yyjson_is_null(value) ? HB_OK : decode_count(ctx, value);
     case KEY_UNSAFE: return decode_bool(ctx, value, "unsafe", &spec->unsafe);
-    case KEY_GROUP_BY: spec->group_by = value; return HB_OK;
-    case KEY_AGGREGATE: spec->aggregate = value; return HB_OK;
-    case KEY_HAVING: spec->having = value; return HB_OK;
+    case KEY_GROUP_BY: spec->group_by = yyjson_is_null(value) ? NULL : value; return HB_OK;
+    case KEY_AGGREGATE: spec->aggregate = yyjson_is_null(value) ? NULL : value; return HB_OK;
+    case KEY_HAVING:
+        return yyjson_is_null(value) ? HB_OK
+                                     : spec_filter_decode(spec, value, &spec->having, ctx->err);
     case KEY_TRAVERSE: spec->traverse = value; return HB_OK;
     default: spec->available = value; return HB_OK;
     }

@@ -93,6 +93,34 @@ typedef struct hb_col {
 
 typedef struct hb_order { hb_col col; bool desc; } hb_order;
 
+/* Reducers of an aggregate. Nulls are left out; of nothing all give null, but COUNT 0 and the
+ * reducers that give a mapping an empty one (docs/query.md, Aggregates). */
+typedef enum hb_reducer {
+    HB_REDUCE_COUNT, HB_REDUCE_SUM, HB_REDUCE_AVG, HB_REDUCE_MIN, HB_REDUCE_MAX, HB_REDUCE_MEDIAN,
+    HB_REDUCE_PERCENTILE, HB_REDUCE_VALUE_COUNTS, HB_REDUCE_KEY_COUNTS, HB_REDUCE_KEY_SUMS,
+    HB_REDUCE_COLUMN_SUMMARY, HB_REDUCE_TOTAL
+} hb_reducer;
+hb_str hb_reducer_name(hb_reducer reducer);     /* "count", "value_counts", ... */
+
+typedef struct hb_measure {         /* one output of an aggregate */
+    hb_str name;
+    hb_reducer reducer;
+    hb_col col;                     /* FIELD or PATH */
+    bool distinct;                  /* COUNT */
+    double q;                       /* MEDIAN, PERCENTILE: 0 to 1 */
+} hb_measure;
+
+typedef struct hb_aggregate {
+    const hb_col *groups;           /* FIELD or PATH; none: one group of all rows */
+    uint32_t group_count;
+    const hb_measure *measures;
+    uint32_t measure_count;
+    /* Of the output rows: [0] stands for the smallest object_id of a group and has no name, then
+     * groups, then measures. Order, select and having speak of these. */
+    const hb_schema *schema;
+    const hb_expr *having;          /* over `schema`; NULL: all groups */
+} hb_aggregate;
+
 #define HB_NO_LIMIT UINT64_MAX
 
 typedef struct hb_query {
@@ -108,6 +136,7 @@ typedef struct hb_query {
     const hb_order *order;
     uint32_t order_count;
     uint64_t limit, offset;
+    const hb_aggregate *aggregate;  /* NULL: rows as they are; else columns speak of its schema */
     bool is_count;                  /* terminal count */
     uint32_t count_field;
     bool count_distinct;

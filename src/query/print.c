@@ -141,6 +141,22 @@ static void print_search(const hb_query *query, hb_buf *out) {
     }
 }
 
+static void print_aggregate(const hb_aggregate *aggregate, hb_buf *out) {
+    for (uint32_t i = 0; i < aggregate->group_count; i++) {
+        hb_buf_add_c(out, i == 0 ? " | group by " : ", ");
+        hb_buf_add_str(out, aggregate->groups[i].name);
+    }
+    for (uint32_t i = 0; i < aggregate->measure_count; i++) {
+        const hb_measure *measure = &aggregate->measures[i];
+        hb_buf_printf(out, "%s%.*s = %.*s(%s%.*s)", i == 0 ? " | aggregate " : ", ",
+                      HB_ARG(measure->name), HB_ARG(hb_reducer_name(measure->reducer)),
+                      measure->distinct ? "distinct " : "", HB_ARG(measure->col.name));
+    }
+    if (aggregate->having == NULL) return;
+    hb_buf_add_c(out, " | having ");
+    hb_expr_print(aggregate->schema, aggregate->having, out);
+}
+
 void hb_query_print(const hb_query *query, hb_buf *out) {
     hb_buf_add_c(out, "from ");
     hb_buf_add_str(out, query->schema->entity_id);
@@ -150,6 +166,7 @@ void hb_query_print(const hb_query *query, hb_buf *out) {
     }
     if (query->near != NULL) print_near(query, out);
     if (query->search != NULL) print_search(query, out);
+    if (query->aggregate != NULL) print_aggregate(query->aggregate, out);
     for (uint32_t i = 0; i < query->order_count; i++) {
         hb_buf_add_c(out, i == 0 ? " | order " : ", ");
         if (query->order[i].desc) hb_buf_add_char(out, '-');

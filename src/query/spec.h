@@ -56,7 +56,8 @@ struct hb_spec {
     hb_str count_field;
     bool count_distinct;
     bool unsafe;
-    yyjson_val *group_by, *aggregate, *having, *traverse, *available;   /* NULL: none */
+    yyjson_val *group_by, *aggregate, *traverse, *available;    /* NULL: none */
+    spec_expr *having;          /* NULL: none */
 };
 
 /* One JSON object, key by key. Keys must be unique. */
@@ -95,7 +96,10 @@ hb_status bind_filter(bind_ctx *ctx, const spec_expr *in, const hb_expr **out, h
 /* "meta.a.b" -> Json field and keys; *path_len 0 for a plain field. Filters, columns. */
 hb_status bind_path_split(bind_ctx *ctx, hb_str text, const hb_str **path, uint32_t *path_len,
                           hb_err *err);
-/* Shape and names of group_by, aggregate and having. */
-hb_status bind_aggregate_check(bind_ctx *ctx, hb_err *err);
+/* group_by, aggregate and having; *out is NULL when the query has none of them. */
+hb_status bind_aggregate(bind_ctx *ctx, const hb_aggregate **out, hb_err *err);
+/* A plain field, or a path into a Json field; HB_E_QUERY otherwise. */
+hb_status bind_field_column(bind_ctx *ctx, const char *clause, hb_str name, hb_col *out,
+                            hb_err *err);
 
 #endif

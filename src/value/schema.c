@@ -89,7 +89,10 @@ hb_status hb_schema_describe(hb_schema *schema, const hb_schema *from, hb_err *e
 }
 
 uint32_t hb_schema_find(const hb_schema *schema, hb_str field_name) {
-    return hb_map_find(&schema->by_name, field_name);
+    if (schema->by_name.cap > 0) return hb_map_find(&schema->by_name, field_name);
+    uint32_t i = 0; /* the columns of a result are few and have no map */
+    while (i < schema->field_count && !hb_str_eq(schema->fields[i].name, field_name)) i++;
+    return i < schema->field_count ? i : HB_FIELD_NONE;
 }
 _Static_assert(HB_FIELD_NONE == HB_MAP_NONE, "the map's answer is the schema's");
 

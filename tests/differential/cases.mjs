@@ -132,6 +132,23 @@ function columns(r, kinds) {
   return Object.entries(kinds).flatMap(([name, kind]) => (kind === "json" ? [name, `${name}.a`, `${name}.a.b`] : [name]));
 }
 
+const reducers = ["count", "count", "sum", "avg", "min", "max", "median", "percentile", "value_counts", "key_counts", "key_sums", "column_summary"];
+
+/** @param {Random} r @param {Record<string, TypeName>} kinds @returns {Record<string, any>} */
+function aggregates(r, kinds) {
+  const readable = [...columns(r, kinds), "object_id"];
+  const group_by = r.oneIn(3) ? [] : r.some(readable.filter((name) => kinds[name] !== "vec"), 1 + r.below(2));
+  const aggregate = Object.fromEntries(["m", "k", "x"].slice(r.below(3)).map((name) => {
+    const reducer = r.pick(reducers);
+    const extra = reducer === "percentile" ? { q: r.pick([0, 0.25, 1]) } : reducer === "count" && r.oneIn(2) ? { distinct: r.oneIn(2) } : {};
+    return [name, { [reducer]: { field: r.pick(readable), ...extra } }];
+  }));
+  const outputs = [...group_by, ...Object.keys(aggregate)];
+  return { ...(group_by.length > 0 ? { group_by } : {}), aggregate, ...(r.oneIn(3) ? { having: { [r.pick(outputs)]: { [r.pick(["eq", "ne", "gt", "is_null"])]: r.pick([1, 2, true, "a"]) } } } : {}),
+    ...(r.oneIn(2) ? { order: r.some(outputs, 1).map((name) => (r.oneIn(2) ? `-${name}` : name)) } : {}), ...(r.oneIn(3) ? { limit: r.below(4), offset: r.below(2) } : {}),
+    ...(r.oneIn(4) ? { select: r.some(outputs, 1 + r.below(2)) } : {}) };
+}
+
 /** @param {Random} r @param {Record<string, TypeName>} kinds @returns {Record<string, any>} */
 export function randomSpec(r, kinds) {
   const named = (/** @type {TypeName[]} */ ...wanted) => Object.keys(kinds).filter((name) => wanted.includes(kinds[name]));
@@ -143,6 +160,7 @@ export function randomSpec(r, kinds) {
   if (words.length > 0 && r.oneIn(3)) {
     spec.search = { fields: r.some(words, 1 + r.below(2)), query: r.pick(["agent", "agent routing", "the AGENT", "strasse", "zet", "é 12", "nothing"]), top_k: 1 + r.below(8), ...(r.oneIn(2) ? { mode: r.pick(["any", "all", "phrase", "prefix"]) } : {}) };
   }
+  if (r.oneIn(6)) return { ...spec, ...aggregates(r, kinds) };
   const scores = spec.near && spec.search ? ["score", "near_score", "search_score"] : spec.near || spec.search ? ["score"] : [];
   if (spec.near && spec.search && r.oneIn(3)) spec.fuse = { k: r.pick([1, 60]), weights: { near: r.pick([0, 1, 2]), search: 1 } };
   if (r.oneIn(3)) spec.select = r.some([...columns(r, kinds), ...scores], 1 + r.below(4));

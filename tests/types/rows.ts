@@ -57,6 +57,10 @@ async function uses() {
   void state;
   // @ts-expect-error no such column
   void row?.colour;
+  const groups = await ws.query(Task).groupBy("state").aggregate({ total: Task.weight.sum(), n: Task.object_id.count() }).having({ n: { gt: 1 } }).execute();
+  holds<Same<(typeof groups extends import("../../js/index.js").Frame<infer R> ? R : never)["total"], number | null>>();
+  const grouped: { state: "open" | "done"; n: number }[] = groups.rows();
+  void grouped;
   const frame = await ws.query(Task).where(Task.name.match("a")).near(Task.embedding, [1, 0], { topK: 1 }).select("name", "score").execute();
   const name: string = frame.rows()[0].name;
   const score: number = frame.rows()[0].score;

@@ -126,6 +126,7 @@ static const hb_backend fakes[] = {
       .local = true,
       .routing_rank = 20,
       .caps = { .sort = HB_EXACT,
+                .reducers = 1u << HB_REDUCE_COUNT | 1u << HB_REDUCE_MIN | 1u << HB_REDUCE_MAX,
                 .limit = HB_EXACT,
                 .count = HB_EXACT,
                 .metrics = METRICS_ALL,

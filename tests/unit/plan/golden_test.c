@@ -89,10 +89,11 @@ static void print_order(const hb_order *order, uint32_t count, hb_buf *out) {
 
 static void print_scan(const fake_world *world, const hb_node *node, hb_buf *out) {
     const hb_fragment *fragment = &node->fragment;
-    const char *word = fragment->kind == HB_FRAG_COUNT ? "count"
-                       : fragment->near != NULL        ? "near"
-                       : fragment->search != NULL      ? "search"
-                                                       : "scan";
+    const char *word = fragment->kind == HB_FRAG_COUNT       ? "count"
+                       : fragment->kind == HB_FRAG_AGGREGATE ? "aggregate"
+                       : fragment->near != NULL              ? "near"
+                       : fragment->search != NULL            ? "search"
+                                                             : "scan";
     hb_buf_printf(out, "%s %.*s@%.*s", word, HB_ARG(world->schema->entity_id),
                   HB_ARG(world->instances[node->backend]->name));
     if (fragment->near != NULL) {
@@ -126,7 +127,7 @@ static void print_node(const fake_world *world, const hb_node *node, hb_buf *out
     case HB_NODE_SCAN: print_scan(world, node, out); return;
     case HB_NODE_FILTER:
         hb_buf_add_c(out, "filter ");
-        hb_expr_print(world->schema, node->residual, out);
+        hb_expr_print(node->schema != NULL ? node->schema : world->schema, node->residual, out);
         return;
     case HB_NODE_INTERSECT: hb_buf_add_c(out, "intersect"); return;
     case HB_NODE_UNION: hb_buf_add_c(out, "union"); return;
@@ -160,10 +161,12 @@ static void print_node(const fake_world *world, const hb_node *node, hb_buf *out
         hb_buf_printf(out, "count %s%.*s", node->count_distinct ? "distinct " : "",
                       HB_ARG(world->schema->fields[node->count_field].name));
         return;
+    case HB_NODE_AGGREGATE: hb_buf_printf(out, "aggregate (%s)", node->note); return;
     case HB_NODE_PROJECT:
-        hb_buf_add_c(out, "project object_id");
+        hb_buf_printf(out, "project%s", node->schema == NULL ? " object_id" : "");
         for (uint32_t i = 0; i < node->column_count; i++) {
-            hb_buf_printf(out, ", %.*s", HB_ARG(node->columns[i].name));
+            hb_buf_printf(out, "%s%.*s", i == 0 && node->schema != NULL ? " " : ", ",
+                          HB_ARG(node->columns[i].name));
         }
         return;
     }

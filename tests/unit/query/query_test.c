@@ -297,8 +297,13 @@ static const struct {
     { "{\"aggregate\":{\"object_id\":{\"count\":{\"field\":\"i\"}}}}", HB_E_QUERY, "reserved" },
     { "{\"group_by\":[\"c\"],\"aggregate\":{\"c\":{\"count\":{\"field\":\"i\"}}}}", HB_E_QUERY,
       "both" },
-    { "{\"aggregate\":{\"x\":{\"sum\":{\"field\":\"i\"}}}}", HB_E_UNSUPPORTED,
-      "aggregate is not available yet" },
+    { "{\"group_by\":[\"c\"],\"aggregate\":{\"x\":{\"sum\":{\"field\":\"i\"}}},"
+      "\"having\":{\"zzz\":1}}",
+      HB_E_QUERY, "zzz" },
+    { "{\"group_by\":[\"c\",\"c\"]}", HB_E_QUERY, "twice" },
+    { "{\"group_by\":[\"c\"],\"select\":[\"object_id\"]}", HB_E_QUERY, "object_id" },
+    { "{\"aggregate\":{\"x\":{\"count\":{\"field\":\"i\",\"distinct\":1}}}}", HB_E_TYPE,
+      "true or false" },
     { "{\"traverse\":{\"field\":\"s\"}}", HB_E_UNSUPPORTED, "traverse" },
     { "{\"available\":true}", HB_E_UNSUPPORTED, "available" },
 };
