@@ -13,6 +13,7 @@ import { STATUS_MEANINGS, STATUS_NAMES } from "./generated/abi.js";
  * @property {string | null} [native] the engine's own code: SQLSTATE, HTTP status, errno
  * @property {number | null} [at] byte offset in the input
  * @property {unknown} [cause]
+ * @property {import("./types.js").AlterPlan | null} [plan] SCHEMA_CONFLICT: what differs
  */
 
 /** Every failure of this library. Act on `code`; `message` is for people. */
@@ -26,6 +27,8 @@ export class HeavenBaseError extends Error {
     this.backend = details.backend || null;
     this.native = details.native || null;
     this.at = details.at ?? null;
+    /** With SCHEMA_CONFLICT: what differs between the registered structure and the given one. */
+    this.plan = details.plan ?? null;
   }
 
   /** @override */
@@ -60,7 +63,7 @@ export function located(error, details) {
   if (!(error instanceof HeavenBaseError)) {
     return new HeavenBaseError("HOST", error instanceof Error ? error.message : String(error), { ...details, cause: error });
   }
-  const { code, message, entity, field, backend, native, at, cause } = error;
+  const { code, message, entity, field, backend, native, at, cause, plan } = error;
   return new HeavenBaseError(code, message, { entity: entity ?? details.entity, field: field ?? details.field,
-    backend: backend ?? details.backend, native, at, cause });
+    backend: backend ?? details.backend, native, at, cause, plan });
 }

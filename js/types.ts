@@ -61,6 +61,25 @@ export interface CallOptions {
   timeoutMs?: number;
 }
 
+/** What differs between a registered structure and a given one, and whether the rows can follow. */
+export interface AlterPlan {
+  entity: string;
+  /** `alterEntity` would do it. */
+  ok: boolean;
+  /** Only descriptions differ, if anything. */
+  same: boolean;
+  added: { field: string; definition: Record<string, any> }[];
+  removed: string[];
+  changed: { field: string; what: ("type" | "required" | "default" | "index" | "unique" | "storage" | "definition")[];
+    from: Record<string, any>; to: Record<string, any> }[];
+  /** Composite indexes differ. */
+  indexes: boolean;
+  /** Composite unique constraints differ. */
+  constraints: boolean;
+  /** Why it would be refused, one text for each field. */
+  refused: string[];
+}
+
 export interface CatalogAudit {
   ok: boolean;
   missing: { expected: Record<string, any> }[];

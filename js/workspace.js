@@ -73,6 +73,16 @@ export class Workspace {
     return Object.freeze(Object.fromEntries([...this.#registered].map(([id, one]) => [id, one.entity])));
   }
 
+  /** A registered entity by its id; those of an earlier session are there without registering. @param {string} id @returns {Entity & Record<string, any>} */
+  entity(id) {
+    return /** @type {any} */ (this.#resolve(id).entity);
+  }
+
+  /** [object_id, row] of all rows, in order. @template {EntityLike} E @param {E} entity @param {CallOptions} [options] @returns {Promise<[string, Row<E>][]>} */
+  async items(entity, options) {
+    return (await this.rows(entity, options)).map((row) => [/** @type {any} */ (row).object_id, row]);
+  }
+
   // ---- calls ------------------------------------------------------------------------------
 
   /** A call that cannot wait. @template T @param {Request} request @param {() => T} decode @returns {T} */
@@ -181,13 +191,59 @@ export class Workspace {
       const declared = entity instanceof Entity ? entity : undefined;
       const pack = declared ? declared.toDefinition() : entity;
       const flags = allowReplace ? Flag.REPLACE : 0;
-      return this.#write({ kind: Call.REGISTER, flags, pack }, () => {
+      return this.#explained(pack, this.#write({ kind: Call.REGISTER, flags, pack }, () => {
         const answer = this.#core.json();
         const before = this.#registered.get(answer.entity);
         // The first declaration stays; what was only read back from storage gives way to a declaration.
         const kept = before?.declared && !allowReplace ? before.entity : declared ?? entityFromDefinition(answer.schema);
         return this.#remember(answer, kept, true).entity;
-      }, waiting);
+      }, waiting));
+    }));
+  }
+
+  /** Adds to a conflict of structures the plan that says what differs. @template T @param {unknown} pack @param {Promise<T>} work @returns {Promise<T>} */
+  #explained(pack, work) {
+    return work.catch((error) => {
+      if (error?.code === "SCHEMA_CONFLICT" && error.plan === null && !this.#closed) {
+        try {
+          error.plan = this.#now({ kind: Call.ALTER, flags: Flag.DRY_RUN, pack }, () => this.#core.json());
+        } catch {
+          // A system entity has no plan; the conflict itself is what the caller hears of.
+        }
+      }
+      throw error;
+    });
+  }
+
+  /** @param {string} method @param {unknown} entity @returns {unknown} its portable definition */
+  #definitionOf(method, entity) {
+    if (entity instanceof Entity) return entity.toDefinition();
+    if (entity !== null && typeof entity === "object" && !Array.isArray(entity)) return entity;
+    throw new HeavenBaseError("TYPE", `${method} takes an entity or a portable definition`);
+  }
+
+  /** What `alterEntity` would do, without doing it. @param {AnyEntity | Record<string, unknown>} entity @param {CallOptions} [options] @returns {Promise<import("./types.js").AlterPlan>} */
+  planAlter(entity, options) {
+    return this.#guard(() => this.#read({ kind: Call.ALTER, flags: Flag.DRY_RUN, pack: this.#definitionOf("planAlter", entity) },
+      () => this.#core.json(), known("planAlter", options, WAITING)));
+  }
+
+  /**
+   * Gives a registered entity another structure and keeps its rows: fields are added, which are optional or have a
+   * default (which the rows then hold), defaults, indexes and constraints change. Anything else is refused with its plan.
+   * @template {AnyEntity} E
+   * @param {E | Record<string, unknown>} entity
+   * @param {CallOptions & { confirm: string }} options `confirm` repeats the entity's id
+   * @returns {Promise<E extends AnyEntity ? E : Entity & Record<string, any>>}
+   */
+  alterEntity(entity, options) {
+    return /** @type {Promise<any>} */ (this.#guard(() => {
+      const { confirm, ...waiting } = known("alterEntity", options, [...WAITING, "confirm"]);
+      const pack = this.#definitionOf("alterEntity", entity);
+      return this.#explained(pack, this.#write({ kind: Call.ALTER, pack, params: [confirm ?? null] }, () => {
+        const answer = this.#core.json();
+        return this.#remember(answer, entity instanceof Entity ? entity : entityFromDefinition(answer.schema), true).entity;
+      }, waiting));
     }));
   }
 

@@ -51,6 +51,8 @@ typedef enum hb_call_kind {
     HB_CALL_DROP = 16,      /* deletes the workspace's data and registrations */
     /* text: request JSON -> JSON; workspace NULL: everything built in */
     HB_CALL_CAPABILITIES = 17,
+    /* text: definition as MessagePack, params: [confirm]; flags DRY_RUN -> JSON: the plan alone */
+    HB_CALL_ALTER = 19,
     HB_CALL_COUNT_KINDS
 } hb_call_kind;
 

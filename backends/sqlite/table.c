@@ -19,7 +19,7 @@ typedef struct table_maker {
     hb_arena scratch;
     known_column *known;
     uint32_t known_count, known_cap;
-    hb_map objects;             /* lower-case names of indexes and item tables that exist */
+    hb_map objects;             /* names of indexes and item tables that exist; 2: wanted */
 } table_maker;
 
 static hb_str table_text(hb_arena *arena, const char *form, hb_str a, hb_str b) {
@@ -361,11 +361,26 @@ static hb_status index_sync(table_maker *maker, const uint32_t *places, uint32_t
     if (index.places == NULL) return hb_err_memory(err);
     HB_TRY(index_name(maker, &index, unique, err));
     bool there = maker_has(maker, index.name);
+    if (wanted && there && !hb_map_put(&maker->objects, index.name, 2)) return hb_err_memory(err);
     if (wanted && !unique) table->indexes[table->index_count++] = index;
     if (there == wanted) return HB_OK;
     if (!wanted) return ddl_drop(maker, "DROP INDEX ", index.name, err);
-    if (!hb_map_put(&maker->objects, index.name, 1)) return hb_err_memory(err);
+    if (!hb_map_put(&maker->objects, index.name, 2)) return hb_err_memory(err);
     return index_make(maker, &index, unique, err);
+}
+
+/* Indexes over several fields that no declaration asks for any more; a unique one would go on
+ * refusing rows. */
+static hb_status maker_stale_indexes(const table_maker *maker, hb_err *err) {
+    for (uint32_t i = 0; i < maker->objects.cap; i++) {
+        const hb_map_slot *slot = &maker->objects.slots[i];
+        hb_str name = { slot->ptr, slot->len };
+        bool group =
+            hb_str_ends(name, HB_STR("/plain/index")) || hb_str_ends(name, HB_STR("/unique/index"));
+        if (slot->used != 1 || slot->value == 2 || !group) continue;
+        HB_TRY(ddl_drop(maker, "DROP INDEX IF EXISTS ", name, err));
+    }
+    return HB_OK;
 }
 
 static hb_status unique_note(sqlite_table *table, const uint32_t *places, uint32_t count,
@@ -465,7 +480,8 @@ static hb_status maker_run(table_maker *maker, hb_err *err) {
     }
     const hb_schema *schema = container->schema;
     HB_TRY(maker_groups(maker, schema->indexes, schema->index_count, false, err));
-    return maker_groups(maker, schema->uniques, schema->unique_count, true, err);
+    HB_TRY(maker_groups(maker, schema->uniques, schema->unique_count, true, err));
+    return maker_stale_indexes(maker, err);
 }
 
 static hb_status table_make_body(sqlite_table *table, hb_job *job, hb_err *err) {

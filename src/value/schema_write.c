@@ -75,7 +75,7 @@ static void write_stores(const hb_field *field, hb_buf *out) {
     }
 }
 
-static void define_field(const hb_field *field, hb_buf *out) {
+void hb_field_define(const hb_field *field, hb_buf *out) {
     const uint32_t count = 1u + (field->required ? 1u : 0u) + (field->has_default ? 2u : 0u) +
                            (field->desc.len > 0 ? 1u : 0u) + (field->tag_count > 0 ? 1u : 0u) +
                            (field->examples.len > 0 ? 1u : 0u) +
@@ -136,7 +136,7 @@ void hb_schema_define(const hb_schema *schema, hb_buf *out) {
         const hb_field *field = &schema->fields[i];
         if (i == HB_FIELD_OBJECT_ID ? !own_id : field->implicit) continue;
         hb_pack_str(out, field->name);
-        define_field(field, out);
+        hb_field_define(field, out);
     }
     if (schema->index_count > 0) {
         define_groups(schema, HB_STR("indexes"), schema->indexes, schema->index_count, out);

@@ -3,6 +3,7 @@
 #include <cJSON.h>
 
 #include "plan/capabilities.h"
+#include "value/schema_diff.h"
 #include "workspace/workspace.h"
 
 static hb_status finish_at_once(hb_task *task, hb_err *err) {
@@ -49,6 +50,28 @@ static hb_status register_advance(hb_task *task, hb_err *err) {
     return register_answer(r->ws, entity, task, err);
 }
 
+/* Says what differs, so that the caller can choose between altering and replacing. */
+static hb_status register_conflict(const hb_workspace *ws, const hb_schema *before,
+                                   const hb_schema *after, hb_err *err) {
+    hb_arena arena;
+    hb_arena_init(&arena, ws->mem);
+    hb_schema_diff diff;
+    hb_status status = hb_schema_diff_make(before, after, &arena, &diff, err);
+    if (status == HB_OK) {
+        hb_buf text;
+        hb_buf_init(&text, ws->mem);
+        hb_schema_diff_text(&diff, &text);
+        status = hb_err_set(err, HB_E_SCHEMA_CONFLICT,
+                            "entity '%.*s' is registered with a different structure (alterEntity "
+                            "keeps its rows, allowReplace does not): %.*s",
+                            HB_ARG(after->entity_id), HB_ARG(hb_buf_str(&text)));
+        hb_buf_free(&text);
+        hb_err_where(err, after->entity_id, HB_STR_EMPTY, HB_STR_EMPTY);
+    }
+    hb_arena_free(&arena);
+    return status;
+}
+
 static hb_status register_check(hb_workspace *ws, hb_entity *entity, const hb_request *request,
                                 hb_entity **existing, hb_err *err) {
     uint32_t index = hb_map_find(&ws->by_id, entity->schema->entity_id);
@@ -60,10 +83,7 @@ static hb_status register_check(hb_workspace *ws, hb_entity *entity, const hb_re
                    HB_ARG(entity->schema->entity_id));
     } else if (!hb_schema_same((*existing)->schema, entity->schema) &&
                (request->flags & HB_FLAG_REPLACE) == 0) {
-        hb_err_set(err, HB_E_SCHEMA_CONFLICT,
-                   "entity '%.*s' is registered with a different structure; pass allowReplace to "
-                   "replace it",
-                   HB_ARG(entity->schema->entity_id));
+        return register_conflict(ws, (*existing)->schema, entity->schema, err);
     } else {
         return HB_OK;
     }
@@ -265,6 +285,7 @@ static hb_call_fn *call_find(hb_call_kind kind) {
     case HB_CALL_REFRESH: return hb_call_refresh;
     case HB_CALL_DROP: return hb_call_drop;
     case HB_CALL_CAPABILITIES: return call_capabilities;
+    case HB_CALL_ALTER: return hb_call_alter;
     case HB_CALL_COUNT_KINDS: break;
     }
     return NULL;

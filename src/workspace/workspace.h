@@ -155,7 +155,7 @@ typedef hb_status hb_call_fn(hb_workspace *ws, const hb_request *request, hb_tas
                              hb_err *err);
 hb_call_fn hb_call_register, hb_call_upsert, hb_call_set, hb_call_get, hb_call_exists,
     hb_call_delete, hb_call_query, hb_call_explain, hb_call_audit, hb_call_repair,
-    hb_call_refresh, hb_call_drop;
+    hb_call_refresh, hb_call_drop, hb_call_alter;
 
 /* ---- unique.c: constraints that no engine enforces by itself */
 typedef struct hb_unique hb_unique;

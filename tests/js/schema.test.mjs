@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// Schemas over time: conflicts with a plan, altering with the rows kept, definitions that come back on reopening.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after } from "node:test";
+import { ArrayOf, HeavenBase, Integer, LongText, ShortText, Vector, entity, field } from "heavenbase";
+
+const folder = fs.mkdtempSync(join(tmpdir(), "hb-schema-"));
+after(() => fs.rmSync(folder, { recursive: true, force: true }));
+const Note = entity("Note", { title: field(ShortText), n: field(Integer) });
+const Wider = entity("Note", { title: field(ShortText), n: field(Integer), body: field(LongText), tags: field(ArrayOf(ShortText)).default(["new"]),
+  level: field(Integer).required().default(3), emb: field(Vector(2)) });
+const Other = entity("Note", { title: field(Integer), extra: field(ShortText).required() });
+const on = (database) => ({ backends: { main: { type: "sqlite", database: join(folder, database) } } });
+
+test("another structure is refused with a plan that says what differs", async () => {
+  const ws = await HeavenBase.open("schema-tests");
+  await ws.register(Note);
+  await ws.upsert(Note, { object_id: "a", title: "x" });
+  const error = await ws.register(Other).then(() => null, (failure) => failure);
+  assert.equal(error.code, "SCHEMA_CONFLICT");
+  assert.match(error.message, /added extra; removed n; changed title \(type\)/);
+  assert.equal(error.plan.ok, false);
+  assert.deepEqual(error.plan.removed, ["n"]);
+  assert.deepEqual(error.plan.changed.map(({ field: name, what }) => [name, what]), [["title", ["type"]]]);
+  assert.deepEqual(error.plan.refused.length, 3);
+  assert.deepEqual(await ws.planAlter(Other), error.plan);
+  await assert.rejects(ws.alterEntity(Other, { confirm: "note" }), (failure) => failure.code === "SCHEMA_CONFLICT" && failure.plan.refused.length === 3);
+  const { ok, added } = await ws.planAlter(Wider);
+  assert.equal(ok, true);
+  assert.deepEqual(added.map((one) => one.field), ["body", "tags", "level", "emb"]);
+  assert.equal((await ws.get("a", { entity: Note })).title, "x");
+  await ws.close();
+});
+
+test("altering keeps the rows, fills defaults and gives the new entity", async () => {
+  const ws = await HeavenBase.open("schema-tests");
+  await ws.register(Note);
+  await ws.upsertMany(Note, [{ object_id: "a", title: "x", n: 1 }, { object_id: "b", n: 2 }]);
+  await assert.rejects(ws.alterEntity(Wider), { code: "VALIDATION" });
+  await assert.rejects(ws.alterEntity(Wider, { confirm: "Note" }), { code: "VALIDATION" });
+  await assert.rejects(ws.alterEntity("note", { confirm: "note" }), { code: "TYPE" });
+  assert.equal(await ws.alterEntity(Wider, { confirm: "note" }), Wider);
+  assert.deepEqual(await ws.rows(Wider), [
+    { object_id: "a", name: null, title: "x", n: 1, body: null, tags: ["new"], level: 3, emb: null },
+    { object_id: "b", name: null, title: null, n: 2, body: null, tags: ["new"], level: 3, emb: null },
+  ].map((row) => ({ ...row })));
+  await ws.set("a", { emb: [1, 0], body: "agents" }, { entity: Wider });
+  assert.deepEqual((await ws.query(Wider).near(Wider.emb, [1, 0], { topK: 2 }).execute()).ids, ["a"]);
+  assert.deepEqual((await ws.query(Wider).where(Wider.tags.arrayContains("new")).execute()).ids, ["a", "b"]);
+  assert.equal((await ws.audit()).catalog.ok, true);
+  assert.equal(await ws.register(Wider), Wider);
+  await ws.close();
+});
+
+test("definitions come back on reopening, usable without registering", async () => {
+  const ws = await HeavenBase.open("restored", on("restored.db"));
+  await ws.register(Note);
+  await ws.upsert(Note, { object_id: "a", title: "x", n: 1 });
+  await ws.alterEntity(Wider, { confirm: "note" });
+  await ws.close();
+  const again = await HeavenBase.open("restored", on("restored.db"));
+  const restored = again.entity("note");
+  assert.equal(restored, again.entities.note);
+  assert.equal(restored.entityName, "Note");
+  assert.deepEqual((await again.query(restored).where(restored.level.eq(3)).execute()).ids, ["a"]);
+  await assert.rejects(again.register(Note), { code: "SCHEMA_CONFLICT" });
+  assert.equal(await again.register(Wider), Wider);
+  assert.equal(again.entity("note"), Wider);
+  assert.throws(() => again.entity("nope"), { code: "UNKNOWN_ENTITY" });
+  await again.close();
+});
+
+test("two workspaces in one file see only their own", async () => {
+  const one = await HeavenBase.open("one", on("shared.db"));
+  await one.register(Note);
+  await one.upsert(Note, { object_id: "a", title: "of one" });
+  await one.close();
+  const two = await HeavenBase.open("two", on("shared.db"));
+  assert.deepEqual(await two.listEntities(), []);
+  await two.register(Wider);
+  await two.upsertMany(Wider, [{ object_id: "a", title: "of two" }, { object_id: "b" }]);
+  const { objects, catalog_rows: rows, entities } = (await two.audit()).catalog.checked;
+  assert.deepEqual({ objects, rows, entities }, { objects: 2, rows: 2, entities: 1 });
+  await two.close();
+  const back = await HeavenBase.open("one", on("shared.db"));
+  assert.deepEqual((await back.rows("note")).map((row) => row.title), ["of one"]);
+  assert.equal((await back.audit()).catalog.ok, true);
+  await back.drop();
+  await back.close();
+  const left = await HeavenBase.open("two", on("shared.db"));
+  assert.deepEqual((await left.rows("note")).map((row) => row.title), ["of two", null]);
+  assert.equal((await left.audit()).catalog.ok, true);
+  await left.close();
+  const empty = await HeavenBase.open("one", on("shared.db"));
+  assert.deepEqual(await empty.listEntities(), []);
+  assert.equal((await empty.audit()).catalog.ok, true);
+  await empty.close();
+});
