@@ -14,7 +14,7 @@ static hb_status sqlite_refresh(hb_job *job) {
     return HB_OK;
 }
 
-static hb_status sqlite_begin(hb_job *job, hb_err *err) {
+static hb_status sqlite_perform(hb_job *job, hb_err *err) {
     hb_status status = HB_OK;
     switch (job->fragment->kind) {
     case HB_FRAG_ENSURE: status = sqlite_table_ensure(job, err); break;
@@ -28,6 +28,15 @@ static hb_status sqlite_begin(hb_job *job, hb_err *err) {
     case HB_FRAG_REFRESH: status = sqlite_refresh(job); break;
     }
     job->done = status == HB_OK;
+    return status;
+}
+
+/* The call's deadline holds while a fragment runs. A commit or a rollback is not interrupted. */
+static hb_status sqlite_begin(hb_job *job, hb_err *err) {
+    sqlite_conn *conn = job->instance->state;
+    sqlite_conn_limit(conn, &job->deadline);
+    hb_status status = sqlite_perform(job, err);
+    sqlite_conn_limit(conn, NULL);
     return status;
 }
 

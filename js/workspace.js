@@ -96,7 +96,7 @@ export class Workspace {
 
   /** One crossing; a promise only when the host has to do something. @template T @param {Request} request @param {() => T} decode @param {CallOptions} options @returns {T | Promise<T>} */
   #call(request, decode, { signal, timeoutMs = this.#setting.timeoutMs }) {
-    const state = this.#core.call(this.#handle, request);
+    const state = this.#core.call(this.#handle, timeoutMs === undefined ? request : { ...request, timeoutMs });
     if (state === State.DONE) return decode();
     if (state === State.FAILED) throw this.#core.error();
     return performTask(this.#core, state, { hosts: this.#setting.hosts, signal, timeoutMs }, decode);
@@ -108,7 +108,7 @@ export class Workspace {
     if (this.#closed) return Promise.reject(new HeavenBaseError("CLOSED", `workspace '${this.id}' is closed`));
     if (signal?.aborted) return Promise.reject(cancelled(signal));
     const queue = this.#queue;
-    if (!queue.isFree(write)) return queue.turn(write, signal).then(() => this.#finish(write, work));
+    if (!queue.isFree(write)) return queue.turn(write, signal, options?.timeoutMs ?? this.#setting.timeoutMs).then(() => this.#finish(write, work));
     queue.enter(write);
     return this.#finish(write, work);
   }

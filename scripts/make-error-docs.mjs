@@ -98,7 +98,7 @@ rmSync(folder, { recursive: true });`,
   },
   PARTIAL_WRITE: { when: "The message says what was committed where. Every backend commits in turn, the entity's home first; this is what is left when a later commit fails." },
   CANCELLED: { when: "", js: `await ws.query(Part).execute({ signal: AbortSignal.abort() }); // throws CANCELLED` },
-  TIMEOUT: { when: "`timeoutMs` passed while the call waited for its host. Calls on built-in backends do not wait." },
+  TIMEOUT: { when: "`timeoutMs` passed before the answer was there; `error.backend` is the one that had not answered. What the call wrote is rolled back." },
   HOST: { when: "Loading the module, a file or a request failed; `error.cause` says why.", js: `await init({ bytes: new Uint8Array(8) }); // throws HOST` },
   CLOSED: { when: "", js: `await ws.close();
 await ws.count(Part); // throws CLOSED` },

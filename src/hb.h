@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* The public C interface: open a workspace, start a call, step its task, read the answer, free.
  *
- * The core never does I/O to the network and knows no clock: `now_ms` comes with each request, and
- * a call that needs the network yields operations which the host carries out. Calls on local
+ * The core never does I/O to the network and knows no time: `now_ms` comes with each request, the
+ * clock for deadlines with the host, and a call that needs the network yields operations which the
+ * host carries out. Calls on local
  * backends finish in the first step. One workspace is used from one thread; two workspaces never
  * meet. */
 #ifndef HB_H
@@ -71,6 +72,7 @@ typedef struct hb_request {
     uint32_t flags;
     uint32_t prepared;          /* handle, 0: none */
     int64_t now_ms;             /* wall clock, for created_at and updated_at */
+    uint32_t timeout_ms;        /* deadline, from the start on the host's clock; 0: none */
     hb_str text;
     hb_str params;              /* MessagePack array */
     hb_batch batch;
@@ -99,6 +101,7 @@ typedef enum hb_step_kind { HB_STEP_DONE = 0, HB_STEP_OP = 1, HB_STEP_WAIT = 2 }
 typedef struct hb_step {
     hb_step_kind kind;
     const hb_host_op *op;       /* OP: lent until its reply */
+    uint32_t timeout_ms;        /* until the deadline: step again then, at the latest; 0: none */
 } hb_step;
 
 /* Checks the request and makes its task. Nothing is written on error. The request's memory must
@@ -106,7 +109,9 @@ typedef struct hb_step {
 hb_status hb_workspace_start(hb_workspace *workspace, const hb_request *request, hb_task **out,
                              hb_err *err);
 /* Goes on until the task is done, has an operation for the host, or only a reply helps. After an
- * error the task can only be freed. */
+ * error the task can only be freed. HB_E_TIMEOUT: the deadline passed before it was done; the error
+ * names the backend that did not answer, and freeing the task rolls back. The host then stops the
+ * operations that it still carries out; their replies are not wanted any more. */
 hb_status hb_task_step(hb_task *task, hb_step *out, hb_err *err);
 hb_status hb_task_reply(hb_task *task, const hb_host_reply *reply, hb_err *err);
 const hb_answer *hb_task_answer(const hb_task *task);

@@ -189,7 +189,20 @@ static bool climbs(const char *path) {
     return false;
 }
 
+static int read_timeout(cli *c) {
+    int64_t timeout_ms;
+    int code = cli_flag_number(c, "timeout", 0, &timeout_ms);
+    if (code != CLI_OK) return code;
+    if (cli_flag_has(c, "timeout") && (timeout_ms < 1 || timeout_ms > UINT32_MAX)) {
+        return cli_usage(c, "--timeout takes milliseconds, from 1 to %u", (unsigned)UINT32_MAX);
+    }
+    c->timeout_ms = (uint32_t)timeout_ms;
+    return CLI_OK;
+}
+
 static int read_globals(cli *c) {
+    int code = read_timeout(c);
+    if (code != CLI_OK) return code;
     c->json = cli_flag_has(c, "json");
     c->workspace = cli_flag_get(c, "workspace");
     if (c->workspace == NULL) c->workspace = getenv("HB_WORKSPACE");

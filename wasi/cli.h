@@ -52,6 +52,7 @@ struct cli {
     hb_buf out; /* stdout, not yet written */
     bool out_failed; /* the reader is gone: nothing more is written */
     bool json;
+    uint32_t timeout_ms; /* of each call; 0: none */
     const char *home;
     const char *workspace; /* as given by flag or environment; NULL */
 };
@@ -137,6 +138,7 @@ int cli_write_file(cli *c, const char *path, hb_str text);
 bool cli_path_is_outside(const char *path, int error);
 int cli_fail_path(const cli *c, const char *doing, const char *path, int error);
 int64_t cli_now_ms(void);
+extern const hb_clock cli_clock; /* monotonic, for deadlines */
 
 /* ---- registry.c: <home>/workspaces/<id>.json */
 hb_str cli_registry_path(cli *c, hb_str id);

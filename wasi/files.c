@@ -19,6 +19,15 @@ int64_t cli_now_ms(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static int64_t monotonic_ms(void *ctx) {
+    (void)ctx;
+    struct timespec now;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return 0;
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+const hb_clock cli_clock = { monotonic_ms, NULL };
+
 /* ---- what cannot be reached ------------------------------------------------------------- */
 
 /* The folder to hand over so that `path` can be reached: "." for what lies below it. */

@@ -8,6 +8,7 @@ const cli_flag cli_global_flags[] = {
     { "workspace", 'w', "ID", "which workspace (HB_WORKSPACE; default: the only one)" },
     { "home", 0, "DIR", "where workspaces are kept (HB_HOME; default: .heavenbase)" },
     { "json", 0, NULL, "machine-readable output" },
+    { "timeout", 0, "MS", "give up, and write nothing, when a call takes longer" },
     { "help", 'h', NULL, "this text" },
     { "version", 'v', NULL, "the version" },
     { NULL, 0, NULL, NULL },

@@ -45,7 +45,7 @@ static void lock_note(cli *c, yyjson_val *options) {
 
 int cli_session_open_record(cli_session *s, cli *c, hb_str id, yyjson_val *record) {
     *s = (cli_session){ .c = c, .id = id };
-    const hb_host host = { .mem = c->mem, .fs = hb_fs_posix() };
+    const hb_host host = { .mem = c->mem, .fs = hb_fs_posix(), .clock = &cli_clock };
     hb_buf options;
     hb_buf_init(&options, c->mem);
     hb_status status = cli_registry_options(c, record, &options, &c->err);
@@ -90,6 +90,7 @@ hb_status cli_session_call(cli_session *s, hb_request *request) {
     hb_err *err = &s->c->err;
     session_forget(s);
     request->now_ms = cli_now_ms();
+    request->timeout_ms = s->c->timeout_ms;
     HB_TRY(hb_workspace_start(s->ws, request, &s->task, err));
     hb_step step;
     HB_TRY(hb_task_step(s->task, &step, err));

@@ -47,6 +47,7 @@ static hb_status scan_chunk(inmem_scan *scan, const uint32_t *slots, uint32_t ba
                             inmem_rows *out, hb_err *err) {
     uint8_t mask[HB_EVAL_CHUNK];
     const uint8_t *state = scan->store->state;
+    HB_TRY(hb_deadline_check(&scan->job->deadline, err));
     if (slots != NULL && slots_are_dense(slots, count)) {
         base = slots[0];
         slots = NULL;

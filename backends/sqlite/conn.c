@@ -46,7 +46,11 @@ hb_status sqlite_fail(const sqlite_conn *conn, int rc, hb_err *err) {
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         if (codes[i].code == (rc & 0xff)) row = &codes[i];
     }
-    hb_status status = hb_err_set(err, row->status, "sqlite: %s", row->text);
+    hb_status status = HB_OK;
+    if ((rc & 0xff) == SQLITE_INTERRUPT && conn->deadline != NULL) {
+        status = hb_deadline_check(conn->deadline, err);
+    }
+    if (status == HB_OK) status = hb_err_set(err, row->status, "sqlite: %s", row->text);
     if (err == NULL) return status;
     strncpy(err->native, row->name, sizeof(err->native) - 1);
     return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, conn->instance->name);
@@ -265,6 +269,21 @@ void sqlite_conn_close(hb_instance *instance) {
     sqlite3_close(conn->db);
     hb_mem_free(conn->mem, conn, sizeof(*conn));
     instance->state = NULL;
+}
+
+/* Steps of SQLite's virtual machine between two looks at the clock; ten are a row of a scan. */
+#define DEADLINE_STEPS 500
+
+static int conn_progress(void *ctx) {
+    const sqlite_conn *conn = ctx;
+    return hb_deadline_has_passed(conn->deadline);
+}
+
+void sqlite_conn_limit(sqlite_conn *conn, const hb_deadline *deadline) {
+    conn->deadline = deadline != NULL && deadline->clock != NULL ? deadline : NULL;
+    bool limited = conn->deadline != NULL;
+    sqlite3_progress_handler(conn->db, limited ? DEADLINE_STEPS : 0, limited ? conn_progress : NULL,
+                             conn);
 }
 
 bool sqlite_conn_durable(const hb_instance *instance) {

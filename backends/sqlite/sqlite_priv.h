@@ -42,6 +42,7 @@ typedef struct sqlite_conn {    /* hb_instance.state; owned */
     hb_instance *instance;
     bool on_disk;
     bool in_tx;
+    const hb_deadline *deadline;    /* of the job at work; NULL: none is, or it may take for ever */
     uint64_t tick;
     sqlite_cached cache[SQLITE_STMTS_MAX];
     sqlite_table *tables;       /* attached ones, linked; owned: freed by release, or by close */
@@ -84,6 +85,9 @@ typedef struct sqlite_table {   /* hb_container.state; owned */
 
 hb_status sqlite_conn_open(hb_instance *instance, hb_err *err);
 void sqlite_conn_close(hb_instance *instance);
+/* Statements are interrupted once the deadline has passed, until the next call; NULL: never. The
+ * deadline is borrowed until then. */
+void sqlite_conn_limit(sqlite_conn *conn, const hb_deadline *deadline);
 bool sqlite_conn_durable(const hb_instance *instance);
 hb_status sqlite_conn_tx(hb_instance *instance, hb_tx op, hb_err *err);
 

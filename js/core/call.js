@@ -23,6 +23,7 @@ import { Sink } from "./sink.js";
  * @property {readonly InputColumn[]} [columns]
  * @property {number} [rowCount]
  * @property {string | null} [entityId] for errors
+ * @property {number} [timeoutMs] the call's deadline, from now on
  */
 /**
  * An operation for the host. Its bytes are copies.
@@ -117,6 +118,7 @@ export class Core {
     view.setUint32(base + CallAt.batch_off, batch.off, true);
     view.setUint32(base + CallAt.batch_len, batch.len, true);
     view.setUint32(base + CallAt.id_form, request.id === undefined ? 0 : 1, true);
+    view.setUint32(base + CallAt.timeout_ms, wholeMs(request.timeoutMs), true);
     return this.#module._hb_call(handle);
   }
 
@@ -243,5 +245,8 @@ export class Core {
 }
 
 const NOTHING = Object.freeze({ off: 0, len: 0 });
+
+/** For the core 0 means none, so that no time at all is the shortest. @param {number | undefined} timeoutMs */
+const wholeMs = (timeoutMs) => (timeoutMs === undefined ? 0 : Math.min(Math.max(Math.ceil(timeoutMs), 1), 0xffffffff));
 
 export { State };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reads together, writes alone, in the order of the calls.
-import { cancelled } from "../errors.js";
+import { HeavenBaseError, cancelled } from "../errors.js";
 
 /** @typedef {{ write: boolean, admit: () => void }} Waiting */
 
@@ -38,19 +38,27 @@ export class Queue {
     }
   }
 
-  /** Resolves when it is this call's turn, with the turn taken. @param {boolean} write @param {AbortSignal} [signal] @returns {Promise<void>} */
-  turn(write, signal) {
+  /** Resolves when it is this call's turn, with the turn taken. @param {boolean} write @param {AbortSignal} [signal] @param {number} [timeoutMs] @returns {Promise<void>} */
+  turn(write, signal, timeoutMs) {
     return new Promise((resolve, reject) => {
+      const forget = () => {
+        signal?.removeEventListener("abort", abort);
+        clearTimeout(timer);
+      };
       /** @type {Waiting} */
       const waiting = { write, admit: () => {
-        signal?.removeEventListener("abort", abort);
+        forget();
         resolve();
       } };
-      const abort = () => {
+      const leave = (/** @type {Error} */ reason) => {
+        forget();
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-        reject(cancelled(/** @type {AbortSignal} */ (signal)));
+        reject(reason);
         this.#admit();
       };
+      const abort = () => leave(cancelled(/** @type {AbortSignal} */ (signal)));
+      const timer = timeoutMs === undefined ? undefined
+        : setTimeout(() => leave(new HeavenBaseError("TIMEOUT", `it was not the call's turn within ${timeoutMs} ms`)), timeoutMs);
       signal?.addEventListener("abort", abort, { once: true });
       this.#waiting.push(waiting);
       this.#admit();

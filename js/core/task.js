@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The loop of a call that needs the host: operations run concurrently, each reply goes back as it comes, and an
-// abort or a deadline frees the task. The answer is decoded at once, before another call can overwrite it.
-import { HeavenBaseError, cancelled } from "../errors.js";
+// abort frees the task. The deadline is the core's: here a timer wakes it up, so that it sees that time has passed.
+// The answer is decoded at once, before another call can overwrite it.
+import { cancelled } from "../errors.js";
 import { State } from "../generated/abi.js";
 import { performFetch } from "../host/fetch.js";
 import { performSql } from "../host/sql.js";
@@ -36,9 +37,13 @@ export async function performTask(core, state, { hosts, signal, timeoutMs }, dec
         state = core.goOn(task);
         continue;
       }
-      const { op, reply, settled } = await Promise.race([end.reached, ...running]);
-      running.delete(/** @type {any} */ (settled));
-      state = core.takeReply(task, op.id, reply);
+      const event = await Promise.race([end.aborted, end.late(), ...running]);
+      if (event === LATE) {
+        state = core.goOn(task);
+        continue;
+      }
+      running.delete(/** @type {any} */ (event.settled));
+      state = core.takeReply(task, event.op.id, event.reply);
     }
   } catch (error) {
     if (state !== State.FAILED) core.cancel(task);
@@ -56,19 +61,41 @@ export async function performTask(core, state, { hosts, signal, timeoutMs }, dec
   }
 }
 
-/** A promise that only ever rejects: by the caller's signal, or at the deadline. @param {AbortSignal | undefined} signal @param {number | undefined} timeoutMs */
+const LATE = Symbol("late");
+/** @type {Promise<never>} */
+const NEVER = new Promise(() => {});
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** What ends a wait besides a reply: `aborted` only ever rejects, `late()` comes at the deadline. @param {AbortSignal | undefined} signal @param {number | undefined} timeoutMs */
 function ending(signal, timeoutMs) {
   /** @type {(error: Error) => void} */
   let reject = () => {};
   /** @type {Promise<never>} */
-  const reached = new Promise((_, fail) => { reject = fail; });
-  reached.catch(() => {});            // nobody may be waiting when it comes
+  const aborted = new Promise((_, fail) => { reject = fail; });
+  aborted.catch(() => {});            // nobody may be waiting when it comes
   const abort = () => reject(cancelled(/** @type {AbortSignal} */ (signal)));
   if (signal?.aborted) abort();
   signal?.addEventListener("abort", abort, { once: true });
-  const timer = timeoutMs === undefined ? undefined
-    : setTimeout(() => reject(new HeavenBaseError("TIMEOUT", `no answer within ${timeoutMs} ms`)), timeoutMs);
-  return { reached, forget() {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  /** @type {Promise<typeof LATE> | undefined} */
+  let waiting;
+  // The core's clock may be coarser than the timer: it is woken up again, each time a little later.
+  let delay = timeoutMs ?? 0;
+  let next = 1;
+  const late = () => {
+    if (timeoutMs === undefined) return NEVER;
+    waiting ??= new Promise((resolve) => {
+      timer = setTimeout(() => {
+        waiting = undefined;
+        delay = next;
+        next *= 2;
+        resolve(LATE);
+      }, Math.min(delay, TIMER_MS_MAX));
+    });
+    return waiting;
+  };
+  return { aborted, late, forget() {
     signal?.removeEventListener("abort", abort);
     clearTimeout(timer);
   } };

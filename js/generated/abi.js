@@ -129,7 +129,7 @@ export const Op = Object.freeze({
   SQL: 2,
 });
 
-/** @type {{ readonly kind: number, readonly entity: number, readonly flags: number, readonly prepared: number, readonly now_ms: number, readonly text_off: number, readonly text_len: number, readonly params_off: number, readonly params_len: number, readonly batch_off: number, readonly batch_len: number, readonly id_form: number }} */
+/** @type {{ readonly kind: number, readonly entity: number, readonly flags: number, readonly prepared: number, readonly now_ms: number, readonly text_off: number, readonly text_len: number, readonly params_off: number, readonly params_len: number, readonly batch_off: number, readonly batch_len: number, readonly id_form: number, readonly timeout_ms: number }} */
 export const CallAt = Object.freeze({
   kind: 0,
   entity: 4,
@@ -143,6 +143,7 @@ export const CallAt = Object.freeze({
   batch_off: 40,
   batch_len: 44,
   id_form: 48,
+  timeout_ms: 52,
 });
 
 /** @type {{ readonly state: number, readonly task: number, readonly answer: number, readonly ptr: number, readonly len: number, readonly total_known: number, readonly truncated: number, readonly total: number, readonly code: number, readonly at: number, readonly entity_ptr: number, readonly field_ptr: number, readonly backend_ptr: number, readonly native_ptr: number, readonly message_ptr: number, readonly op_id: number, readonly op_kind: number, readonly op_backend_ptr: number, readonly op_backend_len: number, readonly op_method_ptr: number, readonly op_method_len: number, readonly op_url_ptr: number, readonly op_url_len: number, readonly op_headers_ptr: number, readonly op_headers_len: number, readonly op_body_ptr: number, readonly op_body_len: number, readonly op_sql_ptr: number, readonly op_sql_len: number, readonly op_flags: number, readonly op_timeout_ms: number }} */

@@ -24,7 +24,8 @@ typedef struct hb_abi_call {        /* at the start of the exchange buffer; 64 b
     /* wire form (value/wire.h), 8-aligned; or, when id_form is 1, the bytes of one object_id */
     uint32_t batch_off, batch_len;
     uint32_t id_form;
-    uint32_t reserved[3];
+    uint32_t timeout_ms;            /* 0: none */
+    uint32_t reserved[2];
 } hb_abi_call;
 
 typedef enum hb_abi_state {

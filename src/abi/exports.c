@@ -4,6 +4,8 @@
  * takes the exchange buffer with it, since its request points there; nothing is copied for that. */
 #include "abi/abi.h"
 
+#include <emscripten.h>
+
 #include "abi/export.h"
 #include "base/limits.h"
 #include "base/num.h"
@@ -47,8 +49,16 @@ static const hb_mem *memory(void) {
     return hb_mem_default();
 }
 
+/* performance.now() of the host. */
+static int64_t host_now_ms(void *ctx) {
+    (void)ctx;
+    return (int64_t)emscripten_get_now();
+}
+
+static const hb_clock host_clock = { host_now_ms, NULL };
+
 static hb_host host(void) {
-    hb_host lent = { .mem = memory(), .fs = NULL };
+    hb_host lent = { .mem = memory(), .clock = &host_clock };
 #if HB_WITH_FILES
     lent.fs = hb_fs_posix();
 #endif
@@ -332,7 +342,8 @@ static hb_status start_call(call_frame *frame, hb_workspace *workspace) {
                            .entity = call.entity,
                            .flags = call.flags,
                            .prepared = call.prepared,
-                           .now_ms = (int64_t)call.now_ms };
+                           .now_ms = (int64_t)call.now_ms,
+                           .timeout_ms = call.timeout_ms };
     HB_TRY(exchange_part(call.text_off, call.text_len, &request.text));
     HB_TRY(exchange_part(call.params_off, call.params_len, &request.params));
     HB_TRY(read_batch(frame, &call, &request.batch));

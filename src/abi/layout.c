@@ -106,6 +106,7 @@ static const entry call_members[] = {
     AT(hb_abi_call, prepared),  AT(hb_abi_call, now_ms),     AT(hb_abi_call, text_off),
     AT(hb_abi_call, text_len),  AT(hb_abi_call, params_off), AT(hb_abi_call, params_len),
     AT(hb_abi_call, batch_off), AT(hb_abi_call, batch_len),  AT(hb_abi_call, id_form),
+    AT(hb_abi_call, timeout_ms),
 };
 
 static const entry reply_members[] = {

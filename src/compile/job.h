@@ -6,6 +6,7 @@
 #define HB_COMPILE_JOB_H
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "compile/fragment.h"
 
 typedef enum hb_host_op_kind { HB_HOST_FETCH = 1, HB_HOST_SQL = 2 } hb_host_op_kind;
@@ -51,6 +52,8 @@ typedef struct hb_job {
     const hb_fragment *fragment;
     const hb_mem *mem;
     hb_arena *arena;                /* the task's arena: lives until the task is freed */
+    /* the task's; what runs for long in begin() looks at it now and then */
+    hb_deadline deadline;
     void *state;                    /* the backend's own; freed in end() */
     bool done;                      /* set by begin() or reply() */
     hb_rowset out;                  /* the result; owned by the job */

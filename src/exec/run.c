@@ -192,6 +192,15 @@ static hb_status run_local(hb_run *run, const hb_node *node, run_node *state, hb
     return HB_E_INTERNAL;
 }
 
+/* Between operators: each of them is one pass over its rows. */
+static hb_status run_check_deadline(const hb_run *run, hb_err *err) {
+    hb_status status = hb_deadline_check(&run->task->deadline, err);
+    if (status != HB_OK) {
+        hb_err_where(err, run->plan->query->schema->entity_id, HB_STR_EMPTY, HB_STR_EMPTY);
+    }
+    return status;
+}
+
 static bool run_inputs_ready(const hb_run *run, const hb_node *node) {
     for (uint32_t i = 0; i < node->input_count; i++) {
         if (run->nodes[node->inputs[i]].state != NODE_DONE) return false;
@@ -208,6 +217,7 @@ static hb_status run_node_advance(hb_run *run, const hb_node *node, run_node *st
         } else if (node->kind == HB_NODE_HYDRATE) {
             HB_TRY(run_start_hydrate(run, node, state, err));
         } else {
+            HB_TRY(run_check_deadline(run, err));
             HB_TRY(run_local(run, node, state, err));
             state->state = NODE_DONE;
         }

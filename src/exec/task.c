@@ -42,6 +42,12 @@ hb_status hb_job_emit(hb_job *job, const hb_host_op *op, uint32_t *id, hb_err *e
     return HB_OK;
 }
 
+static void task_name_job(const hb_job *job, hb_err *err) {
+    const hb_container *container = job->fragment->container;
+    hb_err_where(err, container != NULL ? container->schema->entity_id : HB_STR_EMPTY, HB_STR_EMPTY,
+                 job->instance->name);
+}
+
 hb_status hb_task_start_job(hb_task *task, hb_instance *instance, const hb_fragment *fragment,
                             hb_job **out, hb_err *err) {
     hb_task_job *entry = HB_NEW(&task->arena, hb_task_job);
@@ -50,16 +56,14 @@ hb_status hb_task_start_job(hb_task *task, hb_instance *instance, const hb_fragm
     entry->job.fragment = fragment;
     entry->job.mem = task->mem;
     entry->job.arena = &task->arena;
+    entry->job.deadline = task->deadline;
     entry->job.next_op_id = &task->next_op_id;
     entry->next = task->jobs;
     task->jobs = entry;
     *out = &entry->job;
     hb_status status = instance->type->begin(&entry->job, err);
     if (status != HB_OK) {
-        hb_err_where(err,
-                     fragment->container != NULL ? fragment->container->schema->entity_id
-                                                 : HB_STR_EMPTY,
-                     HB_STR_EMPTY, instance->name);
+        task_name_job(&entry->job, err);
         return status;
     }
     if (entry->job.done) task->progress = true;
@@ -121,14 +125,25 @@ static bool task_is_waiting(const hb_task *task) {
     return false;
 }
 
+/* HB_E_TIMEOUT once the deadline has passed; it names the job that has waited longest. */
+static hb_status task_check_deadline(hb_task *task, hb_err *err) {
+    hb_status status = hb_deadline_check(&task->deadline, err);
+    if (status == HB_OK) return HB_OK;
+    task->failed = true;
+    const hb_job *oldest = NULL;
+    for (const hb_task_job *entry = task->jobs; entry != NULL; entry = entry->next) {
+        if (!entry->ended && !entry->job.done) oldest = &entry->job;
+    }
+    if (oldest != NULL) task_name_job(oldest, err);
+    return status;
+}
+
 hb_status hb_task_step(hb_task *task, hb_step *out, hb_err *err) {
     HB_ASSERT(!task->failed);
     for (;;) {
-        if (task->done) {
-            out->kind = HB_STEP_DONE;
-            out->op = NULL;
-            return HB_OK;
-        }
+        *out = (hb_step){ .kind = HB_STEP_DONE };
+        if (task->done) return HB_OK;
+        HB_TRY(task_check_deadline(task, err));
         if (task->progress) {
             task->progress = false;
             hb_status status = task->advance(task, err);
@@ -140,13 +155,14 @@ hb_status hb_task_step(hb_task *task, hb_step *out, hb_err *err) {
         }
         if (task_has_ops(task)) {
             out->kind = HB_STEP_OP;
+            out->timeout_ms = hb_deadline_left_ms(&task->deadline);
             out->op = task_next_op(task);
             return out->op != NULL ? HB_OK : hb_err_memory(err);
         }
         /* A program that neither finishes nor waits for anything is our own bug. */
         HB_ASSERT(task_is_waiting(task));
         out->kind = HB_STEP_WAIT;
-        out->op = NULL;
+        out->timeout_ms = hb_deadline_left_ms(&task->deadline);
         return HB_OK;
     }
 }
@@ -170,6 +186,10 @@ hb_status hb_task_reply(hb_task *task, const hb_host_reply *reply, hb_err *err) 
     if (entry == NULL) {
         task->failed = true;
         return hb_err_set(err, HB_E_INTERNAL, "reply to unknown operation %u", reply->op_id);
+    }
+    /* An operation that the host gave up at the deadline is no failure of its backend. */
+    if (reply->failed && hb_deadline_has_passed(&task->deadline)) {
+        return task_check_deadline(task, err);
     }
     hb_status status = entry->job.instance->type->reply(&entry->job, reply, err);
     if (status != HB_OK) {

@@ -8,6 +8,7 @@
  *   running    a job queued operations        step gives OP
  *   running    reply finished a job           advance is called again
  *   running    advance set done               done
+ *   running    the deadline passed            failed with TIMEOUT, before anything else is begun
  *   any        an error                       failed: only hb_task_free is left
  *
  * advance is called whenever something changed; it must tolerate jobs that are still pending. */
@@ -32,6 +33,7 @@ struct hb_task {
     void *program;                      /* in the arena */
     hb_task_job *jobs;                  /* newest first */
     struct hb_task_rows *owned;         /* rowsets made by local operators */
+    hb_deadline deadline;
     uint32_t next_op_id;
     bool progress;
     bool done;

@@ -305,6 +305,7 @@ hb_status hb_workspace_start(hb_workspace *ws, const hb_request *request, hb_tas
     }
     hb_task *task = hb_task_new(ws != NULL ? ws->mem : hb_mem_default());
     if (task == NULL) return hb_err_memory(err);
+    task->deadline = hb_deadline_in(ws != NULL ? ws->host.clock : NULL, request->timeout_ms);
     hb_status status = call(ws, request, task, err);
     if (status != HB_OK) {
         task->failed = true;

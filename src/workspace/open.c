@@ -185,7 +185,7 @@ static hb_status open_instances(hb_workspace *ws, hb_err *err) {
 
 hb_status hb_workspace_open(hb_str options_json, const hb_mem *mem, hb_workspace **out,
                             hb_err *err) {
-    return hb_workspace_open_on(options_json, &(hb_host){ mem, NULL }, out, err);
+    return hb_workspace_open_on(options_json, &(hb_host){ .mem = mem }, out, err);
 }
 
 hb_status hb_workspace_open_on(hb_str options_json, const hb_host *host, hb_workspace **out,

@@ -79,10 +79,26 @@ test("an abort frees the task and stops what runs", async () => {
   assert.ok(stopped);
 });
 
-test("a deadline frees the task", async () => {
+test("at the deadline the core is woken up, until it sees the time too, and what runs is stopped", async () => {
   const core = new Scripted([{ url: "x" }]);
-  await assert.rejects(performTask(core, OP, { hosts: { fetch: responses({ x: 1000 }) }, timeoutMs: 5 }, () => {}), { code: "TIMEOUT" });
-  assert.deepEqual(core.log, ["op 0", "cancel 7"]);
+  let stopped = false;
+  let woken = 0;
+  const fetch = (url, { signal }) => new Promise(() => signal.addEventListener("abort", () => { stopped = true; }));
+  const goOn = core.goOn.bind(core);
+  core.goOn = (task) => {
+    const state = goOn(task);
+    if (state !== WAIT || core.log.length !== 1) return state;
+    return woken++ < 3 ? WAIT : FAILED;                  // first for the operation, then by a clock that lags behind
+  };
+  core.error = () => new HeavenBaseError("TIMEOUT", "no answer within 5 ms", { backend: "b" });
+  await assert.rejects(performTask(core, OP, { hosts: { fetch }, timeoutMs: 5 }, () => {}), { code: "TIMEOUT", backend: "b" });
+  assert.deepEqual(core.log, ["op 0"]);
+  assert.deepEqual([woken, stopped], [4, true]);
+});
+
+test("replies before the deadline are taken", async () => {
+  const core = new Scripted([{ url: "slow" }, { url: "fast" }]);
+  assert.equal(await performTask(core, OP, { hosts: { fetch: responses({ slow: 20, fast: 1 }) }, timeoutMs: 5000 }, () => "answer"), "answer");
 });
 
 test("an operation's own deadline is a failed reply", async () => {
@@ -146,6 +162,17 @@ const orders = [
   ["a read does not overtake a waiting write", [["r1", false, 5], ["w1", true, 1], ["r2", false, 1]], "+r1 -r1 +w1 -w1 +r2 -r2"],
 ];
 for (const [name, calls, want] of orders) test(name, async () => assert.equal(await play(calls), want));
+
+test("a call whose turn does not come leaves the queue at its deadline", async () => {
+  const queue = new Queue();
+  queue.enter(true);
+  const late = queue.turn(true, undefined, 5);
+  const behind = queue.turn(false, undefined, 60_000);
+  await assert.rejects(late, { code: "TIMEOUT" });
+  queue.leave(true);
+  await behind;
+  assert.equal(queue.isFree(false), true);
+});
 
 test("an aborted call leaves the queue without harm", async () => {
   const queue = new Queue();

@@ -129,3 +129,15 @@ test("capabilities of what is built in, and of a workspace", (t) => {
   assert.deepEqual(own.map((/** @type {{ name: string }} */ row) => row.name), ["main"]);
   assert.match(folder.run(["capabilities", "--type", "vectr"]).err, /did you mean 'vector'\?/);
 });
+
+test("--timeout ends a call at its deadline and writes nothing", (t) => {
+  const folder = folderWithNotes(t);
+  const many = folder.write("many.ndjson", Array.from({ length: 30_000 }, (_, n) => `{"name":"m${n}","title":"${n}"}\n`).join(""));
+  const { code, err } = folder.run(["put", "note", many, "--timeout", "1"]);
+  assert.equal(code, 1);
+  assert.match(err, /TIMEOUT/);
+  assert.deepEqual(query(folder, { count: {} }, "--timeout", "60000"), [{ count: 3 }]);
+  for (const bad of ["0", "soon", "-1"]) {
+    assert.equal(folder.run(["query", "note", "{}", `--timeout=${bad}`]).code, 2, bad);
+  }
+});

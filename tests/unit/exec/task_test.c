@@ -58,6 +58,8 @@ static hb_status script_reply(hb_job *job, const hb_host_reply *reply, hb_err *e
 
 static void script_end(hb_job *job) {
     hb_mem_free(job->mem, job->state, sizeof(script_state));
+    uint32_t *ended = job->instance->state;
+    *ended += 1;
 }
 
 static const hb_backend script_backend = {
@@ -71,6 +73,9 @@ static const hb_backend script_backend = {
 
 /* A plan over it: scans on A and B, their intersection, titles from A. */
 typedef struct fixture {
+    int64_t now_ms;             /* what the scripted clock shows */
+    uint32_t ended;             /* jobs whose end() was called */
+    bool rolled_back;
     hb_arena arena;
     hb_schema *schema;
     hb_instance a, b;
@@ -91,10 +96,16 @@ static const uint32_t title_column[1] = { 1 };
 static const hb_col title_col[1] = { { HB_COL_FIELD, 1, NULL, 0, { "title", 5 } } };
 
 static hb_status fixture_advance(hb_task *task, hb_err *err) {
+    const fixture *f = task->program;
     bool done = false;
-    HB_TRY(hb_run_advance(task->program, &done, err));
-    if (done) hb_task_finish_frame(task, hb_run_result_get(task->program)->batch, NULL);
+    HB_TRY(hb_run_advance(f->run, &done, err));
+    if (done) hb_task_finish_frame(task, hb_run_result_get(f->run)->batch, NULL);
     return HB_OK;
+}
+
+static void fixture_cleanup(hb_task *task, bool failed) {
+    fixture *f = task->program;
+    f->rolled_back = failed;
 }
 
 static void fixture_open(fixture *f) {
@@ -107,8 +118,8 @@ static void fixture_open(fixture *f) {
                           &pack, &f->err) == HB_OK);
     CHECK(hb_schema_parse(hb_buf_str(&pack), hb_mem_default(), &f->schema, &f->err) == HB_OK);
     hb_buf_free(&pack);
-    f->a = (hb_instance){ .type = &script_backend, .name = HB_STR("a") };
-    f->b = (hb_instance){ .type = &script_backend, .name = HB_STR("b") };
+    f->a = (hb_instance){ .type = &script_backend, .name = HB_STR("a"), .state = &f->ended };
+    f->b = (hb_instance){ .type = &script_backend, .name = HB_STR("b"), .state = &f->ended };
     f->instances[0] = &f->a;
     f->instances[1] = &f->b;
     for (uint32_t i = 0; i < 2; i++) f->containers[i].schema = f->schema;
@@ -134,8 +145,9 @@ static void fixture_open(fixture *f) {
     f->plan = (hb_plan){ .query = &f->query, .nodes = f->nodes, .node_count = 5 };
     f->task = hb_task_new(hb_mem_default());
     f->task->advance = fixture_advance;
+    f->task->cleanup = fixture_cleanup;
     CHECK(hb_run_new(f->task, &f->plan, f->instances, &f->run, &f->err) == HB_OK);
-    f->task->program = f->run;
+    f->task->program = f;
 }
 
 static void fixture_close(fixture *f) {
@@ -145,7 +157,7 @@ static void fixture_close(fixture *f) {
 }
 
 static hb_step step(fixture *f) {
-    hb_step out = { HB_STEP_WAIT, NULL };
+    hb_step out = { .kind = HB_STEP_WAIT };
     CHECK(hb_task_step(f->task, &out, &f->err) == HB_OK);
     return out;
 }
@@ -253,6 +265,113 @@ static void cancelling_is_freeing(void) {
     fixture_open(&f);
     CHECK_INT(step(&f).kind, HB_STEP_OP);
     fixture_close(&f);
+    CHECK_INT(f.ended, 2); /* the one that waits for its reply, and the one never asked for */
+    CHECK(f.rolled_back);
+}
+
+/* ---- deadlines --------------------------------------------------------------------------- */
+
+static int64_t scripted_now(void *ctx) {
+    const fixture *f = ctx;
+    return f->now_ms;
+}
+
+/* Both scans are outstanding; a's has been answered when `answered`. */
+static void wait_with_deadline(fixture *f, const hb_clock *clock, bool answered, uint32_t ids[2]) {
+    fixture_open(f);
+    f->now_ms = 5000;
+    f->task->deadline = hb_deadline_in(clock, 250);
+    take_scans(f, ids);
+    if (answered) CHECK(reply(f, ids[0], "n1=") == HB_OK);
+}
+
+static void a_deadline_ends_the_task_and_names_who_did_not_answer(void) {
+    static const struct {
+        const char *name;
+        bool answered;
+        const char *backend;
+    } cases[] = { { "nobody answered", false, "a" }, { "b did not answer", true, "b" } };
+    for (uint32_t i = 0; i < 2; i++) {
+        CASE(cases[i].name);
+        fixture f;
+        hb_clock clock = { scripted_now, &f };
+        uint32_t ids[2] = { 0, 0 };
+        wait_with_deadline(&f, &clock, cases[i].answered, ids);
+        f.now_ms += 249;
+        hb_step s = step(&f);
+        CHECK_INT(s.kind, HB_STEP_WAIT);
+        CHECK_INT(s.timeout_ms, 1);
+        f.now_ms += 1;
+        CHECK_INT(hb_task_step(f.task, &s, &f.err), HB_E_TIMEOUT);
+        CHECK_CSTR(f.err.backend, cases[i].backend);
+        CHECK_CSTR(f.err.entity, "note");
+        CHECK_CSTR(f.err.msg, "no answer within 250 ms");
+        CHECK(hb_task_answer(f.task) == NULL);
+        CHECK(!f.rolled_back);
+        fixture_close(&f);
+        CHECK_INT(f.ended, 2);
+        CHECK(f.rolled_back);
+    }
+}
+
+static void nothing_is_begun_after_the_deadline(void) {
+    fixture f;
+    hb_clock clock = { scripted_now, &f };
+    uint32_t ids[2] = { 0, 0 };
+    wait_with_deadline(&f, &clock, true, ids);
+    f.now_ms += 250;
+    CHECK(reply(&f, ids[1], "n1=") == HB_OK); /* too late: the titles are not asked for */
+    hb_step s;
+    CHECK_INT(hb_task_step(f.task, &s, &f.err), HB_E_TIMEOUT);
+    CHECK(s.op == NULL);
+    fixture_close(&f);
+}
+
+static void an_operation_given_up_at_the_deadline_is_a_timeout(void) {
+    fixture f;
+    hb_clock clock = { scripted_now, &f };
+    uint32_t ids[2] = { 0, 0 };
+    wait_with_deadline(&f, &clock, false, ids);
+    f.now_ms += 250;
+    hb_host_reply r = { .op_id = ids[0], .failed = true, .text = HB_STR("stopped") };
+    CHECK_INT(hb_task_reply(f.task, &r, &f.err), HB_E_TIMEOUT);
+    CHECK_CSTR(f.err.backend, "a");
+    fixture_close(&f);
+}
+
+static void a_task_that_is_done_in_time_stays_done(void) {
+    fixture f;
+    hb_clock clock = { scripted_now, &f };
+    uint32_t ids[2] = { 0, 0 };
+    wait_with_deadline(&f, &clock, true, ids);
+    CHECK(reply(&f, ids[1], "n1=") == HB_OK);
+    hb_step s = step(&f);
+    REQUIRE(s.kind == HB_STEP_OP);
+    CHECK_INT(s.timeout_ms, 250);
+    f.now_ms += 100;
+    CHECK(reply(&f, s.op->id, "n1=One") == HB_OK);
+    CHECK_INT(step(&f).kind, HB_STEP_DONE);
+    f.now_ms += 1000;
+    CHECK_INT(step(&f).kind, HB_STEP_DONE);
+    CHECK_INT(hb_task_answer(f.task)->batch.row_count, 1);
+    fixture_close(&f);
+    CHECK(!f.rolled_back);
+}
+
+static void without_a_clock_or_a_limit_a_task_waits_for_ever(void) {
+    fixture f;
+    hb_clock clock = { scripted_now, &f };
+    uint32_t ids[2] = { 0, 0 };
+    fixture_open(&f);
+    f.task->deadline = hb_deadline_in(NULL, 250);
+    CHECK(f.task->deadline.clock == NULL);
+    f.task->deadline = hb_deadline_in(&clock, 0);
+    take_scans(&f, ids);
+    f.now_ms = INT64_MAX;
+    hb_step s = step(&f);
+    CHECK_INT(s.kind, HB_STEP_WAIT);
+    CHECK_INT(s.timeout_ms, 0);
+    fixture_close(&f);
 }
 
 TEST_SUITE {
@@ -263,4 +382,9 @@ TEST_SUITE {
     TEST(undecodable_replies_are_typed_errors);
     TEST(a_reply_to_an_unknown_or_answered_operation_is_refused);
     TEST(cancelling_is_freeing);
+    TEST(a_deadline_ends_the_task_and_names_who_did_not_answer);
+    TEST(nothing_is_begun_after_the_deadline);
+    TEST(an_operation_given_up_at_the_deadline_is_a_timeout);
+    TEST(a_task_that_is_done_in_time_stays_done);
+    TEST(without_a_clock_or_a_limit_a_task_waits_for_ever);
 }

@@ -143,7 +143,7 @@ static hb_batch ids_of(world *w) {
 /* Runs a call; `frame` takes its rows or JSON as text when it is not NULL. */
 static hb_status call(world *w, hb_request request, hb_buf *frame) {
     hb_task *task = NULL;
-    hb_step step = { HB_STEP_DONE, NULL };
+    hb_step step = { .kind = HB_STEP_WAIT };
     request.now_ms = 1700000000000;
     HB_TRY(hb_workspace_start(w->ws, &request, &task, &w->err));
     const hb_status status = hb_task_step(task, &step, &w->err);
