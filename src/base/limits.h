@@ -23,5 +23,6 @@
 #define HB_TOP_K_MAX           1000u
 #define HB_BATCH_ROWS_MAX      16777216u
 #define HB_EVAL_CHUNK          1024u        /* rows an evaluation step looks at */
+#define HB_INTENT_MS           30000        /* others leave an unfinished write alone so long */
 
 #endif

@@ -195,7 +195,7 @@ hb_status hb_task_reply(hb_task *task, const hb_host_reply *reply, hb_err *err) 
     if (status != HB_OK) {
         hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, entry->job.instance->name);
         task->failed = true;
-        return status;
+        return task->refused != NULL ? task->refused(task, status, err) : status;
     }
     if (entry->job.done) task->progress = true;
     return HB_OK;

@@ -30,6 +30,8 @@ struct hb_task {
     hb_err *err;                        /* the record of the call in progress */
     hb_status (*advance)(hb_task *task, hb_err *err);
     void (*cleanup)(hb_task *task, bool failed);    /* may be NULL; called once */
+    /* An operation's reply failed a job: the status of the call. NULL: as it is. */
+    hb_status (*refused)(hb_task *task, hb_status status, hb_err *err);
     void *program;                      /* in the arena */
     hb_task_job *jobs;                  /* newest first */
     struct hb_task_rows *owned;         /* rowsets made by local operators */

@@ -3,7 +3,7 @@
  */
 #include <cJSON.h>
 
-#include "workspace/workspace.h"
+#include "workspace/intent.h"
 
 typedef struct audit_source {       /* one user entity */
     hb_entity *entity;
@@ -41,9 +41,8 @@ typedef struct audit_program {
     int64_t now_ms;
     bool repair, dry_run;
     audit_pass *before, *after;
-    hb_job **jobs;                  /* repair's writes */
-    uint32_t job_count;
-    uint64_t in_transaction;
+    hb_intents *intents;            /* repair: what earlier writes left; NULL until then */
+    hb_changes *changes;            /* repair's writes */
 } audit_program;
 
 /* ---- reading --------------------------------------------------------------------------- */
@@ -298,6 +297,28 @@ static hb_status audit_add_report(const hb_workspace *ws, const audit_pass *pass
     return HB_OK;
 }
 
+/* "intents": {"pending": [...]} and, of a repair, how many it completed and took back. */
+static hb_status audit_add_intents(audit_program *a, cJSON *root, hb_err *err) {
+    cJSON *report = cJSON_AddObjectToObject(root, "intents");
+    uint32_t completed = 0, taken_back = 0, pending;
+    if (a->intents != NULL) hb_intents_counts(a->intents, &completed, &taken_back);
+    if (a->repair) {
+        cJSON_AddNumberToObject(report, "completed", completed);
+        cJSON_AddNumberToObject(report, "taken_back", taken_back);
+    }
+    hb_buf json;
+    hb_buf_init(&json, a->ws->mem);
+    hb_status status = hb_intents_json(a->ws, a->now_ms, &json, &pending, err);
+    hb_buf_add_char(&json, '\0');
+    if (status == HB_OK) status = hb_buf_check(&json, err);
+    if (status == HB_OK) {
+        cJSON_AddBoolToObject(report, "ok", pending == 0);
+        cJSON_AddRawToObject(report, "pending", json.ptr);
+    }
+    hb_buf_free(&json);
+    return status;
+}
+
 static hb_status audit_finish(audit_program *a, hb_task *task, hb_err *err) {
     cJSON *root = cJSON_CreateObject();
     hb_status status;
@@ -317,6 +338,7 @@ static hb_status audit_finish(audit_program *a, hb_task *task, hb_err *err) {
             status = audit_add_report(a->ws, after, catalog, "after", &task->arena, err);
         cJSON_AddBoolToObject(catalog, "ok", audit_is_ok(after));
     }
+    if (status == HB_OK) status = audit_add_intents(a, root, err);
     char *text = status == HB_OK ? cJSON_PrintUnformatted(root) : NULL;
     cJSON_Delete(root);
     HB_TRY(status);
@@ -331,12 +353,13 @@ static hb_status audit_finish(audit_program *a, hb_task *task, hb_err *err) {
 static void audit_cleanup(hb_task *task, bool failed) {
     audit_program *a = task->program;
     (void)failed;
-    for (uint32_t b = 0; b < a->ws->instance_count; b++) {
-        if ((a->in_transaction >> b & 1) == 0) continue;
-        hb_err ignored;     /* the call's own error is what the caller hears of */
-        hb_err_init(&ignored);
-        a->ws->instances[b]->type->tx(a->ws->instances[b], HB_TX_ROLLBACK, &ignored);
-    }
+    hb_intents_end(a->intents);
+    hb_changes_end(a->changes);
+}
+
+static hb_status audit_refused(hb_task *task, hb_status status, hb_err *err) {
+    audit_program *a = task->program;
+    return a->changes != NULL ? hb_changes_explain(a->changes, status, err) : status;
 }
 
 /* The Catalog rows to write, as full-schema columns: missing ones, then mismatched ones. */
@@ -373,16 +396,6 @@ static hb_status repair_rows(audit_program *a, hb_task *task, hb_column **out, u
                : hb_catalog_keep(a->ws, *out, count, pass->catalog, found, &task->arena, err);
 }
 
-static hb_status repair_start_job(audit_program *a, hb_task *task, uint32_t backend,
-                                  const hb_fragment *fragment, hb_err *err) {
-    hb_instance *instance = a->ws->instances[backend];
-    if (instance->type->tx != NULL && (a->in_transaction >> backend & 1) == 0) {
-        HB_TRY(instance->type->tx(instance, HB_TX_BEGIN, err));
-        a->in_transaction |= (uint64_t)1 << backend;
-    }
-    return hb_task_start_job(task, instance, fragment, &a->jobs[a->job_count++], err);
-}
-
 static hb_status repair_start(audit_program *a, hb_task *task, hb_err *err) {
     const hb_routing *routing = a->ws->entities[HB_ENTITY_CATALOG]->routing;
     hb_column *rows;
@@ -390,55 +403,54 @@ static hb_status repair_start(audit_program *a, hb_task *task, hb_err *err) {
     HB_TRY(repair_rows(a, task, &rows, &row_count, err));
     hb_str *ids = hb_arena_array(&task->arena, a->before->dangling_count, sizeof(*ids));
     hb_ids *dangling = HB_NEW(&task->arena, hb_ids);
-    hb_fragment *fragments =
-        HB_NEW_ARRAY(&task->arena, hb_fragment, (size_t)routing->backend_count * 2);
-    a->jobs = HB_NEW_ARRAY(&task->arena, hb_job *, (size_t)routing->backend_count * 2);
-    if (ids == NULL || dangling == NULL || fragments == NULL || a->jobs == NULL)
-        return hb_err_memory(err);
+    if (ids == NULL || dangling == NULL) return hb_err_memory(err);
+    HB_TRY(hb_changes_new(a->ws, task, HB_STR_EMPTY, routing->home, routing->backend_count * 2,
+                          &a->changes, err));
     for (uint32_t i = 0; i < a->before->dangling_count; i++) {
         ids[i] = hb_column_span(&a->before->catalog[0], a->before->dangling[i]);
     }
     *dangling = (hb_ids){ ids, a->before->dangling_count };
     for (uint32_t b = 0; b < routing->backend_count; b++) {
         if (routing->containers[b] == NULL) continue;
-        hb_fragment *write = fragments++, *clear = fragments++;
-        write->kind = HB_FRAG_WRITE;
-        clear->kind = HB_FRAG_DELETE;
-        write->container = clear->container = routing->containers[b];
-        clear->ids = dangling;
-        HB_TRY(hb_columns_for_container(routing->containers[b], rows, row_count, &task->arena,
-                                        &write->batch, err));
-        HB_TRY(repair_start_job(a, task, b, write, err));
-        HB_TRY(repair_start_job(a, task, b, clear, err));
+        hb_container *container = routing->containers[b];
+        hb_change *write = hb_changes_add(a->changes, b, container, HB_FRAG_WRITE);
+        HB_TRY(hb_columns_for_container(container, rows, row_count, &task->arena,
+                                        &write->fragment.batch, err));
+        hb_changes_add(a->changes, b, container, HB_FRAG_DELETE)->fragment.ids = dangling;
     }
     return HB_OK;
 }
 
-static hb_status repair_commit(audit_program *a, hb_err *err) {
-    for (uint32_t b = 0; b < a->ws->instance_count; b++) {
-        if ((a->in_transaction >> b & 1) == 0) continue;
-        a->in_transaction &= ~((uint64_t)1 << b);
-        HB_TRY(a->ws->instances[b]->type->tx(a->ws->instances[b], HB_TX_COMMIT, err));
+/* What earlier writes left comes first: the audit then sees whole writes. */
+static hb_status repair_intents(audit_program *a, hb_task *task, bool *done, hb_err *err) {
+    if (a->intents == NULL) {
+        hb_intents_asked asked = { .now_ms = a->now_ms };
+        HB_TRY(hb_intents_start(task, a->ws, &asked, &a->intents, err));
     }
-    return HB_OK;
+    HB_TRY(hb_intents_advance(a->intents, done, err));
+    return *done ? audit_start(a->ws, task, &a->before, err) : HB_OK;
 }
 
 static hb_status audit_advance(hb_task *task, hb_err *err) {
     audit_program *a = task->program;
+    bool done;
+    if (a->before == NULL) {
+        HB_TRY(repair_intents(a, task, &done, err));
+        if (!done) return HB_OK;
+    }
     audit_pass *pass = a->after != NULL ? a->after : a->before;
     if (!pass->compared) {
-        bool done;
         HB_TRY(audit_advance_sources(a, task, pass, &done, err));
         if (!done) return HB_OK;
         HB_TRY(audit_compare(a->ws, task, pass, err));
     }
     bool repairing = a->repair && !a->dry_run && a->after == NULL;
-    if (repairing && a->jobs == NULL && !audit_is_ok(a->before)) HB_TRY(repair_start(a, task, err));
-    for (uint32_t i = 0; i < a->job_count; i++) {
-        if (!a->jobs[i]->done) return HB_OK;
-    }
     if (!repairing) return audit_finish(a, task, err);
-    HB_TRY(repair_commit(a, err));
+    if (a->changes == NULL && !audit_is_ok(a->before)) HB_TRY(repair_start(a, task, err));
+    if (a->changes != NULL) {
+        HB_TRY(hb_changes_advance(a->changes, &done, err));
+        if (!done) return HB_OK;
+    }
     task->progress = true;
     return audit_start(a->ws, task, &a->after, err);
 }
@@ -454,7 +466,8 @@ static hb_status audit_call(hb_workspace *ws, const hb_request *request, hb_task
     task->program = a;
     task->advance = audit_advance;
     task->cleanup = audit_cleanup;
-    return audit_start(ws, task, &a->before, err);
+    task->refused = audit_refused;
+    return repair && !a->dry_run ? HB_OK : audit_start(ws, task, &a->before, err);
 }
 
 hb_status hb_call_audit(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {

@@ -2,7 +2,7 @@
 /* Opening and closing: options are checked whole before the first backend is opened. */
 #include <cJSON.h>
 
-#include "workspace/workspace.h"
+#include "workspace/intent.h"
 
 static hb_str json_text(const cJSON *item) {
     return cJSON_IsString(item) ? hb_str_c(item->valuestring) : HB_STR_EMPTY;
@@ -136,19 +136,32 @@ static hb_status make_instances(hb_workspace *ws, const cJSON *backends, hb_err 
     return HB_OK;
 }
 
+/* Who opens it, when, and for how long others leave its unfinished writes alone. */
+static void read_owner(hb_workspace *ws) {
+    const cJSON *now = cJSON_GetObjectItemCaseSensitive(ws->options, "now_ms");
+    const cJSON *span = cJSON_GetObjectItemCaseSensitive(ws->options, "intent_ms");
+    ws->owner = json_text(cJSON_GetObjectItemCaseSensitive(ws->options, "owner"));
+    ws->opened_ms = cJSON_IsNumber(now) ? (int64_t)now->valuedouble : 0;
+    ws->epoch = (uint64_t)(ws->opened_ms > 0 ? ws->opened_ms : 0);
+    ws->intent_ms =
+        cJSON_IsNumber(span) && span->valuedouble > 0 ? (int64_t)span->valuedouble : HB_INTENT_MS;
+}
+
 static hb_status read_options(hb_workspace *ws, hb_err *err) {
-    static const char *const known[] = { "id", "preset", "backends", "catalog" };
+    static const char *const known[] = { "id",    "preset", "backends", "catalog",
+                                         "owner", "now_ms", "intent_ms" };
+    enum { KNOWN = sizeof(known) / sizeof(known[0]) };
     const cJSON *item;
     cJSON_ArrayForEach(item, ws->options) {
-        hb_str names[4];
+        hb_str names[KNOWN];
         bool found = false;
-        for (uint32_t i = 0; i < 4; i++) {
+        for (uint32_t i = 0; i < KNOWN; i++) {
             names[i] = hb_str_c(known[i]);
             found = found || hb_str_eq(names[i], hb_str_c(item->string));
         }
         if (found) continue;
         hb_err_set(err, HB_E_TYPE, "unknown option '%s'", item->string);
-        return hb_err_hint(err, hb_str_c(item->string), names, 4);
+        return hb_err_hint(err, hb_str_c(item->string), names, KNOWN);
     }
     hb_str id = hb_str_trim(json_text(cJSON_GetObjectItemCaseSensitive(ws->options, "id")));
     if (!hb_id_is_valid(id)) {
@@ -157,6 +170,7 @@ static hb_status read_options(hb_workspace *ws, hb_err *err) {
                           HB_ARG(id));
     }
     ws->id = id;
+    read_owner(ws);
     const cJSON *catalog = cJSON_GetObjectItemCaseSensitive(ws->options, "catalog");
     ws->catalog = !cJSON_IsFalse(catalog);
     const cJSON *backends = cJSON_GetObjectItemCaseSensitive(ws->options, "backends");
@@ -207,6 +221,7 @@ hb_status hb_workspace_open_on(hb_str options_json, const hb_host *host, hb_work
     if (status == HB_OK) status = open_instances(ws, err);
     if (status == HB_OK) status = hb_system_register(ws, err);
     if (status == HB_OK) status = hb_entity_restore(ws, err);
+    if (status == HB_OK) status = hb_intents_complete_local(ws, err);
     if (status != HB_OK) {
         hb_workspace_close(ws);
         return status;

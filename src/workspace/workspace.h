@@ -32,6 +32,10 @@ struct hb_workspace {
     cJSON *options;             /* owned: instances borrow their mappings */
     bool catalog;               /* keep Catalog rows */
     bool dropped;
+    hb_str owner;               /* token of this open workspace; "" knows no intent as its own */
+    uint64_t epoch;             /* counts its intents */
+    int64_t opened_ms;          /* wall clock at open; 0: the host did not say */
+    int64_t intent_ms;          /* how long others leave an intent alone */
     hb_instance **instances;    /* the user's, then the internal one of the virtual entities */
     uint32_t instance_count;    /* the user's */
     uint32_t opened;            /* how many are open (all of them once open succeeded) */

@@ -6,15 +6,15 @@
  *   WRITE   one fragment after another inside a transaction of each engine: the home first, then
  * the other backends, then Catalog COMMIT  in the same order; the first commit is the source of
  * truth's Everything is validated before WRITE, so bad input never leaves partial rows. */
-#include "workspace/workspace.h"
+#include "workspace/intent.h"
 
-typedef struct write_step {
-    uint32_t backend;
-    hb_fragment fragment;
-    hb_job *job;
-} write_step;
-
-typedef enum write_phase { WRITE_READ, WRITE_UNIQUE, WRITE_STEPS, WRITE_DONE } write_phase;
+typedef enum write_phase {
+    WRITE_INTENTS,
+    WRITE_READ,
+    WRITE_UNIQUE,
+    WRITE_STEPS,
+    WRITE_DONE
+} write_phase;
 
 typedef struct write_program {
     hb_workspace *ws;
@@ -29,70 +29,25 @@ typedef struct write_program {
     hb_fetch *current;          /* NULL: not needed */
     hb_fetch *catalog_current;
     hb_unique *unique;          /* NULL: delete */
+    hb_intent_need need;        /* of an intent */
+    hb_intents *earlier;        /* what earlier writes left in the same rows; NULL: no need */
     write_phase phase;
-    write_step *steps;
-    uint32_t step_count, step_at;
-    uint64_t in_transaction;    /* bit per backend index */
+    hb_changes *changes;
 } write_program;
-
-/* ---- transactions ---------------------------------------------------------------------- */
-
-static hb_status write_begin(write_program *w, uint32_t backend, hb_err *err) {
-    hb_instance *instance = w->ws->instances[backend];
-    if (instance->type->tx == NULL || (w->in_transaction >> backend & 1) != 0) return HB_OK;
-    hb_status status = instance->type->tx(instance, HB_TX_BEGIN, err);
-    if (status != HB_OK) {
-        hb_err_where(err, w->entity->schema->entity_id, HB_STR_EMPTY, instance->name);
-        return status;
-    }
-    w->in_transaction |= (uint64_t)1 << backend;
-    return HB_OK;
-}
-
-static hb_status write_commit(write_program *w, hb_err *err) {
-    hb_str committed = HB_STR_EMPTY;
-    for (uint32_t s = 0; s < w->step_count; s++) {
-        uint32_t backend = w->steps[s].backend;
-        if ((w->in_transaction >> backend & 1) == 0) continue;
-        hb_instance *instance = w->ws->instances[backend];
-        w->in_transaction &= ~((uint64_t)1 << backend);
-        hb_status status = instance->type->tx(instance, HB_TX_COMMIT, err);
-        if (status == HB_OK) {
-            if (committed.len == 0) committed = instance->name;
-            continue;
-        }
-        if (committed.len > 0) {
-            status = hb_err_set(err, HB_E_PARTIAL_WRITE, "committed on '%.*s' but not on '%.*s'",
-                                HB_ARG(committed), HB_ARG(instance->name));
-        }
-        hb_err_where(err, w->entity->schema->entity_id, HB_STR_EMPTY, instance->name);
-        return status;
-    }
-    return HB_OK;
-}
 
 static void write_cleanup(hb_task *task, bool failed) {
     write_program *w = task->program;
     (void)failed;
-    for (uint32_t backend = 0; backend < w->ws->instance_count; backend++) {
-        if ((w->in_transaction >> backend & 1) == 0) continue;
-        hb_instance *instance = w->ws->instances[backend];
-        hb_err ignored;     /* the call's own error is what the caller hears of */
-        hb_err_init(&ignored);
-        instance->type->tx(instance, HB_TX_ROLLBACK, &ignored);
-    }
+    hb_intents_end(w->earlier);
+    hb_changes_end(w->changes);
 }
 
-/* ---- steps ----------------------------------------------------------------------------- */
-
-static write_step *write_add_step(write_program *w, uint32_t backend, hb_container *container) {
-    write_step *step = &w->steps[w->step_count++];
-    memset(step, 0, sizeof(*step));
-    step->backend = backend;
-    step->fragment.container = container;
-    step->fragment.limit = HB_NO_LIMIT;
-    return step;
+static hb_status write_refused(hb_task *task, hb_status status, hb_err *err) {
+    write_program *w = task->program;
+    return w->phase == WRITE_STEPS ? hb_changes_explain(w->changes, status, err) : status;
 }
+
+/* ---- fragments ------------------------------------------------------------------------- */
 
 static hb_status write_add_entity(write_program *w, hb_task *task, hb_entity *entity,
                                   const hb_column *columns, uint32_t row_count, const hb_ids *ids,
@@ -101,12 +56,12 @@ static hb_status write_add_entity(write_program *w, hb_task *task, hb_entity *en
     for (uint32_t pass = 0; pass < 2; pass++) {             /* the home first */
         for (uint32_t b = 0; b < routing->backend_count; b++) {
             if (routing->containers[b] == NULL || (b == routing->home) != (pass == 0)) continue;
-            write_step *step = write_add_step(w, b, routing->containers[b]);
-            step->fragment.kind = columns != NULL ? HB_FRAG_WRITE : HB_FRAG_DELETE;
-            step->fragment.ids = ids;
+            hb_change *change = hb_changes_add(w->changes, b, routing->containers[b],
+                                               columns != NULL ? HB_FRAG_WRITE : HB_FRAG_DELETE);
+            change->fragment.ids = ids;
             if (columns != NULL) {
                 HB_TRY(hb_columns_for_container(routing->containers[b], columns, row_count,
-                                                &task->arena, &step->fragment.batch, err));
+                                                &task->arena, &change->fragment.batch, err));
             }
         }
     }
@@ -124,17 +79,22 @@ static hb_status write_catalog_ids(write_program *w, hb_task *task, hb_err *err)
     return HB_OK;
 }
 
-static hb_status write_plan_catalog(write_program *w, hb_task *task, hb_err *err) {
+static hb_status write_plan_catalog(write_program *w, hb_task *task, hb_intent_part *part,
+                                    hb_err *err) {
     hb_entity *catalog = w->ws->entities[HB_ENTITY_CATALOG];
+    const hb_column *current = NULL;
+    const uint32_t *found = NULL;
+    uint32_t current_count = 0;
+    if (w->catalog_current != NULL) {
+        HB_TRY(hb_fetch_take(w->catalog_current, &current, &current_count, &found, err));
+    }
+    *part = (hb_intent_part){ catalog, &w->catalog_ids, NULL, current, found, current_count };
     if (w->is_delete) return write_add_entity(w, task, catalog, NULL, 0, &w->catalog_ids, err);
     hb_column *rows;
     HB_TRY(hb_catalog_rows(w->ws, w->entity, w->input.columns, w->input.row_count, w->now_ms,
                            &task->arena, &rows, err));
-    const hb_column *current;
-    const uint32_t *found;
-    uint32_t current_count;
-    HB_TRY(hb_fetch_take(w->catalog_current, &current, &current_count, &found, err));
     HB_TRY(hb_catalog_keep(w->ws, rows, w->input.row_count, current, found, &task->arena, err));
+    part->after = rows;
     return write_add_entity(w, task, catalog, rows, w->input.row_count, NULL, err);
 }
 
@@ -151,8 +111,8 @@ static hb_status write_refuse_existing(const write_program *w, const uint32_t *f
 static hb_status write_settle(write_program *w, hb_task *task, hb_err *err) {
     const hb_column *current = NULL;
     const uint32_t *found = NULL;
+    uint32_t count = 0;
     if (w->current != NULL) {
-        uint32_t count;
         HB_TRY(hb_fetch_take(w->current, &current, &count, &found, err));
         if (!w->overwrite) HB_TRY(write_refuse_existing(w, found, err));
     }
@@ -160,12 +120,15 @@ static hb_status write_settle(write_program *w, hb_task *task, hb_err *err) {
         HB_TRY(hb_input_complete(w->entity, &w->input, w->is_set ? current : NULL, found,
                                  &task->arena, err));
     }
-    uint32_t backends = w->entity->routing->backend_count;
-    w->steps = HB_NEW_ARRAY(&task->arena, write_step, (size_t)backends * 2);
-    if (w->steps == NULL) return hb_err_memory(err);
+    hb_intent_part parts[2] = { { w->entity, &w->ids, w->is_delete ? NULL : w->input.columns,
+                                  current, found, count } };
     HB_TRY(write_add_entity(w, task, w->entity, w->is_delete ? NULL : w->input.columns,
                             w->input.row_count, &w->ids, err));
-    if (w->with_catalog) HB_TRY(write_plan_catalog(w, task, err));
+    if (w->with_catalog) HB_TRY(write_plan_catalog(w, task, &parts[1], err));
+    if (w->need != HB_INTENT_NONE) {
+        HB_TRY(hb_intent_new(w->ws, task, w->need, parts, w->with_catalog ? 2 : 1, w->now_ms,
+                             &w->changes->intent, err));
+    }
     w->phase = WRITE_UNIQUE;
     if (w->is_delete) return HB_OK;
     return hb_unique_start(task, w->ws, w->entity, w->input.columns, w->input.row_count, &w->unique,
@@ -174,7 +137,7 @@ static hb_status write_settle(write_program *w, hb_task *task, hb_err *err) {
 
 /* What existed, by the home's answer (its step is the first), for every id that was given. */
 static hb_status write_finish_delete(write_program *w, hb_task *task, hb_err *err) {
-    hb_batch home = hb_rowset_batch(&w->steps[0].job->out);
+    hb_batch home = hb_rowset_batch(&w->changes->items[0].job->out);
     uint8_t *flags = hb_arena_array(&task->arena, w->asked_count, 1);
     hb_column *column = HB_NEW(&task->arena, hb_column);
     if (flags == NULL || column == NULL) return hb_err_memory(err);
@@ -188,7 +151,6 @@ static hb_status write_finish_delete(write_program *w, hb_task *task, hb_err *er
 }
 
 static hb_status write_finish(write_program *w, hb_task *task, hb_err *err) {
-    HB_TRY(write_commit(w, err));
     w->phase = WRITE_DONE;
     if (w->is_delete) return write_finish_delete(w, task, err);
     static const uint8_t roles[1] = { 1 };
@@ -197,30 +159,63 @@ static hb_status write_finish(write_program *w, hb_task *task, hb_err *err) {
     return HB_OK;
 }
 
+/* The rows that a merge, a refusal or an intent needs; and the Catalog's. */
+static hb_status write_start_reads(write_program *w, hb_task *task, hb_err *err) {
+    static const uint32_t none[1] = { 0 };      /* no columns: only which rows exist */
+    bool keeps_before = w->need == HB_INTENT_BEFORE;
+    bool values = w->is_set || keeps_before;
+    if (values || !w->overwrite) {
+        HB_TRY(hb_fetch_start(task, w->ws, w->entity, &w->ids, values ? NULL : none, 0, &w->current,
+                              err));
+    }
+    if (!w->with_catalog) return HB_OK;
+    HB_TRY(write_catalog_ids(w, task, err));
+    if (w->is_delete && !keeps_before) return HB_OK;
+    hb_entity *catalog = w->ws->entities[HB_ENTITY_CATALOG];
+    static const char *const names[3] = { "created_at", "active", "visible" };
+    uint32_t *kept = hb_arena_array(&task->arena, 3, sizeof(*kept));
+    if (kept == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; i < 3; i++) kept[i] = hb_schema_find(catalog->schema, hb_str_c(names[i]));
+    return hb_fetch_start(task, w->ws, catalog, &w->catalog_ids, keeps_before ? NULL : kept, 3,
+                          &w->catalog_current, err);
+}
+
+/* Completes what earlier writes left in these rows, then takes the source of truth's lock: what is
+ * read from here on no other process changes. */
+static hb_status write_advance_intents(write_program *w, hb_task *task, bool *done, hb_err *err) {
+    hb_intents_asked asked = { .entity = w->entity, .ids = &w->ids, .now_ms = w->now_ms };
+    *done = true;
+    if (w->need != HB_INTENT_NONE) {
+        if (w->earlier == NULL) HB_TRY(hb_intents_start(task, w->ws, &asked, &w->earlier, err));
+        HB_TRY(hb_intents_advance(w->earlier, done, err));
+        if (!*done) return HB_OK;
+    }
+    hb_instance *home = w->ws->instances[w->changes->home];
+    if (home->type->durable(home)) HB_TRY(hb_changes_begin(w->changes, w->changes->home, err));
+    if (w->need != HB_INTENT_NONE) HB_TRY(hb_intents_refuse_any(w->ws, &asked, &task->arena, err));
+    w->phase = WRITE_READ;
+    return write_start_reads(w, task, err);
+}
+
 static hb_status write_advance(hb_task *task, hb_err *err) {
     write_program *w = task->program;
+    bool done = true;
+    if (w->phase == WRITE_INTENTS) {
+        HB_TRY(write_advance_intents(w, task, &done, err));
+        if (!done) return HB_OK;
+    }
     if (w->phase == WRITE_READ) {
         if (w->current != NULL && !hb_fetch_done(w->current)) return HB_OK;
         if (w->catalog_current != NULL && !hb_fetch_done(w->catalog_current)) return HB_OK;
         HB_TRY(write_settle(w, task, err));
     }
     if (w->phase == WRITE_UNIQUE) {
-        bool done = true;
         if (w->unique != NULL) HB_TRY(hb_unique_advance(w->unique, &done, err));
         if (!done) return HB_OK;
         w->phase = WRITE_STEPS;
     }
-    while (w->step_at < w->step_count) {
-        write_step *step = &w->steps[w->step_at];
-        if (step->job == NULL) {
-            HB_TRY(write_begin(w, step->backend, err));
-            HB_TRY(hb_task_start_job(task, w->ws->instances[step->backend], &step->fragment,
-                                     &step->job, err));
-        }
-        if (!step->job->done) return HB_OK;
-        w->step_at++;
-    }
-    return write_finish(w, task, err);
+    HB_TRY(hb_changes_advance(w->changes, &done, err));
+    return done ? write_finish(w, task, err) : HB_OK;
 }
 
 /* ---- starting -------------------------------------------------------------------------- */
@@ -246,25 +241,12 @@ static hb_status write_new(hb_workspace *ws, const hb_request *request, hb_entit
     task->program = w;
     task->advance = write_advance;
     task->cleanup = write_cleanup;
+    task->refused = write_refused;
+    w->need =
+        hb_intent_needed(ws, entity, w->with_catalog ? ws->entities[HB_ENTITY_CATALOG] : NULL);
     *out = w;
-    return HB_OK;
-}
-
-static hb_status write_start_reads(write_program *w, hb_task *task, bool values, hb_err *err) {
-    static const uint32_t none[1] = { 0 };      /* no columns: only which rows exist */
-    if (w->is_set || !w->overwrite) {
-        HB_TRY(hb_fetch_start(task, w->ws, w->entity, &w->ids, values ? NULL : none, 0, &w->current,
-                              err));
-    }
-    if (!w->with_catalog) return HB_OK;
-    HB_TRY(write_catalog_ids(w, task, err));
-    if (w->is_delete) return HB_OK;
-    hb_entity *catalog = w->ws->entities[HB_ENTITY_CATALOG];
-    static const char *const names[3] = { "created_at", "active", "visible" };
-    uint32_t *kept = hb_arena_array(&task->arena, 3, sizeof(*kept));
-    if (kept == NULL) return hb_err_memory(err);
-    for (uint32_t i = 0; i < 3; i++) kept[i] = hb_schema_find(catalog->schema, hb_str_c(names[i]));
-    return hb_fetch_start(task, w->ws, catalog, &w->catalog_ids, kept, 3, &w->catalog_current, err);
+    return hb_changes_new(ws, task, entity->schema->entity_id, entity->routing->home,
+                          entity->routing->backend_count * 2, &w->changes, err);
 }
 
 static hb_status write_rows(hb_workspace *ws, const hb_request *request, hb_task *task, bool is_set,
@@ -278,7 +260,7 @@ static hb_status write_rows(hb_workspace *ws, const hb_request *request, hb_task
     HB_TRY(hb_input_read(entity, &request->batch, (request->flags & HB_FLAG_DROP_UNKNOWN) != 0,
                          !is_set, &task->arena, &w->input, err));
     w->ids = (hb_ids){ w->input.ids, w->input.row_count };
-    return write_start_reads(w, task, is_set, err);
+    return HB_OK;
 }
 
 hb_status hb_call_upsert(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
@@ -317,6 +299,5 @@ hb_status hb_write_delete(hb_workspace *ws, const hb_request *request, hb_entity
     write_program *w;
     HB_TRY(write_new(ws, request, entity, task, &w, err));
     w->is_delete = true;
-    HB_TRY(write_distinct(w, ids, task, err));
-    return write_start_reads(w, task, false, err);
+    return write_distinct(w, ids, task, err);
 }
