@@ -2,7 +2,8 @@
 # The one place that lists our C sources.
 #   HB_CORE_SOURCES      the same objects in every target
 #   HB_VARIANT_SOURCES   compiled once per variant: they see HB_WITH_SQLITE and HB_WITH_FILES, which go together
-#   HB_SQLITE_SOURCES    only where those are 1: SQLite and the engines on files
+#   HB_SQLITE_SOURCES    only where those are 1: SQLite, the engines on files, the intents kept in them
+#   HB_SLIM_SOURCES      what stands in for those where they are 0
 #   HB_ABI_SOURCES       Emscripten only;  HB_WASI_SOURCES: the WASI command only
 
 set(HB_CORE_SOURCES "")
@@ -18,11 +19,14 @@ file(GLOB_RECURSE HB_ABI_SOURCES CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DI
 file(GLOB_RECURSE HB_WASI_SOURCES CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/wasi/*.c")
 
 set(HB_SQLITE_SOURCES ${HB_CORE_SOURCES})
-list(FILTER HB_SQLITE_SOURCES INCLUDE REGEX "^backends/(sqlite|files)")
-list(FILTER HB_CORE_SOURCES EXCLUDE REGEX "^backends/(sqlite|files)")
+list(FILTER HB_SQLITE_SOURCES INCLUDE REGEX "^(backends/(sqlite|files)|src/workspace/intent)")
+list(FILTER HB_CORE_SOURCES EXCLUDE REGEX "^(backends/(sqlite|files)|src/workspace/intent)")
 set(HB_VARIANT_SOURCES ${HB_CORE_SOURCES})
 list(FILTER HB_VARIANT_SOURCES INCLUDE REGEX "^backends/registry\\.c$")
 list(FILTER HB_CORE_SOURCES EXCLUDE REGEX "^backends/registry\\.c$")
+set(HB_SLIM_SOURCES ${HB_CORE_SOURCES})
+list(FILTER HB_SLIM_SOURCES INCLUDE REGEX "^src/workspace/no_intents\\.c$")
+list(FILTER HB_CORE_SOURCES EXCLUDE REGEX "^src/workspace/no_intents\\.c$")
 
 # What runs once per row or per component: where -O3 pays.
 foreach(source IN LISTS HB_CORE_SOURCES HB_SQLITE_SOURCES)
@@ -42,6 +46,8 @@ function(hb_variant name flag with_sqlite)
     set(sources $<TARGET_OBJECTS:hb_objects> ${HB_VARIANT_SOURCES})
     if(with_sqlite)
         list(APPEND sources ${HB_SQLITE_SOURCES})
+    else()
+        list(APPEND sources ${HB_SLIM_SOURCES})
     endif()
     add_library(${name} STATIC ${sources})
     set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)

@@ -296,6 +296,7 @@ bool sqlite_conn_durable(const hb_instance *instance) {
 static void conn_roll_back(sqlite_conn *conn) {
     sqlite3_exec(conn->db, "ROLLBACK", NULL, NULL, NULL); /* fails only when none is open */
     conn->in_tx = false;
+    if (!conn->touched) return;
     /* Tables may be gone again, and indexes in memory saw rows that are: all is attached anew. */
     for (sqlite_table *table = conn->tables; table != NULL; table = table->next) {
         table->checked = false;
@@ -308,6 +309,7 @@ hb_status sqlite_conn_tx(hb_instance *instance, hb_tx op, hb_err *err) {
     case HB_TX_BEGIN:
         HB_TRY(sqlite_run(conn, "BEGIN IMMEDIATE", err));
         conn->in_tx = true;
+        conn->touched = false;
         return HB_OK;
     case HB_TX_COMMIT: {
         hb_status status = sqlite_run(conn, "COMMIT", err);
@@ -324,8 +326,12 @@ hb_status sqlite_conn_tx(hb_instance *instance, hb_tx op, hb_err *err) {
 
 hb_status sqlite_in_tx(sqlite_table *table, hb_job *job, sqlite_body body, hb_err *err) {
     sqlite_conn *conn = table->conn;
-    if (conn->in_tx) return body(table, job, err);
+    if (conn->in_tx) {
+        conn->touched = true;
+        return body(table, job, err);
+    }
     HB_TRY(sqlite_conn_tx(conn->instance, HB_TX_BEGIN, err));
+    conn->touched = true;
     hb_status status = body(table, job, err);
     if (status == HB_OK) return sqlite_conn_tx(conn->instance, HB_TX_COMMIT, err);
     conn_roll_back(conn);

@@ -43,6 +43,7 @@ typedef struct sqlite_conn {    /* hb_instance.state; owned */
     bool on_disk;
     bool in_tx;
     const hb_deadline *deadline;    /* of the job at work; NULL: none is, or it may take for ever */
+    bool touched;               /* a fragment wrote in the open transaction */
     uint64_t tick;
     sqlite_cached cache[SQLITE_STMTS_MAX];
     sqlite_table *tables;       /* attached ones, linked; owned: freed by release, or by close */

@@ -3,10 +3,10 @@
  * definitions in the workspace's keeper until every backend holds it.
  *
  * An intent names its owner (a token of one open workspace), an epoch (it counts the owner's
- * intents), a deadline, and for each entity the ids with the rows after and, where it may have to be
- * taken back, before the write. When the keeper is the source of truth and has transactions, the
- * intent is stored by the same commit as the rows ("atomic"): it exists only if they do, so it is
- * only ever carried forward, and holds only the fields that other backends have. Otherwise it is
+ * intents), a deadline, and for each entity the ids with the rows after the write and, where it may
+ * have to be taken back, before it. When the keeper is the source of truth and has transactions,
+ * the intent is stored by the same commit as the rows ("atomic"): it exists only if they do, so it
+ * is only ever carried forward, and holds only the fields that other backends have. Otherwise it is
  * stored before anything else; then it is carried forward if the source of truth has all of the
  * rows after, and taken back if not.
  *
