@@ -4,7 +4,7 @@ import { Capabilities } from "./capabilities.js";
 import { Loader } from "./core/instance.js";
 import { HeavenBaseError, cancelled } from "./errors.js";
 import { Call, State } from "./generated/abi.js";
-import { MEMORY_SESSION, isBackends } from "./host/files.js";
+import { MEMORY_SESSION, filesOf, isBackends } from "./host/files.js";
 import { idbFiles } from "./host/idbfs.js";
 import { known } from "./options.js";
 import { Workspace } from "./workspace.js";
@@ -17,6 +17,8 @@ import { Workspace } from "./workspace.js";
  * @typedef {object} OpenOptions
  * @property {string} [preset] a named map of backends; default "debug"
  * @property {Record<string, { type: string, [option: string]: unknown }>} [backends] instance name to type and options
+ * @property {Record<string, Record<string, unknown>>} [overrides] single options of the backends, put over the preset's
+ * @property {Record<string, string | undefined>} [env] variables `HVNB_…` for the preset; in Node the process's own, unless given
  * @property {boolean} [catalog] keep a Catalog row for each row; default true
  * @property {"idb"} [persist] keep the files in IndexedDB
  * @property {AbortSignal} [signal]
@@ -25,7 +27,9 @@ import { Workspace } from "./workspace.js";
  * @property {Record<string, import("./host/sql.js").SqlDriver>} [drivers] by backend instance
  */
 
-const OPEN_OPTIONS = ["preset", "backends", "catalog", "persist", "signal", "timeoutMs", "fetch", "drivers"];
+/** @typedef {{ preset: string, desc: string, backends: Record<string, Record<string, any>> }} PresetInfo */
+
+const OPEN_OPTIONS = ["preset", "backends", "overrides", "env", "catalog", "persist", "signal", "timeoutMs", "fetch", "drivers"];
 /** With `persist` alone, everything lies in one file. */
 const ONE_FILE = Object.freeze({ main: Object.freeze({ type: "sqlite", database: "main.db" }) });
 
@@ -43,6 +47,13 @@ export function makeHeavenBase(platform) {
     /** Loads the module now, from somewhere else when a source is given. Without it, the first `open` loads it. @param {WasmSource} [source] @returns {Promise<void>} */
     static init = (source) => loader.init(source);
 
+    /** The presets there are, with the environment's values, secrets redacted. @param {{ env?: Record<string, string | undefined> }} [options] @returns {Promise<PresetInfo[]>} */
+    static presets = async (options) => askPresets(await loader.load(), { env: loader.environment(known("presets", options, ["env"]).env) });
+
+    /** One of them. @param {string} name @param {{ env?: Record<string, string | undefined> }} [options] @returns {Promise<PresetInfo>} */
+    static preset = async (name, options) =>
+      askPresets(await loader.load(), { name: String(name), env: loader.environment(known("preset", options, ["env"]).env) })[0];
+
     /** Opens a workspace; what it stores in files is there again next time. @param {string} id @param {OpenOptions} [options] @returns {Promise<Workspace>} */
     static open = (id, options = {}) => openWorkspace(loader, id, options);
   };
@@ -55,26 +66,60 @@ function askBuiltIn(core, request) {
   return core.json();
 }
 
+/** @param {Core} core @param {{ name?: string, env: Record<string, unknown> }} request @returns {PresetInfo[]} */
+function askPresets(core, request) {
+  const state = core.call(0, { kind: Call.PRESETS, text: JSON.stringify(request) });
+  if (state === State.FAILED) throw core.error();
+  return core.json();
+}
+
 /** @param {Loader} loader @param {string} id @param {OpenOptions} options */
 async function openWorkspace(loader, id, options) {
   known("open", options, OPEN_OPTIONS);
   if (typeof id !== "string") throw new HeavenBaseError("INVALID_ID", "a workspace id is a text");
-  const { preset, catalog, persist, signal, timeoutMs, fetch, drivers } = options;
+  const { catalog, persist, signal, timeoutMs, fetch, drivers } = options;
   if (persist !== undefined && persist !== "idb") throw new HeavenBaseError("VALIDATION", "persist is \"idb\", or left out");
   if (signal?.aborted) throw cancelled(signal);
-  const given = options.backends ?? (persist && preset === undefined ? ONE_FILE : undefined);
+  const env = loader.environment(options.env);
   const core = await loader.load();
-  const host = persist === "idb" ? idbFiles : loader.files;
-  const { backends, session } = host && (persist || (given && isBackends(given)))
-    ? await host.open(core.module, id.trim(), given && isBackends(given) ? given : {}) : { backends: given, session: MEMORY_SESSION };
+  const { construction, session } = await placeFiles(loader, core, id.trim(), options, env);
   try {
     if (signal?.aborted) throw cancelled(signal);
-    const handle = core.open({ id, preset: backends ? undefined : preset, backends, catalog });
+    const handle = core.open({ id, ...construction, catalog, env: construction.preset === undefined ? undefined : env });
     return new Workspace(core, handle, { hosts: { fetch, drivers }, timeoutMs, session });
   } catch (error) {
     await session.end().catch(() => {});        // the first error is the one to report
     throw error;
   }
+}
+
+/** @typedef {{ preset?: string, backends?: Backends, overrides?: any }} Construction */
+
+/**
+ * Makes the files reachable that the backends name, on hosts that have files, and puts their places into the options.
+ * @param {Loader} loader @param {Core} core @param {string} id @param {OpenOptions} options @param {Record<string, unknown>} env
+ * @returns {Promise<{ construction: Construction, session: import("./host/files.js").FileSession }>}
+ */
+async function placeFiles(loader, core, id, { preset, backends, overrides, persist }, env) {
+  const given = backends ?? (persist && preset === undefined ? ONE_FILE : undefined);
+  /** @type {Construction} */
+  const construction = given === undefined ? { preset, overrides } : { backends: /** @type {Backends} */ (given), overrides };
+  const map = given ?? (preset === undefined ? {} : askPresets(core, { name: String(preset), env })[0].backends);
+  if (!isBackends(map) || (overrides !== undefined && !isBackends(overrides))) return { construction, session: MEMORY_SESSION };
+  const merged = merge(map, overrides);
+  const kept = persist ?? (preset === "browser" && given === undefined && !loader.files && typeof indexedDB !== "undefined" ? "idb" : undefined);
+  const host = kept === "idb" ? idbFiles : loader.files;
+  if (!host || (!kept && filesOf(merged).length === 0)) return { construction, session: MEMORY_SESSION };
+  const placed = await host.open(core.module, id, merged);
+  const paths = Object.fromEntries(filesOf(placed.backends).map(([name, option, path]) => [name, { [option]: path }]));
+  return { construction: { ...construction, overrides: merge(/** @type {Backends} */ (overrides ?? {}), paths) }, session: placed.session };
+}
+
+/** @param {Backends} backends @param {Backends | undefined} changes @returns {Backends} */
+function merge(backends, changes) {
+  const merged = { ...backends };
+  for (const [name, options] of Object.entries(changes ?? {})) merged[name] = { ...merged[name], ...options };
+  return merged;
 }
 
 /** For hosts that no entry knows: `init` says where the module is. */

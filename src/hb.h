@@ -19,7 +19,8 @@
 typedef struct hb_workspace hb_workspace;
 typedef struct hb_task hb_task;
 
-/* `options_json`: {"id", "preset" | "backends": {name: {"type", ...}}, "catalog": true}.
+/* `options_json`: {"id", "preset" | "backends": {name: {"type", ...}}, "catalog": true, "env":
+ * variables for the preset, "overrides": {name: {option: value}} put into the backends}.
  * Everything is checked before anything is opened; `*out` moves to the caller. */
 hb_status hb_workspace_open(hb_str options_json, const hb_mem *mem, hb_workspace **out,
                             hb_err *err);
@@ -54,6 +55,7 @@ typedef enum hb_call_kind {
     HB_CALL_CAPABILITIES = 17,
     /* text: definition as MessagePack, params: [confirm]; flags DRY_RUN -> JSON: the plan alone */
     HB_CALL_ALTER = 19,
+    HB_CALL_PRESETS = 29,   /* no workspace; text: JSON {name, env} -> JSON list, redacted */
     HB_CALL_COUNT_KINDS
 } hb_call_kind;
 

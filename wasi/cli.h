@@ -153,6 +153,8 @@ int cli_registry_choose(cli *c, hb_str *id);
 yyjson_mut_val *cli_registry_show(cli *c, yyjson_mut_doc *doc, yyjson_val *record);
 /* Options for hb_workspace_open. */
 hb_status cli_registry_options(cli *c, yyjson_val *record, hb_buf *out, hb_err *err);
+/* The variables HVNB_... as a JSON mapping. */
+void cli_environment(hb_buf *out);
 
 /* ---- session.c: an open workspace */
 typedef struct cli_session {

@@ -5,13 +5,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "backends/backend.h"
 #include "value/schema.h"
 #include "wasi/cli.h"
 
 #define HOME_PREFIX "file://%/"
+
+extern char **environ;      /* POSIX declares it nowhere */
 
 hb_str cli_registry_path(cli *c, hb_str id) {
     return hb_arena_printf(&c->arena, "%s/workspaces/%.*s.json", c->home, HB_ARG(id));
@@ -210,7 +214,28 @@ hb_status cli_registry_options(cli *c, yyjson_val *record, hb_buf *out, hb_err *
     }
     size_t len = 0;
     char *text = yyjson_mut_write_opts(doc, 0, &alc, &len, NULL);
-    if (text == NULL) return hb_err_memory(err);
-    hb_buf_add(out, text, len);
+    if (text == NULL || len == 0) return hb_err_memory(err);
+    hb_buf_add(out, text, len - 1);
+    hb_buf_add_c(out, ",\"env\":");
+    cli_environment(out);
+    hb_buf_add_char(out, '}');
     return hb_buf_check(out, err);
+}
+
+void cli_environment(hb_buf *out) {
+    static const char prefix[] = "HVNB_";
+    bool first = true;
+    hb_buf_add_char(out, '{');
+    for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
+        const char *equals = strchr(*entry, '=');
+        if (equals == NULL || strncmp(*entry, prefix, sizeof(prefix) - 1) != 0) continue;
+        hb_str value = hb_str_c(equals + 1);
+        if (!hb_utf8_valid(value)) continue;    /* no option of ours is anything but text */
+        if (!first) hb_buf_add_char(out, ',');
+        first = false;
+        hb_buf_add_json_str(out, hb_str_n(*entry, (uint32_t)(equals - *entry)));
+        hb_buf_add_char(out, ':');
+        hb_buf_add_json_str(out, value);
+    }
+    hb_buf_add_char(out, '}');
 }

@@ -13,6 +13,7 @@ import { Core } from "./call.js";
  * @property {() => Promise<{ default: CreateModule }>} glue imports dist/hb.mjs or hb-slim.mjs
  * @property {() => WasmSource | Promise<WasmSource>} [wasm] absent: the glue fetches it from beside itself
  * @property {FileHost} [files]
+ * @property {() => Record<string, string | undefined>} [env] the process's environment, where there is one
  */
 
 /** Emscripten 3's IDBFS reports a failure of IndexedDB as `error` of the glue's own `this`; without one it never answers. */
@@ -33,6 +34,12 @@ export class Loader {
 
   get files() {
     return this.#platform.files;
+  }
+
+  /** Variables for presets: what is given, else the process's. @param {Record<string, string | undefined> | undefined} given */
+  environment(given) {
+    const all = given ?? this.#platform.env?.() ?? {};
+    return Object.fromEntries(Object.entries(all).filter(([name, value]) => name.startsWith("HVNB_") && typeof value === "string"));
   }
 
   /** Loads from `source` instead; workspaces that are open keep what they have. @param {WasmSource} [source] */

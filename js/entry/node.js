@@ -7,6 +7,7 @@ import { nodeFiles } from "../host/node-fs.js";
 export * from "../index.js";
 export const HeavenBase = makeHeavenBase({
   glue: () => import("../../dist/hb.mjs"),
+  env: () => process.env,
   wasm: async () => ({ bytes: await readFile(new URL("../../dist/hb.wasm", import.meta.url)) }),
   files: nodeFiles,
 });

@@ -49,7 +49,7 @@ export const Status = Object.freeze({
   INTERNAL: 30,
 });
 
-/** @type {{ readonly REGISTER: number, readonly INFO: number, readonly SCHEMA: number, readonly UPSERT: number, readonly SET: number, readonly GET: number, readonly EXISTS: number, readonly DELETE: number, readonly QUERY: number, readonly EXPLAIN: number, readonly PREPARE: number, readonly RELEASE: number, readonly AUDIT: number, readonly REPAIR: number, readonly REFRESH: number, readonly DROP: number, readonly CAPABILITIES: number, readonly ALTER: number }} */
+/** @type {{ readonly REGISTER: number, readonly INFO: number, readonly SCHEMA: number, readonly UPSERT: number, readonly SET: number, readonly GET: number, readonly EXISTS: number, readonly DELETE: number, readonly QUERY: number, readonly EXPLAIN: number, readonly PREPARE: number, readonly RELEASE: number, readonly AUDIT: number, readonly REPAIR: number, readonly REFRESH: number, readonly DROP: number, readonly CAPABILITIES: number, readonly ALTER: number, readonly PRESETS: number }} */
 export const Call = Object.freeze({
   REGISTER: 1,
   INFO: 2,
@@ -69,6 +69,7 @@ export const Call = Object.freeze({
   DROP: 16,
   CAPABILITIES: 17,
   ALTER: 19,
+  PRESETS: 29,
 });
 
 /** @type {{ readonly OVERWRITE: number, readonly DROP_UNKNOWN: number, readonly REPLACE: number, readonly DRY_RUN: number, readonly NO_PUSHDOWN: number, readonly WANT_TOTAL: number, readonly ANY: number }} */

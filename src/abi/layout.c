@@ -50,6 +50,7 @@ static const entry calls[] = {
     { "DROP", HB_CALL_DROP },
     { "CAPABILITIES", HB_CALL_CAPABILITIES },
     { "ALTER", HB_CALL_ALTER },
+    { "PRESETS", HB_CALL_PRESETS },
 };
 
 static const entry flags[] = {

@@ -129,32 +129,24 @@ hb_status hb_call_register(hb_workspace *ws, const hb_request *request, hb_task 
 
 /* ---- the rest -------------------------------------------------------------------------- */
 
-static bool option_is_secret(const hb_backend *type, const char *key) {
-    for (const hb_option *option = type->options; option != NULL && option->name != NULL;
-         option++) {
-        if (strcmp(option->name, key) == 0) return option->secret;
-    }
-    return false;
-}
-
-static cJSON *info_backend(const hb_instance *instance) {
+static cJSON *info_backend(const hb_instance *instance, hb_err *err) {
     cJSON *item = cJSON_CreateObject();
     cJSON_AddStringToObject(item, "name", instance->name.ptr);
     cJSON_AddStringToObject(item, "type", instance->type->name);
     cJSON_AddBoolToObject(item, "durable", instance->type->durable(instance));
-    cJSON *options = cJSON_AddObjectToObject(item, "options");
-    const cJSON *option;
-    cJSON_ArrayForEach(option, (const cJSON *)instance->options) {
-        if (option_is_secret(instance->type, option->string)) {
-            cJSON_AddStringToObject(options, option->string, "<redacted>");
-        } else if (strcmp(option->string, "type") != 0 && strcmp(option->string, "name") != 0) {
-            cJSON_AddItemToObject(options, option->string, cJSON_Duplicate(option, true));
-        }
+    cJSON *options = cJSON_Duplicate((const cJSON *)instance->options, true);
+    cJSON_DeleteItemFromObjectCaseSensitive(options, "type");
+    cJSON_DeleteItemFromObjectCaseSensitive(options, "name");
+    if (options != NULL && hb_redact_options(options, instance->type, err) == HB_OK &&
+        cJSON_AddItemToObject(item, "options", options)) {
+        return item;
     }
-    return item;
+    cJSON_Delete(options);
+    cJSON_Delete(item);
+    return NULL;
 }
 
-static hb_status finish_cjson(hb_task *task, cJSON *root, hb_err *err) {
+hb_status hb_answer_cjson(hb_task *task, cJSON *root, hb_err *err) {
     char *text = root != NULL ? cJSON_PrintUnformatted(root) : NULL;
     cJSON_Delete(root);
     if (text == NULL) return hb_err_memory(err);
@@ -173,7 +165,7 @@ static hb_status call_info(hb_workspace *ws, const hb_request *request, hb_task 
     cJSON_AddBoolToObject(root, "catalog", ws->catalog);
     cJSON *backends = cJSON_AddArrayToObject(root, "backends");
     for (uint32_t i = 0; i < ws->instance_count; i++) {
-        cJSON_AddItemToArray(backends, info_backend(ws->instances[i]));
+        cJSON_AddItemToArray(backends, info_backend(ws->instances[i], err));
     }
     cJSON *entities = cJSON_AddArrayToObject(root, "entities");
     for (uint32_t i = 0; i < ws->entity_count; i++) {
@@ -192,7 +184,7 @@ static hb_status call_info(hb_workspace *ws, const hb_request *request, hb_task 
         cJSON_AddNumberToObject(item, "index", i);
         cJSON_AddItemToArray(entities, item);
     }
-    return finish_cjson(task, root, err);
+    return hb_answer_cjson(task, root, err);
 }
 
 static hb_status call_schema(hb_workspace *ws, const hb_request *request, hb_task *task,
@@ -286,9 +278,14 @@ static hb_call_fn *call_find(hb_call_kind kind) {
     case HB_CALL_DROP: return hb_call_drop;
     case HB_CALL_CAPABILITIES: return call_capabilities;
     case HB_CALL_ALTER: return hb_call_alter;
+    case HB_CALL_PRESETS: return hb_call_presets;
     case HB_CALL_COUNT_KINDS: break;
     }
     return NULL;
+}
+
+static bool call_needs_no_workspace(hb_call_kind kind) {
+    return kind == HB_CALL_CAPABILITIES || kind == HB_CALL_PRESETS;
 }
 
 hb_status hb_workspace_start(hb_workspace *ws, const hb_request *request, hb_task **out,
@@ -296,7 +293,7 @@ hb_status hb_workspace_start(hb_workspace *ws, const hb_request *request, hb_tas
     hb_err_init(err);
     hb_call_fn *call = call_find(request->kind);
     if (call == NULL) return hb_err_set(err, HB_E_INTERNAL, "unknown call %d", (int)request->kind);
-    if (ws == NULL && request->kind != HB_CALL_CAPABILITIES) {
+    if (ws == NULL && !call_needs_no_workspace(request->kind)) {
         return hb_err_set(err, HB_E_CLOSED, "the workspace is closed");
     }
     if (ws != NULL && ws->dropped && request->kind != HB_CALL_INFO &&

@@ -63,7 +63,29 @@ static hb_status check_options(const hb_backend *type, const cJSON *config, hb_s
     return HB_OK;
 }
 
+/* Engines that have a place in presets and documentation, by every name. */
+static bool is_known_engine(hb_str type) {
+    static const char *const names[] = {
+        "sqlite",    "json",          "pickle",     "file",   "postgres",  "postgresql",
+        "pg",        "pgvector",      "supabase",   "mysql",  "oceanbase", "mssql",
+        "msql",      "sqlserver",     "sql-server", "oracle", "duckdb",    "trino",
+        "starrocks", "lance",         "lancedb",    "chroma", "milvus",    "milvus-lite",
+        "pinecone",  "elasticsearch", "elastic",
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (hb_str_eq(type, hb_str_c(names[i]))) return true;
+    }
+    return false;
+}
+
 static hb_status unknown_type(hb_str type, hb_str backend, hb_err *err) {
+    if (is_known_engine(type)) {
+        hb_err_set(err, HB_E_UNAVAILABLE,
+                   "the engine '%.*s' of backend '%.*s' is not built into "
+                   "this module",
+                   HB_ARG(type), HB_ARG(backend));
+        return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, backend);
+    }
     hb_str names[32];
     uint32_t count = 0;
     while (hb_backends[count] != NULL && count < 32) {
@@ -147,9 +169,53 @@ static void read_owner(hb_workspace *ws) {
         cJSON_IsNumber(span) && span->valuedouble > 0 ? (int64_t)span->valuedouble : HB_INTENT_MS;
 }
 
+/* {name: {option: value}}: single options put into the map, of a preset above all. */
+static hb_status apply_overrides(cJSON *backends, const cJSON *overrides, hb_err *err) {
+    if (overrides == NULL || cJSON_IsNull(overrides)) return HB_OK;
+    if (!cJSON_IsObject(overrides)) {
+        return hb_err_set(err, HB_E_TYPE,
+                          "overrides expects a mapping of instance names to options");
+    }
+    const cJSON *changes, *value;
+    cJSON_ArrayForEach(changes, overrides) {
+        cJSON *config = cJSON_GetObjectItemCaseSensitive(backends, changes->string);
+        if (!cJSON_IsObject(config) || !cJSON_IsObject(changes)) {
+            hb_err_set(err, config == NULL ? HB_E_UNKNOWN_BACKEND : HB_E_TYPE,
+                       "overrides of '%s': expected options of a backend of the map",
+                       changes->string);
+            return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, hb_str_c(changes->string));
+        }
+        cJSON_ArrayForEach(value, changes) {
+            cJSON *copy = cJSON_Duplicate(value, true);
+            cJSON_DeleteItemFromObjectCaseSensitive(config, value->string);
+            if (copy == NULL || !cJSON_AddItemToObject(config, value->string, copy))
+                return hb_err_memory(err);
+        }
+    }
+    return HB_OK;
+}
+
+static hb_status read_backends(hb_workspace *ws, hb_err *err) {
+    const cJSON *overrides = cJSON_GetObjectItemCaseSensitive(ws->options, "overrides");
+    cJSON *map = cJSON_GetObjectItemCaseSensitive(ws->options, "backends");
+    if (map == NULL || cJSON_IsNull(map)) {
+        const cJSON *preset = cJSON_GetObjectItemCaseSensitive(ws->options, "preset");
+        const cJSON *env = cJSON_GetObjectItemCaseSensitive(ws->options, "env");
+        ws->preset = preset != NULL && !cJSON_IsNull(preset) ? json_text(preset) : HB_STR("debug");
+        HB_TRY(hb_preset_backends(ws->preset, env, &map, err));
+        cJSON_DeleteItemFromObjectCaseSensitive(ws->options, "backends");
+        if (!cJSON_AddItemToObject(ws->options, "backends", map)) {
+            cJSON_Delete(map);
+            return hb_err_memory(err);
+        }
+    }
+    HB_TRY(apply_overrides(map, overrides, err));
+    return make_instances(ws, map, err);
+}
+
 static hb_status read_options(hb_workspace *ws, hb_err *err) {
-    static const char *const known[] = { "id",    "preset", "backends", "catalog",
-                                         "owner", "now_ms", "intent_ms" };
+    static const char *const known[] = { "id",  "preset",    "backends", "catalog", "owner",
+                                         "env", "overrides", "now_ms",   "intent_ms" };
     enum { KNOWN = sizeof(known) / sizeof(known[0]) };
     const cJSON *item;
     cJSON_ArrayForEach(item, ws->options) {
@@ -173,16 +239,7 @@ static hb_status read_options(hb_workspace *ws, hb_err *err) {
     read_owner(ws);
     const cJSON *catalog = cJSON_GetObjectItemCaseSensitive(ws->options, "catalog");
     ws->catalog = !cJSON_IsFalse(catalog);
-    const cJSON *backends = cJSON_GetObjectItemCaseSensitive(ws->options, "backends");
-    if (backends != NULL && !cJSON_IsNull(backends)) return make_instances(ws, backends, err);
-    const cJSON *preset = cJSON_GetObjectItemCaseSensitive(ws->options, "preset");
-    ws->preset = preset != NULL && !cJSON_IsNull(preset) ? json_text(preset) : HB_STR("debug");
-    hb_str json;
-    HB_TRY(hb_preset_find(ws->preset, &json, err));
-    cJSON *map = cJSON_ParseWithLength(json.ptr, json.len);
-    if (map == NULL || !cJSON_AddItemToObject(ws->options, "backends", map))
-        return hb_err_memory(err);
-    return make_instances(ws, map, err);
+    return read_backends(ws, err);
 }
 
 static hb_status open_instances(hb_workspace *ws, hb_err *err) {

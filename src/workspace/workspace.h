@@ -53,10 +53,22 @@ struct hb_workspace {
 #define HB_ENTITY_METASCHEMA 1u
 
 /* ---- preset.c */
-/* The backend map of a preset as JSON text; UNKNOWN_PRESET names the presets there are. */
-hb_status hb_preset_find(hb_str name, hb_str *json, hb_err *err);
+/* The backend map of a preset, values of the environment (a mapping of texts, or NULL) in place;
+ * UNKNOWN_PRESET names the presets there are. The caller deletes it. */
+hb_status hb_preset_backends(hb_str name, const cJSON *env, cJSON **out, hb_err *err);
 /* All presets: index from 0; false beyond the last. */
-bool hb_preset_at(uint32_t index, hb_str *name, hb_str *desc, hb_str *backends_json);
+bool hb_preset_at(uint32_t index, hb_str *name, hb_str *desc);
+
+/* ---- redact.c */
+/* By the type's own table (NULL: unknown type) or by how it is called. */
+bool hb_option_is_secret(const hb_backend *type, const char *name);
+/* Puts "<redacted>" for every secret of one backend's options, of a whole backend map. */
+hb_status hb_redact_options(cJSON *options, const hb_backend *type, hb_err *err);
+hb_status hb_redact_backends(cJSON *backends, hb_err *err);
+
+/* ---- call.c */
+/* Ends the task with a document, which it deletes; NULL is a lack of memory. */
+hb_status hb_answer_cjson(hb_task *task, cJSON *root, hb_err *err);
 
 /* ---- entity.c */
 hb_status hb_entity_get(const hb_workspace *ws, uint32_t index, hb_entity **out, hb_err *err);
@@ -159,7 +171,7 @@ typedef hb_status hb_call_fn(hb_workspace *ws, const hb_request *request, hb_tas
                              hb_err *err);
 hb_call_fn hb_call_register, hb_call_upsert, hb_call_set, hb_call_get, hb_call_exists,
     hb_call_delete, hb_call_query, hb_call_explain, hb_call_audit, hb_call_repair,
-    hb_call_refresh, hb_call_drop, hb_call_alter;
+    hb_call_refresh, hb_call_drop, hb_call_alter, hb_call_presets;
 
 /* ---- unique.c: constraints that no engine enforces by itself */
 typedef struct hb_unique hb_unique;

@@ -50,10 +50,18 @@ test("ws presets lists them", (t) => {
   }
 });
 
+test("a preset takes its values from the environment and hides its secrets", (t) => {
+  const folder = new Folder(t);
+  const { out } = folder.run(["ws", "presets", "show", "local-lts"], { wasmtime: ["--env", "HVNB_LOCAL_LTS_POSTGRES_PORT=99", "--env", "HVNB_LOCAL_LTS_POSTGRES_PASSWORD=s3cret"] });
+  assert.match(out, /^ {12}port: 99$/m);
+  assert.match(out, /^ {12}password:<redacted>$/m);
+  assert.ok(!out.includes("s3cret"));
+});
+
 test("presets that are not there, and a missing name", (t) => {
   const folder = new Folder(t);
   assert.deepEqual(folder.run(["ws", "presets", "show", "nope"]),
-    { code: 1, out: "", err: "ERR Unknown preset 'nope' for workspace-preset; expected one of: debug\n" });
+    { code: 1, out: "", err: "ERR Unknown preset 'nope' for workspace-preset; expected one of: debug, local-lts, web-lts, browser, edge\n" });
   assert.deepEqual(folder.run(["ws", "presets", "show"]),
     { code: 1, out: "", err: "ERR preset name is required for 'hb ws presets show <name>'\n" });
 });

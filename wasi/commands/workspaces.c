@@ -12,51 +12,74 @@
 
 /* ---- presets ------------------------------------------------------------------------------ */
 
+/* What the core says about one preset, or about all (NULL), with the environment's values. */
+static int presets_ask(cli *c, const char *name, yyjson_doc **out) {
+    hb_buf text;
+    hb_buf_init(&text, c->mem);
+    hb_buf_add_char(&text, '{');
+    if (name != NULL) {
+        hb_buf_add_c(&text, "\"name\":");
+        hb_buf_add_json_str(&text, hb_str_c(name));
+        hb_buf_add_char(&text, ',');
+    }
+    hb_buf_add_c(&text, "\"env\":");
+    cli_environment(&text);
+    hb_buf_add_char(&text, '}');
+    hb_request request = { .kind = HB_CALL_PRESETS, .text = hb_buf_str(&text) };
+    hb_task *task = NULL;
+    hb_status status = hb_buf_check(&text, &c->err);
+    if (status == HB_OK) status = hb_workspace_start(NULL, &request, &task, &c->err);
+    if (status == HB_OK) {
+        status = cli_json_parse(c, hb_task_answer(task)->json, "the presets", out, &c->err);
+    }
+    hb_task_free(task);
+    hb_buf_free(&text);
+    return status == HB_OK ? CLI_OK : cli_fail(c, &c->err);
+}
+
+static hb_str backend_names_text(cli *c, yyjson_val *backends) {
+    hb_buf names;
+    hb_buf_init(&names, c->mem);
+    size_t index, count;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(backends, index, count, key, value) {
+        hb_buf_printf(&names, "%s%s", index > 0 ? ", " : "", yyjson_get_str(key));
+    }
+    hb_str text = hb_arena_str(&c->arena, hb_buf_str(&names));
+    hb_buf_free(&names);
+    return text;
+}
+
 static int presets_list(cli *c) {
     static const char *const headers[] = { "preset", "desc", "backends" };
     cli_table table;
-    hb_str cells[3], json;
+    yyjson_doc *doc;
+    int code = presets_ask(c, NULL, &doc);
+    if (code != CLI_OK) return code;
+    yyjson_val *list = yyjson_doc_get_root(doc), *item;
+    if (c->json) {
+        if (cli_json_print(c, list, false, &c->out, &c->err) != HB_OK) return cli_fail(c, &c->err);
+        hb_buf_add_char(&c->out, '\n');
+        return CLI_OK;
+    }
     hb_status status = cli_table_init(&table, c, headers, 3, &c->err);
-    if (c->json) hb_buf_add_char(&c->out, '[');
-    for (uint32_t i = 0; status == HB_OK && hb_preset_at(i, &cells[0], &cells[1], &json); i++) {
-        yyjson_doc *doc;
-        status = cli_json_parse(c, json, "preset", &doc, &c->err);
-        if (status != HB_OK) break;
-        hb_buf names;
-        hb_buf_init(&names, c->mem);
-        size_t index, count;
-        yyjson_val *key, *value;
-        yyjson_obj_foreach(yyjson_doc_get_root(doc), index, count, key, value) {
-            hb_buf_printf(&names, "%s%s", index > 0 ? ", " : "", yyjson_get_str(key));
-        }
-        cells[2] = hb_arena_str(&c->arena, hb_buf_str(&names));
-        hb_buf_free(&names);
-        status = cells[2].ptr != NULL ? cli_table_add(&table, c, cells, &c->err)
-                                      : hb_err_memory(&c->err);
-        if (c->json) {
-            hb_buf_add_c(&c->out, i > 0 ? ",{\"preset\":" : "{\"preset\":");
-            hb_buf_add_json_str(&c->out, cells[0]);
-            hb_buf_add_c(&c->out, ",\"desc\":");
-            hb_buf_add_json_str(&c->out, cells[1]);
-            hb_buf_add_c(&c->out, ",\"backends\":");
-            hb_buf_add_str(&c->out, json);
-            hb_buf_add_char(&c->out, '}');
-        }
+    size_t index, count;
+    yyjson_arr_foreach(list, index, count, item) {
+        hb_str cells[3] = { cli_json_text(item, "preset"), cli_json_text(item, "desc"),
+                            backend_names_text(c, yyjson_obj_get(item, "backends")) };
+        if (cells[2].ptr == NULL) status = hb_err_memory(&c->err);
+        if (status == HB_OK) status = cli_table_add(&table, c, cells, &c->err);
     }
     if (status != HB_OK) return cli_fail(c, &c->err);
-    if (c->json) {
-        hb_buf_add_c(&c->out, "]\n");
-    } else {
-        cli_table_print(&table, "Workspace Presets", &c->out);
-    }
+    cli_table_print(&table, "Workspace Presets", &c->out);
     return CLI_OK;
 }
 
 static int unknown_preset(cli *c, const char *name) {
     hb_buf known;
     hb_buf_init(&known, c->mem);
-    hb_str preset, desc, json;
-    for (uint32_t i = 0; hb_preset_at(i, &preset, &desc, &json); i++) {
+    hb_str preset, desc;
+    for (uint32_t i = 0; hb_preset_at(i, &preset, &desc); i++) {
         hb_buf_printf(&known, "%s%.*s", i > 0 ? ", " : "", HB_ARG(preset));
     }
     int code = cli_error(c, "Unknown preset '%s' for workspace-preset; expected one of: %.*s", name,
@@ -65,29 +88,32 @@ static int unknown_preset(cli *c, const char *name) {
     return code;
 }
 
-static bool preset_get(const char *name, hb_str *desc, hb_str *json) {
-    hb_str preset;
-    for (uint32_t i = 0; hb_preset_at(i, &preset, desc, json); i++) {
+static bool preset_is_known(const char *name) {
+    hb_str preset, desc;
+    for (uint32_t i = 0; hb_preset_at(i, &preset, &desc); i++) {
         if (hb_str_eq(preset, hb_str_c(name))) return true;
     }
     return false;
 }
 
 static int presets_show(cli *c, const char *name) {
-    hb_str desc, json;
-    if (!preset_get(name, &desc, &json)) return unknown_preset(c, name);
+    if (!preset_is_known(name)) return unknown_preset(c, name);
+    yyjson_doc *doc;
+    int code = presets_ask(c, name, &doc);
+    if (code != CLI_OK) return code;
+    yyjson_val *item = yyjson_arr_get_first(yyjson_doc_get_root(doc));
     hb_buf text;
     hb_buf_init(&text, c->mem);
     hb_buf_add_c(&text, "{\"domain\":\"workspace-preset\",\"data\":{\"desc\":");
-    hb_buf_add_json_str(&text, desc);
+    hb_buf_add_json_str(&text, cli_json_text(item, "desc"));
     hb_buf_add_c(&text, ",\"backends\":");
-    hb_buf_add_str(&text, json);
+    hb_status status = cli_json_print(c, yyjson_obj_get(item, "backends"), false, &text, &c->err);
     hb_buf_add_c(&text, ",\"preset\":");
     hb_buf_add_json_str(&text, hb_str_c(name));
     hb_buf_add_c(&text, ",\"args\":{}},\"bindings\":{},\"raw\":{\"preset\":");
     hb_buf_add_json_str(&text, hb_str_c(name));
     hb_buf_add_c(&text, "},\"meta\":{\"catalog_revision\":0}}");
-    int code = cli_print_document(c, hb_buf_str(&text));
+    code = status == HB_OK ? cli_print_document(c, hb_buf_str(&text)) : cli_fail(c, &c->err);
     if (code == CLI_OK && !c->json) hb_buf_add_char(&c->out, '\n');
     hb_buf_free(&text);
     return code;
@@ -112,9 +138,8 @@ static int construction(cli *c, hb_str id, hb_buf *out) {
     if ((preset != NULL) + (database != NULL) + (backends != NULL) > 1) {
         return cli_usage(c, "--preset, --database and --backends exclude each other");
     }
-    hb_str desc, json;
     if (preset != NULL) {
-        if (!preset_get(preset, &desc, &json)) return unknown_preset(c, preset);
+        if (!preset_is_known(preset)) return unknown_preset(c, preset);
         hb_buf_add_c(out, "\"preset\":");
         hb_buf_add_json_str(out, hb_str_c(preset));
         return CLI_OK;
@@ -192,22 +217,20 @@ static bool record_same(cli *c, yyjson_val *a, yyjson_val *b) {
     return same;
 }
 
-static yyjson_mut_val *backend_names(yyjson_mut_doc *doc, yyjson_val *record) {
+static yyjson_mut_val *backend_names(cli *c, yyjson_mut_doc *doc, yyjson_val *record) {
     yyjson_mut_val *names = yyjson_mut_arr(doc);
     yyjson_val *backends = yyjson_obj_get(record, "backends");
-    hb_str desc, json;
     const char *preset = yyjson_get_str(yyjson_obj_get(record, "preset"));
-    yyjson_doc *map = NULL;
-    if (backends == NULL && preset != NULL && preset_get(preset, &desc, &json)) {
-        map = yyjson_read(json.ptr, json.len, 0);
-        backends = yyjson_doc_get_root(map);
+    yyjson_doc *asked;
+    if (backends == NULL && preset != NULL && presets_ask(c, preset, &asked) == CLI_OK) {
+        yyjson_val *item = yyjson_arr_get_first(yyjson_doc_get_root(asked));
+        backends = yyjson_obj_get(item, "backends");
     }
     size_t index, count;
     yyjson_val *key, *value;
     yyjson_obj_foreach(backends, index, count, key, value) {
         yyjson_mut_arr_add_strcpy(doc, names, yyjson_get_str(key));
     }
-    yyjson_doc_free(map);
     return names;
 }
 
@@ -228,7 +251,7 @@ static int print_created(cli *c, yyjson_val *record) {
     yyjson_val *preset = yyjson_obj_get(record, "preset");
     if (preset != NULL) yyjson_mut_obj_add_strcpy(doc, root, "preset", yyjson_get_str(preset));
     yyjson_mut_obj_add_val(doc, root, "registered", cli_registry_show(c, doc, record));
-    yyjson_mut_obj_add_val(doc, root, "backend_names", backend_names(doc, record));
+    yyjson_mut_obj_add_val(doc, root, "backend_names", backend_names(c, doc, record));
     return print_mut(c, doc);
 }
 
