@@ -58,11 +58,12 @@ static bool op_is_order(hb_op op) {
 
 static bool op_is_text(hb_op op) {
     return OP_IN(op, HB_OP_MATCH, HB_OP_LIKE, HB_OP_ILIKE, HB_OP_WILDCARD, HB_OP_REGEX,
-                 HB_OP_CONTAINS, HB_OP_STARTS_WITH, HB_OP_ENDS_WITH, HB_OP_HAS_WORDS);
+                 HB_OP_CONTAINS, HB_OP_STARTS_WITH, HB_OP_ENDS_WITH, HB_OP_HAS_WORDS) ||
+           op == HB_OP_CONTAINED_IN;
 }
 
 static bool array_allows(hb_strategy strategy, hb_op op) {
-    if (op == HB_OP_ARRAY_CONTAINS) {
+    if (op == HB_OP_ARRAY_CONTAINS || op == HB_OP_CONTAINED_IN) {
         return true;
     }
     return strategy != HB_STRATEGY_SPARSE_GRAM && op_is_equality(op);

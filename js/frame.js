@@ -20,8 +20,8 @@ export class Frame {
   /** @type {Map<string, any[]>} */
   #values;
 
-  /** @param {Batch} batch @param {{ total: number | null, truncated: boolean }} known @param {{ columns?: readonly Column[], shown?: readonly number[] | null, values?: Map<string, any[]> }} [part] */
-  constructor(batch, { total, truncated }, { columns = batch.columns, shown = null, values = new Map() } = {}) {
+  /** @param {Batch} batch @param {{ total: number | null, truncated: boolean, cursor?: string | null }} known @param {{ columns?: readonly Column[], shown?: readonly number[] | null, values?: Map<string, any[]> }} [part] */
+  constructor(batch, { total, truncated, cursor = null }, { columns = batch.columns, shown = null, values = new Map() } = {}) {
     this.#batch = batch;
     this.#columns = columns;
     this.#shown = shown;
@@ -30,15 +30,17 @@ export class Frame {
     this.total = total;
     /** Are there more rows than these? */
     this.truncated = truncated;
+    /** For `query.after(...)`: goes on behind the last row; null when no rows follow. */
+    this.cursor = cursor;
     Object.freeze(this);
   }
 
   /** @param {import("./core/call.js").Core} core the answer of its last call @returns {Frame<any>} */
   static fromAnswer(core) {
-    const { bytes, total, truncated } = core.frame();
+    const { bytes, total, truncated, cursor } = core.frame();
     const batch = readBatch({ u8: bytes, view: new DataView(bytes.buffer) });
     batch.arrow = (columns, rows) => core.arrow(bytes, columns, rows);
-    return new Frame(batch, { total, truncated });
+    return new Frame(batch, { total, truncated, cursor });
   }
 
   get length() {
@@ -146,7 +148,7 @@ export class Frame {
     const rows = shown ?? this.#shown;
     const total = this.total ?? null;
     const truncated = this.truncated || (rows !== null && rows.length < this.length);
-    return new Frame(this.#batch, { total, truncated }, { columns, shown: rows, values: this.#values });
+    return new Frame(this.#batch, { total, truncated, cursor: shown ? null : this.cursor }, { columns, shown: rows, values: this.#values });
   }
 
   /**

@@ -6,6 +6,8 @@ import { FieldRef, Metric, and, expression } from "./expr.js";
 import { known } from "./options.js";
 import { plainSpec } from "./spec.js";
 
+const STREAM_ROWS = 1000;
+
 /** @typedef {import("./types.js").AnyEntity} AnyEntity */
 /** @typedef {import("./types.js").CallOptions} CallOptions */
 /** @typedef {import("./frame.js").Frame<any>} AnyFrame */
@@ -163,6 +165,48 @@ export class Query {
   count(field = "object_id", options = {}) {
     const { distinct } = known("count", options, ["distinct"]);
     return this.#with({ count: clause({ field: this.#name("count", field), distinct }) });
+  }
+
+  /** Only rows behind the last one of a frame, by its cursor, in the same order; null: from the start. @param {string | null | undefined} cursor @returns {Query<E, R, G>} */
+  after(cursor) {
+    if (cursor !== null && cursor !== undefined && typeof cursor !== "string") throw new HeavenBaseError("TYPE", "after takes the cursor of a frame");
+    return this.#with({ after: cursor ?? undefined });
+  }
+
+  /** Rows of the Catalog that are active, visible, not expired and not stale. @param {{ now?: number | Date, stale?: boolean, invisible?: boolean }} [options] `stale`, `invisible`: those too @returns {Query<E, R, G>} */
+  available(options = {}) {
+    const { now, stale, invisible } = known("available", options, ["now", "stale", "invisible"]);
+    const asked = clause({ now: now instanceof Date ? now.getTime() : now, stale, invisible });
+    return this.#with({ available: Object.keys(asked).length === 0 ? true : asked });
+  }
+
+  /**
+   * The result as frames of at most `batchSize` rows, each read when it is asked for; ranked and reduced results are read once.
+   * @param {CallOptions & { batchSize?: number }} [options]
+   * @returns {AsyncGenerator<import("./frame.js").Frame<R>, void, undefined>}
+   */
+  async *stream({ batchSize = STREAM_ROWS, ...options } = {}) {
+    if (!Number.isInteger(batchSize) || batchSize < 1) throw new HeavenBaseError("QUERY", "batchSize is a whole number of rows, one or more");
+    const { near, search, aggregate, group_by, count } = this.#spec;
+    if (near ?? search ?? aggregate ?? group_by ?? count) {
+      const whole = await this.execute(options);
+      for (let at = 0; at < whole.length; at += batchSize) yield whole.limit(batchSize, at);
+      return;
+    }
+    let left = this.#spec.limit === undefined || this.#spec.limit === null ? Infinity : Number(this.#spec.limit);
+    for (let query = /** @type {Query<E, any, any>} */ (this); ;) {
+      const frame = await query.limit(left < batchSize ? left : batchSize).execute(options);
+      if (frame.length > 0) yield frame;
+      left -= frame.length;
+      if (!(left > 0) || frame.length === 0 || !frame.truncated) return;
+      if (frame.cursor === null) throw new HeavenBaseError("UNSUPPORTED", "an order by lists cannot be read in parts", { entity: this.entityId });
+      query = this.offset(0).after(frame.cursor);
+    }
+  }
+
+  /** Row by row, as `stream`. @returns {AsyncGenerator<R, void, undefined>} */
+  async *[Symbol.asyncIterator]() {
+    for await (const frame of this.stream()) yield* frame.rows();
   }
 
   /** @param {CallOptions & { total?: boolean, pushdown?: boolean }} [options] `total`: count the rows before paging too; `pushdown: false`: backends only fetch, the core does all the rest @returns {Promise<import("./frame.js").Frame<R>>} */

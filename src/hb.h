@@ -95,6 +95,7 @@ typedef struct hb_answer {
     uint64_t total;             /* rows before paging, valid when total_known */
     bool total_known;
     bool truncated;
+    hb_str cursor;              /* FRAME: goes on behind its last row; "" when nothing follows */
     hb_str json;                /* JSON */
 } hb_answer;
 

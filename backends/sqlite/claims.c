@@ -14,7 +14,7 @@ static bool op_is_order(hb_op op) {
 static bool op_is_text(hb_op op) {
     return op == HB_OP_MATCH || op == HB_OP_CONTAINS || op == HB_OP_STARTS_WITH ||
            op == HB_OP_ENDS_WITH || op == HB_OP_LIKE || op == HB_OP_ILIKE || op == HB_OP_WILDCARD ||
-           op == HB_OP_REGEX || op == HB_OP_HAS_WORDS;
+           op == HB_OP_REGEX || op == HB_OP_HAS_WORDS || op == HB_OP_CONTAINED_IN;
 }
 
 static bool strategy_is_plain(hb_strategy strategy) {
@@ -36,7 +36,7 @@ bool sqlite_has_item_table(const hb_type *type, hb_strategy strategy) {
 }
 
 static bool array_has_op(hb_strategy strategy, hb_op op) {
-    if (op == HB_OP_ARRAY_CONTAINS || op == HB_OP_CONTAINS) {
+    if (op == HB_OP_ARRAY_CONTAINS || op == HB_OP_CONTAINS || op == HB_OP_CONTAINED_IN) {
         return strategy_is_plain(strategy) || strategy == HB_STRATEGY_SIDE ||
                strategy == HB_STRATEGY_SPARSE_GRAM;
     }
@@ -116,6 +116,10 @@ hb_offer sqlite_offer(const hb_type *type, hb_strategy strategy, bool indexed,
     if (leaf->op == HB_OP_ARRAY_CONTAINS && leaf->path_len == 0 &&
         leaf->value.kind != HB_KIND_NULL && sqlite_has_item_table(type, strategy)) {
         return offer_sql();
+    }
+    if (leaf->op == HB_OP_CONTAINED_IN && strategy == HB_STRATEGY_SPARSE_GRAM &&
+        sqlite_has_item_table(type, strategy)) {
+        return (hb_offer){ HB_EXACT, true, "index_filter", NULL };
     }
     return offer_called(called_reason(type, leaf->op));
 }

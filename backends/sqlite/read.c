@@ -9,7 +9,7 @@
 /* ---- leaves that only this backend can write ------------------------------------------------- */
 
 static hb_status leaf_write_test(sqlite_query *query, hb_sql *sql, const hb_expr *leaf,
-                                 hb_str column, hb_err *err) {
+                                 hb_str column, hb_kind kind, hb_err *err) {
     const hb_fragment *fragment = query->job->fragment;
     const hb_schema *schema = query->table->container->schema;
     sqlite_filter *filter = &query->filter;
@@ -18,7 +18,7 @@ static hb_status leaf_write_test(sqlite_query *query, hb_sql *sql, const hb_expr
     }
     sqlite_leaf *test = HB_NEW(query->job->arena, sqlite_leaf);
     if (test == NULL) return hb_err_memory(err);
-    *test = (sqlite_leaf){ filter, leaf->leaf_index, schema->fields[leaf->field].kind };
+    *test = (sqlite_leaf){ filter, leaf->leaf_index, kind };
     hb_sql_add(sql, "hb_test(");
     hb_sql_pointer_add(sql, test, SQLITE_LEAF_POINTER);
     hb_sql_add(sql, ", ");
@@ -79,7 +79,17 @@ static hb_status leaf_write(void *ctx, hb_sql *sql, const hb_expr *leaf, hb_err 
         leaf_write_list(sql, HB_STR("slot"), list, false);
         return HB_OK;
     }
-    return leaf_write_test(query, sql, leaf, column, err);
+    if (leaf->op == HB_OP_CONTAINED_IN && table->sides[place].len > 0 &&
+        hb_type_kind(type->item) == HB_KIND_TEXT) {
+        hb_sql_add(sql, "slot IN (SELECT slot FROM ");
+        hb_sql_ident(sql, table->sides[place]);
+        hb_sql_add(sql, " WHERE ");
+        HB_TRY(leaf_write_test(query, sql, leaf, HB_STR("item"), HB_KIND_TEXT, err));
+        hb_sql_add(sql, ")");
+        return HB_OK;
+    }
+    return leaf_write_test(query, sql, leaf, column,
+                           table->container->schema->fields[leaf->field].kind, err);
 }
 
 /* ---- the query ------------------------------------------------------------------------------- */

@@ -167,12 +167,18 @@ export class Core {
     return this.#u32(ReplyAt.ptr);
   }
 
+  /** The text behind the batch. @returns {string | null} */
+  #cursor() {
+    const len = this.#u32(ReplyAt.cursor_len);
+    return len === 0 ? null : this.memory.text(this.#u32(ReplyAt.ptr) + this.#u32(ReplyAt.len), len);
+  }
+
   /** A copy of the answer's batch, and what is known beside it. */
   frame() {
     const bytes = this.memory.copy(this.answerAt, this.#u32(ReplyAt.len));
     const known = this.#u32(ReplyAt.total_known) !== 0;
     return { bytes, total: known ? this.memory.view.getFloat64(this.#reply + ReplyAt.total, true) : null,
-      truncated: this.#u32(ReplyAt.truncated) !== 0 };
+      truncated: this.#u32(ReplyAt.truncated) !== 0, cursor: this.#cursor() };
   }
 
   /** @returns {any} */

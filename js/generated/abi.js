@@ -147,7 +147,7 @@ export const CallAt = Object.freeze({
   timeout_ms: 52,
 });
 
-/** @type {{ readonly state: number, readonly task: number, readonly answer: number, readonly ptr: number, readonly len: number, readonly total_known: number, readonly truncated: number, readonly total: number, readonly code: number, readonly at: number, readonly entity_ptr: number, readonly field_ptr: number, readonly backend_ptr: number, readonly native_ptr: number, readonly message_ptr: number, readonly op_id: number, readonly op_kind: number, readonly op_backend_ptr: number, readonly op_backend_len: number, readonly op_method_ptr: number, readonly op_method_len: number, readonly op_url_ptr: number, readonly op_url_len: number, readonly op_headers_ptr: number, readonly op_headers_len: number, readonly op_body_ptr: number, readonly op_body_len: number, readonly op_sql_ptr: number, readonly op_sql_len: number, readonly op_flags: number, readonly op_timeout_ms: number }} */
+/** @type {{ readonly state: number, readonly task: number, readonly answer: number, readonly ptr: number, readonly len: number, readonly total_known: number, readonly truncated: number, readonly cursor_len: number, readonly total: number, readonly code: number, readonly at: number, readonly entity_ptr: number, readonly field_ptr: number, readonly backend_ptr: number, readonly native_ptr: number, readonly message_ptr: number, readonly op_id: number, readonly op_kind: number, readonly op_backend_ptr: number, readonly op_backend_len: number, readonly op_method_ptr: number, readonly op_method_len: number, readonly op_url_ptr: number, readonly op_url_len: number, readonly op_headers_ptr: number, readonly op_headers_len: number, readonly op_body_ptr: number, readonly op_body_len: number, readonly op_sql_ptr: number, readonly op_sql_len: number, readonly op_flags: number, readonly op_timeout_ms: number }} */
 export const ReplyAt = Object.freeze({
   state: 0,
   task: 4,
@@ -156,6 +156,7 @@ export const ReplyAt = Object.freeze({
   len: 16,
   total_known: 20,
   truncated: 24,
+  cursor_len: 28,
   total: 32,
   code: 40,
   at: 44,

@@ -41,7 +41,7 @@ typedef struct hb_abi_reply {
     uint32_t answer;                /* hb_answer_kind */
     uint32_t ptr, len;              /* FRAME: wire form; JSON: text */
     uint32_t total_known, truncated;
-    uint32_t reserved;
+    uint32_t cursor_len;            /* FRAME: text that follows the wire form; 0: none */
     double total;
     /* FAILED: */
     uint32_t code;                  /* hb_status */

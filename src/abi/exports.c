@@ -157,6 +157,8 @@ static uint32_t reply_answer(const hb_answer *answer) {
         reply->total_known = answer->total_known;
         reply->truncated = answer->truncated;
         reply->total = (double)answer->total;
+        reply->cursor_len = answer->cursor.len;
+        hb_buf_add_str(&module.out, answer->cursor);
     } else if (kind == HB_ANSWER_JSON) {
         hb_buf_add_str(&module.out, answer->json);
     }
@@ -164,7 +166,7 @@ static uint32_t reply_answer(const hb_answer *answer) {
     reply->state = HB_ABI_DONE;
     reply->answer = (uint32_t)kind;
     reply->ptr = address(module.out.ptr);
-    reply->len = module.out.len;
+    reply->len = module.out.len - reply->cursor_len;
     return HB_ABI_DONE;
 }
 

@@ -118,6 +118,7 @@ static const entry reply_members[] = {
     AT(hb_abi_reply, len),
     AT(hb_abi_reply, total_known),
     AT(hb_abi_reply, truncated),
+    AT(hb_abi_reply, cursor_len),
     AT(hb_abi_reply, total),
     AT(hb_abi_reply, code),
     AT(hb_abi_reply, at),

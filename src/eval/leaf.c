@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "eval/leaf.h"
 
+#include "text/keyword.h"
+
 #include "text/words.h"
 
 #define SET_LINEAR_MAX 8u
@@ -234,6 +236,22 @@ static hb_status leaf_choose_compare(hb_leaf *leaf, const hb_type *type, hb_err 
     return HB_OK;
 }
 
+static hb_status leaf_choose_keyword(hb_leaf *leaf, const hb_type *type, hb_arena *arena,
+                                     hb_err *err) {
+    if (leaf->kind != HB_KIND_TEXT && type->id != HB_TYPE_ARRAY)
+        return unsupported(leaf, type, err);
+    leaf->how = HB_LEAF_FALSE;
+    if (leaf->value.kind != HB_KIND_TEXT) return HB_OK;
+    hb_buf_init(&leaf->scratch, arena->mem);
+    hb_text_keyword(leaf->value.as.s, &leaf->scratch, NULL);
+    HB_TRY(hb_buf_check(&leaf->scratch, err));
+    leaf->value.as.s = hb_arena_str(arena, hb_buf_str(&leaf->scratch));
+    if (leaf->value.as.s.ptr == NULL) return hb_err_memory(err);
+    leaf->how = HB_LEAF_KEYWORD;
+    leaf->cost = 48;
+    return HB_OK;
+}
+
 static hb_status leaf_choose(hb_leaf *leaf, const hb_type *type, const hb_expr *expr,
                              hb_arena *arena, hb_leaf **chain, hb_err *err) {
     hb_pattern_kind pattern;
@@ -284,7 +302,7 @@ static hb_status leaf_choose(hb_leaf *leaf, const hb_type *type, const hb_expr *
         return leaf_make_pattern(leaf, pattern, arena->mem, err);
     }
     if (op == HB_OP_CONTAINED_IN) {
-        return unsupported(leaf, type, err);
+        return leaf_choose_keyword(leaf, type, arena, err);
     }
     HB_TRY(operand_fit(leaf->kind, &expr->value, arena, &leaf->value, err));
     return leaf_choose_compare(leaf, type, err);
@@ -313,6 +331,7 @@ void hb_leaf_free_chain(hb_leaf *chain) {
     for (hb_leaf *leaf = chain; leaf != NULL; leaf = leaf->next) {
         hb_pattern_free(leaf->pattern);
         leaf->pattern = NULL;
+        if (leaf->scratch.mem != NULL) hb_buf_free(&leaf->scratch);
         if (leaf->set.texts.mem != NULL) {
             hb_map_free(&leaf->set.texts);
         }
@@ -476,6 +495,29 @@ static bool path_test(const hb_leaf *leaf, const hb_value *value) {
     return false;
 }
 
+/* -1 when memory runs out: no row may be lost for that. */
+static int keyword_test(hb_leaf *leaf, hb_str text) {
+    hb_buf_clear(&leaf->scratch);
+    hb_text_keyword(text, &leaf->scratch, NULL);
+    if (leaf->scratch.failed || leaf->scratch.over) return -1;
+    return leaf->scratch.len > 0 &&
+           hb_str_find(leaf->value.as.s, hb_buf_str(&leaf->scratch), 0) >= 0;
+}
+
+static int keyword_in_list(hb_leaf *leaf, hb_str bytes) {
+    hb_pack_reader reader = hb_pack_read(bytes);
+    hb_pack_item head;
+    if (!hb_pack_next(&reader, &head) || head.tag != HB_PACK_ARRAY) return 0;
+    for (uint32_t i = 0; i < head.count; i++) {
+        hb_str whole;
+        hb_value item;
+        if (!hb_pack_skip(&reader, &whole) || !hb_leaf_unpack(whole, &item)) return 0;
+        int hit = item.kind == HB_KIND_TEXT ? keyword_test(leaf, item.as.s) : 0;
+        if (hit != 0) return hit;
+    }
+    return 0;
+}
+
 int hb_leaf_test(hb_leaf *leaf, const hb_value *value) {
     if (value->kind == HB_KIND_NULL) {
         return leaf->null_result ? 1 : 0;
@@ -501,6 +543,9 @@ int hb_leaf_test(hb_leaf *leaf, const hb_value *value) {
     case HB_LEAF_ARRAY:
         return value->kind == HB_KIND_PACK && array_has(value->as.s, &leaf->value) ? 1 : 0;
     case HB_LEAF_PATH: return path_test(leaf, value) ? 1 : 0;
+    case HB_LEAF_KEYWORD:
+        if (value->kind == HB_KIND_TEXT) return keyword_test(leaf, value->as.s);
+        return value->kind == HB_KIND_PACK ? keyword_in_list(leaf, value->as.s) : 0;
     case HB_LEAF_ITEMS:
         return value->kind == HB_KIND_PACK ? hb_leaf_items_test(leaf, value->as.s) : 0;
     }

@@ -6,6 +6,7 @@
 #define HB_EVAL_LEAF_H
 
 #include "query/ir.h"
+#include "base/buf.h"
 #include "text/pattern.h"
 
 typedef enum hb_leaf_how {
@@ -18,7 +19,8 @@ typedef enum hb_leaf_how {
     HB_LEAF_PATTERN,
     HB_LEAF_ARRAY,      /* array contains an item */
     HB_LEAF_PATH,       /* inside a Json value */
-    HB_LEAF_ITEMS       /* HyperG: exists, all */
+    HB_LEAF_ITEMS,      /* HyperG: exists, all */
+    HB_LEAF_KEYWORD     /* the stored text, or a text of the list, is in `value`'s keyword form */
 } hb_leaf_how;
 
 typedef struct hb_leaf hb_leaf;
@@ -59,6 +61,7 @@ struct hb_leaf {
     hb_leaf_set set;
     hb_pattern *pattern;        /* owned */
     hb_leaf_items items;
+    hb_buf scratch;             /* KEYWORD: owned */
 };
 
 /* Compiles a leaf in `arena`; pushes it (and inner ones) on *chain even when it fails later, so

@@ -145,6 +145,7 @@ static bool mask_is_empty(const uint8_t *mask, uint32_t count) {
 }
 
 static hb_status leaf_gave_up(const hb_leaf *leaf, hb_err *err) {
+    if (leaf->how == HB_LEAF_KEYWORD) return hb_err_memory(err);
     hb_err_set(err, HB_E_LIMIT, "the pattern needs more steps than the match limit allows");
     return hb_err_where(err, HB_STR_EMPTY, leaf->field, HB_STR_EMPTY);
 }

@@ -79,7 +79,7 @@ static double rank_score_at(const hb_rows *rows, int column, uint32_t i) {
 }
 
 hb_status hb_exec_add_scores(hb_task *task, const hb_rows *const *in, uint32_t in_count,
-                             uint64_t bound, hb_rows *out, hb_err *err) {
+                             uint32_t ranked, uint64_t bound, hb_rows *out, hb_err *err) {
     uint64_t cap = 0;
     for (uint32_t i = 0; i < in_count; i++) cap += in[i]->count;
     rank_table table;
@@ -93,7 +93,9 @@ hb_status hb_exec_add_scores(hb_task *task, const hb_rows *const *in, uint32_t i
                 hb_map_free(&table.by_id);
                 return hb_err_memory(err);
             }
-            entry->score += rank_score_at(in[i], column, r);
+            bool counted = i >= ranked && entry->parts[0] == entry->parts[0];
+            if (i >= ranked) entry->parts[0] = 1.0; /* not shown: found by a scan already */
+            if (!counted) entry->score += rank_score_at(in[i], column, r);
         }
     }
     return rank_close(task, &table, bound, false, out, err);

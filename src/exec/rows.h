@@ -5,6 +5,7 @@
 #define HB_EXEC_ROWS_H
 
 #include "exec/task.h"
+#include "query/query.h"
 
 #define HB_COLID_SCORE        0xfffffff0u
 #define HB_COLID_NEAR_SCORE   0xfffffff1u
@@ -44,9 +45,9 @@ hb_status hb_exec_except(hb_task *task, const hb_rows *all, const hb_rows *witho
 /* Adds the columns of `fetched` (a subset of in's ids, in the same order) to `in`. */
 hb_status hb_exec_hydrate(hb_task *task, const hb_rows *in, const hb_rows *fetched, hb_rows *out,
                           hb_err *err);
-/* Sums HB_COLID_SCORE by id; best first, ties by id; at most `bound` rows. */
+/* Sums HB_COLID_SCORE by id, of the inputs from `ranked` on the first that has the row; best first, ties by id; at most `bound` rows. */
 hb_status hb_exec_add_scores(hb_task *task, const hb_rows *const *in, uint32_t in_count,
-                             uint64_t bound, hb_rows *out, hb_err *err);
+                             uint32_t ranked, uint64_t bound, hb_rows *out, hb_err *err);
 /* Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009): sum of weight / (k + rank), rank from
  * 1. */
 hb_status hb_exec_fuse(hb_task *task, const hb_rows *near, const hb_rows *search, double k,
@@ -59,12 +60,19 @@ hb_status hb_exec_limit(hb_task *task, uint64_t limit, uint64_t offset, const hb
 /* Number of rows (field object_id), or of non-null, or distinct non-null, values of a field. */
 hb_status hb_exec_count(hb_task *task, uint32_t field, bool distinct, const hb_rows *in,
                         uint64_t *out, hb_err *err);
+/* The values that place a row behind others: order keys, then object_id, as hb_query_mark's cursor
+ * (JSON text in the arena); "" where a key is a list. By position: `passed` rows. */
+hb_status hb_exec_cursor(hb_task *task, const hb_query *query, const hb_rows *rows, uint64_t passed,
+                         hb_str *out, hb_err *err);
 /* One row per group, in the order of their first rows by object_id; column 0 is that row's id. */
 hb_status hb_exec_aggregate(hb_task *task, const hb_schema *schema, const hb_aggregate *aggregate,
                             const hb_rows *in, hb_rows *out, hb_err *err);
-/* object_id (unless `bare`) and then `columns`, as a batch with roles. */
+/* object_id (no aggregate has it) and then `columns`, as a batch with roles. */
 hb_status hb_exec_project(hb_task *task, const hb_schema *schema, const hb_col *columns,
-                          uint32_t column_count, bool bare, const hb_rows *in, hb_batch *out,
-                          const uint8_t **roles, hb_err *err);
+                          uint32_t column_count, const hb_query *query, const hb_rows *in,
+                          hb_batch *out, const uint8_t **roles, hb_err *err);
+/* What each row has of the query's contained_in conditions, as packed lists. */
+hb_status hb_exec_match(hb_task *task, const hb_schema *schema, const hb_expr *filter,
+                        const hb_rows *in, hb_colbuf *dst, hb_err *err);
 
 #endif

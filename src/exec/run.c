@@ -167,7 +167,8 @@ static hb_status run_local(hb_run *run, const hb_node *node, run_node *state, hb
     case HB_NODE_UNION: return hb_exec_union(task, in, node->input_count, &state->rows, err);
     case HB_NODE_EXCEPT: return hb_exec_except(task, in[0], in[1], &state->rows, err);
     case HB_NODE_ADD_SCORES:
-        return hb_exec_add_scores(task, in, node->input_count, node->bound, &state->rows, err);
+        return hb_exec_add_scores(task, in, node->input_count, node->ranked_count, node->bound,
+                                  &state->rows, err);
     case HB_NODE_FUSE:
         return hb_exec_fuse(task, in[0], in[1], query->fuse_k, query->fuse_near, query->fuse_search,
                             node->bound, &state->rows, err);
@@ -180,9 +181,11 @@ static hb_status run_local(hb_run *run, const hb_node *node, run_node *state, hb
     case HB_NODE_PROJECT:
         run_note_total(run, in[0]->count);
         state->rows = *in[0];
-        return hb_exec_project(task, schema, node->columns, node->column_count,
-                               query->aggregate != NULL, in[0], &run->result.batch,
-                               &run->result.roles, err);
+        if (run->result.truncated && in[0]->count > 0)
+            HB_TRY(hb_exec_cursor(task, query, in[0], query->offset + in[0]->count,
+                                  &run->result.cursor, err));
+        return hb_exec_project(task, schema, node->columns, node->column_count, query, in[0],
+                               &run->result.batch, &run->result.roles, err);
     case HB_NODE_AGGREGATE:
         return hb_exec_aggregate(task, schema, query->aggregate, in[0], &state->rows, err);
     case HB_NODE_SCAN:

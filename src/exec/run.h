@@ -21,6 +21,7 @@ typedef struct hb_run_result {
     uint64_t total;             /* rows before paging */
     bool total_known;
     bool truncated;             /* paging left rows out after the last one */
+    hb_str cursor;              /* for `after`, when truncated; "" otherwise */
 } hb_run_result;
 
 /* After done. Borrowed until the task is freed. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Order, paging, counting and the final columns. */
+#include "eval/leaf.h"
 #include "eval/sort.h"
 #include "exec/rows.h"
 
@@ -95,6 +96,54 @@ hb_status hb_exec_count(hb_task *task, uint32_t field, bool distinct, const hb_r
     return status;
 }
 
+static hb_status cursor_pack(const hb_query *query, const hb_rows *rows, uint64_t passed,
+                             hb_buf *pack) {
+    uint32_t row = hb_rows_at(rows, rows->count - 1);
+    bool by_position = hb_query_by_position(query);
+    hb_pack_array(pack, by_position ? 2 : query->order_count + 2);
+    hb_pack_int(pack, hb_query_mark(query));
+    if (by_position) {
+        hb_pack_int(pack, (int64_t)passed);
+        return HB_OK;
+    }
+    for (uint32_t i = 0; i < query->order_count; i++) {
+        const hb_col *col = &query->order[i].col;
+        const hb_column *column = shape_find(rows, col);
+        hb_value value = { .kind = HB_KIND_NULL };
+        if (column != NULL) value = hb_column_get(column, row);
+        if (value.kind == HB_KIND_PACK) {
+            hb_str found = value.as.s;
+            bool there =
+                col->kind != HB_COL_PATH || hb_pack_path(found, col->path, col->path_len, &found);
+            if (!there || !hb_leaf_unpack(found, &value)) value.kind = HB_KIND_NULL;
+        }
+        if (value.kind > HB_KIND_TEXT) return HB_E_UNSUPPORTED;
+        hb_pack_value(pack, &value);
+    }
+    hb_pack_str(pack, hb_column_span(&rows->columns[0], row));
+    return HB_OK;
+}
+
+hb_status hb_exec_cursor(hb_task *task, const hb_query *query, const hb_rows *rows, uint64_t passed,
+                         hb_str *out, hb_err *err) {
+    hb_buf pack, json;
+    *out = HB_STR_EMPTY;
+    hb_buf_init(&pack, task->mem);
+    hb_buf_init(&json, task->mem);
+    hb_status status = cursor_pack(query, rows, passed, &pack);
+    bool listed = status == HB_E_UNSUPPORTED; /* the order is not one of comparable scalars */
+    if (status == HB_OK) status = hb_buf_check(&pack, err);
+    if (status == HB_OK) status = hb_pack_to_json(hb_buf_str(&pack), 0, false, &json, err);
+    if (status == HB_OK) status = hb_buf_check(&json, err);
+    if (status == HB_OK) {
+        *out = hb_arena_str(&task->arena, hb_buf_str(&json));
+        if (out->ptr == NULL) status = hb_err_memory(err);
+    }
+    hb_buf_free(&json);
+    hb_buf_free(&pack);
+    return listed ? HB_OK : status;
+}
+
 /* The values under a Json path as a column of packs; a missing path is null. */
 static hb_status project_path(const hb_col *col, const hb_column *src, const hb_rows *in,
                               hb_colbuf *dst, hb_err *err) {
@@ -111,8 +160,8 @@ static hb_status project_path(const hb_col *col, const hb_column *src, const hb_
 }
 
 hb_status hb_exec_project(hb_task *task, const hb_schema *schema, const hb_col *columns,
-                          uint32_t column_count, bool bare, const hb_rows *in, hb_batch *out,
-                          const uint8_t **roles_out, hb_err *err) {
+                          uint32_t column_count, const hb_query *query, const hb_rows *in,
+                          hb_batch *out, const uint8_t **roles_out, hb_err *err) {
     hb_column *views = HB_NEW_ARRAY(&task->arena, hb_column, (size_t)column_count + 1);
     uint8_t *roles = HB_NEW_ARRAY(&task->arena, uint8_t, (size_t)column_count + 1);
     hb_rowset *set;
@@ -125,7 +174,11 @@ hb_status hb_exec_project(hb_task *task, const hb_schema *schema, const hb_col *
         const hb_col *col = c == 0 ? &identity : &columns[c - 1];
         const hb_column *src = shape_find(in, col);
         roles[c] = c == 0 ? 1 : col->kind >= HB_COL_SCORE ? 2 : 0;
-        if (src != NULL && col->kind == HB_COL_PATH) {
+        if (col->kind == HB_COL_MATCH) {
+            hb_rowset_column(set, c, col->name, HB_KIND_PACK, 0);
+            HB_TRY(hb_exec_match(task, schema, query->filter, in, &set->columns[c], err));
+            views[c] = hb_colbuf_view(&set->columns[c], col->name);
+        } else if (src != NULL && col->kind == HB_COL_PATH) {
             hb_rowset_column(set, c, col->name, HB_KIND_PACK, 0);
             HB_TRY(project_path(col, src, in, &set->columns[c], err));
             views[c] = hb_colbuf_view(&set->columns[c], col->name);
@@ -142,7 +195,7 @@ hb_status hb_exec_project(hb_task *task, const hb_schema *schema, const hb_col *
         }
         views[c].name = col->name;
     }
-    uint32_t from = bare ? 1 : 0;
+    uint32_t from = query->aggregate != NULL ? 1 : 0;
     *out = (hb_batch){ in->count, column_count + 1 - from, views + from };
     *roles_out = roles + from;
     return HB_OK;

@@ -23,6 +23,7 @@ static bool is_ranked(const hb_query *query) {
 }
 
 static bool score_shadows(const hb_query *query, hb_str name) {
+    if (hb_str_eq(name, HB_STR("match")) && hb_expr_has_match(query->filter)) return true;
     if (!is_ranked(query)) return false;
     if (hb_str_eq(name, HB_STR("score"))) return true;
     bool hybrid = query->near != NULL && query->search != NULL;
@@ -42,6 +43,9 @@ static void columns_all(const plan_build *build, plan_columns *out) {
             (hb_col){ .kind = HB_COL_FIELD, .field = f, .name = schema->fields[f].name };
     }
     qsort(out->columns, out->column_count, sizeof *out->columns, column_compare);
+    if (hb_expr_has_match(query->filter))
+        out->columns[out->column_count++] =
+            (hb_col){ .kind = HB_COL_MATCH, .field = HB_FIELD_NONE, .name = HB_STR("match") };
     if (!is_ranked(query)) return;
     out->columns[out->column_count++] =
         (hb_col){ .kind = HB_COL_SCORE, .field = HB_FIELD_NONE, .name = HB_STR("score") };
@@ -53,7 +57,15 @@ static void columns_all(const plan_build *build, plan_columns *out) {
                                                   .name = HB_STR("search_score") };
 }
 
-static void column_mark(const hb_col *column, uint8_t *marks) {
+/* The fields whose texts contained_in looks for. */
+static void match_mark(const hb_expr *expr, uint8_t *marks) {
+    if (!hb_expr_has_match(expr)) return;
+    if (expr->kind == HB_EXPR_LEAF) marks[expr->field] = 1;
+    for (uint32_t i = 0; i < expr->arg_count; i++) match_mark(expr->args[i], marks);
+}
+
+static void column_mark(const hb_query *query, const hb_col *column, uint8_t *marks) {
+    if (column->kind == HB_COL_MATCH) match_mark(query->filter, marks);
     if (column->kind == HB_COL_FIELD || column->kind == HB_COL_PATH) {
         marks[column->field] = 1;
     }
@@ -63,7 +75,7 @@ static hb_status columns_make(plan_build *build, plan_columns *out) {
     const hb_query *query = build->query;
     uint32_t field_count = build->routing->schema->field_count;
     *out = (plan_columns){ .columns = HB_NEW_ARRAY(build->arena, hb_col,
-                                                   field_count + query->select_count + 3u) };
+                                                   field_count + query->select_count + 4u) };
     if (out->columns == NULL) return hb_err_memory(build->err);
     HB_TRY(build_marks(build, &out->output));
     HB_TRY(build_marks(build, &out->order));
@@ -75,13 +87,13 @@ static hb_status columns_make(plan_build *build, plan_columns *out) {
         out->column_count = query->select_count;
     }
     for (uint32_t i = 0; i < out->column_count && !query->is_count; i++) {
-        column_mark(&out->columns[i], out->output);
+        column_mark(query, &out->columns[i], out->output);
     }
     if (query->is_count) {
         out->output[query->count_field] = 1;
     }
     for (uint32_t i = 0; i < query->order_count; i++) {
-        column_mark(&query->order[i].col, out->order);
+        column_mark(query, &query->order[i].col, out->order);
     }
     for (uint32_t f = 0; f < field_count; f++) {
         out->both[f] = out->output[f] | out->order[f];
@@ -172,7 +184,8 @@ static hb_status finish_rows(plan_build *build, const plan_columns *columns, boo
         HB_TRY(add_sort(build, &rows));
     }
     if (paged) HB_TRY(add_limit(build, build->pushed_limit ? 0 : query->offset, &rows));
-    HB_TRY(build_hydrate(build, rows, columns->output, &rows));
+    /* The order's columns too: a cursor is made of the last row's. */
+    HB_TRY(build_hydrate(build, rows, paged ? columns->both : columns->output, &rows));
     hb_node *node;
     if (query->is_count) {
         HB_TRY(build_node(build, HB_NODE_COUNT, rows, HB_NODE_NONE, &node));

@@ -8,7 +8,8 @@
  *   INTERSECT   ids of all inputs        UNION  ids of any input
  *   EXCEPT      ids of inputs[0] that are not in inputs[1]
  *   HYDRATE     adds columns by id from one backend (rows that are missing there get nulls)
- *   ADD_SCORES  search over several backends: sums scores by id
+ *   ADD_SCORES  search over several backends: sums scores by id; whatever the inputs beyond
+ *               ranked_count find counts once
  *   FUSE        reciprocal rank fusion of near (inputs[0]) and search (inputs[1])
  *   SORT        by keys, ties by object_id; with a bound when a limit follows directly
  *   LIMIT       offset and limit
@@ -45,6 +46,7 @@ typedef struct hb_node {
     /* FILTER */
     const hb_expr *residual;
     const hb_schema *schema;        /* what it speaks of; NULL: the entity */
+    uint32_t ranked_count;          /* ADD_SCORES */
     /* SORT */
     const hb_order *order;
     uint32_t order_count;

@@ -93,9 +93,12 @@ static hb_status build_near(plan_build *build, rank_filter *filter, const uint8_
 typedef struct search_fields {
     uint32_t *fields;
     uint32_t *backends;
+    bool *scanned;              /* without an inverted index: hits score equal */
     uint32_t count;
-    bool indexed;               /* every field has an inverted index */
 } search_fields;
+
+/* Which of them one scan takes. */
+typedef enum search_part { PART_INDEXED, PART_SCANNED, PART_ALL } search_part;
 
 static bool field_is_prose(const hb_type *type) {
     return type->id == HB_TYPE_SHORT_TEXT || type->id == HB_TYPE_MEDIUM_TEXT ||
@@ -104,10 +107,8 @@ static bool field_is_prose(const hb_type *type) {
 
 static void search_add(const plan_build *build, search_fields *out, uint32_t field) {
     uint32_t backend = hb_routing_find(build->routing, field, HB_STRATEGY_INVERTED);
-    if (backend == HB_BACKEND_NONE) {
-        backend = build->routing->primary[field];
-        out->indexed = false;
-    }
+    out->scanned[out->count] = backend == HB_BACKEND_NONE;
+    if (backend == HB_BACKEND_NONE) backend = build->routing->primary[field];
     if (backend == HB_BACKEND_NONE) return;
     out->fields[out->count] = field;
     out->backends[out->count++] = backend;
@@ -119,8 +120,9 @@ static hb_status search_resolve(plan_build *build, search_fields *out) {
     const hb_schema *schema = build->routing->schema;
     *out = (search_fields){ .fields = HB_NEW_ARRAY(build->arena, uint32_t, schema->field_count),
                             .backends = HB_NEW_ARRAY(build->arena, uint32_t, schema->field_count),
-                            .indexed = true };
-    if (out->fields == NULL || out->backends == NULL) return hb_err_memory(build->err);
+                            .scanned = HB_NEW_ARRAY(build->arena, bool, schema->field_count) };
+    if (out->fields == NULL || out->backends == NULL || out->scanned == NULL)
+        return hb_err_memory(build->err);
     for (uint32_t i = 0; i < search->field_count; i++) {
         search_add(build, out, search->fields[i]);
     }
@@ -138,14 +140,21 @@ static hb_status search_resolve(plan_build *build, search_fields *out) {
     return hb_err_where(build->err, schema->entity_id, HB_STR_EMPTY, HB_STR_EMPTY);
 }
 
+static bool part_has(const search_fields *all, uint32_t i, uint32_t backend, search_part part) {
+    return all->backends[i] == backend &&
+           (part == PART_ALL || all->scanned[i] == (part == PART_SCANNED));
+}
+
 static hb_status search_scan(plan_build *build, rank_filter *filter, const search_fields *all,
-                             uint32_t backend, bool alone, const uint8_t *wanted, uint32_t *out) {
+                             uint32_t backend, search_part part, const uint8_t *wanted,
+                             uint32_t *out) {
+    bool alone = part == PART_ALL;
     hb_search *search = HB_NEW(build->arena, hb_search);
     uint32_t *fields = HB_NEW_ARRAY(build->arena, uint32_t, all->count);
     if (search == NULL || fields == NULL) return hb_err_memory(build->err);
     uint32_t count = 0;
     for (uint32_t i = 0; i < all->count; i++) {
-        if (all->backends[i] == backend) {
+        if (part_has(all, i, backend, part)) {
             fields[count++] = all->fields[i];
         }
     }
@@ -178,7 +187,8 @@ static hb_status build_search(plan_build *build, rank_filter *filter, const uint
     for (uint32_t i = 1; i < fields.count; i++) {
         alone = alone && fields.backends[i] == fields.backends[0];
     }
-    if (alone) return search_scan(build, filter, &fields, fields.backends[0], true, wanted, out);
+    if (alone)
+        return search_scan(build, filter, &fields, fields.backends[0], PART_ALL, wanted, out);
     if (build->query->search->mode == HB_SEARCH_ALL) {
         /* "Every word, each in any of the fields" cannot be told from what each engine finds alone.
          */
@@ -187,20 +197,24 @@ static hb_status build_search(plan_build *build, rank_filter *filter, const uint
             "search mode 'all' needs its fields in one backend; search them one by one, "
             "or give them an InvertedIndex on one instance");
     }
-    uint32_t *inputs = HB_NEW_ARRAY(build->arena, uint32_t, build->routing->backend_count);
+    uint32_t backends = build->routing->backend_count;
+    uint32_t *inputs = HB_NEW_ARRAY(build->arena, uint32_t, 2 * (size_t)backends);
     if (inputs == NULL) return hb_err_memory(build->err);
-    uint32_t count = 0;
-    for (uint32_t b = 0; b < build->routing->backend_count; b++) {
+    uint32_t count = 0, ranked = 0;
+    for (uint32_t b = 0; b < 2 * backends; b++) { /* what adds up first, then what scores equal */
+        search_part part = b < backends ? PART_INDEXED : PART_SCANNED;
         bool any = false;
-        for (uint32_t i = 0; i < fields.count; i++) {
-            any = any || fields.backends[i] == b;
-        }
-        if (any) HB_TRY(search_scan(build, filter, &fields, b, false, NULL, &inputs[count++]));
+        for (uint32_t i = 0; i < fields.count; i++)
+            any = any || part_has(&fields, i, b % backends, part);
+        if (any)
+            HB_TRY(search_scan(build, filter, &fields, b % backends, part, NULL, &inputs[count++]));
+        if (part == PART_INDEXED) ranked = count;
     }
     hb_node *node;
     HB_TRY(build_node(build, HB_NODE_ADD_SCORES, HB_NODE_NONE, HB_NODE_NONE, &node));
     node->inputs = inputs;
     node->input_count = count;
+    node->ranked_count = ranked;
     node->bound = build->query->search->top_k;
     *out = build_last(build);
     return HB_OK;

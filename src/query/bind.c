@@ -222,6 +222,11 @@ static hb_status bind_column(bind_ctx *ctx, const hb_query *query, const char *c
                              hb_col *out, hb_err *err) {
     *out = (hb_col){ .kind = HB_COL_FIELD, .name = name, .field = HB_FIELD_NONE };
     if (query->aggregate == NULL && score_column(query, name, &out->kind)) return HB_OK;
+    if (query->aggregate == NULL && hb_str_eq(name, HB_STR("match")) &&
+        hb_expr_has_match(query->filter)) {
+        out->kind = HB_COL_MATCH;
+        return HB_OK;
+    }
     return bind_field_column(ctx, clause, name, out, err);
 }
 
@@ -258,6 +263,8 @@ static hb_status bind_order(bind_ctx *ctx, hb_query *query, hb_err *err) {
             name = hb_str_sub(name, 1, name.len);
         }
         HB_TRY(bind_column(ctx, query, "order", name, &order[i].col, err));
+        if (order[i].col.kind == HB_COL_MATCH)
+            return hb_err_set(err, HB_E_QUERY, "the column 'match' has no order");
     }
     query->order = order;
     query->order_count = spec->order_count;
@@ -411,18 +418,14 @@ static hb_status bind_waiting(bind_ctx *ctx, hb_err *err) {
     if (spec->traverse != NULL && !yyjson_is_null(spec->traverse)) {
         name = "traverse";
     }
-    if (name == NULL && spec->available != NULL && !yyjson_is_null(spec->available) &&
-        !yyjson_is_false(spec->available)) {
-        name = "available";
-    }
     if (name == NULL) return HB_OK;
     return hb_err_set(err, HB_E_UNSUPPORTED, "%s is not available yet", name);
 }
 
-static hb_status bind_clauses(bind_ctx *ctx, hb_query *query, hb_err *err) {
+static hb_status bind_clauses(bind_ctx *ctx, hb_query *query, int64_t now_ms, hb_err *err) {
     HB_TRY(bind_waiting(ctx, err));
     if (ctx->spec->filter != NULL) HB_TRY(bind_filter(ctx, ctx->spec->filter, &query->filter, err));
-    query->leaf_count = ctx->leaf_count;
+    HB_TRY(bind_available(ctx, query, now_ms, err));
     HB_TRY(bind_near(ctx, query, err));
     HB_TRY(bind_search(ctx, query, err));
     HB_TRY(bind_aggregate(ctx, &query->aggregate, err));
@@ -430,10 +433,13 @@ static hb_status bind_clauses(bind_ctx *ctx, hb_query *query, hb_err *err) {
     HB_TRY(bind_select(ctx, query, err));
     HB_TRY(bind_order(ctx, query, err));
     HB_TRY(bind_paging(ctx, query, err));
-    return bind_count(ctx, query, err);
+    HB_TRY(bind_count(ctx, query, err));
+    HB_TRY(bind_after(ctx, query, err));
+    query->leaf_count = ctx->leaf_count;
+    return HB_OK;
 }
 
-hb_status hb_query_bind(const hb_spec *spec, const hb_schema *schema, hb_str params,
+hb_status hb_query_bind(const hb_spec *spec, const hb_schema *schema, hb_str params, int64_t now_ms,
                         hb_arena *arena, const hb_query **out, hb_err *err) {
     hb_query *query = HB_NEW(arena, hb_query);
     if (query == NULL) return hb_err_memory(err);
@@ -444,7 +450,7 @@ hb_status hb_query_bind(const hb_spec *spec, const hb_schema *schema, hb_str par
     query->fuse_search = spec->fuse_search;
     query->unsafe = spec->unsafe;
     HB_TRY(bind_params(&ctx, params, err));
-    HB_TRY(bind_clauses(&ctx, query, err));
+    HB_TRY(bind_clauses(&ctx, query, now_ms, err));
     *out = query;
     return HB_OK;
 }

@@ -323,6 +323,7 @@ enum {
     KEY_ORDER,
     KEY_LIMIT,
     KEY_OFFSET,
+    KEY_AFTER,
     KEY_COUNT,
     KEY_UNSAFE,
     KEY_GROUP_BY,
@@ -341,7 +342,7 @@ static const hb_str clause_keys[KEY_TOTAL] = {
     [KEY_COUNT] = { "count", 5 },         [KEY_UNSAFE] = { "unsafe", 6 },
     [KEY_GROUP_BY] = { "group_by", 8 },   [KEY_AGGREGATE] = { "aggregate", 9 },
     [KEY_HAVING] = { "having", 6 },       [KEY_TRAVERSE] = { "traverse", 8 },
-    [KEY_AVAILABLE] = { "available", 9 },
+    [KEY_AVAILABLE] = { "available", 9 }, [KEY_AFTER] = { "after", 5 },
 };
 
 static hb_status decode_clause(decode_ctx *ctx, uint32_t key, yyjson_val *value) {
@@ -360,6 +361,7 @@ static hb_status decode_clause(decode_ctx *ctx, uint32_t key, yyjson_val *value)
     case KEY_ORDER: return decode_texts(ctx, value, "order", &spec->order, &spec->order_count);
     case KEY_LIMIT: spec->limit = value; return HB_OK;
     case KEY_OFFSET: spec->offset = value; return HB_OK;
+    case KEY_AFTER: spec->after = value; return HB_OK;
     case KEY_COUNT: return yyjson_is_null(value) ? HB_OK : decode_count(ctx, value);
     case KEY_UNSAFE: return decode_bool(ctx, value, "unsafe", &spec->unsafe);
     case KEY_GROUP_BY: spec->group_by = yyjson_is_null(value) ? NULL : value; return HB_OK;

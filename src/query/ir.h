@@ -56,6 +56,9 @@ typedef enum hb_metric { HB_METRIC_COSINE, HB_METRIC_L2, HB_METRIC_DOT } hb_metr
 hb_str hb_metric_name(hb_metric metric);
 bool hb_metric_find(hb_str name, hb_metric *out);   /* also euclidean, ip, inner_product */
 
+/* Whether a condition is contained_in, but under no NOT: rows then have the column `match`. */
+bool hb_expr_has_match(const hb_expr *expr);
+
 typedef struct hb_near {
     uint32_t field;
     const float *vector;
@@ -79,7 +82,8 @@ typedef struct hb_search {
 } hb_search;
 
 typedef enum hb_col_kind {
-    HB_COL_FIELD, HB_COL_PATH, HB_COL_SCORE, HB_COL_NEAR_SCORE, HB_COL_SEARCH_SCORE
+    HB_COL_FIELD, HB_COL_PATH, HB_COL_SCORE, HB_COL_NEAR_SCORE, HB_COL_SEARCH_SCORE,
+    HB_COL_MATCH                    /* what contained_in found; beside such a filter only */
 } hb_col_kind;
 
 /* A result column, a sort key. */

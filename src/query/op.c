@@ -137,3 +137,12 @@ hb_status hb_type_no_op(const hb_type *type, hb_op op, hb_err *err) {
                HB_ARG(hb_type_name(type->id)), HB_ARG(hb_op_name(op)));
     return hb_err_hint(err, hb_op_name(op), known, count);
 }
+
+bool hb_expr_has_match(const hb_expr *expr) {
+    if (expr == NULL || expr->kind == HB_EXPR_NOT) return false;
+    if (expr->kind == HB_EXPR_LEAF) return expr->op == HB_OP_CONTAINED_IN;
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        if (hb_expr_has_match(expr->args[i])) return true;
+    }
+    return false;
+}

@@ -3,9 +3,8 @@
  *
  * Spec keys: filter, near {field, query, top_k, metric}, search {fields, query, top_k, mode},
  * fuse {k, weights: {near, search}}, select [], order ["-n", "name"], limit, offset,
- * count {field, distinct}, unsafe, and (issue-wide reserved, HB_E_UNSUPPORTED until built)
- * group_by,
- * aggregate, having, traverse, available. Any operand may be {"$param": n}.
+ * after "cursor", count {field, distinct}, unsafe, available, group_by [], aggregate {}, having, and
+ * (reserved, HB_E_UNSUPPORTED until built) traverse. Any operand may be {"$param": n}.
  * Unknown keys are HB_E_QUERY with a did-you-mean. */
 #ifndef HB_QUERY_QUERY_H
 #define HB_QUERY_QUERY_H
@@ -19,10 +18,16 @@ hb_status hb_spec_decode(hb_str json, const hb_mem *mem, hb_spec **out, hb_err *
 void hb_spec_free(hb_spec *spec);
 uint32_t hb_spec_param_count(const hb_spec *spec);
 
-/* Resolves names and coerces operands against `schema`; `params` is a MessagePack array ("" when
+/* Resolves names and coerces operands against `schema`; `now_ms` is what `available` compares with
+ * when it names no time; `params` is a MessagePack array ("" when
  * none). The result lives in `arena`, and borrows from spec and params. */
 hb_status hb_query_bind(const hb_spec *spec, const hb_schema *schema, hb_str params,
-                        hb_arena *arena, const hb_query **out, hb_err *err);
+                        int64_t now_ms, hb_arena *arena, const hb_query **out, hb_err *err);
+
+/* Where a cursor of this query's frames counts rows instead of comparing keys. */
+bool hb_query_by_position(const hb_query *query);
+/* Told apart by entity and order: a cursor goes with the queries of one mark. */
+uint32_t hb_query_mark(const hb_query *query);
 
 /* One-line text form for explain and goldens: "from note | where n > 30 | near emb [..2] top 5
  * ...". */

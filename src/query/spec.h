@@ -51,7 +51,7 @@ struct hb_spec {
     uint32_t select_count;
     const hb_str *order;        /* with their sign */
     uint32_t order_count;
-    yyjson_val *limit, *offset; /* NULL: none */
+    yyjson_val *limit, *offset, *after; /* NULL: none */
     bool has_count;
     hb_str count_field;
     bool count_distinct;
@@ -98,6 +98,9 @@ hb_status bind_path_split(bind_ctx *ctx, hb_str text, const hb_str **path, uint3
                           hb_err *err);
 /* group_by, aggregate and having; *out is NULL when the query has none of them. */
 hb_status bind_aggregate(bind_ctx *ctx, const hb_aggregate **out, hb_err *err);
+hb_status bind_available(bind_ctx *ctx, hb_query *query, int64_t now_ms, hb_err *err);
+/* After order, near, search and aggregate are bound. */
+hb_status bind_after(bind_ctx *ctx, hb_query *query, hb_err *err);
 /* A plain field, or a path into a Json field; HB_E_QUERY otherwise. */
 hb_status bind_field_column(bind_ctx *ctx, const char *clause, hb_str name, hb_col *out,
                             hb_err *err);

@@ -41,6 +41,7 @@ static hb_status query_advance(hb_task *task, hb_err *err) {
     task->answer.total = result->total;
     task->answer.total_known = result->total_known;
     task->answer.truncated = result->truncated;
+    task->answer.cursor = result->cursor;
     return HB_OK;
 }
 
@@ -70,8 +71,8 @@ hb_status hb_workspace_plan(hb_workspace *ws, const hb_request *request, hb_task
     const hb_spec *spec;
     HB_TRY(query_spec(ws, request, q, &spec, err));
     const hb_query *query;
-    hb_status status =
-        hb_query_bind(spec, entity->schema, request->params, &task->arena, &query, err);
+    hb_status status = hb_query_bind(spec, entity->schema, request->params, request->now_ms,
+                                     &task->arena, &query, err);
     if (status == HB_OK) {
         hb_plan_options options = { (request->flags & HB_FLAG_NO_PUSHDOWN) != 0,
                                     (request->flags & HB_FLAG_WANT_TOTAL) != 0,

@@ -76,10 +76,23 @@ for (const { schemas = [], steps } of cases) {
   }
 }
 
+/** Clauses that the recorded cases have too little of; cursors carry the mark of the fuzzers' entity and their order. */
+const clauses = [
+  '{"group_by":["tags","meta.a"],"aggregate":{"c":{"count":{"field":"name","distinct":true}},"s":{"sum":{"field":"n"}},"p":{"percentile":{"field":"x","q":0.3}},"v":{"value_counts":{"field":"tags"}}},"having":{"c":{"gte":1}},"order":["-s"],"limit":3}',
+  '{"aggregate":{"k":{"key_counts":{"field":"meta"}},"t":{"key_sums":{"field":"meta.b"}},"y":{"column_summary":{"field":"day"}},"m":{"min":{"field":"meta.a"}}}}',
+  '{"group_by":["cat"],"aggregate":{"a":{"avg":{"field":"span"}},"b":{"max":{"field":"body"}},"d":{"median":{"field":"n"}}},"select":["a","cat"],"near":{"field":"emb","query":[1,0],"top_k":3}}',
+  '{"filter":{"body":{"contained_in":"An apple, a pear\\u0301 - one"},"tags":{"contained_in":"a b"}},"select":["match","name"]}',
+  '{"filter":{"$or":[{"tags":{"contained_in":"X (y)"}},{"n":1}]}}',
+  '{"order":["-n","meta.a"],"after":"[2034197255,3,\\"x\\",\\"a\\"]","limit":2}',
+  '{"order":["cat","ok","x"],"after":"[4272292090,\\"a\\",false,null,\\"a\\"]"}',
+  '{"after":"[3921037490,\\"b\\"]","limit":1}',
+  '{"near":{"field":"emb","query":[1,0]},"after":"[3921037490,1]","limit":2}',
+];
+
 const params = pack([1, "a", [1, 0], null, new Float32Array([0, 1])]);
 const withParams = Buffer.concat([Buffer.from('{"filter":{"n":{"gte":{"$param":0}},"name":{"$param":1}},"near":{"field":"emb","query":{"$param":2},"top_k":2}}\0'), params]);
 write("query", [
-  ...queries.values(), withParams,
+  ...queries.values(), withParams, ...clauses,
   '{"filter":{"facts":{"all":{"where":{"slot":"s"},"then":{"value":{"gte":1}}}}}}',
   '{"near":{"field":"emb","query":[1,0],"top_k":2,"metric":"l2"},"search":{"fields":["body","name"],"query":"agents","mode":"prefix"},"fuse":{"k":1,"weights":{"near":2,"search":0.5}},"select":["score","near_score","search_score"]}',
   '{"select":["meta.a","meta.a.b"],"order":["-meta.a.b"],"filter":{"meta.l":{"contains":2}}}',

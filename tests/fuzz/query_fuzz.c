@@ -21,7 +21,7 @@ static void decode_and_bind(hb_str spec_json, hb_str params, hb_arena *arena) {
     MUST(hb_schema_parse(fuzz_pack(fuzz_definition, arena), hb_mem_default(), &schema, &err) == HB_OK);
     if (hb_spec_decode(spec_json, hb_mem_default(), &spec, &err) == HB_OK) {
         (void)hb_spec_param_count(spec);
-        if (hb_query_bind(spec, schema, params, arena, &query, &err) == HB_OK) {
+        if (hb_query_bind(spec, schema, params, 0, arena, &query, &err) == HB_OK) {
             hb_buf text;
             hb_buf_init(&text, hb_mem_default());
             hb_query_print(query, &text);

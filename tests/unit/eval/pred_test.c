@@ -273,7 +273,10 @@ static void texts_compare_by_bytes_and_patterns_read_null_as_empty(void) {
         { "s", HB_OP_REGEX, "\"p+\"", "ab" },
         { "s", HB_OP_HAS_WORDS, "\"pie APPLE\"", "b" },
         { "s", HB_OP_HAS_WORDS, "\"--\"", "" },
-        { "s", HB_OP_CONTAINED_IN, "\"x\"", "!" },
+        { "s", HB_OP_CONTAINED_IN, "\"An apple-pie, an ÜNÏCODE\"", "abe" },
+        { "s", HB_OP_CONTAINED_IN, "\"(a) b; apples\"", "af" },
+        { "s", HB_OP_CONTAINED_IN, "\"\"", "" },
+        { "at", HB_OP_CONTAINED_IN, "\"Z, z or Y\"", "bef" },
         { "i", HB_OP_MATCH, "\"1\"", "!" },
         { "s", HB_OP_REGEX, "\"(\"", "!" },
     };

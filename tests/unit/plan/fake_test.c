@@ -267,7 +267,7 @@ hb_status fake_query(fake_world *world, const char *spec_json, const char *param
     hb_err_init(&world->err);
     if (params_json != NULL) HB_TRY(world_pack(world, params_json, &params));
     HB_TRY(hb_spec_decode(hb_str_c(spec_json), hb_mem_default(), &world->spec, &world->err));
-    return hb_query_bind(world->spec, world->schema, params, &world->arena, &world->query,
+    return hb_query_bind(world->spec, world->schema, params, 0, &world->arena, &world->query,
                          &world->err);
 }
 

@@ -42,7 +42,7 @@ static hb_status fixture_open(fixture *fx, const char *spec, const char *params)
     HB_TRY(hb_schema_parse(pack, hb_mem_default(), &fx->schema, &fx->err));
     if (params != NULL) HB_TRY(pack_json(&fx->arena, params, &param_pack, &fx->err));
     HB_TRY(hb_spec_decode(hb_str_c(spec), hb_mem_default(), &fx->spec, &fx->err));
-    return hb_query_bind(fx->spec, fx->schema, param_pack, &fx->arena, &fx->query, &fx->err);
+    return hb_query_bind(fx->spec, fx->schema, param_pack, 0, &fx->arena, &fx->query, &fx->err);
 }
 
 static void fixture_close(fixture *fx) {
@@ -305,7 +305,11 @@ static const struct {
     { "{\"aggregate\":{\"x\":{\"count\":{\"field\":\"i\",\"distinct\":1}}}}", HB_E_TYPE,
       "true or false" },
     { "{\"traverse\":{\"field\":\"s\"}}", HB_E_UNSUPPORTED, "traverse" },
-    { "{\"available\":true}", HB_E_UNSUPPORTED, "available" },
+    { "{\"available\":true}", HB_E_QUERY, "Catalog" },
+    { "{\"after\":5}", HB_E_TYPE, "cursor" },
+    { "{\"after\":\"x\"}", HB_E_QUERY, "cursor" },
+    { "{\"after\":\"[1,2]\"}", HB_E_QUERY, "cursor" },
+    { "{\"after\":\"[1,2]\",\"count\":true}", HB_E_QUERY, "count" },
 };
 
 static void malformed_queries_are_refused(void) {
@@ -395,7 +399,7 @@ static void a_spec_is_reusable_with_other_parameters(void) {
     hb_str params;
     const hb_query *again;
     CHECK_INT(pack_json(&fx.arena, "[9007199254740993,7]", &params, &fx.err), HB_OK);
-    CHECK_INT(hb_query_bind(fx.spec, fx.schema, params, &fx.arena, &again, &fx.err), HB_OK);
+    CHECK_INT(hb_query_bind(fx.spec, fx.schema, params, 0, &fx.arena, &again, &fx.err), HB_OK);
     CHECK_INT(again->filter->value.as.i, 9007199254740993);
     CHECK_INT(again->limit, 7);
     CHECK_INT(fx.query->filter->value.as.i, 1);
@@ -425,7 +429,7 @@ static void hostile_bytes_are_survived(void) {
             copy[i] = bytes[b];
             if (hb_spec_decode(hb_str_n(copy, len), hb_mem_default(), &made, &err) != HB_OK)
                 continue;
-            (void)hb_query_bind(made, fx.schema, HB_STR("\x91\x02"), &fx.arena, &query, &err);
+            (void)hb_query_bind(made, fx.schema, HB_STR("\x91\x02"), 0, &fx.arena, &query, &err);
             hb_spec_free(made);
         }
     }
