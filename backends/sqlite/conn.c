@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The connection: opening, locking, transactions, prepared statements, and errors by name. */
-#include "backends/sqlite/sqlite_priv.h"
+#include "backends/sqlite/python.h"
 
 #define BUSY_TIMEOUT_MS 200
 
@@ -196,39 +196,13 @@ static hb_status conn_configure(sqlite_conn *conn, hb_err *err) {
     return sqlite_run(conn, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", err);
 }
 
-static hb_status conn_check_layout(sqlite_conn *conn, hb_err *err) {
-    sqlite3_stmt *stmt = NULL;
-    HB_TRY(sqlite_prepare(
-        conn, HB_STR("SELECT value FROM hb_meta WHERE ws = '' AND key = 'layout'"), &stmt, err));
-    int rc = sqlite3_step(stmt);
-    bool known =
-        rc == SQLITE_ROW && hb_str_eq(sqlite_text_at(stmt, 0), HB_STR(SQLITE_LAYOUT_VERSION));
-    sqlite3_finalize(stmt);
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE) return sqlite_fail(conn, rc, err);
-    if (known) return HB_OK;
-    hb_err_set(err, HB_E_CORRUPT,
-               "sqlite: the file's layout is not version " SQLITE_LAYOUT_VERSION
-               ", the only one known here");
-    return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, conn->instance->name);
-}
-
 /* Taking the write lock here tells LOCKED and CORRUPT at open instead of in the middle of a call.
  */
 static hb_status conn_make_tables(sqlite_conn *conn, hb_err *err) {
-    static const char sql[] =
-        "BEGIN IMMEDIATE;"
-        "CREATE TABLE IF NOT EXISTS hb_meta (ws TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT "
-        "NULL,"
-        " PRIMARY KEY (ws, key)) STRICT, WITHOUT ROWID;"
-        "CREATE TABLE IF NOT EXISTS hb_columns (ws TEXT NOT NULL, entity TEXT NOT NULL,"
-        " field TEXT NOT NULL, physical TEXT NOT NULL, kind INTEGER NOT NULL, side INTEGER NOT "
-        "NULL,"
-        " PRIMARY KEY (ws, entity, field)) STRICT, WITHOUT ROWID;"
-        "INSERT OR IGNORE INTO hb_meta VALUES ('', 'layout', CAST('" SQLITE_LAYOUT_VERSION
-        "' AS BLOB));"
-        "COMMIT";
-    hb_status status = sqlite_run(conn, sql, err);
-    if (status == HB_OK) return conn_check_layout(conn, err);
+    HB_TRY(sqlite_run(conn, "BEGIN IMMEDIATE", err));
+    hb_status status = sqlite_layout_choose(conn, err);
+    if (status == HB_OK) status = conn->layout->prepare(conn, err);
+    if (status == HB_OK) status = sqlite_run(conn, "COMMIT", err);
     if (sqlite3_get_autocommit(conn->db) == 0) sqlite3_exec(conn->db, "ROLLBACK", NULL, NULL, NULL);
     return status;
 }
@@ -250,6 +224,7 @@ hb_status sqlite_conn_open(hb_instance *instance, hb_err *err) {
     if (status == HB_OK) status = conn_configure(conn, err);
     if (status == HB_OK) {
         rc = sqlite_functions_add(conn->db);
+        if (rc == SQLITE_OK) rc = sqlite_python_functions(conn->db);
         if (rc != SQLITE_OK) status = sqlite_fail(conn, rc, err);
     }
     if (status == HB_OK) status = conn_make_tables(conn, err);

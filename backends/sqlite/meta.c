@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT
 /* The small key-value store beside the tables, per workspace. */
-#include "backends/sqlite/sqlite_priv.h"
+#include "backends/sqlite/layout.h"
 
 static hb_status meta_start(hb_instance *instance, const char *text, hb_str key, hb_sql *sql,
                             sqlite3_stmt **stmt, hb_err *err) {
     sqlite_conn *conn = instance->state;
     hb_sql_init(sql, &hb_dialect_sqlite, conn->mem, NULL);
-    hb_sql_add(sql, text);
+    for (const char *at = text; *at != '\0'; at++) {   /* $ is the table */
+        if (*at == '$') {
+            hb_sql_add(sql, conn->layout->meta);
+        } else {
+            hb_buf_add_char(&sql->text, *at);
+        }
+    }
     hb_status status = sqlite_borrow(conn, sql, stmt, err);
     hb_sql_free(sql);
     HB_TRY(status);
@@ -23,8 +29,8 @@ static hb_status meta_finish(hb_instance *instance, sqlite3_stmt *stmt, int rc, 
 hb_status sqlite_meta_put(hb_instance *instance, hb_str key, hb_str value, hb_err *err) {
     hb_sql sql;
     sqlite3_stmt *stmt;
-    HB_TRY(meta_start(instance, "INSERT OR REPLACE INTO hb_meta (ws, key, value) VALUES (?, ?, ?)",
-                      key, &sql, &stmt, err));
+    HB_TRY(meta_start(instance, "INSERT OR REPLACE INTO $ (ws, key, value) VALUES (?, ?, ?)", key,
+                      &sql, &stmt, err));
     sqlite3_bind_blob(stmt, 3, value.len > 0 ? value.ptr : "", (int)value.len, SQLITE_STATIC);
     return meta_finish(instance, stmt, sqlite3_step(stmt), err);
 }
@@ -34,8 +40,8 @@ hb_status sqlite_meta_get(hb_instance *instance, hb_str key, hb_arena *arena, hb
     hb_sql sql;
     sqlite3_stmt *stmt;
     *value = (hb_str){ NULL, 0 };
-    HB_TRY(meta_start(instance, "SELECT value FROM hb_meta WHERE ws = ? AND key = ?", key, &sql,
-                      &stmt, err));
+    HB_TRY(meta_start(instance, "SELECT value FROM $ WHERE ws = ? AND key = ?", key, &sql, &stmt,
+                      err));
     int rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW) {
         hb_str stored = { sqlite3_column_blob(stmt, 0), (uint32_t)sqlite3_column_bytes(stmt, 0) };
@@ -48,8 +54,7 @@ hb_status sqlite_meta_get(hb_instance *instance, hb_str key, hb_arena *arena, hb
 hb_status sqlite_meta_delete(hb_instance *instance, hb_str key, hb_err *err) {
     hb_sql sql;
     sqlite3_stmt *stmt;
-    HB_TRY(meta_start(instance, "DELETE FROM hb_meta WHERE ws = ? AND key = ?", key, &sql, &stmt,
-                      err));
+    HB_TRY(meta_start(instance, "DELETE FROM $ WHERE ws = ? AND key = ?", key, &sql, &stmt, err));
     return meta_finish(instance, stmt, sqlite3_step(stmt), err);
 }
 
@@ -60,8 +65,8 @@ hb_status sqlite_meta_list(hb_instance *instance, hb_str prefix, hb_arena *arena
     uint32_t cap = 16, used = 0;
     hb_str *list = hb_arena_array(arena, cap, sizeof(*list));
     if (list == NULL) return hb_err_memory(err);
-    HB_TRY(meta_start(instance, "SELECT key FROM hb_meta WHERE ws = ? AND key >= ? ORDER BY key",
-                      prefix, &sql, &stmt, err));
+    HB_TRY(meta_start(instance, "SELECT key FROM $ WHERE ws = ? AND key >= ? ORDER BY key", prefix,
+                      &sql, &stmt, err));
     int rc;
     bool lost = false;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && !lost) {

@@ -27,6 +27,14 @@
 #define SQLITE_LAYOUT_VERSION "1"
 
 typedef struct sqlite_table sqlite_table;
+typedef struct sqlite_layout sqlite_layout;         /* layout.h */
+
+/* What a cell is bound as when its row is written. */
+typedef enum sqlite_form {
+    SQLITE_AS_IS,
+    SQLITE_AS_TEXT,             /* a text that the layout makes of the value */
+    SQLITE_AS_FLAG              /* 1 when there is a value, else 0: the value is in another table */
+} sqlite_form;
 
 typedef struct sqlite_cached {
     sqlite3_stmt *stmt;
@@ -40,6 +48,7 @@ typedef struct sqlite_conn {    /* hb_instance.state; owned */
     sqlite3 *db;
     const hb_mem *mem;
     hb_instance *instance;
+    const sqlite_layout *layout;
     bool on_disk;
     bool in_tx;
     const hb_deadline *deadline;    /* of the job at work; NULL: none is, or it may take for ever */
@@ -64,10 +73,14 @@ typedef struct sqlite_table {   /* hb_container.state; owned */
     uint32_t field_count;
     hb_arena arena;             /* names and arrays below */
     bool checked;               /* false after a rollback: the table may be gone again */
-    hb_str name;                /* physical table name */
+    hb_str name;                /* what queries read: columns `slot`, object_id and those below */
     hb_str *columns;            /* physical column by container field; [0] is object_id */
-    hb_str *sides;              /* side table by container field, .len 0: none */
-    const hb_str *cleared;      /* columns of fields that are not here any more */
+    hb_str *sides;              /* items (slot, item) by container field, .len 0: none */
+    hb_str target;              /* the table that rows are written to */
+    hb_str *stored;             /* its column by container field */
+    sqlite_form *forms;         /* by container field */
+    hb_str *grams;              /* namespace of the field's keyword index, .len 0: none */
+    const hb_str *cleared;      /* columns of `target` for fields that are not here any more */
     uint32_t cleared_count;
     bool tracks_slots;          /* writes must know the slot: item tables or indexes in memory */
     const uint32_t **uniques;   /* unique constraints as container fields, HB_FIELD_NONE ends one */
@@ -173,9 +186,6 @@ void sqlite_table_finalize(sqlite_table *table);
 
 hb_status sqlite_write(hb_job *job, hb_err *err);
 hb_status sqlite_delete(hb_job *job, hb_err *err);
-/* Fills the item table of container field `place` from all rows. */
-hb_status sqlite_side_rebuild(sqlite_table *table, uint32_t place, hb_err *err);
-
 /* ---- read.c ---------------------------------------------------------------------------------- */
 
 hb_status sqlite_fetch(hb_job *job, hb_err *err);

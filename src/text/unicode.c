@@ -134,6 +134,22 @@ uint32_t hb_cp_decompose(uint32_t cp, bool casefold, uint32_t out[HB_CP_PARTS_MA
     return count;
 }
 
+uint32_t hb_cp_fold(uint32_t cp, uint32_t out[3]) {
+    out[0] = cp;
+    if ((props_of(cp) & HB_UNICODE_HAS_CASE) == 0) return 1;
+    const hb_full_fold *full = full_fold_of(cp);
+    if (full == 0) {
+        out[0] = map_case(cp, hb_unicode_fold_runs, hb_unicode_fold_run_count);
+        return 1;
+    }
+    uint32_t count = 0;
+    while (count < 3 && full->to[count] != 0) {
+        out[count] = full->to[count];
+        count++;
+    }
+    return count;
+}
+
 uint32_t hb_cp_compose(uint32_t first, uint32_t second) {
     if (first - LEADING_FIRST < LEADING_COUNT && second - VOWEL_FIRST < VOWEL_COUNT) {
         const uint32_t pair = (first - LEADING_FIRST) * VOWEL_COUNT + (second - VOWEL_FIRST);

@@ -27,6 +27,8 @@ uint32_t hb_cp_lower(uint32_t cp);
 uint32_t hb_cp_mark_class(uint32_t cp);
 /* The full canonical decomposition of `cp`, of its full case folding when asked to; the count. */
 uint32_t hb_cp_decompose(uint32_t cp, bool casefold, uint32_t out[HB_CP_PARTS_MAX]);
+/* The full case folding of `cp` alone, as it stands in the tables; the count. */
+uint32_t hb_cp_fold(uint32_t cp, uint32_t out[3]);
 /* The code point that the pair composes to in NFC, or 0. */
 uint32_t hb_cp_compose(uint32_t first, uint32_t second);
 

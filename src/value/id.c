@@ -152,3 +152,12 @@ void hb_object_id_hash(const hb_str *parts, uint32_t part_count, const hb_mem *m
     hb_md5_finish(&md5, digest);
     write_decimal(digest, out);
 }
+
+void hb_hash_decimal(hb_str bytes, char out[HB_OBJECT_ID_HASH_LEN]) {
+    hb_md5 md5;
+    hb_md5_init(&md5);
+    md5_add_str(&md5, bytes);
+    uint8_t digest[HB_MD5_LEN];
+    hb_md5_finish(&md5, digest);
+    write_decimal(digest, out);
+}

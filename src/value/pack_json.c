@@ -152,11 +152,16 @@ static void add_base64(hb_buf *out, hb_str bytes) {
 }
 
 static void new_line(const json_writer *w, uint32_t depth) {
-    if (w->indent == 0) return;
+    if (w->indent == 0 || w->indent == HB_JSON_ONE_LINE) return;
     hb_buf_add_char(w->out, '\n');
     for (uint32_t i = 0; i < depth * w->indent; i++) {
         hb_buf_add_char(w->out, ' ');
     }
+}
+
+/* Between two items of a container. */
+static void next_item(const json_writer *w) {
+    hb_buf_add_c(w->out, w->indent == HB_JSON_ONE_LINE ? ", " : ",");
 }
 
 static hb_status write_float(json_writer *w, double value) {
@@ -205,7 +210,7 @@ static hb_status malformed(json_writer *w) {
 static hb_status write_array(json_writer *w, uint32_t count, uint32_t depth) {
     hb_buf_add_char(w->out, '[');
     for (uint32_t i = 0; i < count; i++) {
-        if (i > 0) hb_buf_add_char(w->out, ',');
+        if (i > 0) next_item(w);
         new_line(w, depth + 1);
         HB_TRY(write_next(w, depth + 1));
     }
@@ -215,7 +220,7 @@ static hb_status write_array(json_writer *w, uint32_t count, uint32_t depth) {
 }
 
 static hb_status write_key(json_writer *w, bool first, hb_str key, uint32_t depth) {
-    if (!first) hb_buf_add_char(w->out, ',');
+    if (!first) next_item(w);
     new_line(w, depth + 1);
     hb_buf_add_json_str(w->out, key);
     hb_buf_add_c(w->out, w->indent > 0 ? ": " : ":");

@@ -100,5 +100,7 @@ bool hb_field_name_is_valid(hb_str name);
 #define HB_OBJECT_ID_HASH_LEN 42
 void hb_object_id_hash(const hb_str *parts, uint32_t part_count, const hb_mem *mem,
                        char out[HB_OBJECT_ID_HASH_LEN]);
+/* The same number of any bytes. */
+void hb_hash_decimal(hb_str bytes, char out[HB_OBJECT_ID_HASH_LEN]);
 
 #endif

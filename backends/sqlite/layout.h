@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+/* How rows lie in a file. A layout makes the tables of a container and says which names a query
+ * reads and a write sets; everything else (filters, order, ranking, transactions) is the same.
+ *
+ *   own      our tables, described in sqlite_priv.h; the default of a new file
+ *   python   the tables of HeavenBase for Python, see layout_python.c; a file that has them keeps
+ *            them. Queries read them through temporary views that have the shape of our tables. */
+#ifndef HB_BACKENDS_SQLITE_LAYOUT_H
+#define HB_BACKENDS_SQLITE_LAYOUT_H
+
+#include "backends/sqlite/sqlite_priv.h"
+
+struct sqlite_layout {
+    const char *name;               /* what the option "layout" calls it */
+    const char *meta;               /* table of the key-value store, quoted where it must be */
+    bool keyed_by_id;               /* rows of item tables name object_ids, not slots */
+    /* Inside a transaction: what every file of the layout has. */
+    hb_status (*prepare)(sqlite_conn *conn, hb_err *err);
+    /* Inside a transaction: makes or alters the tables of table->container and fills the names,
+     * forms, constraints and indexes of `table`. */
+    hb_status (*make)(sqlite_table *table, hb_err *err);
+    /* Inside a transaction: drops everything of the container. */
+    hb_status (*clear)(sqlite_table *table, hb_err *err);
+    /* Appends the text that a value of container field `place` is stored as; its form is AS_TEXT
+     * and the value is not null. */
+    hb_status (*add_text)(const sqlite_table *table, uint32_t place, const hb_value *value,
+                          hb_buf *out, hb_err *err);
+    /* After row `row` of `batch` was written to `slot`, and before a row is removed: brings the
+     * rows of other tables that belong to it in step. Called only if table->tracks_slots. */
+    hb_status (*write_sides)(sqlite_table *table, const hb_batch *batch, uint32_t row, int64_t slot,
+                             bool existed, hb_err *err);
+    hb_status (*remove_sides)(sqlite_table *table, hb_str object_id, int64_t slot, hb_err *err);
+};
+
+extern const sqlite_layout sqlite_layout_own, sqlite_layout_python;
+
+/* The layout that the file has, or that the option "layout" asks for where it has none.
+ * HB_E_CONFIG when the option names another than the file's. */
+hb_status sqlite_layout_choose(sqlite_conn *conn, hb_err *err);
+
+/* ---- ddl.c: statements that run once ---------------------------------------------------------- */
+
+hb_sql sqlite_ddl(const sqlite_conn *conn, const char *words);
+void sqlite_ddl_text(hb_sql *sql, const char *before, hb_str text);     /* bound */
+void sqlite_ddl_int(hb_sql *sql, const char *before, int64_t number);
+/* Runs and frees. */
+hb_status sqlite_ddl_run(sqlite_conn *conn, hb_sql *sql, hb_err *err);
+/* "<words> <name>", as for DROP. */
+hb_status sqlite_ddl_name(sqlite_conn *conn, const char *words, hb_str name, hb_err *err);
+/* Is there a table of this name? */
+hb_status sqlite_ddl_has_table(sqlite_conn *conn, hb_str name, bool *there, hb_err *err);
+/* A statement of the text of `sql`, which is freed. */
+hb_status sqlite_ddl_prepare(sqlite_conn *conn, sqlite3_stmt **out, hb_sql *sql, hb_err *err);
+/* Runs a statement that yields no rows and resets it. */
+hb_status sqlite_step_done(sqlite_conn *conn, sqlite3_stmt *stmt, hb_err *err);
+
+/* ---- what layouts share (table.c) -------------------------------------------------------------- */
+
+/* The container fields of a group; false when the group is not for this instance, or some of its
+ * fields are elsewhere or of a kind that no index sorts. `places` has room for the group. */
+bool sqlite_group_places(const sqlite_table *table, const hb_field_group *group, uint32_t *places);
+bool sqlite_kind_is_sortable(hb_kind kind);
+/* Remembers a unique constraint, so that its violation is told by name. */
+hb_status sqlite_unique_note(sqlite_table *table, const uint32_t *places, uint32_t count,
+                             hb_err *err);
+/* The error for rows that a unique index cannot be made over. */
+hb_status sqlite_unique_fail(const sqlite_table *table, hb_err *err);
+
+#endif

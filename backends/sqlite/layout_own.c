@@ -1,0 +1,599 @@
+// SPDX-License-Identifier: MIT
+/* The table of a container: made, compared with what the file holds, altered, dropped.
+ *
+ * A field that appears gets a column; a field that changed its kind gets a fresh one (old rows are
+ * not migrated); a field that is not here any more keeps its column, so that a workspace opened
+ * with another placement loses nothing, but rows written meanwhile clear it. */
+#include "backends/sqlite/layout.h"
+
+typedef struct known_column {   /* a row of hb_columns */
+    hb_str field, physical;
+    hb_kind kind;
+    bool side;                  /* has an item table */
+    bool used;                  /* a field of the container is in it */
+    bool recorded;              /* hb_columns says so already */
+} known_column;
+
+typedef struct table_maker {
+    sqlite_table *table;
+    hb_arena scratch;
+    known_column *known;
+    uint32_t known_count, known_cap;
+    hb_map objects;             /* names of indexes and item tables that exist; 2: wanted */
+} table_maker;
+
+static hb_str table_text(hb_arena *arena, const char *form, hb_str a, hb_str b) {
+    return hb_arena_printf(arena, form, HB_ARG(a), HB_ARG(b));
+}
+
+/* ---- what the file knows --------------------------------------------------------------------- */
+
+static hb_status known_add(table_maker *maker, const known_column *column, hb_err *err) {
+    if (maker->known_count == maker->known_cap) {
+        uint32_t cap = maker->known_cap == 0 ? 32 : maker->known_cap * 2;
+        known_column *grown = hb_arena_array(&maker->scratch, cap, sizeof(*grown));
+        if (grown == NULL) return hb_err_memory(err);
+        if (maker->known_count > 0)
+            memcpy(grown, maker->known, maker->known_count * sizeof(*grown));
+        maker->known = grown;
+        maker->known_cap = cap;
+    }
+    maker->known[maker->known_count++] = *column;
+    return HB_OK;
+}
+
+static hb_status known_read(table_maker *maker, sqlite3_stmt *stmt, hb_err *err) {
+    const hb_container *container = maker->table->container;
+    sqlite_bind_str(stmt, 1, container->workspace_id);
+    sqlite_bind_str(stmt, 2, container->schema->entity_id);
+    int rc;
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        known_column column = {
+            .field = hb_arena_str(&maker->table->arena, sqlite_text_at(stmt, 0)),
+            .physical = hb_arena_str(&maker->table->arena, sqlite_text_at(stmt, 1)),
+            .kind = (hb_kind)sqlite3_column_int(stmt, 2),
+            .side = sqlite3_column_int(stmt, 3) != 0,
+            .recorded = true,
+        };
+        if (column.field.ptr == NULL || column.physical.ptr == NULL) return hb_err_memory(err);
+        HB_TRY(known_add(maker, &column, err));
+    }
+    return rc == SQLITE_DONE ? HB_OK : sqlite_fail(maker->table->conn, rc, err);
+}
+
+/* Indexes and item tables of this container: all that is called <table>/... */
+static hb_status objects_read(table_maker *maker, hb_err *err) {
+    sqlite3_stmt *stmt = NULL;
+    HB_TRY(sqlite_prepare(maker->table->conn,
+                          HB_STR("SELECT name FROM sqlite_schema"
+                                 " WHERE substr(name, 1, length(?1) + 1) = ?1 || '/'"),
+                          &stmt, err));
+    sqlite_bind_str(stmt, 1, maker->table->name);
+    hb_status status = HB_OK;
+    int rc;
+    while (status == HB_OK && (rc = sqlite3_step(stmt)) != SQLITE_DONE) {
+        if (rc != SQLITE_ROW) {
+            status = sqlite_fail(maker->table->conn, rc, err);
+            break;
+        }
+        hb_str name = hb_arena_str(&maker->scratch, sqlite_text_at(stmt, 0));
+        if (name.ptr == NULL || !hb_map_put(&maker->objects, name, 1)) status = hb_err_memory(err);
+    }
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+static hb_status columns_read(table_maker *maker, hb_err *err) {
+    sqlite3_stmt *stmt = NULL;
+    HB_TRY(sqlite_prepare(maker->table->conn,
+                          HB_STR("SELECT field, physical, kind, side FROM hb_columns"
+                                 " WHERE ws = ? AND entity = ?"),
+                          &stmt, err));
+    hb_status status = known_read(maker, stmt, err);
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+static known_column *known_find(const table_maker *maker, hb_str field) {
+    for (uint32_t i = 0; i < maker->known_count; i++) {
+        if (hb_str_eq(maker->known[i].field, field)) return &maker->known[i];
+    }
+    return NULL;
+}
+
+/* ---- columns --------------------------------------------------------------------------------- */
+
+/* SQLite's column names ignore ASCII case, ours do not. */
+static bool physical_is_taken(const table_maker *maker, hb_str name) {
+    if (hb_str_eq_nocase(name, HB_STR("slot")) || hb_str_eq_nocase(name, HB_STR("object_id")))
+        return true;
+    for (uint32_t i = 0; i < maker->known_count; i++) {
+        if (hb_str_eq_nocase(maker->known[i].physical, name)) return true;
+    }
+    return false;
+}
+
+static hb_status physical_choose(const table_maker *maker, hb_str field, hb_str *out, hb_err *err) {
+    hb_arena *arena = &maker->table->arena;
+    hb_str name = hb_arena_str(arena, field);
+    for (int i = 2; name.ptr != NULL && physical_is_taken(maker, name); i++) {
+        name = hb_arena_printf(arena, "%.*s~%d", HB_ARG(field), i);
+    }
+    *out = name;
+    return name.ptr != NULL ? HB_OK : hb_err_memory(err);
+}
+
+static hb_status column_record(const table_maker *maker, const known_column *column, hb_err *err) {
+    const hb_container *container = maker->table->container;
+    hb_sql sql = sqlite_ddl(maker->table->conn, "INSERT OR REPLACE INTO hb_columns VALUES (");
+    sqlite_ddl_text(&sql, "", container->workspace_id);
+    sqlite_ddl_text(&sql, ", ", container->schema->entity_id);
+    sqlite_ddl_text(&sql, ", ", column->field);
+    sqlite_ddl_text(&sql, ", ", column->physical);
+    sqlite_ddl_int(&sql, ", ", (int64_t)column->kind);
+    sqlite_ddl_int(&sql, ", ", column->side ? 1 : 0);
+    hb_sql_add(&sql, ")");
+    return sqlite_ddl_run(maker->table->conn, &sql, err);
+}
+
+static hb_str item_table_name(const table_maker *maker, hb_str physical) {
+    return table_text(&maker->table->arena, "%.*s/%.*s", maker->table->name, physical);
+}
+
+/* An old column of another kind: its indexes, items and values go. */
+static hb_status column_drop(const table_maker *maker, const known_column *column, hb_err *err) {
+    sqlite_table *table = maker->table;
+    for (uint32_t i = 0; i < maker->objects.cap; i++) {
+        const hb_map_slot *slot = &maker->objects.slots[i];
+        hb_str name = { slot->ptr, slot->len };
+        if (slot->used == 1 && hb_str_ends(name, HB_STR("/index")) &&
+            !hb_str_ends(name, HB_STR("/slot/index"))) {
+            HB_TRY(sqlite_ddl_name(maker->table->conn, "DROP INDEX IF EXISTS ", name, err));
+        }
+    }
+    HB_TRY(sqlite_ddl_name(maker->table->conn, "DROP TABLE IF EXISTS ",
+                           item_table_name(maker, column->physical), err));
+    hb_sql sql = sqlite_ddl(maker->table->conn, "ALTER TABLE ");
+    hb_sql_ident(&sql, table->name);
+    hb_sql_add(&sql, " DROP COLUMN ");
+    hb_sql_ident(&sql, column->physical);
+    return sqlite_ddl_run(table->conn, &sql, err);
+}
+
+static hb_status column_add(const table_maker *maker, const known_column *column, hb_err *err) {
+    hb_sql sql = sqlite_ddl(maker->table->conn, "ALTER TABLE ");
+    hb_sql_ident(&sql, maker->table->name);
+    hb_sql_add(&sql, " ADD COLUMN ");
+    hb_sql_ident(&sql, column->physical);
+    hb_buf_printf(&sql.text, " %s", hb_dialect_sqlite.types[column->kind]);
+    return sqlite_ddl_run(maker->table->conn, &sql, err);
+}
+
+static hb_status column_new(table_maker *maker, const hb_field *field, hb_err *err) {
+    known_column fresh = { .field = field->name, .kind = field->kind };
+    HB_TRY(physical_choose(maker, field->name, &fresh.physical, err));
+    return known_add(maker, &fresh, err);
+}
+
+static hb_status table_create(table_maker *maker, hb_err *err) {
+    const hb_container *container = maker->table->container;
+    hb_sql sql = sqlite_ddl(maker->table->conn, "CREATE TABLE ");
+    hb_sql_ident(&sql, maker->table->name);
+    hb_sql_add(&sql, " (slot INTEGER PRIMARY KEY, object_id TEXT NOT NULL UNIQUE");
+    for (uint32_t i = 1; i < container->field_count; i++) {
+        hb_status status =
+            column_new(maker, &container->schema->fields[container->fields[i].field], err);
+        if (status != HB_OK) {
+            hb_sql_free(&sql);
+            return status;
+        }
+        const known_column *column = &maker->known[maker->known_count - 1];
+        hb_sql_add(&sql, ", ");
+        hb_sql_ident(&sql, column->physical);
+        hb_buf_printf(&sql.text, " %s", hb_dialect_sqlite.types[column->kind]);
+    }
+    hb_sql_add(&sql, ")");
+    hb_sql_add(&sql, hb_dialect_sqlite.table_suffix);
+    return sqlite_ddl_run(maker->table->conn, &sql, err);
+}
+
+static hb_status maker_column(table_maker *maker, uint32_t place, hb_err *err) {
+    sqlite_table *table = maker->table;
+    const hb_placed *placed = &table->container->fields[place];
+    const hb_field *field = &table->container->schema->fields[placed->field];
+    known_column *known = known_find(maker, field->name);
+    if (known == NULL) {
+        HB_TRY(column_new(maker, field, err));
+        known = &maker->known[maker->known_count - 1];
+        HB_TRY(column_add(maker, known, err));
+    } else if (known->kind != field->kind) {
+        HB_TRY(column_drop(maker, known, err));
+        hb_map_free(&maker->objects); /* what it listed may be gone */
+        hb_map_init(&maker->objects, table->conn->mem);
+        known->kind = field->kind;
+        known->recorded = false;
+        HB_TRY(column_add(maker, known, err));
+    }
+    bool side = sqlite_has_item_table(field->type, placed->strategy);
+    known->recorded = known->recorded && known->side == side;
+    known->side = side;
+    known->used = true;
+    table->columns[place] = known->physical;
+    return known->recorded ? HB_OK : column_record(maker, known, err);
+}
+
+static bool maker_has(const table_maker *maker, hb_str name) {
+    return hb_map_find(&maker->objects, name) != HB_MAP_NONE;
+}
+
+static hb_status maker_cleared(table_maker *maker, hb_err *err) {
+    sqlite_table *table = maker->table;
+    hb_str *cleared = hb_arena_array(&table->arena, maker->known_count, sizeof(*cleared));
+    if (cleared == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; i < maker->known_count; i++) {
+        if (maker->known[i].used) continue;
+        cleared[table->cleared_count++] = maker->known[i].physical;
+        /* Nobody would keep its items in step; they are made again when the field comes back. */
+        hb_str items = item_table_name(maker, maker->known[i].physical);
+        if (items.ptr == NULL) return hb_err_memory(err);
+        if (maker_has(maker, items))
+            HB_TRY(sqlite_ddl_name(maker->table->conn, "DROP TABLE ", items, err));
+    }
+    table->cleared = cleared;
+    return HB_OK;
+}
+
+/* ---- item tables ----------------------------------------------------------------------------- */
+
+static hb_status side_prepare(sqlite_table *table, uint32_t place, hb_err *err) {
+    if (table->sides[place].len == 0 || table->side_add[place] != NULL) return HB_OK;
+    hb_sql sql;
+    hb_sql_init(&sql, &hb_dialect_sqlite, table->conn->mem, NULL);
+    hb_sql_add(&sql, "INSERT INTO ");
+    hb_sql_ident(&sql, table->sides[place]);
+    hb_sql_add(&sql, " (slot, idx, item) VALUES (?, ?, ?)");
+    HB_TRY(sqlite_ddl_prepare(table->conn, &table->side_add[place], &sql, err));
+    hb_sql_init(&sql, &hb_dialect_sqlite, table->conn->mem, NULL);
+    hb_sql_add(&sql, "DELETE FROM ");
+    hb_sql_ident(&sql, table->sides[place]);
+    hb_sql_add(&sql, " WHERE slot = ?");
+    return sqlite_ddl_prepare(table->conn, &table->side_remove[place], &sql, err);
+}
+
+static bool bind_item(sqlite3_stmt *stmt, int at, const hb_pack_item *item) {
+    switch (item->tag) {
+    case HB_PACK_BOOL: return sqlite3_bind_int(stmt, at, item->b ? 1 : 0) == SQLITE_OK;
+    case HB_PACK_INT: return sqlite3_bind_int64(stmt, at, item->i) == SQLITE_OK;
+    case HB_PACK_FLOAT: return sqlite3_bind_double(stmt, at, item->f) == SQLITE_OK;
+    case HB_PACK_STR: return sqlite_bind_str(stmt, at, item->s) == SQLITE_OK;
+    case HB_PACK_NIL:
+    case HB_PACK_UINT64:
+    case HB_PACK_BIN:
+    case HB_PACK_ARRAY:
+    case HB_PACK_MAP:
+    case HB_PACK_EXT: break;
+    }
+    return false; /* nothing that an operand of the item's type could be equal to */
+}
+
+static hb_status side_add(sqlite_table *table, uint32_t place, int64_t slot, hb_str pack,
+                          hb_err *err) {
+    sqlite3_stmt *stmt = table->side_add[place];
+    hb_pack_reader reader = hb_pack_read(pack);
+    hb_pack_item item;
+    if (!hb_pack_next(&reader, &item) || item.tag != HB_PACK_ARRAY) return HB_OK;
+    uint32_t count = item.count;
+    sqlite3_bind_int64(stmt, 1, slot);
+    for (uint32_t i = 0; i < count && hb_pack_next(&reader, &item); i++) {
+        if (item.tag == HB_PACK_ARRAY || item.tag == HB_PACK_MAP) {
+            return hb_err_set(err, HB_E_INTERNAL, "a nested item in an array of scalars");
+        }
+        if (!bind_item(stmt, 3, &item)) continue;
+        sqlite3_bind_int64(stmt, 2, i);
+        HB_TRY(sqlite_step_done(table->conn, stmt, err));
+    }
+    return HB_OK;
+}
+
+static hb_status own_remove_sides(sqlite_table *table, hb_str object_id, int64_t slot,
+                                  hb_err *err) {
+    (void)object_id;
+    for (uint32_t i = 0; i < table->container->field_count; i++) {
+        if (table->sides[i].len == 0) continue;
+        HB_TRY(side_prepare(table, i, err));
+        sqlite3_bind_int64(table->side_remove[i], 1, slot);
+        HB_TRY(sqlite_step_done(table->conn, table->side_remove[i], err));
+    }
+    return HB_OK;
+}
+
+static hb_status own_write_sides(sqlite_table *table, const hb_batch *batch, uint32_t row,
+                                 int64_t slot, bool existed, hb_err *err) {
+    if (existed) HB_TRY(own_remove_sides(table, HB_STR_EMPTY, slot, err));
+    for (uint32_t i = 0; i < batch->column_count; i++) {
+        const hb_column *column = &batch->columns[i];
+        if (table->sides[i].len == 0 || hb_column_cell(column, row) != HB_CELL_VALUE) continue;
+        HB_TRY(side_prepare(table, i, err));
+        HB_TRY(side_add(table, i, slot, hb_column_span(column, row), err));
+    }
+    return HB_OK;
+}
+
+static hb_status side_rebuild_rows(sqlite_table *table, uint32_t place, sqlite3_stmt *rows,
+                                   hb_err *err) {
+    hb_buf pack;
+    hb_buf_init(&pack, table->conn->mem);
+    hb_status status = HB_OK;
+    int rc = SQLITE_DONE;
+    while (status == HB_OK && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
+        hb_value value;
+        status = sqlite_read_value(sqlite3_column_value(rows, 1), HB_KIND_PACK, &pack, NULL, &value,
+                                   err);
+        if (status == HB_OK) {
+            status = side_add(table, place, sqlite3_column_int64(rows, 0), value.as.s, err);
+        }
+    }
+    hb_buf_free(&pack);
+    if (status != HB_OK) return status;
+    return rc == SQLITE_DONE ? HB_OK : sqlite_fail(table->conn, rc, err);
+}
+
+static hb_status side_rebuild(sqlite_table *table, uint32_t place, hb_err *err) {
+    hb_sql sql;
+    hb_sql_init(&sql, &hb_dialect_sqlite, table->conn->mem, NULL);
+    hb_sql_add(&sql, "SELECT slot, ");
+    hb_sql_ident(&sql, table->columns[place]);
+    hb_sql_add(&sql, " FROM ");
+    hb_sql_ident(&sql, table->name);
+    hb_sql_add(&sql, " WHERE ");
+    hb_sql_ident(&sql, table->columns[place]);
+    hb_sql_add(&sql, " IS NOT NULL");
+    sqlite3_stmt *rows = NULL;
+    HB_TRY(sqlite_ddl_prepare(table->conn, &rows, &sql, err));
+    hb_status status = side_prepare(table, place, err);
+    if (status == HB_OK) status = side_rebuild_rows(table, place, rows, err);
+    sqlite3_finalize(rows);
+    return status;
+}
+
+/* ---- indexes --------------------------------------------------------------------------------- */
+
+static hb_status index_make(const table_maker *maker, const sqlite_index *index, bool unique,
+                            hb_err *err) {
+    sqlite_table *table = maker->table;
+    hb_sql sql = sqlite_ddl(maker->table->conn, unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ");
+    hb_sql_ident(&sql, index->name);
+    hb_sql_add(&sql, " ON ");
+    hb_sql_ident(&sql, table->name);
+    hb_sql_add(&sql, " (");
+    for (uint32_t i = 0; i < index->place_count; i++) {
+        if (i > 0) hb_sql_add(&sql, ", ");
+        hb_sql_ident(&sql, table->columns[index->places[i]]);
+    }
+    hb_sql_add(&sql, ")");
+    hb_status status = sqlite_ddl_run(table->conn, &sql, err);
+    return status == HB_E_BACKEND && unique ? sqlite_unique_fail(table, err) : status;
+}
+
+hb_status sqlite_indexes_drop(sqlite_table *table, hb_err *err) {
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        HB_TRY(sqlite_ddl_name(table->conn, "DROP INDEX ", table->indexes[i].name, err));
+    }
+    return HB_OK;
+}
+
+hb_status sqlite_indexes_make(sqlite_table *table, hb_err *err) {
+    table_maker maker = { .table = table };
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        HB_TRY(index_make(&maker, &table->indexes[i], false, err));
+    }
+    return HB_OK;
+}
+
+static hb_status index_name(const table_maker *maker, sqlite_index *index, bool unique,
+                            hb_err *err) {
+    hb_arena *arena = &maker->table->arena;
+    hb_str name = maker->table->name;
+    for (uint32_t i = 0; i < index->place_count && name.ptr != NULL; i++) {
+        name = table_text(arena, "%.*s/%.*s", name, maker->table->columns[index->places[i]]);
+    }
+    if (name.ptr != NULL) {
+        name = table_text(arena, "%.*s%.*s", name,
+                          unique ? HB_STR("/unique/index") : HB_STR("/plain/index"));
+    }
+    index->name = name;
+    return name.ptr != NULL ? HB_OK : hb_err_memory(err);
+}
+
+/* Makes or drops the index over `places` so that the file has it exactly when `wanted`. */
+static hb_status index_sync(table_maker *maker, const uint32_t *places, uint32_t count, bool unique,
+                            bool wanted, hb_err *err) {
+    sqlite_table *table = maker->table;
+    sqlite_index index = { .place_count = count };
+    index.places = hb_arena_copy(&table->arena, places, count * sizeof(*places));
+    if (index.places == NULL) return hb_err_memory(err);
+    HB_TRY(index_name(maker, &index, unique, err));
+    bool there = maker_has(maker, index.name);
+    if (wanted && there && !hb_map_put(&maker->objects, index.name, 2)) return hb_err_memory(err);
+    if (wanted && !unique) table->indexes[table->index_count++] = index;
+    if (there == wanted) return HB_OK;
+    if (!wanted) return sqlite_ddl_name(maker->table->conn, "DROP INDEX ", index.name, err);
+    if (!hb_map_put(&maker->objects, index.name, 2)) return hb_err_memory(err);
+    return index_make(maker, &index, unique, err);
+}
+
+/* Indexes over several fields that no declaration asks for any more; a unique one would go on
+ * refusing rows. */
+static hb_status maker_stale_indexes(const table_maker *maker, hb_err *err) {
+    for (uint32_t i = 0; i < maker->objects.cap; i++) {
+        const hb_map_slot *slot = &maker->objects.slots[i];
+        hb_str name = { slot->ptr, slot->len };
+        bool group =
+            hb_str_ends(name, HB_STR("/plain/index")) || hb_str_ends(name, HB_STR("/unique/index"));
+        if (slot->used != 1 || slot->value == 2 || !group) continue;
+        HB_TRY(sqlite_ddl_name(maker->table->conn, "DROP INDEX IF EXISTS ", name, err));
+    }
+    return HB_OK;
+}
+
+/* Indexes over several fields, where all of them are here. */
+static hb_status maker_groups(table_maker *maker, const hb_field_group *groups,
+                              uint32_t group_count, bool unique, hb_err *err) {
+    sqlite_table *table = maker->table;
+    for (uint32_t g = 0; g < group_count; g++) {
+        const hb_field_group *group = &groups[g];
+        uint32_t *places =
+            hb_arena_array(&maker->scratch, (size_t)group->field_count + 1, sizeof(*places));
+        if (places == NULL) return hb_err_memory(err);
+        if (!sqlite_group_places(table, group, places)) continue;
+        HB_TRY(index_sync(maker, places, group->field_count, unique, true, err));
+        if (unique) HB_TRY(sqlite_unique_note(table, places, group->field_count, err));
+    }
+    return HB_OK;
+}
+
+static hb_status item_table_make(table_maker *maker, uint32_t place, hb_err *err) {
+    sqlite_table *table = maker->table;
+    hb_sql sql = sqlite_ddl(maker->table->conn, "CREATE TABLE ");
+    hb_sql_ident(&sql, table->sides[place]);
+    hb_sql_add(&sql, " (item ANY NOT NULL, slot INTEGER NOT NULL, idx INTEGER NOT NULL,"
+                     " PRIMARY KEY (item, slot, idx)) STRICT, WITHOUT ROWID");
+    HB_TRY(sqlite_ddl_run(table->conn, &sql, err));
+    sql = sqlite_ddl(table->conn, "CREATE INDEX ");
+    hb_sql_ident(
+        &sql, table_text(&maker->scratch, "%.*s%.*s", table->sides[place], HB_STR("/slot/index")));
+    hb_sql_add(&sql, " ON ");
+    hb_sql_ident(&sql, table->sides[place]);
+    hb_sql_add(&sql, " (slot)");
+    HB_TRY(sqlite_ddl_run(table->conn, &sql, err));
+    return side_rebuild(table, place, err);
+}
+
+static hb_status maker_placed(table_maker *maker, uint32_t place, hb_err *err) {
+    sqlite_table *table = maker->table;
+    const hb_placed *placed = &table->container->fields[place];
+    const hb_field *field = &table->container->schema->fields[placed->field];
+    if (sqlite_kind_is_sortable(field->kind)) {
+        HB_TRY(index_sync(maker, &place, 1, false, placed->indexed && !placed->unique, err));
+        HB_TRY(index_sync(maker, &place, 1, true, placed->unique, err));
+        if (placed->unique) HB_TRY(sqlite_unique_note(table, &place, 1, err));
+    }
+    hb_str items = item_table_name(maker, table->columns[place]);
+    if (items.ptr == NULL) return hb_err_memory(err);
+    bool wanted = sqlite_has_item_table(field->type, placed->strategy);
+    bool there = maker_has(maker, items);
+    if (wanted) table->sides[place] = items;
+    if (wanted && !there) return item_table_make(maker, place, err);
+    return there && !wanted ? sqlite_ddl_name(maker->table->conn, "DROP TABLE ", items, err)
+                            : HB_OK;
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+static hb_status maker_run(table_maker *maker, hb_err *err) {
+    sqlite_table *table = maker->table;
+    const hb_container *container = table->container;
+    HB_TRY(columns_read(maker, err));
+    HB_TRY(objects_read(maker, err));
+    bool there = false;
+    HB_TRY(sqlite_ddl_has_table(table->conn, table->name, &there, err));
+    if (!there) {
+        maker->known_count = 0;
+        HB_TRY(table_create(maker, err));
+    }
+    table->columns[0] = HB_STR("object_id");
+    for (uint32_t i = 1; i < container->field_count; i++) {
+        HB_TRY(maker_column(maker, i, err));
+    }
+    if (maker->objects.count == 0) HB_TRY(objects_read(maker, err));
+    HB_TRY(maker_cleared(maker, err));
+    for (uint32_t i = 1; i < container->field_count; i++) {
+        HB_TRY(maker_placed(maker, i, err));
+    }
+    const hb_schema *schema = container->schema;
+    HB_TRY(maker_groups(maker, schema->indexes, schema->index_count, false, err));
+    HB_TRY(maker_groups(maker, schema->uniques, schema->unique_count, true, err));
+    return maker_stale_indexes(maker, err);
+}
+
+static hb_status own_make(sqlite_table *table, hb_err *err) {
+    const hb_container *container = table->container;
+    table->name = table->target = table_text(&table->arena, "%.*s/%.*s", container->workspace_id,
+                                             container->schema->entity_id);
+    if (table->name.ptr == NULL) return hb_err_memory(err);
+    table->stored = table->columns;
+    table_maker maker = { .table = table };
+    hb_arena_init(&maker.scratch, table->conn->mem);
+    hb_map_init(&maker.objects, table->conn->mem);
+    hb_status status = maker_run(&maker, err);
+    hb_map_free(&maker.objects);
+    hb_arena_free(&maker.scratch);
+    for (uint32_t i = 0; i < container->field_count; i++) {
+        hb_kind kind = container->schema->fields[container->fields[i].field].kind;
+        table->forms[i] = kind == HB_KIND_PACK ? SQLITE_AS_TEXT : SQLITE_AS_IS;
+        if (table->sides[i].len > 0) table->tracks_slots = true;
+    }
+    return status;
+}
+
+static hb_status own_clear(sqlite_table *table, hb_err *err) {
+    const hb_container *container = table->container;
+    for (uint32_t i = 0; i < container->field_count; i++) {
+        if (table->sides[i].len == 0) continue;
+        HB_TRY(sqlite_ddl_name(table->conn, "DROP TABLE ", table->sides[i], err));
+    }
+    HB_TRY(sqlite_ddl_name(table->conn, "DROP TABLE ", table->name, err));
+    hb_sql sql = sqlite_ddl(table->conn, "DELETE FROM hb_columns WHERE ws = ");
+    sqlite_ddl_text(&sql, "", container->workspace_id);
+    sqlite_ddl_text(&sql, " AND entity = ", container->schema->entity_id);
+    return sqlite_ddl_run(table->conn, &sql, err);
+}
+
+static hb_status own_check(sqlite_conn *conn, hb_err *err) {
+    sqlite3_stmt *stmt = NULL;
+    HB_TRY(sqlite_prepare(
+        conn, HB_STR("SELECT value FROM hb_meta WHERE ws = '' AND key = 'layout'"), &stmt, err));
+    int rc = sqlite3_step(stmt);
+    bool known =
+        rc == SQLITE_ROW && hb_str_eq(sqlite_text_at(stmt, 0), HB_STR(SQLITE_LAYOUT_VERSION));
+    sqlite3_finalize(stmt);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) return sqlite_fail(conn, rc, err);
+    if (known) return HB_OK;
+    hb_err_set(err, HB_E_CORRUPT,
+               "sqlite: the file's layout is not version " SQLITE_LAYOUT_VERSION
+               ", the only one known here");
+    return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, conn->instance->name);
+}
+
+static hb_status own_prepare(sqlite_conn *conn, hb_err *err) {
+    static const char sql[] =
+        "CREATE TABLE IF NOT EXISTS hb_meta (ws TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT "
+        "NULL,"
+        " PRIMARY KEY (ws, key)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS hb_columns (ws TEXT NOT NULL, entity TEXT NOT NULL,"
+        " field TEXT NOT NULL, physical TEXT NOT NULL, kind INTEGER NOT NULL, side INTEGER NOT "
+        "NULL,"
+        " PRIMARY KEY (ws, entity, field)) STRICT, WITHOUT ROWID;"
+        "INSERT OR IGNORE INTO hb_meta VALUES ('', 'layout', CAST('" SQLITE_LAYOUT_VERSION
+        "' AS BLOB))";
+    HB_TRY(sqlite_run(conn, sql, err));
+    return own_check(conn, err);
+}
+
+static hb_status own_add_text(const sqlite_table *table, uint32_t place, const hb_value *value,
+                              hb_buf *out, hb_err *err) {
+    (void)table;
+    (void)place;
+    return hb_pack_to_json(value->as.s, 0, false, out, err);
+}
+
+const sqlite_layout sqlite_layout_own = {
+    .name = "own",
+    .meta = "hb_meta",
+    .prepare = own_prepare,
+    .make = own_make,
+    .clear = own_clear,
+    .add_text = own_add_text,
+    .write_sides = own_write_sides,
+    .remove_sides = own_remove_sides,
+};
