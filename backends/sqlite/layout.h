@@ -35,7 +35,7 @@ struct sqlite_layout {
 extern const sqlite_layout sqlite_layout_own, sqlite_layout_python;
 
 /* The layout that the file has, or that the option "layout" asks for where it has none.
- * HB_E_CONFIG when the option names another than the file's. */
+ * HB_E_REFUSED when the option names another than the file has. */
 hb_status sqlite_layout_choose(sqlite_conn *conn, hb_err *err);
 
 /* ---- ddl.c: statements that run once ---------------------------------------------------------- */

@@ -60,12 +60,14 @@ static inline hb_schema *schema_of(const char *json) {
     return schema;
 }
 
-/* `path` NULL: in memory. */
-static inline hb_status env_open(env *e, const char *workspace, const char *path, const char *definition) {
+/* `path` NULL: in memory; `layout` NULL: the file's. */
+static inline hb_status env_open_as(env *e, const char *workspace, const char *path,
+                                    const char *definition, const char *layout) {
     memset(e, 0, sizeof(*e));
     hb_arena_init(&e->arena, hb_mem_default());
     e->options = cJSON_CreateObject();
     if (path != NULL) cJSON_AddStringToObject(e->options, "database", path);
+    if (layout != NULL) cJSON_AddStringToObject(e->options, "layout", layout);
     e->instance = (hb_instance){ .type = &hb_backend_sqlite,
                                  .name = HB_STR("main"),
                                  .workspace_id = hb_str_c(workspace),
@@ -90,6 +92,11 @@ static inline hb_status env_open(env *e, const char *workspace, const char *path
                                    .by_field = e->by_field };
     hb_err_init(&e->err);
     return hb_backend_sqlite.open(&e->instance, &e->err);
+}
+
+static inline hb_status env_open(env *e, const char *workspace, const char *path,
+                                 const char *definition) {
+    return env_open_as(e, workspace, path, definition, NULL);
 }
 
 static inline void env_close(env *e) {

@@ -437,11 +437,11 @@ static void delete_some(env *e, model *m) {
     hb_rowset_free(&job.out);
 }
 
-static void random_operations_agree_with_the_model(void) {
-    for (uint64_t seed = 1; seed <= 6; seed++) {
+static void operations_agree(const char *layout, const char *definition, uint64_t seeds) {
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
         env e;
         chance_state = seed * 0x9e3779b97f4a7c15u;
-        REQUIRE(env_open(&e, "w", NULL, definition_text) == HB_OK);
+        REQUIRE(env_open_as(&e, "w", NULL, definition, layout) == HB_OK);
         model *m = calloc(1, sizeof(*m)), *before = calloc(1, sizeof(*m));
         for (int step = 0; step < 40; step++) {
             uint32_t what = chance(10);
@@ -470,6 +470,22 @@ static void random_operations_agree_with_the_model(void) {
     }
 }
 
+static void random_operations_agree_with_the_model(void) {
+    operations_agree("own", definition_text, 6);
+}
+
+/* Python's columns cannot differ in case only. */
+static void they_agree_in_the_tables_of_python(void) {
+    operations_agree("python",
+                     "{\"name\":\"Doc\",\"fields\":{\"title\":\"short-text\",\"slot\":\"integer\","
+                     "\"body\":\"long-text\",\"n\":\"integer\",\"score\":\"float\",\"flag\":"
+                     "\"boolean\",\"at\":\"timestamp\",\"doc\":\"json\",\"tags\":"
+                     "\"array[short-text]\",\"nums\":\"array[integer]\",\"emb\":\"vector[3]\","
+                     "\"blob\":\"artifact\"}}",
+                     6);
+}
+
 TEST_SUITE {
     TEST(random_operations_agree_with_the_model);
+    TEST(they_agree_in_the_tables_of_python);
 }
