@@ -38,7 +38,7 @@ extern const sqlite_layout sqlite_layout_own, sqlite_layout_python;
  * HB_E_REFUSED when the option names another than the file has. */
 hb_status sqlite_layout_choose(sqlite_conn *conn, hb_err *err);
 
-/* ---- ddl.c: statements that run once ---------------------------------------------------------- */
+/* ---- ddl.c: statements that run once --------------------------------------------------------- */
 
 hb_sql sqlite_ddl(const sqlite_conn *conn, const char *words);
 void sqlite_ddl_text(hb_sql *sql, const char *before, hb_str text);     /* bound */
@@ -54,7 +54,7 @@ hb_status sqlite_ddl_prepare(sqlite_conn *conn, sqlite3_stmt **out, hb_sql *sql,
 /* Runs a statement that yields no rows and resets it. */
 hb_status sqlite_step_done(sqlite_conn *conn, sqlite3_stmt *stmt, hb_err *err);
 
-/* ---- what layouts share (table.c) -------------------------------------------------------------- */
+/* ---- what layouts share (table.c) ------------------------------------------------------------ */
 
 /* The container fields of a group; false when the group is not for this instance, or some of its
  * fields are elsewhere or of a kind that no index sorts. `places` has room for the group. */

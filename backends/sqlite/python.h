@@ -14,7 +14,7 @@ typedef enum python_cell {
 /* `type` NULL: an untyped item. */
 python_cell sqlite_python_cell(const hb_type *type);
 
-/* ---- python_codec.c ---------------------------------------------------------------------------- */
+/* ---- python_codec.c -------------------------------------------------------------------------- */
 
 /* hb_py_json, hb_py_vector, hb_py_items, hb_py_object: see there. */
 int sqlite_python_functions(sqlite3 *db);
@@ -34,7 +34,7 @@ void sqlite_python_hash_int(python_hash *hash, int64_t number);
 /* Frees. */
 hb_status sqlite_python_hash_end(python_hash *hash, char out[HB_OBJECT_ID_HASH_LEN], hb_err *err);
 
-/* ---- python_sides.c: rows of side tables ------------------------------------------------------- */
+/* ---- python_sides.c: rows of side tables ----------------------------------------------------- */
 
 bool sqlite_python_has_side(const hb_type *type, hb_strategy strategy);
 hb_status sqlite_python_write_sides(sqlite_table *table, const hb_batch *batch, uint32_t row,
@@ -44,7 +44,7 @@ hb_status sqlite_python_remove_sides(sqlite_table *table, hb_str object_id, int6
 /* "<entity>_<field>", in the table's arena. */
 hb_str sqlite_python_side_name(const sqlite_table *table, uint32_t place, hb_arena *arena);
 
-/* ---- python_gram.c: the keyword index of text arrays ------------------------------------------- */
+/* ---- python_gram.c: the keyword index of text arrays ----------------------------------------- */
 
 /* python_keyword.c: runs of white space and punctuation are one space, none at the ends; control and
  * unassigned characters are left out. Appends. */

@@ -61,13 +61,13 @@ def run(workspace, step):
     if op == "upsert":
         return workspace.upsert_many(step["entity"], decode(step["rows"]))
     if op == "set":
-        return workspace.set_many(step["entity"], decode(step["rows"]))
+        return workspace.set_many(decode(step["rows"]), entity=step["entity"])
     if op == "delete":
-        return workspace.delete_many(step["entity"], step["ids"])
+        return workspace.delete_many([(step["entity"], object_id) for object_id in step["ids"]])
     if op == "rows":
         return {row["object_id"]: row for row in map(dict, workspace.rows(step["entity"]))}
     if op == "get":
-        return workspace.get_many(step["entity"], step["ids"])
+        return workspace.get_many(step["ids"], entity=step["entity"])
     if op == "audit":
         return workspace.audit()
     if op == "repair":
@@ -77,7 +77,7 @@ def run(workspace, step):
     if op == "drop":
         return workspace.drop()
     if op == "query":
-        return list(workspace.query_json(step["query"]))
+        return workspace.query_json(step["entity"], decode(step["query"])).execute().rows()
     raise ValueError(f"no such step: {op}")
 
 

@@ -20,16 +20,21 @@ const given = (options) => Object.fromEntries(Object.entries(options).filter(([,
 const sorted = (list) => [...list].sort(compareText);
 const rowsOut = (rows) => [...rows].map((row) => normalRow(row));
 
+const DEBUG_BACKENDS = { main: { type: "sqlite", database: ":memory:" }, vec: { type: "inmem" }, search: { type: "inmem" } };
+
 export class Driver {
   #HeavenBase;
   #directory = null;
   #backends;
+  #sqliteLayout;
   #id = "oracle";
   #ws = null;
 
-  constructor(HeavenBase, backends) {
+  /** With `sqliteLayout` every sqlite backend is told its layout. */
+  constructor(HeavenBase, backends, { sqliteLayout } = {}) {
     this.#HeavenBase = HeavenBase;
     this.#backends = backends;
+    this.#sqliteLayout = sqliteLayout;
   }
 
   /** The answer in normal form, or {error: {code, message}}. */
@@ -58,9 +63,16 @@ export class Driver {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, this.#place(item)]));
   }
 
+  #laidOut(backends) {
+    return Object.fromEntries(Object.entries(backends).map(([name, item]) =>
+      [name, item?.type === "sqlite" ? { ...item, layout: this.#sqliteLayout } : item]));
+  }
+
   async #open() {
     const backends = this.#backends;
     const options = typeof backends === "string" ? { preset: backends } : { backends: this.#place(backends) };
+    if (this.#sqliteLayout) options.backends = this.#laidOut(options.backends ?? DEBUG_BACKENDS);
+    if (options.backends) delete options.preset;
     this.#ws = await this.#HeavenBase.open(this.#id, options);
     return { value: this.#ws.id };
   }

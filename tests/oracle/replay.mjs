@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// node tests/oracle/replay.mjs [--verbose] [--filter text] [--group g] [--check-rules] [FILE...]
+// node tests/oracle/replay.mjs [--verbose] [--filter text] [--group g] [--sqlite-layout own|python] [--check-rules] [FILE...]
 // Replays case files on the public package; see README.md beside this file.
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -30,10 +30,10 @@ function parseCase(line, path, index) {
 }
 
 /** {status, failures, feature}; an informative case is run, but neither compared nor counted. */
-export async function replayCase(HeavenBase, oracleCase) {
+export async function replayCase(HeavenBase, oracleCase, options = {}) {
   const waiting = waitingIn(WAITING, oracleCase);
   if (waiting.case) return { status: "skipped", feature: waiting.case, failures: [], touched: [] };
-  const session = new Session(oracleCase, new Driver(HeavenBase, oracleCase.backends));
+  const session = new Session(oracleCase, new Driver(HeavenBase, oracleCase.backends, options));
   const failures = [];
   try {
     if (oracleCase.steps[0]?.op !== "open") {
@@ -72,7 +72,7 @@ function printFailure(oracleCase, failures, verbose) {
 async function main() {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: {
     verbose: { type: "boolean" }, filter: { type: "string" }, group: { type: "string" },
-    "check-rules": { type: "boolean" }, summary: { type: "boolean" } } });
+    "check-rules": { type: "boolean" }, "sqlite-layout": { type: "string" }, summary: { type: "boolean" } } });
   const cases = loadCases(positionals).filter((one) => (!values.filter || one.id.includes(values.filter))
     && (!values.group || one.group === values.group));
   if (values["check-rules"]) return checkRules(cases, WAITING, values.verbose);
@@ -81,7 +81,7 @@ async function main() {
   const features = new Map();
   const groups = new Map();
   for (const oracleCase of cases) {
-    const { status, failures, feature } = await replayCase(HeavenBase, oracleCase);
+    const { status, failures, feature } = await replayCase(HeavenBase, oracleCase, { sqliteLayout: values["sqlite-layout"] });
     counts[status]++;
     if (status === "informative") continue;
     const group = groups.get(oracleCase.group) ?? { passed: 0, failed: 0, skipped: 0 };
