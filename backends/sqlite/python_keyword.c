@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The normal form of a keyword as Python makes it: every character by itself in NFC and folded for
- * case, so that ours equal the ones it has. The core compares in a form of its own (text/keyword.h),
- * which composes across characters. */
+ * case, so that ours equal the ones it has. The core compares in a form of its own
+ * (text/keyword.h), which composes across characters. */
 #include "backends/sqlite/python.h"
 
 #include "text/unicode.h"

@@ -3,7 +3,6 @@
  * expected here was written by the package itself. */
 #include "backends/sqlite/python.h"
 #include "tests/unit/backends/sqlite_env.h"
-#include "text/keyword.h"
 #include "value/python_json.h"
 
 static const char every_text[] =
@@ -217,7 +216,7 @@ static void keywords_fold_one_character_at_a_time(void) {
         CASE(cases[i][0]);
         hb_buf out;
         hb_buf_init(&out, hb_mem_default());
-        hb_text_keyword(hb_str_c(cases[i][0]), &out);
+        sqlite_python_keyword(hb_str_c(cases[i][0]), &out);
         CHECK_STR(hb_buf_str(&out), cases[i][1]);
         hb_buf_free(&out);
     }
