@@ -6,6 +6,15 @@
 #   HB_SLIM_SOURCES      what stands in for those where they are 0
 #   HB_ABI_SOURCES       Emscripten only;  HB_WASI_SOURCES: the WASI command only
 
+# The layers in the order in which a query passes them, HB_LAYERS of CMakeLists.txt; a file may include its own layer
+# and those to its left (tests/tidy holds that), and is found by lying in its layer's folder.
+#
+#   base       memory, text, errors, numbers    ->  text   folding, words, patterns
+#   value      types, values, schemas, batches  ->  query  the spec decoded, bound, printed
+#   eval       what each operator means         ->  plan   routing, splitting, explain
+#   compile    fragments, jobs, the SQL writer  ->  index  BM25, vectors, top k
+#   backends   one table per engine             ->  exec   the task machine, local operators
+#   workspace  calls from request to answer     ->  abi or wasi, in front of all
 set(HB_CORE_SOURCES "")
 foreach(layer IN LISTS HB_LAYERS)
     if(layer STREQUAL "backends")

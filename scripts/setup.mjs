@@ -2,7 +2,8 @@
 // Installs what a step needs and the machine lacks, by package name, and says what it does. A second run finds
 // everything in place and does nothing. System packages come from Debian (root is needed for those alone), the rest
 // stays inside the repository: node_modules/, third_party/, .cache/.
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { basename, join, relative } from "node:path";
 import { at, fail, run, say, sha256File, stamp, stamped, which } from "./lib.mjs";
 import { thirdParty } from "./third-party.mjs";
 
@@ -51,8 +52,8 @@ const systemNeeds = {
   python: ["python", "venv"],
   chromium: ["chromium"],
 };
-/** @typedef {keyof typeof systemNeeds | "npm"} Need */
-export const allNeeds = /** @type {Need[]} */ (["npm", ...Object.keys(systemNeeds)]);
+/** @typedef {keyof typeof systemNeeds | "npm" | "runtimes"} Need */
+export const allNeeds = /** @type {Need[]} */ (["npm", "runtimes", ...Object.keys(systemNeeds)]);
 
 /** @param {string} probe a program's name or a file's path */
 const isThere = (probe) => (probe.startsWith("/") ? existsSync(probe) : which(probe) !== "");
@@ -117,6 +118,29 @@ function installWasmtime() {
   stamp(at(".cache/venv/.pin"), pin);
 }
 
+/** Deno and Bun from their npm packages; .cache/bin/deno and .cache/bin/bun. */
+function installRuntimes() {
+  const pin = sha256File(at("scripts/runtimes/package-lock.json"));
+  const folder = at(".cache/runtimes");
+  if (existsSync(at(".cache/bin/bun")) && stamped(join(folder, ".pin"), pin)) return;
+  say("setup: Deno and Bun from their npm packages, into .cache/runtimes");
+  rmSync(folder, { recursive: true, force: true });
+  cpSync(at("scripts/runtimes"), folder, { recursive: true });
+  run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: folder });
+  const programs = filesIn(join(folder, "node_modules")).filter((path) => /\/(deno|bin\/bun)$/.test(path));
+  mkdirSync(at(".cache/bin"), { recursive: true });
+  for (const program of programs) {
+    chmodSync(program, 0o755);
+    rmSync(at(".cache/bin", basename(program)), { force: true });
+    symlinkSync(relative(at(".cache/bin"), program), at(".cache/bin", basename(program)));
+  }
+  if (programs.length !== 2) fail("Deno and Bun have no npm package for this machine; the stage 'runtimes' needs both");
+  stamp(join(folder, ".pin"), pin);
+}
+
+/** @param {string} folder */
+const filesIn = (folder) => readdirSync(folder, { recursive: true }).map((path) => join(folder, String(path)));
+
 /** HeavenBase for Python, which the tests of interchange write and read with. */
 function installPython() {
   const pin = sha256File(at("scripts/requirements-python.txt"));
@@ -134,7 +158,7 @@ export function setup(needs) {
   const major = Number(process.versions.node.split(".")[0]);
   if (major < 20) fail(`Node 20 or newer is needed; this is ${process.versions.node}`);
   const builds = needs.some((need) => need === "native" || need === "emscripten" || need === "wasi");
-  const system = new Set(needs.flatMap((need) => (need === "npm" ? [] : systemNeeds[need])));
+  const system = new Set(needs.flatMap((need) => (need === "npm" || need === "runtimes" ? [] : systemNeeds[need])));
   if (builds) systemNeeds.sources.forEach((name) => system.add(name));
   const missing = [...system].map((key) => packages[key]).filter((wanted) => !isInstalled(wanted));
   if (missing.length > 0) installSystemPackages(missing);
@@ -142,4 +166,5 @@ export function setup(needs) {
   if (builds || needs.includes("sources")) thirdParty();
   if (needs.includes("wasmtime")) installWasmtime();
   if (needs.includes("python")) installPython();
+  if (needs.includes("runtimes")) installRuntimes();
 }

@@ -124,6 +124,7 @@ const stages = [
   { name: "oracle", about: "recorded behaviour, replayed", files: () => existsSync(at("tests/oracle/replay.mjs")), needs: ["module"],
     setup: ["npm"], run: () => counted(process.execPath, [at("tests/oracle/replay.mjs")]) },
   nodeStage("differential", "placements against each other, random", ["module"]),
+  nodeStage("runtimes", "Deno and Bun", ["module"], ["runtimes"]),
   nodeStage("interchange", "data that Python writes and reads", ["module"], ["python"]),
   nodeStage("wasi", "the hb command under wasmtime", ["wasi-build"], ["wasmtime"]),
   nodeStage("web", "a real Chromium", ["module"], ["chromium"]),
