@@ -45,7 +45,7 @@ hb_status hb_exec_except(hb_task *task, const hb_rows *all, const hb_rows *witho
 /* Adds the columns of `fetched` (a subset of in's ids, in the same order) to `in`. */
 hb_status hb_exec_hydrate(hb_task *task, const hb_rows *in, const hb_rows *fetched, hb_rows *out,
                           hb_err *err);
-/* Sums HB_COLID_SCORE by id, of the inputs from `ranked` on the first that has the row; best first, ties by id; at most `bound` rows. */
+/* Sums HB_COLID_SCORE by id, inputs from `ranked` on once per row; best first, `bound` rows. */
 hb_status hb_exec_add_scores(hb_task *task, const hb_rows *const *in, uint32_t in_count,
                              uint32_t ranked, uint64_t bound, hb_rows *out, hb_err *err);
 /* Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009): sum of weight / (k + rank), rank from

@@ -9,8 +9,8 @@
 /* One code point of a keyword form: the code points of the original that it stands for. */
 typedef struct hb_keyword_place { uint32_t start, end; } hb_keyword_place;
 
-/* Appends the form of `text` to `out`. `places` (NULL: not wanted) gets an hb_keyword_place for each
- * of its code points. */
+/* Appends the form of `text` to `out`. `places` (NULL: not wanted) gets an hb_keyword_place for
+ * each of its code points. */
 void hb_text_keyword(hb_str text, hb_buf *out, hb_buf *places);
 
 #endif

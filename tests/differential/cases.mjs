@@ -48,14 +48,14 @@ const jsons = [1, 1.5, "a", "Agent", true, false, [], [1, "a"], {}, { a: 1 }, { 
 const days = ["1970-01-01", "2024-02-29", "2024-01-01", "9999-12-31"];
 const ids = ["a", "b", "c", "d", "e", "A", "é", "x-1", "10", "9", "z z", "%"];
 
-const textOps = ["eq", "ne", "lt", "lte", "gt", "gte", "match", "contains", "starts_with", "ends_with", "like", "ilike", "wildcard", "regex", "has_words", "in", "is_null"];
+const textOps = ["eq", "ne", "lt", "lte", "gt", "gte", "match", "contains", "starts_with", "ends_with", "like", "ilike", "wildcard", "regex", "has_words", "contained_in", "in", "is_null"];
 const orderOps = ["eq", "ne", "lt", "lte", "gt", "gte", "in", "is_null"];
 const equalOps = ["eq", "ne", "in", "is_null"];
-const listOps = ["array_contains", "array_contains", "contains", "eq", "ne", "in", "is_null"];
+const listOps = ["array_contains", "array_contains", "contained_in", "contains", "eq", "ne", "in", "is_null"];
 const patterns = {
   like: ["%a%", "A_b%", "%", "", "_", "agent%", "%\n%", "%ß%", "__", "a\\b"], ilike: ["%A%", "AGENT%", "%strasse%", "é", "É", "_", "ZETA_", "%İ%"],
   wildcard: ["*a*", "[Aa]*", "?", "*[!a]", "[[]x]*", "", "*\n*", "[a-z]*"], regex: ["a", "^A", "t$", "\\d+", "(?i)agent", "[éß]", "^$", "\\bagent\\b", "a|Z", ".", "\\w+\\s\\w+"],
-  has_words: ["agent", "AGENT routing", "strasse", "a b", "", "é", "fine", "12"], match: ["AG", "ß", "SS", "i", "", "é", "É"],
+  contained_in: ["The agent routing, (a) strasse", "é; ZETA 12", "e\u0301 A b", "", "line break"], has_words: ["agent", "AGENT routing", "strasse", "a b", "", "é", "fine", "12"], match: ["AG", "ß", "SS", "i", "", "é", "É"],
 };
 
 /** How a type is declared, values it takes, its operators, its operands when they are not its values.
@@ -80,10 +80,10 @@ export const types = {
     operand: (r, op) => (op in patterns ? r.pick(patterns[/** @type {keyof typeof patterns} */ (op)]) : /^(contains|starts|ends)/.test(op) ? r.pick(["2024", "-01", "9"]) : r.pick(days)) },
   span: { dtype: "duration", value: (r) => r.pick([0, 1, 5, 3600, "7"]), ops: orderOps, strategies: [null], order: true },
   tags: { dtype: "array[short-text]", value: (r) => r.some(texts.slice(0, 8), r.below(4)), ops: listOps, strategies: [null, "side", "inline", "sparse-gram", "json"],
-    operand: (r, op) => (/contains/.test(op) ? r.pick(texts.slice(0, 8)) : r.some(texts.slice(0, 3), r.below(3))) },
+    operand: (r, op) => (op === "contained_in" ? r.pick(patterns.contained_in) : /contains/.test(op) ? r.pick(texts.slice(0, 8)) : r.some(texts.slice(0, 3), r.below(3))) },
   nums: { dtype: "array[integer]", value: (r) => r.some(integers, r.below(4)), ops: listOps, strategies: [null, "side", "inline", "json"],
-    operand: (r, op) => (/contains/.test(op) ? r.pick(integers) : r.some(integers.slice(0, 3), r.below(3))) },
-  any: { dtype: "array", value: (r) => r.some(jsons, r.below(3)), ops: listOps, strategies: [null, "json"], operand: (r, op) => (/contains/.test(op) ? r.pick(jsons) : r.some(jsons.slice(0, 4), r.below(3))) },
+    operand: (r, op) => (op === "contained_in" ? r.pick(patterns.contained_in) : /contains/.test(op) ? r.pick(integers) : r.some(integers.slice(0, 3), r.below(3))) },
+  any: { dtype: "array", value: (r) => r.some(jsons, r.below(3)), ops: listOps, strategies: [null, "json"], operand: (r, op) => (op === "contained_in" ? r.pick(patterns.contained_in) : /contains/.test(op) ? r.pick(jsons) : r.some(jsons.slice(0, 4), r.below(3))) },
   vec: { dtype: "vector[3]", value: (r) => [r.pick(components), r.pick(components), r.pick(components)], ops: ["is_null", "eq"], strategies: [null, "vector"] },
   json: { dtype: "json", value: (r) => r.pick(jsons), ops: equalOps, strategies: [null, "inline"] },
   facts: { dtype: { type: "hyper-g", fields: [{ name: "slot", dtype: "short-text" }, { name: "value", dtype: "integer", required: false }] }, ops: ["exists", "all", "is_null"], strategies: [null, "side", "json"],
