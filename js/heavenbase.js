@@ -7,6 +7,7 @@ import { Call, State } from "./generated/abi.js";
 import { MEMORY_SESSION, filesOf, isBackends } from "./host/files.js";
 import { idbFiles } from "./host/idbfs.js";
 import { known } from "./options.js";
+import { allBytes, exportHead } from "./transfer.js";
 import { Workspace } from "./workspace.js";
 
 /** @typedef {import("./core/call.js").Core} Core */
@@ -56,6 +57,14 @@ export function makeHeavenBase(platform) {
 
     /** Opens a workspace; what it stores in files is there again next time. @param {string} id @param {OpenOptions} [options] @returns {Promise<Workspace>} */
     static open = (id, options = {}) => openWorkspace(loader, id, options);
+
+    /**
+     * Opens a workspace that holds what `export` put into a file: under the id it had or `id`, over the backends given
+     * here or else the preset it had. @param {Parameters<Workspace["import"]>[0]} source
+     * @param {OpenOptions & { id?: string, overwrite?: boolean, onProgress?: import("./transfer.js").TransferOptions["onProgress"] }} [options]
+     * @returns {Promise<Workspace>}
+     */
+    static import = (source, options = {}) => importWorkspace(loader, source, options);
   };
 }
 
@@ -120,6 +129,21 @@ function merge(backends, changes) {
   const merged = { ...backends };
   for (const [name, options] of Object.entries(changes ?? {})) merged[name] = { ...merged[name], ...options };
   return merged;
+}
+
+/** @param {Loader} loader @param {Parameters<Workspace["import"]>[0]} source @param {OpenOptions & { id?: string, overwrite?: boolean, onProgress?: any }} options */
+async function importWorkspace(loader, source, { id, overwrite, onProgress, ...options }) {
+  const bytes = await allBytes(source);
+  const { workspace, preset } = exportHead(bytes);
+  const placed = options.preset !== undefined || options.backends !== undefined || options.persist !== undefined;
+  const ws = await openWorkspace(loader, id ?? workspace, placed || preset === "" ? options : { ...options, preset });
+  try {
+    await ws.import(bytes, { overwrite, onProgress, signal: options.signal, timeoutMs: options.timeoutMs });
+  } catch (error) {
+    await ws.close();
+    throw error;
+  }
+  return ws;
 }
 
 /** For hosts that no entry knows: `init` says where the module is. */

@@ -14,6 +14,7 @@ import { PreparedQuery } from "./prepared.js";
 import { Query } from "./query.js";
 import { checkId, checkIds, checkRow, checkRows, columnsOf, idColumn, readList, readOne, readRow, readRows } from "./rows.js";
 import { encodeSpec } from "./spec.js";
+import { allBytes, checkRecords, exportRecords, importRecords } from "./transfer.js";
 
 /** @typedef {import("./core/call.js").Core} Core */
 /** @typedef {import("./core/call.js").Request} Request */
@@ -28,6 +29,7 @@ import { encodeSpec } from "./spec.js";
 /** @typedef {{ hosts: import("./core/task.js").Hosts, timeoutMs?: number, session: import("./host/files.js").FileSession }} Setting */
 
 const WAITING = ["signal", "timeoutMs"];
+const TRANSFERRING = [...WAITING, "onProgress"];
 const READING = [...WAITING, "entity"];
 const GETTING = [...READING, "unique"];
 const UPSERTING = [...WAITING, "overwrite", "unknown"];
@@ -44,6 +46,7 @@ export class Workspace {
   /** @type {Map<string, Registered>} */
   #registered = new Map();
   #closed = false;
+  #keepsCatalog;
   /** @type {Promise<void> | null} */
   #closing = null;
 
@@ -57,6 +60,7 @@ export class Workspace {
     this.id = info.id;
     /** The preset's name; null when backends were given. @type {string | null} */
     this.preset = info.preset || null;
+    this.#keepsCatalog = info.catalog;
     this.backends = new Backends(info.backends);
     this.capabilities = new Capabilities((request) => this.#read({ kind: Call.CAPABILITIES, text: JSON.stringify(request) }, () => core.json(), {}));
     for (const { id } of info.entities) this.#resolve(id);
@@ -548,6 +552,86 @@ export class Workspace {
     releasePrepared: (prepared) => this.#run(false, undefined, () => this.#now({ kind: Call.RELEASE, prepared }, () => undefined)),
   });
 
+  // ---- the whole workspace as one file ----------------------------------------------------
+
+  /** @param {CallOptions} options @returns {import("./transfer.js").Transferable} */
+  #transferable(options) {
+    const catalog = this.#registered.get(Catalog.entityId);
+    return { entities: [...this.#registered.values()].filter((one) => !SYSTEM.has(one.id)),
+      catalog: this.#keepsCatalog && catalog ? catalog : null,
+      bytes: (request) => this.#call(request, () => this.#core.bytes(), options),
+      json: (request) => this.#now(request, () => this.#core.json()),
+      apply: (request) => this.#call(request, () => undefined, options) };
+  }
+
+  /**
+   * Everything that the workspace holds (definitions, rows, Catalog) as one checksummed file, which `import` and
+   * `HeavenBase.import` read in any host.
+   * @param {import("./transfer.js").TransferOptions} [options]
+   * @returns {Promise<Uint8Array>}
+   */
+  export(options) {
+    /** @type {Uint8Array[]} */
+    const records = [];
+    return this.#exportInto("export", (record) => { records.push(record); }, options).then(() => joined(records));
+  }
+
+  /** The same, written as it is made. The stream is closed at the end, and aborted on an error. @param {WritableStream<Uint8Array>} stream @param {import("./transfer.js").TransferOptions} [options] @returns {Promise<void>} */
+  async exportTo(stream, options) {
+    if (typeof stream?.getWriter !== "function") throw new HeavenBaseError("TYPE", "exportTo takes a WritableStream");
+    const writer = stream.getWriter();
+    try {
+      await this.#exportInto("exportTo", (record) => writer.ready.then(() => writer.write(record)), options);
+      await writer.close();
+    } catch (error) {
+      await writer.abort(error).catch(() => {});        // the first error is the one to report
+      throw error;
+    }
+  }
+
+  /** @param {string} method @param {(record: Uint8Array) => void | Promise<void>} write @param {import("./transfer.js").TransferOptions} [options] @returns {Promise<void>} */
+  #exportInto(method, write, options) {
+    return this.#guard(() => {
+      const given = known(method, options, TRANSFERRING);
+      return this.#run(false, given, () => exportRecords(this.#transferable(given), write, given));
+    });
+  }
+
+  /**
+   * Takes in what `export` made. The whole file is checked first, and refused when one of its entities has rows here,
+   * unless `overwrite` says that rows of the same object_id give way; importing again after a failure is safe with it.
+   * @param {Uint8Array | ArrayBuffer | Blob | ReadableStream<Uint8Array>} source
+   * @param {import("./transfer.js").TransferOptions & { overwrite?: boolean }} [options]
+   * @returns {Promise<{ entities: string[], rows: number }>} what the file held
+   */
+  async import(source, options) {
+    const { overwrite = false, ...given } = known("import", options, [...TRANSFERRING, "overwrite"]);
+    const bytes = await allBytes(source);
+    return this.#run(true, given, async () => {
+      const into = this.#transferable(given);
+      const records = await checkRecords(into, bytes, given);
+      const entities = [...new Set(records.flatMap(({ of }) => (of === null || SYSTEM.has(of) ? [] : [of])))];
+      for (const id of overwrite ? [] : entities) await this.#refuseRows(id, given);
+      const rows = await importRecords(into, bytes, records, given);
+      this.#learn();
+      return { entities, rows };
+    });
+  }
+
+  /** @param {string} id @param {CallOptions} options */
+  async #refuseRows(id, options) {
+    const found = this.#registered.get(id);
+    if (!found) return;
+    const count = await this.#call({ kind: Call.QUERY, entity: found.index, text: '{"count":true}' }, () => readOne(this.#core), options);
+    if (count === 0) return;
+    throw new HeavenBaseError("DUPLICATE", `entity '${id}' has ${count} rows here already; pass overwrite: true to let the export's rows replace them`, { entity: id });
+  }
+
+  /** Entities that the core came to know without us. */
+  #learn() {
+    for (const { id } of this.#now({ kind: Call.INFO }, () => this.#core.json()).entities) this.#resolve(id);
+  }
+
   // ---- upkeep -----------------------------------------------------------------------------
 
   /** Drops caches, so that changes from outside are seen. @param {CallOptions & { entity?: EntityLike, backend?: string }} [options] @returns {Promise<void>} */
@@ -629,6 +713,17 @@ class Backends {
 /** @template T, U @param {T | Promise<T>} value @param {(value: T) => U | Promise<U>} next @returns {U | Promise<U>} */
 function then(value, next) {
   return value instanceof Promise ? value.then(next) : next(value);
+}
+
+/** @param {readonly Uint8Array[]} parts */
+function joined(parts) {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** @param {EntityLike | undefined} entity */

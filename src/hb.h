@@ -53,16 +53,18 @@ typedef enum hb_call_kind {
     HB_CALL_DROP = 16,      /* deletes the workspace's data and registrations */
     /* text: request JSON -> JSON; workspace NULL: everything built in */
     HB_CALL_CAPABILITIES = 17,
+    HB_CALL_EXPORT = 20,    /* one record of the workspace as a file -> bytes; see archive.c */
+    HB_CALL_IMPORT = 21,    /* text: such a file from a record on; flags DRY_RUN NO_CATALOG */
     /* text: definition as MessagePack, params: [confirm]; flags DRY_RUN -> JSON: the plan alone */
     HB_CALL_ALTER = 19,
     HB_CALL_PRESETS = 29,   /* no workspace; text: JSON {name, env} -> JSON list, redacted */
-    HB_CALL_COUNT_KINDS
 } hb_call_kind;
 
 enum {
     HB_FLAG_OVERWRITE = 1, HB_FLAG_DROP_UNKNOWN = 2, HB_FLAG_REPLACE = 4, HB_FLAG_DRY_RUN = 8,
     HB_FLAG_NO_PUSHDOWN = 16, HB_FLAG_WANT_TOTAL = 32,
-    HB_FLAG_ANY = 64    /* GET: the first hit is enough */
+    HB_FLAG_ANY = 64,   /* GET: the first hit is enough */
+    HB_FLAG_NO_CATALOG = 4096   /* IMPORT: Catalog rows come from the file as well */
 };
 
 #define HB_ENTITY_NONE UINT32_MAX
@@ -83,7 +85,8 @@ typedef struct hb_request {
 typedef enum hb_answer_kind {
     HB_ANSWER_NONE = 0,
     HB_ANSWER_FRAME = 1,
-    HB_ANSWER_JSON = 2
+    HB_ANSWER_JSON = 2,
+    HB_ANSWER_BYTES = 3
 } hb_answer_kind;
 
 /* Lent by the task until it is freed. */
@@ -96,7 +99,7 @@ typedef struct hb_answer {
     bool total_known;
     bool truncated;
     hb_str cursor;              /* FRAME: goes on behind its last row; "" when nothing follows */
-    hb_str json;                /* JSON */
+    hb_str json;                /* JSON, BYTES */
 } hb_answer;
 
 typedef enum hb_step_kind { HB_STEP_DONE = 0, HB_STEP_OP = 1, HB_STEP_WAIT = 2 } hb_step_kind;

@@ -18,6 +18,7 @@ import { Sink } from "./sink.js";
  * @property {number} [prepared]
  * @property {string} [text]
  * @property {unknown} [pack] sent as MessagePack in the place of the text
+ * @property {Uint8Array} [bytes] sent as they are in the place of the text
  * @property {readonly unknown[]} [params]
  * @property {string} [id] one object_id
  * @property {readonly InputColumn[]} [columns]
@@ -102,7 +103,7 @@ export class Core {
     const sink = this.#sink;
     sink.reset();
     sink.zeros(CALL_LEN);
-    const text = this.#section(request.text, request.pack);
+    const text = request.bytes ? this.#bytes(request.bytes) : this.#section(request.text, request.pack);
     const params = request.params && request.params.length > 0 ? this.#section(undefined, request.params) : NOTHING;
     const batch = this.#batch(request);
     const { view, base } = sink;
@@ -120,6 +121,13 @@ export class Core {
     view.setUint32(base + CallAt.id_form, request.id === undefined ? 0 : 1, true);
     view.setUint32(base + CallAt.timeout_ms, wholeMs(request.timeoutMs), true);
     return this.#module._hb_call(handle);
+  }
+
+  /** @param {Uint8Array} bytes */
+  #bytes(bytes) {
+    const off = this.#sink.pos;
+    this.#sink.bytes(bytes);
+    return { off, len: bytes.length };
   }
 
   /** @param {string | undefined} text @param {unknown} pack */
@@ -208,6 +216,12 @@ export class Core {
     indexes.forEach((index, i) => sink.view.setUint32(sink.base + at + i * 4, index, true));
     sink.pos += indexes.length * 4;
     return at;
+  }
+
+  /** A copy of an answer in bytes; null when there is none. */
+  bytes() {
+    if (this.#u32(ReplyAt.answer) !== Answer.BYTES) return null;
+    return this.memory.copy(this.#u32(ReplyAt.ptr), this.#u32(ReplyAt.len));
   }
 
   // ---- tasks that wait for the host -----------------------------------------------------

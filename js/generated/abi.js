@@ -49,7 +49,7 @@ export const Status = Object.freeze({
   INTERNAL: 30,
 });
 
-/** @type {{ readonly REGISTER: number, readonly INFO: number, readonly SCHEMA: number, readonly UPSERT: number, readonly SET: number, readonly GET: number, readonly EXISTS: number, readonly DELETE: number, readonly QUERY: number, readonly EXPLAIN: number, readonly PREPARE: number, readonly RELEASE: number, readonly AUDIT: number, readonly REPAIR: number, readonly REFRESH: number, readonly DROP: number, readonly CAPABILITIES: number, readonly ALTER: number, readonly PRESETS: number }} */
+/** @type {{ readonly REGISTER: number, readonly INFO: number, readonly SCHEMA: number, readonly UPSERT: number, readonly SET: number, readonly GET: number, readonly EXISTS: number, readonly DELETE: number, readonly QUERY: number, readonly EXPLAIN: number, readonly PREPARE: number, readonly RELEASE: number, readonly AUDIT: number, readonly REPAIR: number, readonly REFRESH: number, readonly DROP: number, readonly CAPABILITIES: number, readonly EXPORT: number, readonly IMPORT: number, readonly ALTER: number, readonly PRESETS: number }} */
 export const Call = Object.freeze({
   REGISTER: 1,
   INFO: 2,
@@ -68,11 +68,13 @@ export const Call = Object.freeze({
   REFRESH: 15,
   DROP: 16,
   CAPABILITIES: 17,
+  EXPORT: 20,
+  IMPORT: 21,
   ALTER: 19,
   PRESETS: 29,
 });
 
-/** @type {{ readonly OVERWRITE: number, readonly DROP_UNKNOWN: number, readonly REPLACE: number, readonly DRY_RUN: number, readonly NO_PUSHDOWN: number, readonly WANT_TOTAL: number, readonly ANY: number }} */
+/** @type {{ readonly OVERWRITE: number, readonly DROP_UNKNOWN: number, readonly REPLACE: number, readonly DRY_RUN: number, readonly NO_PUSHDOWN: number, readonly WANT_TOTAL: number, readonly ANY: number, readonly NO_CATALOG: number }} */
 export const Flag = Object.freeze({
   OVERWRITE: 1,
   DROP_UNKNOWN: 2,
@@ -81,6 +83,7 @@ export const Flag = Object.freeze({
   NO_PUSHDOWN: 16,
   WANT_TOTAL: 32,
   ANY: 64,
+  NO_CATALOG: 4096,
 });
 
 /** @type {{ readonly NULL: number, readonly BOOL: number, readonly I64: number, readonly F64: number, readonly TEXT: number, readonly BYTES: number, readonly VEC: number, readonly PACK: number }} */
@@ -117,11 +120,12 @@ export const State = Object.freeze({
   FAILED: 3,
 });
 
-/** @type {{ readonly NONE: number, readonly FRAME: number, readonly JSON: number }} */
+/** @type {{ readonly NONE: number, readonly FRAME: number, readonly JSON: number, readonly BYTES: number }} */
 export const Answer = Object.freeze({
   NONE: 0,
   FRAME: 1,
   JSON: 2,
+  BYTES: 3,
 });
 
 /** @type {{ readonly FETCH: number, readonly SQL: number }} */

@@ -159,7 +159,7 @@ static uint32_t reply_answer(const hb_answer *answer) {
         reply->total = (double)answer->total;
         reply->cursor_len = answer->cursor.len;
         hb_buf_add_str(&module.out, answer->cursor);
-    } else if (kind == HB_ANSWER_JSON) {
+    } else if (kind == HB_ANSWER_JSON || kind == HB_ANSWER_BYTES) {
         hb_buf_add_str(&module.out, answer->json);
     }
     if (hb_buf_check(&module.out, &module.err) != HB_OK) return reply_failed();

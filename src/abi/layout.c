@@ -49,6 +49,8 @@ static const entry calls[] = {
     { "REFRESH", HB_CALL_REFRESH },
     { "DROP", HB_CALL_DROP },
     { "CAPABILITIES", HB_CALL_CAPABILITIES },
+    { "EXPORT", HB_CALL_EXPORT },
+    { "IMPORT", HB_CALL_IMPORT },
     { "ALTER", HB_CALL_ALTER },
     { "PRESETS", HB_CALL_PRESETS },
 };
@@ -61,6 +63,7 @@ static const entry flags[] = {
     { "NO_PUSHDOWN", HB_FLAG_NO_PUSHDOWN },
     { "WANT_TOTAL", HB_FLAG_WANT_TOTAL },
     { "ANY", HB_FLAG_ANY },
+    { "NO_CATALOG", HB_FLAG_NO_CATALOG },
 };
 
 static const entry kinds[] = {
@@ -90,6 +93,7 @@ static const entry answers[] = {
     { "NONE", HB_ANSWER_NONE },
     { "FRAME", HB_ANSWER_FRAME },
     { "JSON", HB_ANSWER_JSON },
+    { "BYTES", HB_ANSWER_BYTES },
 };
 static const entry ops[] = { { "FETCH", HB_HOST_FETCH }, { "SQL", HB_HOST_SQL } };
 

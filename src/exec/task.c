@@ -89,6 +89,12 @@ hb_status hb_task_finish_json(hb_task *task, hb_str json, hb_err *err) {
     return HB_OK;
 }
 
+hb_status hb_task_finish_bytes(hb_task *task, hb_str bytes, hb_err *err) {
+    HB_TRY(hb_task_finish_json(task, bytes, err));
+    task->answer.kind = HB_ANSWER_BYTES;
+    return HB_OK;
+}
+
 void hb_task_finish_frame(hb_task *task, hb_batch batch, const uint8_t *roles) {
     task->answer.kind = HB_ANSWER_FRAME;
     task->answer.batch = batch;

@@ -53,6 +53,8 @@ hb_status hb_task_start_job(hb_task *task, hb_instance *instance, const hb_fragm
 hb_status hb_task_rowset(hb_task *task, uint32_t column_count, hb_rowset **out, hb_err *err);
 /* Ends the task with a JSON text (copied into the arena) or a frame (borrowed until free). */
 hb_status hb_task_finish_json(hb_task *task, hb_str json, hb_err *err);
+/* Any bytes, copied into the arena. */
+hb_status hb_task_finish_bytes(hb_task *task, hb_str bytes, hb_err *err);
 void hb_task_finish_frame(hb_task *task, hb_batch batch, const uint8_t *roles);
 
 #endif

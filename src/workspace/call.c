@@ -277,9 +277,10 @@ static hb_call_fn *call_find(hb_call_kind kind) {
     case HB_CALL_REFRESH: return hb_call_refresh;
     case HB_CALL_DROP: return hb_call_drop;
     case HB_CALL_CAPABILITIES: return call_capabilities;
+    case HB_CALL_EXPORT: return hb_call_export;
+    case HB_CALL_IMPORT: return hb_call_import;
     case HB_CALL_ALTER: return hb_call_alter;
     case HB_CALL_PRESETS: return hb_call_presets;
-    case HB_CALL_COUNT_KINDS: break;
     }
     return NULL;
 }

@@ -114,9 +114,9 @@ hb_status hb_call_explain(hb_workspace *ws, const hb_request *request, hb_task *
     return status;
 }
 
-hb_status hb_workspace_plan_all(hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
-                                uint32_t field_count, hb_task *task, const hb_plan **out,
-                                hb_err *err) {
+static hb_status plan_fields(hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
+                             uint32_t field_count, const hb_expr *filter, uint64_t limit,
+                             hb_task *task, const hb_plan **out, hb_err *err) {
     hb_query *query = HB_NEW(&task->arena, hb_query);
     uint32_t count = fields != NULL ? field_count : entity->schema->field_count - 1;
     hb_col *columns = HB_NEW_ARRAY(&task->arena, hb_col, count);
@@ -128,8 +128,21 @@ hb_status hb_workspace_plan_all(hb_workspace *ws, hb_entity *entity, const uint3
     query->schema = entity->schema;
     query->select = columns;
     query->select_count = count;
-    query->limit = HB_NO_LIMIT;
+    query->filter = filter;
+    query->leaf_count = filter != NULL ? 1 : 0;
+    query->limit = limit;
     hb_plan_options options = { false, false, false };
     return hb_plan_make(query, entity->routing, hb_entity_instances(ws, entity), &options,
                         &task->arena, out, err);
+}
+
+hb_status hb_workspace_plan_all(hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
+                                uint32_t field_count, hb_task *task, const hb_plan **out,
+                                hb_err *err) {
+    return plan_fields(ws, entity, fields, field_count, NULL, HB_NO_LIMIT, task, out, err);
+}
+
+hb_status hb_workspace_plan_part(hb_workspace *ws, hb_entity *entity, const hb_expr *leaf,
+                                 uint64_t limit, hb_task *task, const hb_plan **out, hb_err *err) {
+    return plan_fields(ws, entity, NULL, 0, leaf, limit, task, out, err);
 }

@@ -171,7 +171,8 @@ typedef hb_status hb_call_fn(hb_workspace *ws, const hb_request *request, hb_tas
                              hb_err *err);
 hb_call_fn hb_call_register, hb_call_upsert, hb_call_set, hb_call_get, hb_call_exists,
     hb_call_delete, hb_call_query, hb_call_explain, hb_call_audit, hb_call_repair,
-    hb_call_refresh, hb_call_drop, hb_call_alter, hb_call_presets;
+    hb_call_refresh, hb_call_drop, hb_call_export, hb_call_import, hb_call_alter,
+    hb_call_presets;
 
 /* ---- unique.c: constraints that no engine enforces by itself */
 typedef struct hb_unique hb_unique;
@@ -195,5 +196,8 @@ hb_status hb_workspace_plan(hb_workspace *ws, const hb_request *request, hb_task
 hb_status hb_workspace_plan_all(hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
                                 uint32_t field_count, hb_task *task, const hb_plan **out,
                                 hb_err *err);
+/* All fields of the first `limit` rows that `leaf` (one comparison, NULL: none) holds for. */
+hb_status hb_workspace_plan_part(hb_workspace *ws, hb_entity *entity, const hb_expr *leaf,
+                                 uint64_t limit, hb_task *task, const hb_plan **out, hb_err *err);
 
 #endif

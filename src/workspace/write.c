@@ -237,7 +237,8 @@ static hb_status write_new(hb_workspace *ws, const hb_request *request, hb_entit
     w->entity = entity;
     w->now_ms = request->now_ms;
     w->overwrite = true;
-    w->with_catalog = ws->catalog && !entity->system;
+    w->with_catalog =
+        ws->catalog && !entity->system && (request->flags & HB_FLAG_NO_CATALOG) == 0;
     task->program = w;
     task->advance = write_advance;
     task->cleanup = write_cleanup;
