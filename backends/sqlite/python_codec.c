@@ -58,30 +58,34 @@ static void result_buf(sqlite3_context *context, const hb_buf *buf) {
     }
 }
 
-/* The text inside a JSON string literal; false when `json` is none. */
-static bool json_string(hb_str json, hb_buf *pack, hb_str *inner) {
+/* The text inside a JSON string literal; .ptr NULL when `json` is none. */
+static hb_status json_string(hb_str json, hb_buf *pack, hb_str *inner) {
     hb_pack_item item;
-    if (json.len == 0 || json.ptr[0] != '"' || hb_pack_from_json(json, pack, NULL) != HB_OK) {
-        return false;
-    }
+    *inner = (hb_str){ NULL, 0 };
+    if (json.len == 0 || json.ptr[0] != '"') return HB_OK;
+    hb_status status = hb_pack_from_json(json, pack, NULL);
     hb_pack_reader reader = hb_pack_read(hb_buf_str(pack));
-    if (!hb_pack_next(&reader, &item) || item.tag != HB_PACK_STR) return false;
-    *inner = item.s;
-    return true;
+    if (status == HB_OK && hb_pack_next(&reader, &item) && item.tag == HB_PACK_STR) *inner = item.s;
+    return status == HB_E_MEMORY ? status : HB_OK;
 }
 
-static bool json_is_valid(hb_str json, const hb_mem *mem) {
+static hb_status json_is_valid(hb_str json, const hb_mem *mem, bool *valid) {
     hb_buf pack;
     hb_buf_init(&pack, mem);
-    bool valid = hb_python_json_read(json, &pack, NULL) == HB_OK;
+    hb_status status = hb_python_json_read(json, &pack, NULL);
     hb_buf_free(&pack);
-    return valid;
+    *valid = status == HB_OK;
+    return status == HB_E_MEMORY ? status : HB_OK;
 }
 
 /* A text that is no JSON is given as it is: the reader of the cell tells where it stands. */
 static void add_plain(hb_str json, hb_buf *out) {
     uint32_t start = out->len;
-    if (hb_python_json_is_tagged(json) && hb_python_json_plain(json, out, NULL) == HB_OK) return;
+    if (hb_python_json_is_tagged(json)) {
+        hb_status status = hb_python_json_plain(json, out, NULL);
+        if (status == HB_E_MEMORY) out->failed = true;
+        if (status == HB_OK || status == HB_E_MEMORY) return;
+    }
     out->len = start;
     hb_buf_add_str(out, json);
 }
@@ -93,9 +97,14 @@ static void function_json(sqlite3_context *context, int count, sqlite3_value **a
     hb_buf pack, out;
     hb_buf_init(&pack, context_mem(context));
     hb_buf_init(&out, context_mem(context));
+    bool nested = false;
+    hb_status status = json_string(json, &pack, &inner);
+    if (status == HB_OK && inner.ptr != NULL) status = json_is_valid(inner, pack.mem, &nested);
     /* A string that holds no JSON is a string: other writers do not encode twice. */
-    if (json_string(json, &pack, &inner) && json_is_valid(inner, pack.mem)) json = inner;
-    if (hb_python_json_is_tagged(json)) {
+    if (nested) json = inner;
+    if (status != HB_OK) {
+        sqlite3_result_error_nomem(context);
+    } else if (hb_python_json_is_tagged(json)) {
         add_plain(json, &out);
         result_buf(context, &out);
     } else {

@@ -74,8 +74,8 @@ int hb_pack_cmp(hb_str a, hb_str b);
 /* JSON text <-> MessagePack. int64 stays exact; an integer beyond 64 bits becomes a float64.
  * Bytes become base64 text, vectors arrays. Non-finite floats are an error when writing. */
 hb_status hb_pack_from_json(hb_str json, hb_buf *out, hb_err *err);
-/* `indent` 0: compact; HB_JSON_ONE_LINE: with ", " and ": " as Python writes. Keys keep their order;
- * sorted when `sort_keys`. */
+/* `indent` 0: compact; HB_JSON_ONE_LINE: with ", " and ": " as Python writes. Keys keep their
+ * order; sorted when `sort_keys`. */
 #define HB_JSON_ONE_LINE UINT32_MAX
 hb_status hb_pack_to_json(hb_str bytes, uint32_t indent, bool sort_keys, hb_buf *out, hb_err *err);
 

@@ -199,6 +199,37 @@ static void a_list_stays_where_the_file_has_it(void) {
     env_close(&e);
 }
 
+static void damaged_cells_are_told(void) {
+    static const struct {
+        const char *sql, *field;
+    } cases[] = {
+        { "UPDATE every_thing SET v = '[1, x]'", "v" },
+        { "UPDATE every_thing SET v = '[1, 2'", "v" },
+        { "UPDATE every_thing SET v = '[1, 2]'", "v" },
+        { "UPDATE every_thing SET j = '{\"a\": '", "j" },
+        { "UPDATE every_thing SET at = '[\"a\"'", "at" },
+        { "UPDATE every_thing_aj SET item = '{'", "aj" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CASE(cases[i].sql);
+        env e;
+        open_every(&e, NULL);
+        row r = every_row(&e);
+        CHECK_INT(write_rows(&e, &r, 1), HB_OK);
+        sqlite_conn *conn = e.instance.state;
+        CHECK_INT(sqlite3_exec(conn->db, cases[i].sql, NULL, NULL, NULL), SQLITE_OK);
+        uint32_t columns[] = { field_of(&e, cases[i].field) };
+        hb_fragment scan = {
+            .kind = HB_FRAG_SCAN, .limit = HB_NO_LIMIT, .columns = columns, .column_count = 1
+        };
+        hb_job job;
+        CHECK_INT(run(&e, &scan, &job), HB_E_CORRUPT);
+        CHECK_CSTR(e.err.field, cases[i].field);
+        hb_rowset_free(&job.out);
+        env_close(&e);
+    }
+}
+
 static void keywords_fold_one_character_at_a_time(void) {
     static const char *const cases[][2] = {
         { "  Hello,\tWorld!  ", "hello world" },
@@ -250,6 +281,7 @@ TEST_SUITE {
     TEST(a_deleted_row_leaves_nothing);
     TEST(a_file_keeps_its_layout);
     TEST(a_list_stays_where_the_file_has_it);
+    TEST(damaged_cells_are_told);
     TEST(keywords_fold_one_character_at_a_time);
     TEST(tagged_json_is_plain_json);
 }
