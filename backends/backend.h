@@ -54,6 +54,19 @@ struct hb_instance {                /* an open backend of one workspace */
 hb_str hb_instance_text(const hb_instance *instance, const char *name);
 int64_t hb_instance_int(const hb_instance *instance, const char *name, int64_t fallback);
 
+/* Boolean option or `fallback`. */
+bool hb_instance_bool(const hb_instance *instance, const char *name, bool fallback);
+
+/* Something stored that check() found to be wrong. Texts are borrowed for the call. */
+typedef struct hb_finding {
+    const char *kind;               /* "file": a stored row that cannot be read */
+    hb_str path;                    /* which one: a file's path, a table, an index */
+    hb_str object_id;               /* the row it concerns, or "" */
+    hb_str reason;                  /* one clause, without secrets */
+    bool fixed;                     /* with `fix`: it has been put aside or made good */
+} hb_finding;
+typedef hb_status hb_finding_sink(void *arg, const hb_finding *finding, hb_err *err);
+
 typedef enum hb_tx { HB_TX_BEGIN, HB_TX_COMMIT, HB_TX_ROLLBACK } hb_tx;
 
 struct hb_backend {
@@ -101,6 +114,11 @@ struct hb_backend {
     hb_status (*meta_delete)(hb_instance *instance, hb_str key, hb_err *err);
     hb_status (*meta_list)(hb_instance *instance, hb_str prefix, hb_arena *arena,
                            hb_str **keys, uint32_t *count, hb_err *err);
+
+    /* Looks over everything that is stored for a container, and tells `sink` what cannot be used;
+     * `fix`: puts it right or aside first, so that it hides nothing. Local backends; may be NULL. */
+    hb_status (*check)(hb_instance *instance, hb_container *container, bool fix,
+                       hb_finding_sink *sink, void *arg, hb_err *err);
 
     /* Runs job->fragment. Local: sets job->done and job->out. Remote: emits operations. */
     hb_status (*begin)(hb_job *job, hb_err *err);

@@ -15,6 +15,11 @@ hb_str hb_instance_text(const hb_instance *instance, const char *name) {
     return cJSON_IsString(item) ? hb_str_c(item->valuestring) : HB_STR_EMPTY;
 }
 
+bool hb_instance_bool(const hb_instance *instance, const char *name, bool fallback) {
+    const cJSON *item = option_find(instance, name);
+    return cJSON_IsBool(item) ? cJSON_IsTrue(item) : fallback;
+}
+
 int64_t hb_instance_int(const hb_instance *instance, const char *name, int64_t fallback) {
     const cJSON *item = option_find(instance, name);
     if (!cJSON_IsNumber(item)) return fallback;

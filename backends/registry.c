@@ -3,12 +3,20 @@
 #include "backends/backend.h"
 
 extern const hb_backend hb_backend_inmem;
+#if HB_WITH_FILES
+extern const hb_backend hb_backend_json, hb_backend_pickle, hb_backend_file;
+#endif
 #if HB_WITH_SQLITE
 extern const hb_backend hb_backend_sqlite;
 #endif
 
 const hb_backend *const hb_backends[] = {
     &hb_backend_inmem,
+#if HB_WITH_FILES
+    &hb_backend_file,
+    &hb_backend_json,
+    &hb_backend_pickle,
+#endif
 #if HB_WITH_SQLITE
     &hb_backend_sqlite,
 #endif

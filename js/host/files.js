@@ -18,11 +18,35 @@ import { HeavenBaseError } from "../errors.js";
 /** The option that names a file or folder, by backend type. @type {Readonly<Record<string, string>>} */
 const FILE_OPTIONS = Object.freeze({ sqlite: "database", json: "path", pickle: "path", file: "path" });
 
+/** Types whose path is a folder, which they make; without a path it is one in the home folder. */
+const FOLDER_TYPES = Object.freeze(["json", "pickle", "file"]);
+
+/** @param {BackendConfig} config */
+export const keepsFolder = (config) => FOLDER_TYPES.includes(String(config?.type));
+
+/**
+ * `file:///x` is a path; `file://%/x` lies in the home folder, `file://&/x` in the working folder. Anything else stays,
+ * malformed ones are left for the core to refuse.
+ * @param {string} path @param {string} home @param {string} here
+ */
+export function plainPath(path, home, here) {
+  const found = /^file:\/\/([%&]?)(\/[^?#]+)$/.exec(path);
+  if (!found) return path;
+  try {
+    const rest = decodeURIComponent(found[2]);
+    const base = found[1] === "%" ? home : here;
+    return found[1] === "" ? rest : base === "" ? rest.slice(1) : `${base}${rest}`;
+  } catch {
+    return path;
+  }
+}
+
 /** Backends that keep files: [name, option, path]. Malformed ones are left for the core to refuse. @param {Backends} backends @returns {[string, string, string][]} */
 export function filesOf(backends) {
   return Object.entries(backends).flatMap(([name, config]) => {
     const option = FILE_OPTIONS[String(config?.type)];
-    const path = option === undefined ? undefined : config[option];
+    const given = option === undefined ? undefined : config[option];
+    const path = given === undefined && keepsFolder(config) ? `file://%/${config.type}` : given;
     return typeof path === "string" && path !== "" && path !== ":memory:" ? [/** @type {[string, string, string]} */ ([name, option, path])] : [];
   });
 }

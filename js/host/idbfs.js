@@ -2,7 +2,7 @@
 // Files in IndexedDB: Emscripten's IDBFS mounted at /heavenbase/<workspace>. It copies whole files, so flushes are
 // coalesced and never overlap; `flush` is the acknowledgement.
 import { HeavenBaseError } from "../errors.js";
-import { filesOf, withPaths } from "./files.js";
+import { filesOf, plainPath, withPaths } from "./files.js";
 
 /** @typedef {import("./files.js").FileSession} FileSession */
 
@@ -32,6 +32,7 @@ export const idbFiles = {
 
 /** @param {string} root @param {string} name @param {string} option @param {string} path @returns {[string, string, string]} */
 function placed(root, name, option, path) {
+  path = plainPath(path, "", "");
   if (path.startsWith(`${root}/`)) return [name, option, path];
   if (path.startsWith("/") || path.split("/").includes("..")) {
     throw new HeavenBaseError("VALIDATION", `with persist: "idb" the ${option} of '${name}' lies below ${root}, or is relative to it`, { backend: name });

@@ -2,9 +2,10 @@
 // The real disk in Node: an Emscripten file system over node:fs, whose fsync is a real one. The folder that holds a
 // database is mounted under its own path, so that the core sees the paths that the user wrote.
 import fs from "node:fs";
+import { homedir } from "node:os";
 import { dirname, isAbsolute, join, parse, resolve, sep } from "node:path";
 import { HeavenBaseError } from "../errors.js";
-import { MEMORY_SESSION, fileError, filesOf, withPaths } from "./files.js";
+import { MEMORY_SESSION, fileError, filesOf, keepsFolder, plainPath, withPaths } from "./files.js";
 
 /** @typedef {import("./files.js").FileSession} FileSession */
 
@@ -25,8 +26,8 @@ export const nodeFiles = {
     if (files.length === 0) return { backends, session: MEMORY_SESSION };
     if (!FS) throw new HeavenBaseError("HOST", "files need the full module, the slim one has none");
     const placed = files.map(([name, option, path]) => {
-      const real = resolve(path);
-      checkFolder(name, option, real);
+      const real = resolve(plainPath(path, join(homedir(), ".heavenbase"), process.cwd()));
+      if (!keepsFolder(backends[name])) checkFolder(name, option, real);
       return /** @type {[string, string, string]} */ ([name, option, mountFor(FS, name, real)]);
     });
     return { backends: withPaths(backends, placed), session: DISK_SESSION };
@@ -91,6 +92,13 @@ function makeDisk(FS) {
     return node;
   };
 
+  /** Takes what was called so out of Emscripten's table of names, where its replacement is added. @param {any} folder @param {string} name */
+  const forget = (folder, name) => {
+    for (let old = FS.nameTable[FS.hashName(folder.id, name)]; old; old = old.name_next) {
+      if (old.parent.id === folder.id && old.name === name) return FS.hashRemoveNode(old);
+    }
+  };
+
   const nodeOps = {
     /** @param {any} node */
     getattr: (node) => attempt(() => {
@@ -120,7 +128,9 @@ function makeDisk(FS) {
     /** @param {any} node @param {any} folder @param {string} name */
     rename: (node, folder, name) => attempt(() => {
       fs.renameSync(pathOf(node), join(pathOf(folder), name));
+      forget(folder, name);
       node.name = name;
+      node.parent = folder;
     }),
     /** @param {any} parent @param {string} name */
     unlink: (parent, name) => attempt(() => fs.unlinkSync(join(pathOf(parent), name))),

@@ -339,6 +339,8 @@ static hb_status audit_finish(audit_program *a, hb_task *task, hb_err *err) {
         cJSON_AddBoolToObject(catalog, "ok", audit_is_ok(after));
     }
     if (status == HB_OK) status = audit_add_intents(a, root, err);
+    bool fix = a->repair && !a->dry_run;
+    if (status == HB_OK) status = hb_audit_stored(a->ws, fix, root, &task->arena, err);
     char *text = status == HB_OK ? cJSON_PrintUnformatted(root) : NULL;
     cJSON_Delete(root);
     HB_TRY(status);

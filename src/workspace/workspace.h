@@ -166,6 +166,11 @@ hb_status hb_catalog_id(const hb_workspace *ws, hb_str entity_id, hb_str object_
 /* Catalog fields that a row's projection determines (audited): true for those. */
 bool hb_catalog_is_projected(const hb_schema *catalog, uint32_t field);
 
+/* ---- audit_stored.c */
+/* Adds "files": [{backend, entity, path, object_id, reason, quarantined}]: what the backends that
+ * can look over their storage found; nothing when none can. `fix`: puts it aside. */
+hb_status hb_audit_stored(hb_workspace *ws, bool fix, cJSON *root, hb_arena *arena, hb_err *err);
+
 /* ---- calls: each makes the task of one request */
 typedef hb_status hb_call_fn(hb_workspace *ws, const hb_request *request, hb_task *task,
                              hb_err *err);

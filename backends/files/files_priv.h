@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+/* What the files of this backend share.
+ *
+ * On disk, below the folder of the instance (the layout of HeavenBase for Python, which sees
+ * nothing of the hidden folders):
+ *   <workspace>/<entity with underscores>/<percent-encoded object_id>.json|.pkl   one row each
+ *   <workspace>/<entity>/.quarantine/      unreadable files that repair moved away
+ *   <workspace>/.heavenbase/meta/          definitions and intents, one file per key
+ *   <workspace>/.heavenbase/tx/            what a call has written and not yet moved in place
+ *
+ * In memory, an inmem instance holds the rows that were read: it answers what is asked of a
+ * container once that was loaded. */
+#ifndef HB_BACKENDS_FILES_FILES_PRIV_H
+#define HB_BACKENDS_FILES_FILES_PRIV_H
+
+#include "backends/backend.h"
+#include "value/schema.h"
+
+#define FILES_ROW_BYTES_MAX (64u << 20)
+#define FILES_HIDDEN ".heavenbase"
+#define FILES_QUARANTINE ".quarantine"
+#define FILES_FETCH_SINGLE_MAX 256u /* up to so many ids are read one by one */
+
+typedef struct files_table files_table;
+
+typedef struct files_format {
+    hb_str suffix;              /* ".json" */
+    /* One row of a WRITE batch as the bytes of its file. */
+    hb_status (*encode)(const files_table *table, const hb_batch *batch, uint32_t row, hb_buf *out,
+                        hb_err *err);
+    /* A file's bytes as one MessagePack value; CORRUPT (err->native may name an opcode). */
+    hb_status (*decode)(hb_str bytes, hb_buf *pack, hb_err *err);
+} files_format;
+
+extern const files_format files_json, files_pickle;
+
+typedef struct files_op {       /* one step of an open transaction; texts owned by files_conn.tx */
+    hb_str target;              /* path below the workspace's folder */
+    hb_str staged;              /* path of the new content below it; "" to remove the target */
+} files_op;
+
+typedef struct files_conn {     /* of one instance */
+    const hb_mem *mem;
+    const hb_fs *fs;
+    hb_arena arena;             /* texts that live as long as the instance */
+    const files_format *format;
+    hb_str root;                /* <path>/<workspace> */
+    hb_str hidden, tx_folder, meta_folder;
+    hb_instance inner;          /* inmem: rows that were read */
+    files_table *tables;
+    bool sync;                  /* wait for the device */
+    bool in_tx;
+    bool pending;               /* a journal that counts is not carried out yet */
+    hb_arena tx;                /* of the open transaction */
+    files_op *ops;
+    uint32_t op_count, op_cap;
+    uint32_t staged_count;      /* names given in tx_folder */
+} files_conn;
+
+struct files_table {
+    files_conn *conn;
+    files_table *next;          /* in conn->tables */
+    hb_container *owner;        /* NULL once released */
+    hb_container cache;         /* the same container in conn->inner */
+    hb_str name;                /* folder below the root; owned */
+    uint32_t *sorted;           /* fields by name, as JSON lists them; owned */
+    uint32_t field_count;       /* of `sorted` */
+    bool loaded;                /* conn->inner holds every readable row */
+    bool loaded_in_tx;          /* since the open transaction began: a rollback takes it back */
+    bool unseen_in_tx;          /* written in it without being loaded */
+};
+
+/* ---- place.c: where things lie */
+/* The option "path" as a path of the host: plain, or file:///x, file://%/x, file://&/x (the last
+ * two below the working folder unless the host has put its own before). */
+hb_status files_path_option(const hb_instance *instance, hb_arena *arena, hb_str *out, hb_err *err);
+/* Everything but A-Z a-z 0-9 - . _ ~ as %XX; .ptr NULL when out of memory. */
+hb_str files_percent(hb_arena *arena, hb_str text);
+/* The other way; false when malformed. */
+bool files_unpercent(hb_arena *arena, hb_str text, hb_str *out);
+/* Path of a row below the root, and below the host. */
+hb_str files_row_name(const files_table *table, hb_str object_id, hb_arena *arena);
+/* The object_id that a file of the entity's folder is for; false: the file is none of ours. */
+bool files_row_id(const files_table *table, hb_str file, hb_arena *arena, hb_str *object_id);
+
+/* ---- journal.c: several files at once */
+hb_status files_tx(hb_instance *instance, hb_tx op, hb_err *err);
+hb_status files_tx_begin(files_conn *conn, hb_err *err);
+hb_status files_tx_commit(files_conn *conn, hb_err *err);
+void files_tx_rollback(files_conn *conn);
+/* Writes the new content of `target` (below the root) beside; it counts from the commit on. */
+hb_status files_tx_put(files_conn *conn, hb_str target, hb_str bytes, hb_err *err);
+hb_status files_tx_remove(files_conn *conn, hb_str target, hb_err *err);
+/* The last step of the open transaction for `target`, or NULL. */
+const files_op *files_tx_find(const files_conn *conn, hb_str target);
+/* Completes what an earlier process committed, and clears what it did not. */
+hb_status files_recover(files_conn *conn, hb_err *err);
+
+/* ---- meta.c */
+hb_status files_meta_put(hb_instance *instance, hb_str key, hb_str value, hb_err *err);
+hb_status files_meta_get(hb_instance *instance, hb_str key, hb_arena *arena, hb_str *value,
+                         hb_err *err);
+hb_status files_meta_delete(hb_instance *instance, hb_str key, hb_err *err);
+hb_status files_meta_list(hb_instance *instance, hb_str prefix, hb_arena *arena, hb_str **keys,
+                          uint32_t *count, hb_err *err);
+
+/* ---- table.c */
+hb_status files_run(hb_job *job, hb_err *err);
+void files_table_free(files_table *table);
+/* Removes the folders that nothing is left in, so that a dropped workspace leaves none. */
+void files_remove_empty(const files_conn *conn);
+hb_status files_check(hb_instance *instance, hb_container *container, bool fix,
+                      hb_finding_sink *sink, void *arg, hb_err *err);
+
+/* ---- row.c: cells */
+/* The cells of a decoded row, by container field; borrowed from `pack` and `arena`. CORRUPT says
+ * what does not fit. `expected`: the object_id that the file's name stands for. */
+hb_status files_row_cells(const files_table *table, hb_str pack, hb_str expected, hb_arena *arena,
+                          hb_value *cells, hb_err *err);
+/* Copies a value, with the reference's wrappers of what JSON cannot say replaced: big integers,
+ * tuples, sets, decimals. */
+hb_status files_unwrap(hb_str pack, hb_buf *out, hb_err *err);
+
+/* ---- json.c */
+/* A value as the reference's JSON: sorted keys, ", " and ": ", integers beyond 2^53 wrapped; on
+ * lines of their own from `indent` spaces on, or (0) on one line. */
+hb_status files_json_value(hb_str pack, uint32_t indent, uint32_t depth, hb_buf *out, hb_err *err);
+hb_status files_json_decode(hb_str bytes, hb_buf *pack, hb_err *err);
+
+/* A field whose value is kept as JSON text. */
+static inline bool files_is_json_text(const files_table *table, uint32_t field) {
+    const hb_placed *placed = &table->cache.fields[field];
+    return table->cache.schema->fields[placed->field].type->id == HB_TYPE_JSON;
+}
+static inline const hb_field *files_field(const files_table *table, uint32_t field) {
+    return &table->cache.schema->fields[table->cache.fields[field].field];
+}
+
+#endif

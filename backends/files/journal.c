@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MIT
+/* Writing several files so that all of them count or none, whenever the process ends.
+ *
+ * New content goes to files of its own in the tx folder. The commit writes a journal, the list of
+ * steps, beside them and gives it its name by one rename: from then on the call counts. The steps
+ * (rename over the target, remove) can be taken again any number of times; the journal goes last.
+ * Opening carries out a journal that it finds, and clears a tx folder without one. A single step
+ * needs no journal: its rename is the commit.
+ *
+ * When a step fails after the commit, the call has succeeded all the same; the rest is carried out
+ * before the next transaction, which fails if it still cannot be done. */
+#include "backends/files/files_priv.h"
+
+#define JOURNAL_BYTES_MAX (1u << 30)
+
+static hb_str below(const files_conn *conn, hb_arena *arena, hb_str path) {
+    return hb_fs_join(arena, conn->root, path);
+}
+
+static hb_str journal_path(const files_conn *conn, hb_arena *arena) {
+    return hb_fs_join(arena, conn->tx_folder, HB_STR("journal"));
+}
+
+/* ---- carrying out ------------------------------------------------------------------------- */
+
+static hb_status step_remove(const files_conn *conn, hb_str target, hb_err *err) {
+    const hb_fs *fs = conn->fs;
+    hb_fs_code code = fs->remove(fs->ctx, target);
+    if (code == HB_FS_MISSING || code == HB_FS_NOT_FOLDER) return HB_OK;
+    return hb_fs_fail(code, "remove", target, err);
+}
+
+static hb_str folder_of(hb_str path) {
+    uint32_t len = path.len;
+    while (len > 0 && path.ptr[len - 1] != '/') len--;
+    return (hb_str){ path.ptr, len > 0 ? len - 1 : 0 };
+}
+
+/* `again`: the step may have been taken already, then its staged file is gone. */
+static hb_status step_put(const files_conn *conn, hb_str staged, hb_str target, bool again,
+                          hb_err *err) {
+    const hb_fs *fs = conn->fs;
+    hb_fs_code code = fs->rename(fs->ctx, staged, target);
+    if (code == HB_FS_MISSING) {
+        hb_fs_stat info;
+        hb_fs_code there = fs->stat(fs->ctx, staged, &info);
+        if (there == HB_FS_MISSING && again) return HB_OK;
+        if (there != HB_FS_OK) return hb_fs_fail(there, "look at", staged, err);
+        HB_TRY(hb_fs_make_folders(fs, folder_of(target), err));
+        code = fs->rename(fs->ctx, staged, target);
+    }
+    return hb_fs_fail(code, "replace", target, err);
+}
+
+static hb_status take_step(const files_conn *conn, const files_op *op, bool again, hb_err *err) {
+    hb_arena scratch;
+    hb_arena_init(&scratch, conn->mem);
+    hb_str target = below(conn, &scratch, op->target);
+    hb_str staged = op->staged.len > 0 ? below(conn, &scratch, op->staged) : HB_STR_EMPTY;
+    hb_status status = target.ptr == NULL || staged.ptr == NULL ? hb_err_memory(err)
+                       : staged.len > 0 ? step_put(conn, staged, target, again, err)
+                                        : step_remove(conn, target, err);
+    if (status == HB_OK && conn->sync) {
+        hb_str folder = folder_of(target);
+        hb_fs_code code = conn->fs->sync_folder(conn->fs->ctx, folder);
+        if (code != HB_FS_MISSING) status = hb_fs_fail(code, "sync", folder, err);
+    }
+    hb_arena_free(&scratch);
+    return status;
+}
+
+/* ---- the journal as text: "+<staged>\0<target>\0" or "-<target>\0", closed by "." -------- */
+
+static hb_status journal_write(files_conn *conn, hb_err *err) {
+    hb_buf text;
+    hb_buf_init(&text, conn->mem);
+    for (uint32_t i = 0; i < conn->op_count; i++) {
+        const files_op *op = &conn->ops[i];
+        hb_buf_add_char(&text, op->staged.len > 0 ? '+' : '-');
+        if (op->staged.len > 0) {
+            hb_buf_add_str(&text, op->staged);
+            hb_buf_add_char(&text, '\0');
+        }
+        hb_buf_add_str(&text, op->target);
+        hb_buf_add_char(&text, '\0');
+    }
+    hb_buf_add_char(&text, '.');
+    hb_str draft = hb_fs_join(&conn->tx, conn->tx_folder, HB_STR("journal.new"));
+    hb_str path = journal_path(conn, &conn->tx);
+    hb_status status = hb_buf_check(&text, err);
+    if (status == HB_OK && (draft.ptr == NULL || path.ptr == NULL)) status = hb_err_memory(err);
+    if (status == HB_OK) {
+        status = hb_fs_write_all(conn->fs, draft, hb_buf_str(&text), conn->sync, err);
+    }
+    if (status == HB_OK && conn->sync) {
+        status = hb_fs_fail(conn->fs->sync_folder(conn->fs->ctx, conn->tx_folder), "sync",
+                            conn->tx_folder, err);
+    }
+    if (status == HB_OK) {
+        status = hb_fs_fail(conn->fs->rename(conn->fs->ctx, draft, path), "commit", path, err);
+    }
+    if (status == HB_OK && conn->sync) {
+        status = hb_fs_fail(conn->fs->sync_folder(conn->fs->ctx, conn->tx_folder), "sync",
+                            conn->tx_folder, err);
+        /* Not sure to last: it must not count either. */
+        if (status != HB_OK) conn->fs->remove(conn->fs->ctx, path);
+    }
+    hb_buf_free(&text);
+    return status;
+}
+
+static bool journal_text(hb_str text, uint32_t *at, hb_str *out) {
+    const char *end = *at < text.len ? memchr(text.ptr + *at, '\0', text.len - *at) : NULL;
+    if (end == NULL) return false;
+    *out = hb_str_n(text.ptr + *at, (size_t)(end - (text.ptr + *at)));
+    *at += out->len + 1;
+    /* Nothing outside of the workspace's folder. */
+    return out->len > 0 && out->ptr[0] != '/' && !hb_str_starts(*out, HB_STR("../")) &&
+           hb_str_find(*out, HB_STR("/../"), 0) < 0;
+}
+
+static hb_status journal_replay(files_conn *conn, hb_str text, hb_str path, hb_err *err) {
+    bool whole = text.len > 0 && text.ptr[text.len - 1] == '.';
+    for (uint32_t at = 0; whole && at + 1 < text.len;) {
+        files_op op = { HB_STR_EMPTY, HB_STR_EMPTY };
+        const char kind = text.ptr[at++];
+        whole = kind == '+' ? journal_text(text, &at, &op.staged) : kind == '-';
+        whole = whole && journal_text(text, &at, &op.target);
+        if (whole) HB_TRY(take_step(conn, &op, true, err));
+    }
+    if (whole) return HB_OK;
+    return hb_err_set(err, HB_E_CORRUPT, "the journal '%.*s' is malformed", HB_ARG(path));
+}
+
+/* Removes what lies in the tx folder: the journal first, since it names the rest. */
+static hb_status clear_staged(files_conn *conn, hb_err *err) {
+    hb_arena scratch;
+    hb_arena_init(&scratch, conn->mem);
+    hb_str *names;
+    uint32_t count = 0;
+    hb_status status = hb_fs_names(conn->fs, conn->tx_folder, &scratch, &names, &count, err);
+    for (uint32_t i = 0; i < count && status == HB_OK; i++) {
+        hb_str path = hb_fs_join(&scratch, conn->tx_folder, names[i]);
+        status = path.ptr != NULL ? step_remove(conn, path, err) : hb_err_memory(err);
+    }
+    hb_arena_free(&scratch);
+    return status;
+}
+
+hb_status files_recover(files_conn *conn, hb_err *err) {
+    hb_arena scratch;
+    hb_buf text;
+    hb_arena_init(&scratch, conn->mem);
+    hb_buf_init(&text, conn->mem);
+    bool found = false;
+    hb_str path = journal_path(conn, &scratch);
+    hb_status status = path.ptr == NULL
+                           ? hb_err_memory(err)
+                           : hb_fs_read_all(conn->fs, path, JOURNAL_BYTES_MAX, &text, &found, err);
+    if (status == HB_OK && found) {
+        status = journal_replay(conn, hb_buf_str(&text), path, err);
+        if (status == HB_OK) status = step_remove(conn, path, err);
+    }
+    if (status == HB_OK) status = clear_staged(conn, err);
+    if (status == HB_OK) conn->pending = false;
+    hb_buf_free(&text);
+    hb_arena_free(&scratch);
+    return status;
+}
+
+/* ---- transactions ------------------------------------------------------------------------- */
+
+/* What was read inside of a transaction goes with it, and so does what was read without seeing its
+ * writes. */
+static void tx_settle_tables(files_conn *conn, bool committed) {
+    for (files_table *table = conn->tables; table != NULL; table = table->next) {
+        if (committed ? table->unseen_in_tx : table->loaded_in_tx) table->loaded = false;
+        table->loaded_in_tx = table->unseen_in_tx = false;
+    }
+}
+
+static void tx_forget(files_conn *conn) {
+    conn->in_tx = false;
+    conn->ops = NULL;
+    conn->op_count = conn->op_cap = conn->staged_count = 0;
+    hb_arena_reset(&conn->tx);
+}
+
+hb_status files_tx_begin(files_conn *conn, hb_err *err) {
+    HB_ASSERT(!conn->in_tx);
+    if (conn->pending) HB_TRY(files_recover(conn, err));
+    HB_TRY(conn->inner.type->tx(&conn->inner, HB_TX_BEGIN, err));
+    conn->in_tx = true;
+    return HB_OK;
+}
+
+void files_tx_rollback(files_conn *conn) {
+    hb_err ignored;
+    hb_err_init(&ignored);
+    hb_status status = conn->inner.type->tx(&conn->inner, HB_TX_ROLLBACK, &ignored);
+    HB_ASSERT(status == HB_OK);
+    /* What cannot be removed now does not count and is cleared later. */
+    for (uint32_t i = 0; i < conn->op_count; i++) {
+        if (conn->ops[i].staged.len == 0) continue;
+        hb_str path = below(conn, &conn->tx, conn->ops[i].staged);
+        if (path.ptr == NULL || step_remove(conn, path, &ignored) != HB_OK) conn->pending = true;
+    }
+    tx_settle_tables(conn, false);
+    tx_forget(conn);
+}
+
+/* Everything that decides whether the transaction counts. */
+static hb_status tx_decide(files_conn *conn, hb_err *err) {
+    if (conn->op_count == 1) return take_step(conn, &conn->ops[0], false, err);
+    hb_status status = journal_write(conn, err);
+    if (status == HB_OK) {
+        conn->pending = true;
+        return HB_OK;
+    }
+    /* A draft, or a journal of a rename that failed only in name, must not be found later. */
+    hb_err ignored;
+    hb_err_init(&ignored);
+    hb_str names[2] = { journal_path(conn, &conn->tx),
+                        hb_fs_join(&conn->tx, conn->tx_folder, HB_STR("journal.new")) };
+    for (uint32_t i = 0; i < 2; i++) {
+        bool gone = names[i].ptr != NULL && step_remove(conn, names[i], &ignored) == HB_OK;
+        if (!gone) conn->pending = true;
+    }
+    return status;
+}
+
+/* After the commit: a failure leaves the rest to the next transaction. */
+static void tx_carry_out(files_conn *conn) {
+    hb_err ignored;
+    hb_err_init(&ignored);
+    for (uint32_t i = 0; i < conn->op_count; i++) {
+        if (take_step(conn, &conn->ops[i], false, &ignored) != HB_OK) return;
+    }
+    hb_str path = journal_path(conn, &conn->tx);
+    if (path.ptr != NULL && step_remove(conn, path, &ignored) == HB_OK) conn->pending = false;
+}
+
+hb_status files_tx_commit(files_conn *conn, hb_err *err) {
+    hb_status status = conn->op_count > 0 ? tx_decide(conn, err) : HB_OK;
+    if (status != HB_OK) {
+        files_tx_rollback(conn);
+        return status;
+    }
+    if (conn->op_count > 1) tx_carry_out(conn);
+    status = conn->inner.type->tx(&conn->inner, HB_TX_COMMIT, err);
+    HB_ASSERT(status == HB_OK);
+    tx_settle_tables(conn, true);
+    tx_forget(conn);
+    return HB_OK;
+}
+
+hb_status files_tx(hb_instance *instance, hb_tx op, hb_err *err) {
+    files_conn *conn = instance->state;
+    if (op == HB_TX_BEGIN) return files_tx_begin(conn, err);
+    if (op == HB_TX_COMMIT) return files_tx_commit(conn, err);
+    files_tx_rollback(conn);
+    return HB_OK;
+}
+
+static hb_status op_add(files_conn *conn, hb_str target, hb_str staged, hb_err *err) {
+    if (conn->op_count == conn->op_cap) {
+        uint32_t cap = conn->op_cap == 0 ? 16 : conn->op_cap * 2;
+        files_op *grown = hb_arena_array(&conn->tx, cap, sizeof(*grown));
+        if (grown == NULL) return hb_err_memory(err);
+        if (conn->op_count > 0) memcpy(grown, conn->ops, conn->op_count * sizeof(*grown));
+        conn->ops = grown;
+        conn->op_cap = cap;
+    }
+    hb_str copy = hb_arena_str(&conn->tx, target);
+    if (copy.ptr == NULL) return hb_err_memory(err);
+    conn->ops[conn->op_count++] = (files_op){ copy, staged };
+    return HB_OK;
+}
+
+hb_status files_tx_put(files_conn *conn, hb_str target, hb_str bytes, hb_err *err) {
+    HB_ASSERT(conn->in_tx);
+    if (conn->staged_count == 0) HB_TRY(hb_fs_make_folders(conn->fs, conn->tx_folder, err));
+    hb_str staged = hb_arena_printf(&conn->tx, FILES_HIDDEN "/tx/%u", conn->staged_count++);
+    hb_str path = staged.ptr != NULL ? below(conn, &conn->tx, staged) : staged;
+    if (path.ptr == NULL) return hb_err_memory(err);
+    /* Noted first, so that a rollback removes what a failing write leaves. */
+    HB_TRY(op_add(conn, target, staged, err));
+    return hb_fs_write_all(conn->fs, path, bytes, conn->sync, err);
+}
+
+hb_status files_tx_remove(files_conn *conn, hb_str target, hb_err *err) {
+    HB_ASSERT(conn->in_tx);
+    return op_add(conn, target, HB_STR_EMPTY, err);
+}
+
+const files_op *files_tx_find(const files_conn *conn, hb_str target) {
+    for (uint32_t i = conn->op_count; i > 0; i--) {
+        if (hb_str_eq(conn->ops[i - 1].target, target)) return &conn->ops[i - 1];
+    }
+    return NULL;
+}

@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: MIT
+/* Containers: rows are read into the inner inmem instance, which then answers; writes go to files
+ * and, once a container is loaded, to the inner instance too. */
+#include "backends/files/files_priv.h"
+
+#define LOAD_ROWS 1024u     /* rows handed over at once */
+
+/* ---- the inner instance ------------------------------------------------------------------- */
+
+/* Runs a fragment on the rows in memory as part of `job`, which takes the result. */
+static hb_status inner_answer(files_table *table, hb_job *job, hb_err *err) {
+    hb_fragment fragment = *job->fragment;
+    fragment.container = &table->cache;
+    hb_job inner = *job;
+    inner.instance = &table->conn->inner;
+    inner.fragment = &fragment;
+    hb_status status = inner.instance->type->begin(&inner, err);
+    inner.instance->type->end(&inner);
+    job->out = inner.out;
+    job->rows_examined = inner.rows_examined;
+    return status;
+}
+
+/* Runs a fragment of our own on them and throws its result away. */
+static hb_status inner_run(files_table *table, hb_frag_kind kind, const hb_batch *batch,
+                           const hb_ids *ids, hb_err *err) {
+    hb_arena arena;
+    hb_arena_init(&arena, table->conn->mem);
+    const hb_fragment fragment = {
+        .kind = kind, .container = &table->cache, .batch = batch, .ids = ids
+    };
+    hb_job job = { .instance = &table->conn->inner,
+                   .fragment = &fragment,
+                   .mem = table->conn->mem,
+                   .arena = &arena };
+    hb_status status = job.instance->type->begin(&job, err);
+    job.instance->type->end(&job);
+    hb_rowset_free(&job.out);
+    hb_arena_free(&arena);
+    return status;
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+static void sort_fields(files_table *table) {
+    for (uint32_t i = 0; i < table->field_count; i++) {
+        uint32_t at = i;
+        hb_str name = files_field(table, i)->name;
+        while (at > 0 && hb_str_cmp(files_field(table, table->sorted[at - 1])->name, name) > 0) {
+            table->sorted[at] = table->sorted[at - 1];
+            at--;
+        }
+        table->sorted[at] = i;
+    }
+}
+
+static hb_status adopt_fields(files_table *table, const hb_container *container, hb_err *err) {
+    const hb_mem *mem = table->conn->mem;
+    uint32_t *sorted = hb_mem_alloc(mem, container->field_count * sizeof(*sorted));
+    if (sorted == NULL) return hb_err_memory(err);
+    hb_mem_free(mem, table->sorted, table->field_count * sizeof(*sorted));
+    table->sorted = sorted;
+    table->field_count = container->field_count;
+    void *rows = table->cache.state;
+    table->cache = *container;
+    table->cache.state = rows;
+    sort_fields(table);
+    return HB_OK;
+}
+
+/* "my-entity" is stored in "my_entity". */
+static bool name_make(files_table *table, hb_str entity) {
+    char *name = hb_mem_alloc(table->conn->mem, entity.len);
+    if (name == NULL) return false;
+    for (uint32_t i = 0; i < entity.len; i++) name[i] = entity.ptr[i] == '-' ? '_' : entity.ptr[i];
+    table->name = (hb_str){ name, entity.len };
+    return true;
+}
+
+static hb_status table_new(files_conn *conn, hb_container *container, files_table **out,
+                           hb_err *err) {
+    files_table *table = hb_mem_zalloc(conn->mem, sizeof(*table));
+    if (table == NULL) return hb_err_memory(err);
+    table->conn = conn;
+    table->owner = container;
+    table->next = conn->tables;
+    conn->tables = table;
+    *out = table;
+    return name_make(table, container->schema->entity_id) ? HB_OK : hb_err_memory(err);
+}
+
+void files_table_free(files_table *table) {
+    if (table == NULL) return;
+    files_conn *conn = table->conn;
+    for (files_table **at = &conn->tables; *at != NULL; at = &(*at)->next) {
+        if (*at == table) {
+            *at = table->next;
+            break;
+        }
+    }
+    conn->inner.type->release(&conn->inner, &table->cache);
+    hb_mem_free(conn->mem, table->sorted, table->field_count * sizeof(*table->sorted));
+    hb_mem_free(conn->mem, (void *)(uintptr_t)table->name.ptr, table->name.len);
+    hb_mem_free(conn->mem, table, sizeof(*table));
+}
+
+static hb_status run_ensure(hb_job *job, hb_err *err) {
+    hb_container *container = job->fragment->container;
+    files_table *table = container->state;
+    bool fresh = table == NULL;
+    hb_status status = HB_OK;
+    if (fresh) status = table_new(job->instance->state, container, &table, err);
+    /* A changed definition may read the same files in another way. */
+    if (status == HB_OK && !fresh && table->cache.state != NULL) {
+        status = inner_run(table, HB_FRAG_CLEAR, NULL, NULL, err);
+        table->loaded = false;
+    }
+    if (status == HB_OK) status = adopt_fields(table, container, err);
+    if (status == HB_OK) status = inner_run(table, HB_FRAG_ENSURE, NULL, NULL, err);
+    if (status != HB_OK && fresh) {
+        files_table_free(table);
+        table = NULL;
+    }
+    container->state = table;
+    return status;
+}
+
+/* ---- reading files ------------------------------------------------------------------------ */
+
+typedef struct row_loader {
+    files_table *table;
+    hb_arena arena;             /* of the rows since the last flush */
+    hb_buf bytes, pack;
+    hb_rowset rows;
+    hb_value *cells;
+} row_loader;
+
+static hb_status loader_open(row_loader *loader, files_table *table, hb_err *err) {
+    memset(loader, 0, sizeof(*loader));
+    const hb_mem *mem = table->conn->mem;
+    loader->table = table;
+    hb_arena_init(&loader->arena, mem);
+    hb_buf_init(&loader->bytes, mem);
+    hb_buf_init(&loader->pack, mem);
+    HB_TRY(hb_rowset_init(&loader->rows, mem, table->field_count, err));
+    for (uint32_t i = 0; i < table->field_count; i++) {
+        const hb_field *field = files_field(table, i);
+        hb_rowset_column(&loader->rows, i, field->name, field->kind,
+                         field->kind == HB_KIND_VEC ? field->type->dim : 0);
+    }
+    loader->cells = hb_mem_alloc(mem, table->field_count * sizeof(*loader->cells));
+    return loader->cells != NULL ? HB_OK : hb_err_memory(err);
+}
+
+static void loader_close(row_loader *loader) {
+    hb_mem_free(loader->table->conn->mem, loader->cells,
+                loader->table->field_count * sizeof(*loader->cells));
+    hb_rowset_free(&loader->rows);
+    hb_buf_free(&loader->pack);
+    hb_buf_free(&loader->bytes);
+    hb_arena_free(&loader->arena);
+}
+
+static hb_status loader_flush(row_loader *loader, hb_err *err) {
+    if (loader->rows.row_count == 0) return HB_OK;
+    hb_batch batch = hb_rowset_batch(&loader->rows);
+    HB_TRY(inner_run(loader->table, HB_FRAG_WRITE, &batch, NULL, err));
+    for (uint32_t i = 0; i < loader->rows.column_count; i++) {
+        hb_colbuf_clear(&loader->rows.columns[i]);
+    }
+    loader->rows.row_count = 0;
+    return HB_OK;
+}
+
+/* Reads one file into loader->cells. CORRUPT when it cannot be used; *found false when there is
+ * none. */
+static hb_status loader_read(row_loader *loader, hb_str path, hb_str id, bool *found, hb_err *err) {
+    files_table *table = loader->table;
+    const hb_fs *fs = table->conn->fs;
+    hb_buf_clear(&loader->bytes);
+    hb_buf_clear(&loader->pack);
+    hb_status status = hb_fs_read_all(fs, path, FILES_ROW_BYTES_MAX, &loader->bytes, found, err);
+    if (status == HB_E_LIMIT || (status != HB_OK && strcmp(err->native, "EISDIR") == 0)) {
+        err->code = HB_E_CORRUPT;
+        return HB_E_CORRUPT;
+    }
+    if (status != HB_OK || !*found) return status;
+    HB_TRY(table->conn->format->decode(hb_buf_str(&loader->bytes), &loader->pack, err));
+    return files_row_cells(table, hb_buf_str(&loader->pack), id, &loader->arena, loader->cells,
+                           err);
+}
+
+/* A file that cannot be used is passed over: files_check names it. */
+static hb_status loader_take(row_loader *loader, hb_str path, hb_str id, hb_err *err) {
+    bool found;
+    hb_arena_reset(&loader->arena);
+    hb_status status = loader_read(loader, path, id, &found, err);
+    if (status == HB_E_CORRUPT || (status == HB_OK && !found)) return HB_OK;
+    HB_TRY(status);
+    for (uint32_t i = 0; i < loader->rows.column_count; i++) {
+        if (!hb_colbuf_add(&loader->rows.columns[i], &loader->cells[i])) return hb_err_memory(err);
+    }
+    return ++loader->rows.row_count == LOAD_ROWS ? loader_flush(loader, err) : HB_OK;
+}
+
+static hb_str table_folder(const files_table *table, hb_arena *arena) {
+    return hb_fs_join(arena, table->conn->root, table->name);
+}
+
+static hb_status load_folder(row_loader *loader, hb_arena *arena, hb_err *err) {
+    files_table *table = loader->table;
+    hb_str folder = table_folder(table, arena);
+    if (folder.ptr == NULL) return hb_err_memory(err);
+    hb_str *names;
+    uint32_t count;
+    HB_TRY(hb_fs_names(table->conn->fs, folder, arena, &names, &count, err));
+    for (uint32_t i = 0; i < count; i++) {
+        hb_str id;
+        if (!files_row_id(table, names[i], arena, &id)) continue;
+        hb_str path = hb_fs_join(arena, folder, names[i]);
+        if (path.ptr == NULL) return hb_err_memory(err);
+        HB_TRY(loader_take(loader, path, id, err));
+    }
+    return loader_flush(loader, err);
+}
+
+/* What an earlier commit left to do comes before reading. */
+static hb_status settle(files_conn *conn, hb_err *err) {
+    return conn->pending && !conn->in_tx ? files_recover(conn, err) : HB_OK;
+}
+
+static hb_status table_load(files_table *table, hb_err *err) {
+    if (table->loaded) return HB_OK;
+    HB_TRY(settle(table->conn, err));
+    HB_TRY(inner_run(table, HB_FRAG_CLEAR, NULL, NULL, err));
+    hb_arena arena;
+    hb_arena_init(&arena, table->conn->mem);
+    row_loader loader;
+    hb_status status = loader_open(&loader, table, err);
+    if (status == HB_OK) status = load_folder(&loader, &arena, err);
+    loader_close(&loader);
+    hb_arena_free(&arena);
+    table->loaded = status == HB_OK;
+    table->loaded_in_tx = table->loaded && table->conn->in_tx;
+    return status;
+}
+
+/* The rows of a few ids, as they are on disk now; rows that are gone leave the memory. */
+static hb_status load_ids(files_table *table, const hb_ids *ids, hb_err *err) {
+    HB_TRY(settle(table->conn, err));
+    HB_TRY(inner_run(table, HB_FRAG_DELETE, NULL, ids, err));
+    hb_arena arena;
+    hb_arena_init(&arena, table->conn->mem);
+    row_loader loader;
+    hb_status status = loader_open(&loader, table, err);
+    for (uint32_t i = 0; i < ids->count && status == HB_OK; i++) {
+        hb_str name = files_row_name(table, ids->ids[i], &arena);
+        hb_str path = name.ptr != NULL ? hb_fs_join(&arena, table->conn->root, name) : name;
+        status =
+            path.ptr != NULL ? loader_take(&loader, path, ids->ids[i], err) : hb_err_memory(err);
+    }
+    if (status == HB_OK) status = loader_flush(&loader, err);
+    loader_close(&loader);
+    hb_arena_free(&arena);
+    return status;
+}
+
+/* ---- writing files ------------------------------------------------------------------------ */
+
+static hb_status put_rows(files_table *table, const hb_batch *batch, hb_err *err) {
+    files_conn *conn = table->conn;
+    hb_arena arena;
+    hb_buf bytes;
+    hb_arena_init(&arena, conn->mem);
+    hb_buf_init(&bytes, conn->mem);
+    hb_status status = HB_OK;
+    for (uint32_t row = 0; row < batch->row_count && status == HB_OK; row++) {
+        hb_arena_reset(&arena);
+        hb_buf_clear(&bytes);
+        hb_str target = files_row_name(table, hb_column_span(&batch->columns[0], row), &arena);
+        status = target.ptr != NULL ? conn->format->encode(table, batch, row, &bytes, err)
+                                    : hb_err_memory(err);
+        if (status == HB_OK) status = files_tx_put(conn, target, hb_buf_str(&bytes), err);
+    }
+    hb_buf_free(&bytes);
+    hb_arena_free(&arena);
+    return status;
+}
+
+static hb_status run_write(files_table *table, hb_job *job, hb_err *err) {
+    HB_TRY(put_rows(table, job->fragment->batch, err));
+    /* Rows that were read one by one are read again; only a whole container is kept in step. */
+    return table->loaded ? inner_run(table, HB_FRAG_WRITE, job->fragment->batch, NULL, err) : HB_OK;
+}
+
+static hb_status row_exists(const files_table *table, hb_str target, hb_arena *arena, bool *out,
+                            hb_err *err) {
+    const files_conn *conn = table->conn;
+    const files_op *op = files_tx_find(conn, target);
+    if (op != NULL) {
+        *out = op->staged.len > 0;
+        return HB_OK;
+    }
+    hb_str path = hb_fs_join(arena, conn->root, target);
+    if (path.ptr == NULL) return hb_err_memory(err);
+    hb_fs_stat info;
+    hb_fs_code code = conn->fs->stat(conn->fs->ctx, path, &info);
+    *out = code == HB_FS_OK && !info.folder;
+    return code == HB_FS_MISSING ? HB_OK : hb_fs_fail(code, "look at", path, err);
+}
+
+static hb_status run_delete(files_table *table, hb_job *job, hb_err *err) {
+    const hb_ids *ids = job->fragment->ids;
+    HB_TRY(hb_rowset_init(&job->out, job->mem, 1, err));
+    hb_rowset_column(&job->out, 0, HB_STR("existed"), HB_KIND_BOOL, 0);
+    hb_arena arena;
+    hb_arena_init(&arena, table->conn->mem);
+    hb_status status = HB_OK;
+    for (uint32_t i = 0; i < ids->count && status == HB_OK; i++) {
+        hb_arena_reset(&arena);
+        bool existed = false;
+        hb_str target = files_row_name(table, ids->ids[i], &arena);
+        status = target.ptr != NULL ? row_exists(table, target, &arena, &existed, err)
+                                    : hb_err_memory(err);
+        if (status == HB_OK && existed) status = files_tx_remove(table->conn, target, err);
+        hb_value value = { .kind = HB_KIND_BOOL, .as.b = existed };
+        if (status == HB_OK && !hb_colbuf_add(&job->out.columns[0], &value)) {
+            status = hb_err_memory(err);
+        }
+    }
+    hb_arena_free(&arena);
+    HB_TRY(status);
+    job->out.row_count = ids->count;
+    job->rows_examined += ids->count;
+    return table->loaded ? inner_run(table, HB_FRAG_DELETE, NULL, ids, err) : HB_OK;
+}
+
+/* A write outside of a transaction is one of its own. */
+static hb_status run_change(files_table *table, hb_job *job, hb_err *err) {
+    files_conn *conn = table->conn;
+    const bool own = !conn->in_tx;
+    if (own) HB_TRY(files_tx_begin(conn, err));
+    if (!table->loaded) table->unseen_in_tx = true;
+    hb_status status = job->fragment->kind == HB_FRAG_WRITE ? run_write(table, job, err)
+                                                            : run_delete(table, job, err);
+    if (!own) return status;
+    if (status == HB_OK) return files_tx_commit(conn, err);
+    files_tx_rollback(conn);
+    return status;
+}
+
+void files_remove_empty(const files_conn *conn) {
+    const hb_fs *fs = conn->fs;
+    fs->remove_folder(fs->ctx, conn->tx_folder);
+    fs->remove_folder(fs->ctx, conn->meta_folder);
+    fs->remove_folder(fs->ctx, conn->hidden);
+    fs->remove_folder(fs->ctx, conn->root);
+}
+
+static hb_status remove_below(const files_conn *conn, hb_str name, hb_arena *arena, hb_err *err) {
+    hb_str folder = hb_fs_join(arena, conn->root, name);
+    if (folder.ptr == NULL) return hb_err_memory(err);
+    return hb_fs_remove_tree(conn->fs, conn->mem, folder, err);
+}
+
+static hb_status run_clear(files_table *table, hb_err *err) {
+    files_conn *conn = table->conn;
+    HB_TRY(settle(conn, err));
+    HB_TRY(inner_run(table, HB_FRAG_CLEAR, NULL, NULL, err));
+    table->loaded = false;
+    hb_arena arena;
+    hb_arena_init(&arena, conn->mem);
+    hb_status status = remove_below(conn, table->name, &arena, err);
+    /* HeavenBase for Python keeps a second system entity beside, which is computed here. */
+    if (status == HB_OK && hb_str_eq(table->name, HB_STR("sys_catalog"))) {
+        status = remove_below(conn, HB_STR("sys_metaschema"), &arena, err);
+    }
+    if (status == HB_OK) files_remove_empty(conn);
+    hb_arena_free(&arena);
+    return status;
+}
+
+hb_status files_run(hb_job *job, hb_err *err) {
+    const hb_fragment *fragment = job->fragment;
+    if (fragment->kind == HB_FRAG_ENSURE) return run_ensure(job, err);
+    files_table *table = fragment->container->state;
+    if (table == NULL) {
+        if (fragment->kind == HB_FRAG_CLEAR || fragment->kind == HB_FRAG_REFRESH) return HB_OK;
+        return hb_err_set(err, HB_E_INTERNAL, "the container was never ensured");
+    }
+    switch ((int)fragment->kind) {
+    case HB_FRAG_WRITE:
+    case HB_FRAG_DELETE: return run_change(table, job, err);
+    case HB_FRAG_CLEAR: return run_clear(table, err);
+    case HB_FRAG_REFRESH: table->loaded = false; return HB_OK;
+    case HB_FRAG_FETCH:
+        if (!table->loaded && fragment->ids->count <= FILES_FETCH_SINGLE_MAX) {
+            HB_TRY(load_ids(table, fragment->ids, err));
+            return inner_answer(table, job, err);
+        }
+        break;
+    default: break;
+    }
+    HB_TRY(table_load(table, err));
+    return inner_answer(table, job, err);
+}
+
+/* ---- checking ----------------------------------------------------------------------------- */
+
+/* Moves an unreadable file into the folder's quarantine, under a name that is free there. */
+static hb_status quarantine(files_table *table, hb_str folder, hb_str name, hb_arena *arena,
+                            hb_err *err) {
+    const hb_fs *fs = table->conn->fs;
+    hb_str away = hb_fs_join(arena, folder, HB_STR(FILES_QUARANTINE));
+    hb_str from = hb_fs_join(arena, folder, name);
+    if (away.ptr == NULL || from.ptr == NULL) return hb_err_memory(err);
+    HB_TRY(hb_fs_make_folders(fs, away, err));
+    for (uint32_t i = 0;; i++) {
+        hb_str to = i == 0 ? hb_arena_printf(arena, "%.*s/%.*s", HB_ARG(away), HB_ARG(name))
+                           : hb_arena_printf(arena, "%.*s/%.*s.%u", HB_ARG(away), HB_ARG(name), i);
+        if (to.ptr == NULL) return hb_err_memory(err);
+        hb_fs_stat info;
+        hb_fs_code code = fs->stat(fs->ctx, to, &info);
+        if (code == HB_FS_OK) continue;
+        if (code != HB_FS_MISSING) return hb_fs_fail(code, "look at", to, err);
+        return hb_fs_fail(fs->rename(fs->ctx, from, to), "move away", from, err);
+    }
+}
+
+typedef struct file_check {
+    row_loader *loader;
+    hb_arena *arena; /* of the whole check */
+    hb_str folder;
+    bool fix;
+    hb_finding_sink *sink;
+    void *arg;
+} file_check;
+
+static hb_status check_file(const file_check *check, hb_str name, hb_str id, hb_err *err) {
+    files_table *table = check->loader->table;
+    hb_str path = hb_fs_join(check->arena, check->folder, name);
+    if (path.ptr == NULL) return hb_err_memory(err);
+    bool found;
+    hb_arena_reset(&check->loader->arena);
+    hb_err reason;
+    hb_err_init(&reason);
+    hb_status status = loader_read(check->loader, path, id, &found, &reason);
+    if (status == HB_OK) return HB_OK;
+    if (status != HB_E_CORRUPT) {
+        *err = reason;
+        return status;
+    }
+    if (check->fix) {
+        HB_TRY(quarantine(table, check->folder, name, check->arena, err));
+        table->loaded = false;
+    }
+    const hb_finding finding = { .kind = "file",
+                                 .path = path,
+                                 .object_id = id,
+                                 .reason = hb_str_c(reason.msg),
+                                 .fixed = check->fix };
+    return check->sink(check->arg, &finding, err);
+}
+
+hb_status files_check(hb_instance *instance, hb_container *container, bool fix,
+                      hb_finding_sink *sink, void *arg, hb_err *err) {
+    (void)instance;
+    files_table *table = container->state;
+    if (table == NULL) return HB_OK;
+    HB_TRY(settle(table->conn, err));
+    hb_arena arena;
+    hb_arena_init(&arena, table->conn->mem);
+    row_loader loader;
+    hb_str *names = NULL;
+    uint32_t count = 0;
+    hb_status status = loader_open(&loader, table, err);
+    file_check check = { &loader, &arena, table_folder(table, &arena), fix, sink, arg };
+    if (status == HB_OK && check.folder.ptr == NULL) status = hb_err_memory(err);
+    if (status == HB_OK) {
+        status = hb_fs_names(table->conn->fs, check.folder, &arena, &names, &count, err);
+    }
+    for (uint32_t i = 0; i < count && status == HB_OK; i++) {
+        hb_str id;
+        if (files_row_id(table, names[i], &arena, &id)) {
+            status = check_file(&check, names[i], id, err);
+        }
+    }
+    loader_close(&loader);
+    hb_arena_free(&arena);
+    return status;
+}
