@@ -89,7 +89,7 @@ hb_str files_row_name(const files_table *table, hb_str object_id, hb_arena *aren
 
 bool files_row_id(const files_table *table, hb_str file, hb_arena *arena, hb_str *object_id) {
     hb_str suffix = table->conn->format->suffix;
-    if (file.len <= suffix.len || file.ptr[0] == '.' || !hb_str_ends(file, suffix)) return false;
+    if (file.len <= suffix.len || !hb_str_ends(file, suffix)) return false;
     hb_str stem = hb_str_sub(file, 0, file.len - suffix.len);
     /* A name that nobody encoded stands for itself. */
     if (!files_unpercent(arena, stem, object_id)) *object_id = stem;
