@@ -4,8 +4,12 @@
  * It answers every operator of the portable query form exactly, with the core's own evaluator over
  * its columns; from an index where there is one: object_id by hash, fields with .index() by a
  * value index (eq, in), arrays held as side table or sparse-gram by an item index, texts held
- * inverted by a word index, vectors held as vector index by the exact kernel over the column. */
+ * inverted by a word index, vectors held as vector index by the exact kernel over the column,
+ * relations by an index from the rows that edges lead to. A column is read only when it is asked
+ * for, so values held outside the row need nothing further. */
 #include "backends/inmem/scan.h"
+
+#include "value/edge.h"
 
 /* ---- what it can do --------------------------------------------------------------------- */
 
@@ -78,12 +82,16 @@ static bool strategy_fits(type_class class, hb_strategy strategy) {
     case HB_STRATEGY_SIDE: return class == CLASS_ARRAY || class == CLASS_HYPER;
     case HB_STRATEGY_SPARSE_GRAM: return class == CLASS_ARRAY;
     case HB_STRATEGY_VECTOR: return class == CLASS_VECTOR;
+    case HB_STRATEGY_GRAPH: return class == CLASS_HYPER;
     default: return false;
     }
 }
 
 static bool op_allowed(const hb_type *type, hb_strategy strategy, hb_op op) {
     type_class class = class_of(type);
+    if (op == HB_OP_IS_NULL && strategy == HB_STRATEGY_EXTERNAL) {
+        return true;        /* whether there is a value is known without it */
+    }
     if (!strategy_fits(class, strategy)) {
         return false;
     }
@@ -98,7 +106,8 @@ static bool op_allowed(const hb_type *type, hb_strategy strategy, hb_op op) {
     case CLASS_ARRAY: return array_allows(strategy, op);
     case CLASS_HYPER:
         return OP_IN(op, HB_OP_EXISTS, HB_OP_ALL) ||
-               (strategy != HB_STRATEGY_SIDE && op_is_equality(op));
+               (strategy != HB_STRATEGY_SIDE && strategy != HB_STRATEGY_GRAPH &&
+                op_is_equality(op));
     case CLASS_VECTOR: return strategy == HB_STRATEGY_VECTOR && op == HB_OP_EQ;
     case CLASS_OTHER: break;
     }
@@ -120,7 +129,8 @@ static const hb_offer offer_scan = { HB_EXACT, false, "row_payload",
 
 static bool stores(const hb_type *type, hb_strategy strategy) {
     (void)type;     /* a strategy that makes no sense for the type fails at its first filter */
-    return strategy != HB_STRATEGY_GRAPH && strategy != HB_STRATEGY_EXTERNAL;
+    (void)strategy;
+    return true;
 }
 
 static bool op_is_indexed(const hb_type *type, hb_strategy strategy, bool indexed, hb_op op) {
@@ -136,6 +146,15 @@ static bool op_is_indexed(const hb_type *type, hb_strategy strategy, bool indexe
            (class == CLASS_TEXT || class == CLASS_NUMBER || class == CLASS_BOOL);
 }
 
+/* Rows with an edge to given rows: from the index of a relation. */
+static bool leaf_is_edges(const hb_type *type, hb_strategy strategy, const hb_expr *leaf) {
+    hb_pack_reader ids;
+    uint32_t count;
+    return strategy == HB_STRATEGY_GRAPH && leaf->op == HB_OP_EXISTS &&
+           leaf->value.kind == HB_KIND_PACK &&
+           hb_edge_lookup(type, leaf->value.as.s, &ids, &count);
+}
+
 static hb_offer offer(const hb_type *type, hb_strategy strategy, bool indexed,
                       const hb_expr *leaf) {
     if (leaf->path_len > 0) {
@@ -145,6 +164,9 @@ static hb_offer offer(const hb_type *type, hb_strategy strategy, bool indexed,
     }
     if (!op_allowed(type, strategy, leaf->op)) {
         return offer_no;
+    }
+    if (leaf_is_edges(type, strategy, leaf)) {
+        return offer_index;
     }
     bool by_id = leaf->field == HB_FIELD_OBJECT_ID && OP_IN(leaf->op, HB_OP_EQ, HB_OP_IN);
     return by_id || op_is_indexed(type, strategy, indexed, leaf->op) ? offer_index : offer_scan;

@@ -2,7 +2,7 @@
 // Declarations: fields, entities, the two system entities. Everything is immutable; the core checks and completes.
 import { HeavenBaseError } from "./errors.js";
 import { FieldRef } from "./expr.js";
-import { Boolean as BooleanType, Categorical, Float, Identifier, Integer, Json, LongText, ShortText, Timestamp, descriptorOf, strategyName } from "./field-types.js";
+import { Boolean as BooleanType, Categorical, Float, Identifier, Integer, Json, LongText, ShortText, Timestamp, descriptorOf, strategyName, strategyParams } from "./field-types.js";
 
 /** @typedef {import("./types.js").FieldMap} FieldMap */
 /** @typedef {{ to?: string, strategy?: import("./field-types.js").Strategy | string, optional?: boolean, reason?: string }} StoreOptions */
@@ -45,7 +45,7 @@ export class Field {
     const { to, strategy, optional, reason, ...rest } = options ?? {};
     const unknown = Object.keys(rest)[0];
     if (unknown !== undefined) throw new HeavenBaseError("SCHEMA", `store has no option '${unknown}'; expected one of: to, strategy, optional, reason`);
-    const store = { ...(to === undefined ? {} : { to }), ...(strategy === undefined ? {} : { strategy: strategyName(strategy) }),
+    const store = { ...(to === undefined ? {} : { to }), ...(strategy === undefined ? {} : { strategy: strategyName(strategy), ...strategyParams(strategy) }),
       ...(optional === undefined ? {} : { optional }), ...(reason === undefined ? {} : { reason }) };
     return this.#with({ stores: [.../** @type {object[]} */ (this.#definition.stores ?? []), store] });
   }

@@ -12,6 +12,7 @@ import { STATUS_MEANINGS, STATUS_NAMES } from "./generated/abi.js";
  * @property {string | null} [backend] backend instance
  * @property {string | null} [native] the engine's own code: SQLSTATE, HTTP status, errno
  * @property {number | null} [at] byte offset in the input
+ * @property {import("./types.js").EdgeReference[] | null} [references] RESTRICTED: the edges that forbid it
  * @property {unknown} [cause]
  * @property {import("./types.js").AlterPlan | null} [plan] SCHEMA_CONFLICT: what differs
  */
@@ -29,6 +30,8 @@ export class HeavenBaseError extends Error {
     this.at = details.at ?? null;
     /** With SCHEMA_CONFLICT: what differs between the registered structure and the given one. */
     this.plan = details.plan ?? null;
+    /** RESTRICTED: the edges that forbid the deletion. @type {import("./types.js").EdgeReference[] | null} */
+    this.references = details.references ?? null;
   }
 
   /** @override */
@@ -37,8 +40,8 @@ export class HeavenBaseError extends Error {
   }
 
   toJSON() {
-    const { code, message, entity, field, backend, native } = this;
-    return { code, message, entity, field, backend, native };
+    const { code, message, entity, field, backend, native, references } = this;
+    return { code, message, entity, field, backend, native, ...(references && { references }) };
   }
 }
 
@@ -63,7 +66,7 @@ export function located(error, details) {
   if (!(error instanceof HeavenBaseError)) {
     return new HeavenBaseError("HOST", error instanceof Error ? error.message : String(error), { ...details, cause: error });
   }
-  const { code, message, entity, field, backend, native, at, cause, plan } = error;
+  const { code, message, entity, field, backend, native, at, references, cause, plan } = error;
   return new HeavenBaseError(code, message, { entity: entity ?? details.entity, field: field ?? details.field,
-    backend: backend ?? details.backend, native, at, cause, plan });
+    backend: backend ?? details.backend, native, at, references, cause, plan });
 }

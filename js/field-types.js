@@ -122,7 +122,8 @@ export function descriptorOf(type) {
 
 // ---- strategies -------------------------------------------------------------------------
 
-/** @typedef {{ readonly identifier: string, readonly strategy: string }} Strategy */
+/** @typedef {{ readonly identifier: string, readonly strategy: string, readonly params?: Readonly<Record<string, string>> }} Strategy */
+/** @typedef {{ target?: string, onDelete?: "restrict" | "detach" }} GraphEdgeOptions */
 
 /** @param {string} identifier @param {string} strategy @returns {Strategy} */
 const strategy = (identifier, strategy) => Object.freeze({ identifier, strategy });
@@ -132,7 +133,16 @@ export const SideTable = strategy("side", "SideTable");
 export const InvertedIndex = strategy("inverted", "InvertedIndex");
 export const SparseGramIndex = strategy("sparse-gram", "SparseGramIndex");
 export const VectorIndex = strategy("vector", "VectorIndex");
-export const GraphEdge = strategy("graph", "GraphEdge");
+/**
+ * A HyperG field becomes a relation: one column, an `Identifier(entity)`, says which row an item leads to. Bare or
+ * called: `target` names the column when there are several, `onDelete` says what deleting that row does.
+ */
+export const GraphEdge = Object.freeze(Object.assign(/** @type {(options?: GraphEdgeOptions) => Strategy} */ (({ target, onDelete, ...rest } = {}) => {
+  const unknown = Object.keys(rest)[0];
+  if (unknown !== undefined) throw new HeavenBaseError("SCHEMA", `GraphEdge has no option '${unknown}'; expected one of: target, onDelete`);
+  const params = Object.freeze({ ...(target === undefined ? {} : { target }), ...(onDelete === undefined ? {} : { on_delete: onDelete }) });
+  return Object.freeze({ identifier: "graph", strategy: "GraphEdge", params });
+}), { identifier: "graph", strategy: "GraphEdge" }));
 export const ExternalRef = strategy("external", "ExternalRef");
 
 /** @param {Strategy | string} given @returns {string} */
@@ -140,4 +150,10 @@ export function strategyName(given) {
   if (typeof given === "string") return given;
   if (typeof given?.identifier === "string") return given.identifier;
   throw new HeavenBaseError("TYPE", "expected a storage strategy such as InlineColumn");
+}
+
+/** The parameters of a strategy as a storage has them. @param {Strategy | string} given @returns {{ params?: Readonly<Record<string, string>> }} */
+export function strategyParams(given) {
+  const params = typeof given === "string" ? undefined : given.params;
+  return params && Object.keys(params).length > 0 ? { params } : {};
 }

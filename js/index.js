@@ -16,6 +16,8 @@ export { ERROR_CODES, HeavenBaseError } from "./errors.js";
 /** @typedef {import("./host/sql.js").SqlDriver} SqlDriver */
 /** @typedef {import("./heavenbase.js").OpenOptions} OpenOptions */
 /** @typedef {import("./types.js").CallOptions} CallOptions */
+/** @typedef {import("./types.js").Direction} Direction */
+/** @typedef {import("./types.js").EdgeReference} EdgeReference */
 /** @typedef {import("./types.js").Plan} Plan */
 /** @template E @typedef {import("./types.js").Row<E>} Row */
 /** @template E @typedef {import("./types.js").Insert<E>} Insert */

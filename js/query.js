@@ -3,6 +3,7 @@
 // by the core when the query runs; only what it cannot see (several near clauses, foreign fields) is checked here.
 import { HeavenBaseError } from "./errors.js";
 import { FieldRef, Metric, and, expression } from "./expr.js";
+import { nodeOf } from "./graph.js";
 import { known } from "./options.js";
 import { plainSpec } from "./spec.js";
 
@@ -88,6 +89,16 @@ export class Query {
     const names = fields === null || fields === undefined ? null
       : (Array.isArray(fields) ? fields : [fields]).map((field) => this.#name("search", field));
     return this.#with({ search: clause({ fields: names && Object.freeze(names), query: text, top_k: topK, mode }) });
+  }
+
+  /** Only rows that a walk along a relation reaches from a row. @param {FieldName} field `Person.knows`, of any entity that the walk passes @param {import("./graph.js").Node} start @param {{ minHops?: number, maxHops?: number, direction?: import("./types.js").Direction }} [options] from 1 to `maxHops` hops (1), outwards @returns {Query<E, R, G>} */
+  traverse(field, start, options = {}) {
+    if (this.#spec.traverse) throw new HeavenBaseError("QUERY", "the query has a traverse clause already", { entity: this.entityId });
+    const { minHops, maxHops, direction } = known("traverse", options, ["minHops", "maxHops", "direction"]);
+    const foreign = field instanceof FieldRef && field.entityId !== this.entityId;
+    const name = foreign ? `${field.entityId}.${field.columnName}` : this.#name("traverse", field);
+    const { id, entity } = nodeOf(start);
+    return this.#with({ traverse: clause({ field: name, start: entity === undefined ? id : Object.freeze([entity, id]), min_hops: minHops, max_hops: maxHops, direction }) });
   }
 
   /** How near and search are fused: by reciprocal rank. @param {{ k?: number, weights?: { near?: number, search?: number } }} [options] @returns {Query<E, R, G>} */

@@ -80,6 +80,18 @@ export interface AlterPlan {
   refused: string[];
 }
 
+/** From the row that has the edge to the row that it leads to, the other way, or both. */
+export type Direction = "out" | "in" | "any";
+
+/** An edge: the row `object_id` of `entity` leads, in `field`, to the row `target` of `target_entity`. */
+export interface EdgeReference {
+  entity: string;
+  field: string;
+  object_id: string;
+  target_entity: string;
+  target: string;
+}
+
 export interface CatalogAudit {
   ok: boolean;
   missing: { expected: Record<string, any> }[];

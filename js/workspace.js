@@ -8,6 +8,7 @@ import { Entity, entityFromDefinition, Catalog, MetaSchema } from "./entity.js";
 import { HeavenBaseError, cancelled } from "./errors.js";
 import { Frame } from "./frame.js";
 import { Call, Flag, State } from "./generated/abi.js";
+import { checkGraph, edgeFlags, scrubDangling, shortestPath, traverse, withReferences } from "./graph.js";
 import { known } from "./options.js";
 import { printable } from "./plan-text.js";
 import { PreparedQuery } from "./prepared.js";
@@ -25,12 +26,14 @@ import { allBytes, checkRecords, exportRecords, importRecords } from "./transfer
 /** @template E @typedef {import("./types.js").Row<E>} Row */
 /** @template E @typedef {import("./types.js").Insert<E>} Insert */
 /** @template E @typedef {import("./types.js").Patch<E>} Patch */
+/** @typedef {"schema" | "detach" | "restrict"} Edges */
 /** @typedef {{ name: string, type: string, durable: boolean, options: Record<string, any> }} BackendInfo */
 /** @typedef {{ hosts: import("./core/task.js").Hosts, timeoutMs?: number, session: import("./host/files.js").FileSession }} Setting */
 
 const WAITING = ["signal", "timeoutMs"];
 const TRANSFERRING = [...WAITING, "onProgress"];
 const READING = [...WAITING, "entity"];
+const DELETING = [...READING, "edges"];
 const GETTING = [...READING, "unique"];
 const UPSERTING = [...WAITING, "overwrite", "unknown"];
 const SETTING = [...READING, "overwrite", "unknown"];
@@ -441,31 +444,33 @@ export class Workspace {
     });
   }
 
-  /** Was there such a row? @param {string | number | bigint} id @param {CallOptions & { entity?: EntityLike }} [options] @returns {Promise<boolean>} */
+  /** Was there such a row? `edges` says what becomes of edges that lead to it: "detach" deletes them, "restrict" refuses, "schema" does as their field declares. @param {string | number | bigint} id @param {CallOptions & { entity?: EntityLike, edges?: Edges }} [options] @returns {Promise<boolean>} */
   delete(id, options = {}) {
     return this.#guard(() => {
-      known("delete", options, READING);
+      known("delete", options, DELETING);
       const text = checkId(id);
       return this.#run(true, options, () => this.#deleteOne(text, options));
     });
   }
 
-  /** @param {string} id @param {CallOptions & { entity?: EntityLike }} options @returns {boolean | Promise<boolean>} */
+  /** @param {string} id @param {CallOptions & { entity?: EntityLike, edges?: Edges }} options @returns {boolean | Promise<boolean>} */
   #deleteOne(id, options) {
     const entity = options.entity === undefined ? undefined : this.#resolve(options.entity).index;
-    return this.#call({ kind: Call.DELETE, entity, id }, () => readOne(this.#core), options);
+    return withReferences(this.#graphs(options), [id], () => this.#holder(id, options), () =>
+      this.#call({ kind: Call.DELETE, entity, id, flags: edgeFlags(options.edges) }, () => readOne(this.#core), options));
   }
 
-  /** @param {Iterable<string | number | bigint>} ids @param {CallOptions & { entity?: EntityLike }} [options] @returns {Promise<boolean[]>} */
+  /** @param {Iterable<string | number | bigint>} ids @param {CallOptions & { entity?: EntityLike, edges?: Edges }} [options] as of `delete` @returns {Promise<boolean[]>} */
   deleteMany(ids, options = {}) {
     return this.#guard(() => {
-      known("deleteMany", options, READING);
+      known("deleteMany", options, DELETING);
       const texts = checkIds(ids);
       return this.#run(true, options, () => {
         if (options.entity === undefined) return this.#eachInTurn(texts, (id) => this.#deleteOne(id, options));
-        const { index } = this.#resolve(options.entity);
+        const registered = this.#resolve(options.entity);
         if (texts.length === 0) return [];
-        return this.#call({ kind: Call.DELETE, entity: index, columns: idColumn(texts), rowCount: texts.length }, () => readList(this.#core), options);
+        const request = { kind: Call.DELETE, entity: registered.index, flags: edgeFlags(options.edges), columns: idColumn(texts), rowCount: texts.length };
+        return withReferences(this.#graphs(options), texts, () => registered, () => this.#call(request, () => readList(this.#core), options));
       });
     });
   }
@@ -492,6 +497,45 @@ export class Workspace {
     return this.#guard(() => {
       const given = known(method, options, WAITING);
       return this.#run(false, given, () => this.#call({ kind: Call.QUERY, entity: this.#resolve(entity).index, text }, decode, given));
+    });
+  }
+
+  // ---- relations --------------------------------------------------------------------------
+
+  /** @param {CallOptions} options @returns {import("./graph.js").Graphs} */
+  #graphs(options) {
+    return { core: this.#core, resolve: (entity) => this.#resolve(entity), call: (request, decode) => this.#call(request, decode, options) };
+  }
+
+  /** Rows that a walk along a relation reaches, nearest first. @param {import("./graph.js").Relation} relation `Person.knows` @param {import("./graph.js").Node} start @param {CallOptions & { minHops?: number, maxHops?: number, direction?: import("./types.js").Direction }} [options] from 1 to `maxHops` hops (1), outwards @returns {Promise<Record<string, any>[]>} */
+  traverse(relation, start, options) {
+    return this.#guard(() => {
+      const given = known("traverse", options, [...WAITING, "minHops", "maxHops", "direction"]);
+      return this.#run(false, given, () => traverse(this.#graphs(given), relation, start, given));
+    });
+  }
+
+  /** The rows on a shortest way, both ends included, or null when there is none. @param {import("./graph.js").Relation} relation @param {import("./graph.js").Node} from @param {import("./graph.js").Node} to @param {CallOptions & { maxHops?: number, direction?: import("./types.js").Direction }} [options] at most `maxHops` hops (10), outwards @returns {Promise<[entity: string, id: string][] | null>} */
+  shortestPath(relation, from, to, options) {
+    return this.#guard(() => {
+      const given = known("shortestPath", options, [...WAITING, "maxHops", "direction"]);
+      return this.#run(false, given, () => shortestPath(this.#graphs(given), relation, from, to, given));
+    });
+  }
+
+  /** The edges of all relations that lead to no row. @param {CallOptions} [options] @returns {Promise<import("./types.js").EdgeReference[]>} */
+  checkGraph(options) {
+    return this.#guard(() => {
+      const given = known("checkGraph", options, WAITING);
+      return this.#run(false, given, () => checkGraph(this.#graphs(given)));
+    });
+  }
+
+  /** Deletes the edges of a relation that lead to no row; without `confirm: true` it only says which. @param {import("./graph.js").Relation} relation @param {CallOptions & { confirm?: boolean }} [options] @returns {Promise<{ dangling: import("./types.js").EdgeReference[], removed: number }>} */
+  scrubDangling(relation, options) {
+    return this.#guard(() => {
+      const given = known("scrubDangling", options, [...WAITING, "confirm"]);
+      return this.#run(true, given, () => scrubDangling(this.#graphs(given), relation, given.confirm === true));
     });
   }
 

@@ -10,7 +10,7 @@ const page = "docs/errors.md";
 const setup = `import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { GraphEdge, HeavenBase, Integer, ShortText, Vector, entity, field, init } from "heavenbase";
+import { HeavenBase, Integer, ShortText, Vector, entity, field, init } from "heavenbase";
 
 const Part = entity("Part", {
   code: field(ShortText).unique(), size: field(Integer).required(), embedding: field(Vector(2)),
@@ -68,8 +68,7 @@ await HeavenBase.open("other", { backends: { main: { type: "sqlite", file: "x.db
     js: `await ws.query(Part).where(Part.size.match("5")).execute(); // throws UNSUPPORTED`,
   },
   UNSUPPORTED_STORAGE: {
-    when: "",
-    js: `await ws.register(entity("Graph", { links: field(ShortText).store({ strategy: GraphEdge }) })); // throws UNSUPPORTED_STORAGE`,
+    when: "The built-in backends hold every type; an engine of vectors or of words need not.",
   },
   ROUTING: { when: "", js: `await ws.register(entity("Lost", { code: field(ShortText).store({ to: "nowhere" }) })); // throws ROUTING` },
   LIMIT: { when: "The limits are listed in `src/base/limits.h`.", js: `await ws.query(Part).near(Part.embedding, [1, 0], { topK: 1001 }).execute(); // throws LIMIT` },
@@ -103,6 +102,7 @@ rmSync(folder, { recursive: true });`,
   CLOSED: { when: "", js: `await ws.close();
 await ws.count(Part); // throws CLOSED` },
   INTERNAL: { when: "Please report it." },
+  RESTRICTED: { when: "A row is deleted that edges of a relation lead to; `error.references` lists them, `{ edges: \"detach\" }` deletes them too." },
 };
 
 /** @returns {{ name: string, value: number, text: string }[]} */

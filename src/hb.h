@@ -53,6 +53,8 @@ typedef enum hb_call_kind {
     HB_CALL_DROP = 16,      /* deletes the workspace's data and registrations */
     /* text: request JSON -> JSON; workspace NULL: everything built in */
     HB_CALL_CAPABILITIES = 17,
+    HB_CALL_GRAPH = 18,     /* entity or none, text: options JSON, batch of ids -> JSON; see
+                               workspace/graph_call.c */
     HB_CALL_EXPORT = 20,    /* one record of the workspace as a file -> bytes; see archive.c */
     HB_CALL_IMPORT = 21,    /* text: such a file from a record on; flags DRY_RUN NO_CATALOG */
     /* text: definition as MessagePack, params: [confirm]; flags DRY_RUN -> JSON: the plan alone */
@@ -63,8 +65,11 @@ typedef enum hb_call_kind {
 enum {
     HB_FLAG_OVERWRITE = 1, HB_FLAG_DROP_UNKNOWN = 2, HB_FLAG_REPLACE = 4, HB_FLAG_DRY_RUN = 8,
     HB_FLAG_NO_PUSHDOWN = 16, HB_FLAG_WANT_TOTAL = 32,
+    HB_FLAG_EDGES_DETACH = 1024,    /* DELETE: edges to the rows go too */
+    HB_FLAG_EDGES_RESTRICT = 2048,  /* DELETE: edges to the rows forbid it; neither: as declared */
     HB_FLAG_ANY = 64,   /* GET: the first hit is enough */
-    HB_FLAG_NO_CATALOG = 4096   /* IMPORT: Catalog rows come from the file as well */
+    HB_FLAG_NO_CATALOG = 4096,  /* IMPORT: Catalog rows come from the file as well */
+    HB_FLAG_LOOSE_EDGES = 8192  /* UPSERT: edges may lead to rows that are still to come */
 };
 
 #define HB_ENTITY_NONE UINT32_MAX

@@ -3,7 +3,7 @@
  * every match must satisfy count: the filter itself, or arguments of ANDs from the top down. */
 #include "backends/inmem/scan.h"
 
-#include "value/pack.h"
+#include "value/edge.h"
 
 typedef struct access_pick {
     const hb_expr *leaf;        /* best so far; NULL: none */
@@ -54,6 +54,33 @@ static hb_value leaf_value(const hb_expr *leaf, const inmem_field *field, uint32
     return field->type == HB_TYPE_ARRAY ? leaf_operand(leaf) : leaf->value;
 }
 
+/* Rows with an edge to one of the ids. */
+static bool leaf_edges(const inmem_scan *scan, const hb_expr *leaf, const inmem_field *field,
+                       hb_pack_reader *ids, uint32_t *count) {
+    const hb_type *type = scan->fragment->container->schema->fields[leaf->field].type;
+    return leaf->op == HB_OP_EXISTS && leaf->path_len == 0 && field->edge_ptr != NULL &&
+           leaf->value.kind == HB_KIND_PACK &&
+           hb_edge_lookup(type, leaf->value.as.s, ids, count);
+}
+
+static uint32_t edges_hash(hb_pack_reader *ids) {
+    hb_pack_item item;
+    hb_value value = { .kind = HB_KIND_TEXT };
+    if (hb_pack_next(ids, &item)) {
+        value.as.s = item.s;
+    }
+    return inmem_value_hash(&value);
+}
+
+static uint32_t edges_total(const inmem_field *field, hb_pack_reader ids, uint32_t count,
+                            uint32_t most) {
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < count && total < most; i++) {
+        total += inmem_postings_count(&field->values, edges_hash(&ids), most);
+    }
+    return total < most ? (uint32_t)total : most;
+}
+
 static uint32_t postings_total(const hb_expr *leaf, const inmem_field *field, uint32_t most) {
     uint64_t total = 0;
     for (uint32_t i = 0; i < leaf_value_count(leaf) && total < most; i++) {
@@ -70,9 +97,14 @@ static hb_status pick_leaf(inmem_scan *scan, const hb_expr *leaf, access_pick *p
     }
     inmem_field *field = &scan->store->fields[index];
     uint32_t count = UINT32_MAX;
-    if (leaf->field == HB_FIELD_OBJECT_ID && leaf_is_value(leaf)) {
+    hb_pack_reader ids;
+    uint32_t id_count;
+    if (leaf_edges(scan, leaf, field, &ids, &id_count)) {
+        HB_TRY(inmem_index_values(scan->store, field, err));
+        count = edges_total(field, ids, id_count, pick->count);
+    } else if (leaf->field == HB_FIELD_OBJECT_ID && leaf_is_value(leaf)) {
         count = leaf_value_count(leaf);
-    } else if (inmem_field_is_indexed(field) &&
+    } else if (inmem_field_is_indexed(field) && field->edge_ptr == NULL &&
                (field->type == HB_TYPE_ARRAY ? leaf_is_item(leaf, field) : leaf_is_value(leaf))) {
         HB_TRY(inmem_index_values(scan->store, field, err));
         count = postings_total(leaf, field, pick->count);
@@ -129,6 +161,14 @@ hb_status inmem_access(inmem_scan *scan, uint32_t limit, bool *found, inmem_rows
     }
     if (pick.leaf->field == HB_FIELD_OBJECT_ID) {
         return get_ids(scan, pick.leaf, out);
+    }
+    hb_pack_reader ids;
+    uint32_t id_count;
+    if (leaf_edges(scan, pick.leaf, pick.field, &ids, &id_count)) {
+        for (uint32_t i = 0; i < id_count; i++) {
+            inmem_postings_get(&pick.field->values, edges_hash(&ids), out->slots, &out->count);
+        }
+        return HB_OK;
     }
     for (uint32_t i = 0; i < leaf_value_count(pick.leaf); i++) {
         hb_value value = leaf_value(pick.leaf, pick.field, i);

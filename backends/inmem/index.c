@@ -12,6 +12,9 @@ static bool field_is_items(const inmem_field *field) {
 }
 
 bool inmem_field_is_indexed(const inmem_field *field) {
+    if (field->edge_ptr != NULL) {
+        return true;
+    }
     if (field_is_items(field)) {
         return field->indexed || field->strategy == HB_STRATEGY_SIDE ||
                field->strategy == HB_STRATEGY_SPARSE_GRAM;
@@ -48,6 +51,14 @@ static const float *field_vector(const inmem_field *field, uint32_t slot) {
     return (const float *)(const void *)field->column.data + (size_t)slot * field->column.dim;
 }
 
+static bool postings_add(inmem_field *field, const hb_value *value, uint32_t slot) {
+    if (field->edge_ptr != NULL) {
+        hb_str column = { field->edge_ptr, field->edge_len };
+        return inmem_postings_add_edges(&field->values, value, column, slot);
+    }
+    return inmem_postings_add_value(&field->values, value, field_is_items(field), slot);
+}
+
 void inmem_index_added(inmem_store *store, uint32_t slot) {
     for (uint32_t i = 0; i < store->field_count; i++) {
         inmem_field *field = &store->fields[i];
@@ -58,8 +69,7 @@ void inmem_index_added(inmem_store *store, uint32_t slot) {
             continue;
         }
         hb_value value = field_value(field, slot);
-        if (field->values.built && !inmem_postings_add_value(&field->values, &value,
-                                                             field_is_items(field), slot)) {
+        if (field->values.built && !postings_add(field, &value, slot)) {
             inmem_postings_free(&field->values);
         }
         if (field->text != NULL &&
@@ -80,8 +90,8 @@ void inmem_index_removed(inmem_store *store, uint32_t slot) {
             continue;
         }
         hb_value value = field_value(field, slot);
-        uint32_t count = field_is_items(field) ? inmem_item_count(&value)
-                                               : value.kind != HB_KIND_NULL;
+        bool items = field_is_items(field) || field->edge_ptr != NULL;
+        uint32_t count = items ? inmem_item_count(&value) : value.kind != HB_KIND_NULL;
         field->values.stale += count;
         if (field->values.stale > STALE_MIN && field->values.stale > field->values.count / 2) {
             inmem_postings_free(&field->values);
@@ -98,7 +108,7 @@ hb_status inmem_index_values(inmem_store *store, inmem_field *field, hb_err *err
             continue;
         }
         hb_value value = field_value(field, slot);
-        if (!inmem_postings_add_value(&field->values, &value, field_is_items(field), slot)) {
+        if (!postings_add(field, &value, slot)) {
             inmem_postings_free(&field->values);
             return hb_err_memory(err);
         }

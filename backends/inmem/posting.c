@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "backends/inmem/posting.h"
 
-#include "value/pack.h"
+#include "value/edge.h"
 
 #define NO_ENTRY UINT32_MAX
 
@@ -161,6 +161,22 @@ bool inmem_postings_add_value(inmem_postings *postings, const hb_value *value, b
         return value->kind != HB_KIND_PACK || add_items(postings, value->as.s, slot);
     }
     return inmem_postings_add(postings, inmem_value_hash(value), slot);
+}
+
+bool inmem_postings_add_edges(inmem_postings *postings, const hb_value *value, hb_str column,
+                              uint32_t slot) {
+    if (value->kind != HB_KIND_PACK) {
+        return true;
+    }
+    hb_edges edges = hb_edges_read(column, value->as.s);
+    hb_str target;
+    while (hb_edges_next(&edges, &target, NULL)) {
+        hb_value id = { .kind = HB_KIND_TEXT, .as.s = target };
+        if (!inmem_postings_add(postings, inmem_value_hash(&id), slot)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 uint32_t inmem_item_count(const hb_value *value) {

@@ -37,6 +37,9 @@ uint32_t inmem_value_hash(const hb_value *value);
 /* All cells of one column value: the value itself, or every item of an array. */
 bool inmem_postings_add_value(inmem_postings *postings, const hb_value *value, bool items,
                               uint32_t slot);
+/* The ids that the edges of a relation lead to; `column` names them in the items. */
+bool inmem_postings_add_edges(inmem_postings *postings, const hb_value *value, hb_str column,
+                              uint32_t slot);
 uint32_t inmem_item_count(const hb_value *value);
 
 #endif

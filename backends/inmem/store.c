@@ -2,6 +2,7 @@
 #include "backends/inmem/store.h"
 
 #include "eval/sort.h"
+#include "value/edge.h"
 
 #define SLOTS_MAX     0x3fffffffu
 #define TABLE_EMPTY   UINT32_MAX
@@ -612,6 +613,7 @@ static void fields_free(inmem_store *store, inmem_field *fields, uint32_t count)
         if (fields[i].column.mem != NULL) {
             field_free(store, &fields[i]);
         }
+        hb_mem_free(store->mem, fields[i].edge_ptr, fields[i].edge_len);
     }
     hb_mem_free(store->mem, fields, count * sizeof(inmem_field));
 }
@@ -710,6 +712,32 @@ static bool field_make(inmem_store *store, const hb_field *def, inmem_field *out
     return column_fill_nulls(&out->column, store->slot_count);
 }
 
+/* A relation keeps the name of the column that its index is about. */
+static bool field_make_edge(inmem_store *store, const hb_placed *placed, const hb_type *type,
+                            inmem_field *out) {
+    if (placed->strategy != HB_STRATEGY_GRAPH || type->edge_column == 0) {
+        return true;
+    }
+    hb_str column = hb_edge_column(type);
+    out->edge_ptr = hb_mem_alloc(store->mem, column.len);
+    if (out->edge_ptr == NULL) {
+        return false;
+    }
+    memcpy(out->edge_ptr, column.ptr, column.len);
+    out->edge_len = column.len;
+    return true;
+}
+
+/* The old column goes on under the new definition; only the edge's name is the new one's. */
+static void field_take_over(inmem_field *field, inmem_field *old) {
+    inmem_field kept = *old;
+    kept.edge_ptr = field->edge_ptr;
+    kept.edge_len = field->edge_len;
+    inmem_field rest = { .edge_ptr = old->edge_ptr, .edge_len = old->edge_len };
+    *field = kept;
+    *old = rest;
+}
+
 static bool field_fits(const inmem_field *field, const hb_field *def) {
     uint32_t dim = def->kind == HB_KIND_VEC ? def->type->dim : 0;
     return field->column.kind == def->kind && field->column.dim == dim;
@@ -738,7 +766,9 @@ static hb_status ensure_fields(inmem_store *store, const hb_container *container
     for (uint32_t i = 0; i < count; i++) {
         const hb_field *def = &container->schema->fields[container->fields[i].field];
         inmem_field *old = store_field(store, def->name);
-        if ((old == NULL || !field_fits(old, def)) && !field_make(store, def, &fields[i])) {
+        bool fresh = old == NULL || !field_fits(old, def);
+        if ((fresh && !field_make(store, def, &fields[i])) ||
+            !field_make_edge(store, &container->fields[i], def->type, &fields[i])) {
             fields_free(store, fields, count);
             return hb_err_memory(err);
         }
@@ -748,13 +778,12 @@ static hb_status ensure_fields(inmem_store *store, const hb_container *container
         const hb_field *def = &container->schema->fields[placed->field];
         inmem_field *old = store_field(store, def->name);
         if (fields[i].column.mem == NULL) {
-            fields[i] = *old;
-            memset(old, 0, sizeof(*old));
+            field_take_over(&fields[i], old);
         }
         inmem_field *field = &fields[i];
         bool same = field->indexed == placed->indexed && field->strategy == placed->strategy &&
                     field->type == def->type->id;
-        if (!same) {
+        if (!same || field->edge_ptr != NULL) {
             inmem_index_forget(store, field);
         }
         field->indexed = placed->indexed;

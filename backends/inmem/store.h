@@ -29,6 +29,8 @@ typedef struct inmem_field {
     hb_type_id type;
     hb_strategy strategy;
     bool indexed;
+    char *edge_ptr;             /* owned: the column of a relation that leads to rows; NULL: none */
+    uint32_t edge_len;
     hb_colbuf column;
     inmem_postings values;      /* .indexed scalars, or the items of an array */
     hb_text_index *text;        /* INVERTED: made at the first search; LIVE slots only */

@@ -24,10 +24,12 @@ static bool strategy_is_plain(hb_strategy strategy) {
 
 bool sqlite_stores(const hb_type *type, hb_strategy strategy) {
     (void)type; /* a strategy that makes no sense for the type fails at its first filter */
-    return strategy != HB_STRATEGY_GRAPH && strategy != HB_STRATEGY_EXTERNAL;
+    (void)strategy;
+    return true;
 }
 
 bool sqlite_has_item_table(const hb_type *type, hb_strategy strategy) {
+    if (strategy == HB_STRATEGY_GRAPH) return type->edge_column > 0;
     if (type->id != HB_TYPE_ARRAY || type->item == NULL) return false;
     if (strategy != HB_STRATEGY_SIDE && strategy != HB_STRATEGY_SPARSE_GRAM) return false;
     hb_kind kind = hb_type_kind(type->item);
@@ -44,6 +46,7 @@ static bool array_has_op(hb_strategy strategy, hb_op op) {
 }
 
 static bool hyper_has_op(hb_strategy strategy, hb_op op) {
+    if (strategy == HB_STRATEGY_GRAPH) return op == HB_OP_EXISTS || op == HB_OP_ALL;
     if (!strategy_is_plain(strategy) && strategy != HB_STRATEGY_SIDE) return false;
     return op == HB_OP_EXISTS || op == HB_OP_ALL || op_is_equality(op);
 }
@@ -84,6 +87,12 @@ static bool path_has_op(const hb_type *type, hb_strategy strategy, hb_op op) {
            op == HB_OP_ARRAY_CONTAINS || op == HB_OP_IS_NULL;
 }
 
+bool sqlite_leaf_edges(const hb_type *type, hb_strategy strategy, const hb_expr *leaf,
+                       hb_pack_reader *ids, uint32_t *count) {
+    return strategy == HB_STRATEGY_GRAPH && leaf->op == HB_OP_EXISTS &&
+           leaf->value.kind == HB_KIND_PACK && hb_edge_lookup(type, leaf->value.as.s, ids, count);
+}
+
 static hb_offer offer_none(void) {
     return (hb_offer){ HB_NO, false, NULL,
                        "sqlite has no such operator for this type and strategy" };
@@ -109,6 +118,9 @@ hb_offer sqlite_offer(const hb_type *type, hb_strategy strategy, bool indexed,
     bool known = leaf->path_len > 0 ? path_has_op(type, strategy, leaf->op)
                                     : type_has_op(type, strategy, leaf->op);
     if (!known) return offer_none();
+    hb_pack_reader ids;
+    uint32_t count;
+    if (sqlite_leaf_edges(type, strategy, leaf, &ids, &count)) return offer_sql();
     if (hb_sql_can_leaf(&hb_dialect_sqlite, type, leaf)) return offer_sql();
     if (leaf->op == HB_OP_HAS_WORDS && strategy == HB_STRATEGY_INVERTED) {
         return (hb_offer){ HB_EXACT, true, "index_filter", NULL };

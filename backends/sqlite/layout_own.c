@@ -9,10 +9,19 @@
 typedef struct known_column {   /* a row of hb_columns */
     hb_str field, physical;
     hb_kind kind;
-    bool side;                  /* has an item table */
+    int side;                   /* what its table beside the row is: side_code */
     bool used;                  /* a field of the container is in it */
     bool recorded;              /* hb_columns says so already */
 } known_column;
+
+/* Which table stands beside a column: none, items of an array, ends of edges (by the column of the
+ * relation), or the values themselves. A file keeps the number. */
+#define SIDE_BLOBS (-1)
+static int side_code(const hb_type *type, hb_strategy strategy) {
+    if (sqlite_has_blobs(type, strategy)) return SIDE_BLOBS;
+    if (!sqlite_has_item_table(type, strategy)) return 0;
+    return strategy == HB_STRATEGY_GRAPH ? 1 + (int)type->edge_column : 1;
+}
 
 typedef struct table_maker {
     sqlite_table *table;
@@ -52,7 +61,7 @@ static hb_status known_read(table_maker *maker, sqlite3_stmt *stmt, hb_err *err)
             .field = hb_arena_str(&maker->table->arena, sqlite_text_at(stmt, 0)),
             .physical = hb_arena_str(&maker->table->arena, sqlite_text_at(stmt, 1)),
             .kind = (hb_kind)sqlite3_column_int(stmt, 2),
-            .side = sqlite3_column_int(stmt, 3) != 0,
+            .side = sqlite3_column_int(stmt, 3),
             .recorded = true,
         };
         if (column.field.ptr == NULL || column.physical.ptr == NULL) return hb_err_memory(err);
@@ -131,7 +140,7 @@ static hb_status column_record(const table_maker *maker, const known_column *col
     sqlite_ddl_text(&sql, ", ", column->field);
     sqlite_ddl_text(&sql, ", ", column->physical);
     sqlite_ddl_int(&sql, ", ", (int64_t)column->kind);
-    sqlite_ddl_int(&sql, ", ", column->side ? 1 : 0);
+    sqlite_ddl_int(&sql, ", ", column->side);
     hb_sql_add(&sql, ")");
     return sqlite_ddl_run(maker->table->conn, &sql, err);
 }
@@ -202,11 +211,12 @@ static hb_status maker_column(table_maker *maker, uint32_t place, hb_err *err) {
     const hb_placed *placed = &table->container->fields[place];
     const hb_field *field = &table->container->schema->fields[placed->field];
     known_column *known = known_find(maker, field->name);
+    int side = side_code(field->type, placed->strategy);
     if (known == NULL) {
         HB_TRY(column_new(maker, field, err));
         known = &maker->known[maker->known_count - 1];
         HB_TRY(column_add(maker, known, err));
-    } else if (known->kind != field->kind) {
+    } else if (known->kind != field->kind || (known->side == SIDE_BLOBS) != (side == SIDE_BLOBS)) {
         HB_TRY(column_drop(maker, known, err));
         hb_map_free(&maker->objects); /* what it listed may be gone */
         hb_map_init(&maker->objects, table->conn->mem);
@@ -214,7 +224,14 @@ static hb_status maker_column(table_maker *maker, uint32_t place, hb_err *err) {
         known->recorded = false;
         HB_TRY(column_add(maker, known, err));
     }
-    bool side = sqlite_has_item_table(field->type, placed->strategy);
+    /* Another meaning of the items: they are made anew. */
+    if (known->recorded && known->side > 0 && side > 0 && known->side != side) {
+        hb_str items = item_table_name(maker, known->physical);
+        if (items.ptr == NULL) return hb_err_memory(err);
+        HB_TRY(sqlite_ddl_name(table->conn, "DROP TABLE IF EXISTS ", items, err));
+        hb_map_free(&maker->objects);
+        hb_map_init(&maker->objects, table->conn->mem);
+    }
     known->recorded = known->recorded && known->side == side;
     known->side = side;
     known->used = true;
@@ -233,6 +250,7 @@ static hb_status maker_cleared(table_maker *maker, hb_err *err) {
     for (uint32_t i = 0; i < maker->known_count; i++) {
         if (maker->known[i].used) continue;
         cleared[table->cleared_count++] = maker->known[i].physical;
+        if (maker->known[i].side == SIDE_BLOBS) continue; /* not an index: the values are there */
         /* Nobody would keep its items in step; they are made again when the field comes back. */
         hb_str items = item_table_name(maker, maker->known[i].physical);
         if (items.ptr == NULL) return hb_err_memory(err);
@@ -276,6 +294,20 @@ static bool bind_item(sqlite3_stmt *stmt, int at, const hb_pack_item *item) {
     return false; /* nothing that an operand of the item's type could be equal to */
 }
 
+/* The rows that the edges lead to; the slot is bound. */
+static hb_status edges_add(sqlite_table *table, uint32_t place, const hb_type *type, hb_str pack,
+                           hb_err *err) {
+    sqlite3_stmt *stmt = table->side_add[place];
+    hb_edges edges = hb_edges_read(hb_edge_column(type), pack);
+    hb_str target;
+    for (int i = 0; hb_edges_next(&edges, &target, NULL); i++) {
+        sqlite_bind_str(stmt, 3, target);
+        sqlite3_bind_int(stmt, 2, i);
+        HB_TRY(sqlite_step_done(table->conn, stmt, err));
+    }
+    return HB_OK;
+}
+
 static hb_status side_add(sqlite_table *table, uint32_t place, int64_t slot, hb_str pack,
                           hb_err *err) {
     sqlite3_stmt *stmt = table->side_add[place];
@@ -284,6 +316,11 @@ static hb_status side_add(sqlite_table *table, uint32_t place, int64_t slot, hb_
     if (!hb_pack_next(&reader, &item) || item.tag != HB_PACK_ARRAY) return HB_OK;
     uint32_t count = item.count;
     sqlite3_bind_int64(stmt, 1, slot);
+    const hb_placed *placed = &table->container->fields[place];
+    if (placed->strategy == HB_STRATEGY_GRAPH) {
+        return edges_add(table, place, table->container->schema->fields[placed->field].type, pack,
+                         err);
+    }
     for (uint32_t i = 0; i < count && hb_pack_next(&reader, &item); i++) {
         if (item.tag == HB_PACK_ARRAY || item.tag == HB_PACK_MAP) {
             return hb_err_set(err, HB_E_INTERNAL, "a nested item in an array of scalars");
@@ -469,6 +506,13 @@ static hb_status item_table_make(table_maker *maker, uint32_t place, hb_err *err
     return side_rebuild(table, place, err);
 }
 
+static hb_status blob_table_make(const table_maker *maker, hb_str name, hb_err *err) {
+    hb_sql sql = sqlite_ddl(maker->table->conn, "CREATE TABLE ");
+    hb_sql_ident(&sql, name);
+    hb_sql_add(&sql, " (hash ANY PRIMARY KEY NOT NULL, value ANY NOT NULL) STRICT");
+    return sqlite_ddl_run(maker->table->conn, &sql, err);
+}
+
 static hb_status maker_placed(table_maker *maker, uint32_t place, hb_err *err) {
     sqlite_table *table = maker->table;
     const hb_placed *placed = &table->container->fields[place];
@@ -482,6 +526,10 @@ static hb_status maker_placed(table_maker *maker, uint32_t place, hb_err *err) {
     if (items.ptr == NULL) return hb_err_memory(err);
     bool wanted = sqlite_has_item_table(field->type, placed->strategy);
     bool there = maker_has(maker, items);
+    if (sqlite_has_blobs(field->type, placed->strategy)) {
+        table->blobs[place] = items;
+        return there ? HB_OK : blob_table_make(maker, items, err);
+    }
     if (wanted) table->sides[place] = items;
     if (wanted && !there) return item_table_make(maker, place, err);
     return there && !wanted ? sqlite_ddl_name(maker->table->conn, "DROP TABLE ", items, err)
@@ -539,8 +587,9 @@ static hb_status own_make(sqlite_table *table, hb_err *err) {
 static hb_status own_clear(sqlite_table *table, hb_err *err) {
     const hb_container *container = table->container;
     for (uint32_t i = 0; i < container->field_count; i++) {
-        if (table->sides[i].len == 0) continue;
-        HB_TRY(sqlite_ddl_name(table->conn, "DROP TABLE ", table->sides[i], err));
+        hb_str beside = table->sides[i].len > 0 ? table->sides[i] : table->blobs[i];
+        if (beside.len == 0) continue;
+        HB_TRY(sqlite_ddl_name(table->conn, "DROP TABLE ", beside, err));
     }
     HB_TRY(sqlite_ddl_name(table->conn, "DROP TABLE ", table->name, err));
     hb_sql sql = sqlite_ddl(table->conn, "DELETE FROM hb_columns WHERE ws = ");

@@ -456,7 +456,8 @@ static hb_status place_make(python_maker *maker, uint32_t place, hb_err *err) {
     HB_TRY(column_make(maker, place, err));
     if (table->forms[place] == SQLITE_AS_FLAG) HB_TRY(side_make(maker, place, err));
     if (sqlite_python_has_gram(type, strategy)) HB_TRY(sqlite_python_gram_make(table, place, err));
-    if (sqlite_has_item_table(type, strategy)) HB_TRY(items_view_make(maker, place, err));
+    if (strategy != HB_STRATEGY_GRAPH && sqlite_has_item_table(type, strategy))
+        HB_TRY(items_view_make(maker, place, err));
     if (table->forms[place] == SQLITE_AS_FLAG || table->grams[place].len > 0) {
         table->tracks_slots = true;
     }

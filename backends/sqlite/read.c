@@ -50,6 +50,26 @@ static void leaf_write_items(const sqlite_table *table, hb_sql *sql, const hb_ex
     hb_sql_add(sql, ")");
 }
 
+static hb_status leaf_write_edges(sqlite_query *query, hb_sql *sql, uint32_t place,
+                                  hb_pack_reader ids, uint32_t count, hb_err *err) {
+    hb_arena *arena = query->job->arena;
+    sqlite_list *list = HB_NEW(arena, sqlite_list);
+    hb_str *texts = hb_arena_array(arena, count, sizeof(*texts));
+    if (list == NULL || texts == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; i < count; i++) {
+        hb_pack_item item = { .s = HB_STR_EMPTY };
+        hb_pack_next(&ids, &item);
+        texts[i] = item.s;
+    }
+    *list = (sqlite_list){ .texts = texts, .count = count };
+    hb_sql_add(sql, "slot IN (SELECT slot FROM ");
+    hb_sql_ident(sql, query->table->sides[place]);
+    hb_sql_add(sql, " WHERE ");
+    leaf_write_list(sql, HB_STR("item"), list, false);
+    hb_sql_add(sql, ")");
+    return HB_OK;
+}
+
 static bool value_is_scalar(const hb_value *value) {
     return value->kind == HB_KIND_BOOL || value->kind == HB_KIND_I64 ||
            value->kind == HB_KIND_F64 || value->kind == HB_KIND_TEXT;
@@ -73,6 +93,12 @@ static hb_status leaf_write(void *ctx, hb_sql *sql, const hb_expr *leaf, hb_err 
         leaf_write_items(table, sql, leaf, place);
         return HB_OK;
     }
+    hb_strategy strategy = table->container->fields[place].strategy;
+    hb_pack_reader ids;
+    uint32_t count;
+    if (table->sides[place].len > 0 && sqlite_leaf_edges(type, strategy, leaf, &ids, &count)) {
+        return leaf_write_edges(query, sql, place, ids, count, err);
+    }
     if (leaf->op == HB_OP_HAS_WORDS && sqlite_derived_has(table, place)) {
         sqlite_list *list;
         HB_TRY(sqlite_words_list(query, place, leaf->value.as.s, &list, err));
@@ -94,9 +120,11 @@ static hb_status leaf_write(void *ctx, hb_sql *sql, const hb_expr *leaf, hb_err 
 
 /* ---- the query ------------------------------------------------------------------------------- */
 
-static bool order_is_sql(const hb_schema *schema, const hb_order *order) {
+static bool order_is_sql(const sqlite_table *table, const hb_order *order) {
+    const hb_container *container = table->container;
     if (order->col.kind != HB_COL_FIELD) return false;
-    hb_kind kind = schema->fields[order->col.field].kind;
+    if (table->blobs[container->by_field[order->col.field]].len > 0) return false;
+    hb_kind kind = container->schema->fields[order->col.field].kind;
     return kind == HB_KIND_BOOL || kind == HB_KIND_I64 || kind == HB_KIND_F64 ||
            kind == HB_KIND_TEXT;
 }
@@ -104,13 +132,12 @@ static bool order_is_sql(const hb_schema *schema, const hb_order *order) {
 /* The fragment's columns, and the sort keys among the others when the core sorts. */
 static hb_status query_fields(sqlite_query *query, hb_err *err) {
     const hb_fragment *fragment = query->job->fragment;
-    const hb_schema *schema = query->table->container->schema;
     query->scored = fragment->near != NULL || fragment->search != NULL;
     /* All rows in object_id order: read as they lie, then sorted, a third faster than in SQL. */
     query->core_sorts =
         query->scored || (fragment->order_count == 0 && fragment->limit == HB_NO_LIMIT);
     for (uint32_t i = 0; i < fragment->order_count; i++) {
-        if (!order_is_sql(schema, &fragment->order[i])) query->core_sorts = true;
+        if (!order_is_sql(query->table, &fragment->order[i])) query->core_sorts = true;
     }
     query->visible_count = query->field_count = fragment->column_count;
     query->fields = fragment->columns;
@@ -203,6 +230,9 @@ hb_status sqlite_rowset_begin(const sqlite_query *query, hb_rowset *out, hb_err 
  */
 static hb_status cell_add(sqlite_query *query, sqlite3_stmt *stmt, int at, hb_colbuf *out,
                           hb_err *err) {
+    sqlite_table *table = query->table;
+    uint32_t place = at > 0 ? table->container->by_field[query->fields[at - 1]] : 0;
+    if (table->blobs[place].len > 0) return sqlite_blob_add(table, place, stmt, at, out, err);
     hb_value value;
     HB_TRY(sqlite_read_value(sqlite3_column_value(stmt, at), out->kind, &query->filter.pack,
                              &query->filter.arena, &value, err));

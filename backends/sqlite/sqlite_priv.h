@@ -7,8 +7,11 @@
  *   <ws>/<entity>              slot (rowid), object_id UNIQUE, one column per placed field:
  *                              BOOL, I64 INTEGER; F64 REAL; TEXT; BYTES, VEC (float32) BLOB;
  *                              arrays, Json and HyperG one JSON text. The row is the truth.
- *   <ws>/<entity>/<physical>   items of an array held as side table or sparse-gram index: an index
- *                              (item, slot, idx) over the row, kept in the same transaction
+ *   <ws>/<entity>/<physical>   items of an array held as side table or sparse-gram index, the rows
+ *                              that the edges of a relation lead to: an index (item, slot, idx)
+ *                              over the row, kept in the same transaction;
+ *                              or the values of a field held outside the row (hash, value): the
+ *                              row's column holds the hash (blob.c)
  * Workspace and entity ids hold no '/', so that no two workspaces ever share a table. Text and
  * vector indexes live in memory, slot = rowid, built at first use and kept in step by writes. */
 #ifndef HB_BACKENDS_SQLITE_SQLITE_PRIV_H
@@ -20,6 +23,7 @@
 #include "base/map.h"
 #include "compile/sql.h"
 #include "eval/pred.h"
+#include "value/edge.h"
 
 #define SQLITE_STMTS_MAX 24u            /* kept prepared by text */
 #define SQLITE_LEAF_POINTER "hb_leaf"
@@ -76,6 +80,7 @@ typedef struct sqlite_table {   /* hb_container.state; owned */
     hb_str name;                /* what queries read: columns `slot`, object_id and those below */
     hb_str *columns;            /* physical column by container field; [0] is object_id */
     hb_str *sides;              /* items (slot, item) by container field, .len 0: none */
+    hb_str *blobs;              /* table of values outside the row, likewise */
     hb_str target;              /* the table that rows are written to */
     hb_str *stored;             /* its column by container field */
     sqlite_form *forms;         /* by container field */
@@ -243,7 +248,32 @@ hb_status sqlite_words_list(sqlite_query *query, uint32_t place, hb_str text, sq
 bool sqlite_stores(const hb_type *type, hb_strategy strategy);
 hb_offer sqlite_offer(const hb_type *type, hb_strategy strategy, bool indexed, const hb_expr *leaf);
 hb_offer sqlite_supports(const hb_type *type, hb_strategy strategy, hb_str op);
-/* An array whose items are scalars of one type: it can have an item table. */
+/* An array whose items are scalars of one type, or a relation: it can have an item table. */
 bool sqlite_has_item_table(const hb_type *type, hb_strategy strategy);
+/* A question for the rows with an edge to given ones; *ids stands before `count` texts. */
+bool sqlite_leaf_edges(const hb_type *type, hb_strategy strategy, const hb_expr *leaf,
+                       hb_pack_reader *ids, uint32_t *count);
+
+/* ---- blob.c: values outside the row ---------------------------------------------------------- */
+
+#define SQLITE_REF_MAX 48u
+typedef struct sqlite_ref {     /* what the row holds in place of a value */
+    char text[SQLITE_REF_MAX];
+    uint32_t len;
+} sqlite_ref;
+/* Texts and bytes held with the strategy EXTERNAL are kept in a table of their own. */
+bool sqlite_has_blobs(const hb_type *type, hb_strategy strategy);
+/* Keeps a TEXT or BYTES value, once for all rows that hold it. */
+hb_status sqlite_blob_put(sqlite_table *table, uint32_t place, const hb_value *value,
+                          sqlite_ref *out, hb_err *err);
+int sqlite_ref_bind(sqlite3_stmt *stmt, int at, hb_kind kind, const sqlite_ref *ref);
+/* Appends the value that column `at` of the row refers to; HB_E_CORRUPT when it is gone. */
+hb_status sqlite_blob_add(sqlite_table *table, uint32_t place, sqlite3_stmt *row, int at,
+                          hb_colbuf *out, hb_err *err);
+/* Rows whose value is gone go to `sink`, by schema field; *unused counts values that no row holds.
+ * `fix`: the former become null, the latter are deleted. For audit and repair. */
+typedef hb_status sqlite_blob_sink(void *arg, uint32_t field, hb_str object_id, hb_err *err);
+hb_status sqlite_blobs_check(hb_instance *instance, hb_container *container, bool fix,
+                             sqlite_blob_sink *sink, void *arg, uint64_t *unused, hb_err *err);
 
 #endif

@@ -53,6 +53,7 @@ static hb_status table_alloc(sqlite_table *table, hb_err *err) {
     hb_arena *arena = &table->arena;
     table->columns = HB_NEW_ARRAY(arena, hb_str, count);
     table->sides = HB_NEW_ARRAY(arena, hb_str, count);
+    table->blobs = HB_NEW_ARRAY(arena, hb_str, count);
     table->forms = HB_NEW_ARRAY(arena, sqlite_form, count);
     table->grams = HB_NEW_ARRAY(arena, hb_str, count);
     table->side_add = HB_NEW_ARRAY(arena, sqlite3_stmt *, count);
@@ -61,7 +62,7 @@ static hb_status table_alloc(sqlite_table *table, hb_err *err) {
         HB_NEW_ARRAY(arena, sqlite_index, (size_t)count + container->schema->index_count);
     table->uniques =
         HB_NEW_ARRAY(arena, const uint32_t *, (size_t)count + container->schema->unique_count);
-    if (table->forms == NULL || table->grams == NULL || table->columns == NULL ||
+    if (table->blobs == NULL || table->forms == NULL || table->grams == NULL || table->columns == NULL ||
         table->sides == NULL || table->side_add == NULL || table->side_remove == NULL ||
         table->uniques == NULL || table->indexes == NULL) {
         return hb_err_memory(err);

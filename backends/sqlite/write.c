@@ -11,6 +11,7 @@ typedef struct row_writer {
     hb_buf text;                /* what cells of the current row are stored as */
     hb_str *texts;              /* by column: where in `text` */
     bool has_text;
+    sqlite_ref *refs;           /* by column: of a value outside the row */
 } row_writer;
 
 static hb_status writer_statements(sqlite_table *table, hb_err *err) {
@@ -51,7 +52,8 @@ static hb_status writer_init(row_writer *writer, sqlite_table *table, const hb_b
         if (table->forms[i] == SQLITE_AS_TEXT) writer->has_text = true;
     }
     writer->texts = HB_NEW_ARRAY(arena, hb_str, batch->column_count);
-    return writer->texts != NULL ? HB_OK : hb_err_memory(err);
+    writer->refs = HB_NEW_ARRAY(arena, sqlite_ref, batch->column_count);
+    return writer->texts != NULL && writer->refs != NULL ? HB_OK : hb_err_memory(err);
 }
 
 static bool cell_has_text(const row_writer *writer, uint32_t column, uint32_t row) {
@@ -80,6 +82,17 @@ static hb_status writer_text(row_writer *writer, uint32_t row, hb_err *err) {
     return HB_OK;
 }
 
+/* Values that are kept outside the row go first. */
+static hb_status writer_blobs(row_writer *writer, uint32_t row, hb_err *err) {
+    for (uint32_t i = 0; i < writer->batch->column_count; i++) {
+        if (writer->table->blobs[i].len == 0) continue;
+        hb_value value = hb_column_get(&writer->batch->columns[i], row);
+        if (value.kind == HB_KIND_NULL) continue;
+        HB_TRY(sqlite_blob_put(writer->table, i, &value, &writer->refs[i], err));
+    }
+    return HB_OK;
+}
+
 static int writer_bind(const row_writer *writer, uint32_t row) {
     sqlite3_stmt *stmt = writer->table->upsert;
     for (uint32_t i = 0; i < writer->batch->column_count; i++) {
@@ -91,7 +104,9 @@ static int writer_bind(const row_writer *writer, uint32_t row) {
             rc = sqlite_bind_str(stmt, at, writer->texts[i]);
         } else {
             hb_value value = hb_column_get(&writer->batch->columns[i], row);
-            rc = sqlite_bind_value(stmt, at, &value);
+            bool outside = value.kind != HB_KIND_NULL && writer->table->blobs[i].len > 0;
+            rc = outside ? sqlite_ref_bind(stmt, at, value.kind, &writer->refs[i])
+                         : sqlite_bind_value(stmt, at, &value);
         }
         if (rc != SQLITE_OK) return rc;
     }
@@ -106,6 +121,7 @@ static hb_status writer_row(row_writer *writer, uint32_t row, bool *clash, hb_er
         HB_TRY(find_slot(table, hb_column_span(&writer->batch->columns[0], row), &slot, err));
     }
     if (writer->has_text) HB_TRY(writer_text(writer, row, err));
+    HB_TRY(writer_blobs(writer, row, err));
     int rc = writer_bind(writer, row);
     if (rc == SQLITE_OK) rc = sqlite3_step(table->upsert);
     sqlite3_reset(table->upsert);

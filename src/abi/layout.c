@@ -53,6 +53,7 @@ static const entry calls[] = {
     { "IMPORT", HB_CALL_IMPORT },
     { "ALTER", HB_CALL_ALTER },
     { "PRESETS", HB_CALL_PRESETS },
+    { "GRAPH", HB_CALL_GRAPH },
 };
 
 static const entry flags[] = {
@@ -64,6 +65,8 @@ static const entry flags[] = {
     { "WANT_TOTAL", HB_FLAG_WANT_TOTAL },
     { "ANY", HB_FLAG_ANY },
     { "NO_CATALOG", HB_FLAG_NO_CATALOG },
+    { "EDGES_DETACH", HB_FLAG_EDGES_DETACH },
+    { "EDGES_RESTRICT", HB_FLAG_EDGES_RESTRICT },
 };
 
 static const entry kinds[] = {

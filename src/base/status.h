@@ -36,7 +36,8 @@
     X(TIMEOUT, 27, "the deadline passed")                                                         \
     X(CLOSED, 28, "the workspace is closed or dropped")                                           \
     X(HOST, 29, "the host environment failed")                                                    \
-    X(INTERNAL, 30, "a defect of this library")
+    X(INTERNAL, 30, "a defect of this library")                                                   \
+    X(RESTRICTED, 31, "edges lead to the row that is to be deleted")
 
 typedef enum hb_status {
 #define X(name, value, text) HB_E_##name = value,

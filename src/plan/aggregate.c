@@ -12,7 +12,11 @@ static bool kind_is_scalar(hb_kind kind) {
 static bool column_is_here(const plan_build *build, const hb_col *col, uint32_t backend) {
     const hb_field *field = &build->routing->schema->fields[col->field];
     if (col->kind != HB_COL_FIELD || !kind_is_scalar(field->kind)) return false;
-    return col->field == HB_FIELD_OBJECT_ID || build->routing->primary[col->field] == backend;
+    if (col->field == HB_FIELD_OBJECT_ID) return true;
+    if (build->routing->primary[col->field] != backend) return false;
+    /* What is kept outside the row has to be read to be compared. */
+    const hb_container *container = build->routing->containers[backend];
+    return container->fields[container->by_field[col->field]].strategy != HB_STRATEGY_EXTERNAL;
 }
 
 /* Why the backend cannot reduce; NULL when it can. */

@@ -257,6 +257,23 @@ static void put_fuse(explain_ctx *ctx, cJSON *parent) {
     put(ctx, weights, "search", cJSON_CreateNumber(query->fuse_search));
 }
 
+static void put_walk(explain_ctx *ctx, cJSON *object) {
+    const hb_traverse *traverse = ctx->query->traverse;
+    put_str(ctx, object, "field", traverse->field);
+    put_str(ctx, object, "start", traverse->start);
+    put_u64(ctx, object, "min_hops", traverse->min_hops);
+    put_u64(ctx, object, "max_hops", traverse->max_hops);
+    put_str(ctx, object, "direction", hb_direction_name(traverse->direction));
+}
+
+static void put_traverse(explain_ctx *ctx, cJSON *parent) {
+    if (ctx->query->traverse == NULL) {
+        put_null(ctx, parent, "traverse");
+        return;
+    }
+    put_walk(ctx, put(ctx, parent, "traverse", cJSON_CreateObject()));
+}
+
 static void put_query(explain_ctx *ctx, cJSON *root) {
     const hb_query *query = ctx->query;
     cJSON *object = put(ctx, root, "query", cJSON_CreateObject());
@@ -275,7 +292,7 @@ static void put_query(explain_ctx *ctx, cJSON *root) {
     put_order(ctx, object, query->order, query->order_count);
     put_u64(ctx, object, "offset", query->offset);
     put_limit(ctx, object, query->limit);
-    put_null(ctx, object, "traverse");
+    put_traverse(ctx, object);
     if (query->aggregate == NULL) {
         put_null(ctx, object, "aggregate");
         put_null(ctx, object, "having");
@@ -506,6 +523,21 @@ static hb_status filter_backend(explain_ctx *ctx, uint32_t *out) {
     return split_single(&ctx->split, ctx->query->filter, out);
 }
 
+/* The walk comes before everything else: what it reaches becomes a filter on object_id. */
+static void step_traverse(explain_ctx *ctx) {
+    const hb_traverse *traverse = ctx->query->traverse;
+    if (traverse == NULL) return;
+    cJSON *object = step(ctx, "traverse");
+    put_walk(ctx, object);
+    put_c(ctx, object, "mode", "breadth_first");
+    put_c(ctx, object, "endpoint_filter", "none");
+    put_str(ctx, object, "target_entity", traverse->target_entity);
+    cJSON *backends = put(ctx, object, "backends", cJSON_CreateArray());
+    for (uint32_t i = 0; i < traverse->backend_count; i++) {
+        put_str(ctx, backends, NULL, traverse->backends[i]);
+    }
+}
+
 static void step_json_path(explain_ctx *ctx) {
     const hb_query *query = ctx->query;
     uint32_t count = 0;
@@ -721,6 +753,7 @@ static void step_node(explain_ctx *ctx, uint32_t id) {
 
 static hb_status put_steps(explain_ctx *ctx, cJSON *root) {
     ctx->steps = put(ctx, root, "steps", cJSON_CreateArray());
+    step_traverse(ctx);
     if (ctx->query->filter != NULL) {
         uint32_t backend;
         HB_TRY(filter_backend(ctx, &backend));

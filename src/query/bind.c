@@ -411,25 +411,14 @@ static hb_status bind_count(bind_ctx *ctx, hb_query *query, hb_err *err) {
     return HB_OK;
 }
 
-/* Clauses of the language whose execution is not built: well-formed ones are refused by name. */
-static hb_status bind_waiting(bind_ctx *ctx, hb_err *err) {
-    const hb_spec *spec = ctx->spec;
-    const char *name = NULL;
-    if (spec->traverse != NULL && !yyjson_is_null(spec->traverse)) {
-        name = "traverse";
-    }
-    if (name == NULL) return HB_OK;
-    return hb_err_set(err, HB_E_UNSUPPORTED, "%s is not available yet", name);
-}
-
 static hb_status bind_clauses(bind_ctx *ctx, hb_query *query, int64_t now_ms, hb_err *err) {
-    HB_TRY(bind_waiting(ctx, err));
     if (ctx->spec->filter != NULL) HB_TRY(bind_filter(ctx, ctx->spec->filter, &query->filter, err));
     HB_TRY(bind_available(ctx, query, now_ms, err));
     HB_TRY(bind_near(ctx, query, err));
     HB_TRY(bind_search(ctx, query, err));
     HB_TRY(bind_aggregate(ctx, &query->aggregate, err));
     if (query->aggregate != NULL) ctx->schema = query->aggregate->schema;
+    HB_TRY(bind_traverse(ctx, query, err));
     HB_TRY(bind_select(ctx, query, err));
     HB_TRY(bind_order(ctx, query, err));
     HB_TRY(bind_paging(ctx, query, err));

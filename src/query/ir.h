@@ -127,12 +127,35 @@ typedef struct hb_aggregate {
 
 #define HB_NO_LIMIT UINT64_MAX
 
+typedef enum hb_direction {
+    HB_DIRECTION_OUT, HB_DIRECTION_IN, HB_DIRECTION_ANY
+} hb_direction;
+hb_str hb_direction_name(hb_direction direction);
+bool hb_direction_find(hb_str name, hb_direction *out);
+
+#define HB_HOPS_MAX 64u
+
+/* Only rows that a walk along a relation reaches. The workspace walks; the rest of the query sees
+ * a filter on object_id. */
+typedef struct hb_traverse {
+    hb_str field;                   /* "knows", or "person.knows" of another entity */
+    hb_str start;                   /* object_id */
+    hb_str start_entity;            /* "": where the direction starts */
+    uint32_t min_hops, max_hops;
+    hb_direction direction;
+    /* filled in by the workspace, for explain */
+    hb_str target_entity;
+    const hb_str *backends;         /* those that hold the relation, its source of truth first */
+    uint32_t backend_count;
+} hb_traverse;
+
 typedef struct hb_query {
     const hb_schema *schema;
     const hb_expr *filter;          /* NULL: all rows */
     uint32_t leaf_count;
     const hb_near *near;            /* NULL: none */
     const hb_search *search;        /* NULL: none */
+    const hb_traverse *traverse;    /* NULL: none */
     double fuse_k, fuse_near, fuse_search;      /* reciprocal rank fusion; 60, 1, 1 */
     const hb_col *select;           /* without object_id, which always comes first */
     uint32_t select_count;

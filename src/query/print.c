@@ -141,6 +141,15 @@ static void print_search(const hb_query *query, hb_buf *out) {
     }
 }
 
+static void print_traverse(const hb_traverse *traverse, hb_buf *out) {
+    hb_value start = { .kind = HB_KIND_TEXT, .as.s = traverse->start };
+    hb_buf_printf(out, " | traverse %.*s %.*s from ", HB_ARG(traverse->field),
+                  HB_ARG(hb_direction_name(traverse->direction)));
+    print_value(&start, out);
+    hb_buf_printf(out, " hops %u to %u", (unsigned)traverse->min_hops,
+                  (unsigned)traverse->max_hops);
+}
+
 static void print_aggregate(const hb_aggregate *aggregate, hb_buf *out) {
     for (uint32_t i = 0; i < aggregate->group_count; i++) {
         hb_buf_add_c(out, i == 0 ? " | group by " : ", ");
@@ -164,6 +173,7 @@ void hb_query_print(const hb_query *query, hb_buf *out) {
         hb_buf_add_c(out, " | where ");
         hb_expr_print(query->schema, query->filter, out);
     }
+    if (query->traverse != NULL) print_traverse(query->traverse, out);
     if (query->near != NULL) print_near(query, out);
     if (query->search != NULL) print_search(query, out);
     if (query->aggregate != NULL) print_aggregate(query->aggregate, out);

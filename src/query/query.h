@@ -3,8 +3,8 @@
  *
  * Spec keys: filter, near {field, query, top_k, metric}, search {fields, query, top_k, mode},
  * fuse {k, weights: {near, search}}, select [], order ["-n", "name"], limit, offset,
- * after "cursor", count {field, distinct}, unsafe, available, group_by [], aggregate, having, and
- * (reserved, HB_E_UNSUPPORTED until built) traverse. Any operand may be {"$param": n}.
+ * after "cursor", count {field, distinct}, traverse {field, start, min_hops, max_hops, direction},
+ * unsafe, available, group_by [], aggregate {} and having. Any operand may be {"$param": n}.
  * Unknown keys are HB_E_QUERY with a did-you-mean. */
 #ifndef HB_QUERY_QUERY_H
 #define HB_QUERY_QUERY_H

@@ -96,6 +96,8 @@ hb_status bind_filter(bind_ctx *ctx, const spec_expr *in, const hb_expr **out, h
 /* "meta.a.b" -> Json field and keys; *path_len 0 for a plain field. Filters, columns. */
 hb_status bind_path_split(bind_ctx *ctx, hb_str text, const hb_str **path, uint32_t *path_len,
                           hb_err *err);
+/* traverse.c: {"field", "start", "min_hops", "max_hops", "direction"} */
+hb_status bind_traverse(bind_ctx *ctx, hb_query *query, hb_err *err);
 /* group_by, aggregate and having; *out is NULL when the query has none of them. */
 hb_status bind_aggregate(bind_ctx *ctx, const hb_aggregate **out, hb_err *err);
 hb_status bind_available(bind_ctx *ctx, hb_query *query, int64_t now_ms, hb_err *err);

@@ -99,7 +99,6 @@ static hb_status parse_store_key(schema_parser *p, hb_str key, hb_str value, hb_
     static const hb_str keys[] = { S("to"), S("strategy"), S("optional"), S("reason"),
                                    S("params") };
     hb_str name;
-    hb_pack_item item;
     if (hb_str_eq(key, keys[0])) return hb_def_text(p, "to", value, &store->to);
     if (hb_str_eq(key, keys[1])) {
         if (hb_def_is_nil(value)) return HB_OK;
@@ -109,10 +108,7 @@ static hb_status parse_store_key(schema_parser *p, hb_str key, hb_str value, hb_
     if (hb_str_eq(key, keys[2])) return hb_def_bool(p, "optional", value, &store->optional);
     if (hb_str_eq(key, keys[3])) return hb_def_text(p, "reason", value, &store->reason);
     if (hb_str_eq(key, keys[4])) {
-        if (hb_def_is_nil(value)) return HB_OK;
-        HB_TRY(hb_def_item(p, value, &item));
-        if (item.tag == HB_PACK_MAP && item.count == 0) return HB_OK;
-        return hb_err_set(p->err, HB_E_SCHEMA, "no storage strategy takes 'params'");
+        return hb_relation_params(p, value, store);
     }
     (void)hb_err_set(p->err, HB_E_SCHEMA, "unknown key '%.*s' in a storage", HB_ARG(key));
     (void)hb_err_hint(p->err, key, keys, sizeof keys / sizeof keys[0]);
@@ -121,7 +117,7 @@ static hb_status parse_store_key(schema_parser *p, hb_str key, hb_str value, hb_
 
 /* One placement: the name of a backend or a mapping. */
 static hb_status parse_store(schema_parser *p, hb_str pack, hb_store *store) {
-    *store = (hb_store){ HB_STR_EMPTY, HB_STRATEGY_INLINE, false, HB_STR_EMPTY };
+    *store = (hb_store){ .to = HB_STR_EMPTY, .strategy = HB_STRATEGY_INLINE };
     hb_pack_reader r = hb_pack_read(pack);
     hb_pack_item item;
     if (!hb_pack_next(&r, &item)) return hb_def_corrupt(p);
@@ -385,6 +381,7 @@ static hb_status parse_mapping(schema_parser *p, const hb_str values[KEY_COUNT],
     HB_TRY(parse_default(p, values, field));
     HB_TRY(parse_placement(p, values, is_object_id, field));
     HB_TRY(parse_indexing(p, values, is_object_id, field, extras));
+    HB_TRY(hb_relation_make(p, field));
     return check_key_field(p, values, is_object_id, field);
 }
 

@@ -119,7 +119,8 @@ bool hb_field_stores_same(const hb_field *a, const hb_field *b) {
     for (uint32_t i = 0; i < a->store_count; i++) {
         const hb_store *x = &a->stores[i];
         const hb_store *y = &b->stores[i];
-        if (!hb_str_eq(x->to, y->to) || x->strategy != y->strategy || x->optional != y->optional) {
+        if (!hb_str_eq(x->to, y->to) || x->strategy != y->strategy || x->optional != y->optional ||
+            !hb_str_eq(x->edge_target, y->edge_target) || x->edge_detach != y->edge_detach) {
             return false;
         }
     }

@@ -22,6 +22,8 @@ typedef struct hb_store {       /* one .store(...) of a field, as declared */
     hb_strategy strategy;       /* INLINE when the declaration names none */
     bool optional;
     hb_str reason;
+    hb_str edge_target;         /* GRAPH: the column that leads to rows; "": the only one */
+    bool edge_detach;           /* GRAPH: deleting a row removes the edges that lead to it */
 } hb_store;
 
 typedef struct hb_field {
@@ -42,6 +44,7 @@ typedef struct hb_field {
     uint32_t store_count;
     int8_t index;               /* 1 .index(), 0 .index(false), -1 not said */
     bool unique;
+    bool edge_detach;           /* a relation (type->edge_column) with on_delete "detach" */
     bool implicit;              /* the `name` field that the entity did not declare */
 } hb_field;
 

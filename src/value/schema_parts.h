@@ -42,4 +42,10 @@ hb_status hb_def_texts(schema_parser *p, const char *what, hb_str pack, const hb
 /* Next key and value of a mapping; keys must be text. */
 hb_status hb_def_pair(schema_parser *p, hb_pack_reader *r, hb_str *key, hb_str *value);
 
+/* ---- relation.c: what the strategy GRAPH asks of a field */
+/* `params` of a storage: {"target", "on_delete"}. */
+hb_status hb_relation_params(schema_parser *p, hb_str pack, hb_store *store);
+/* A field with a GRAPH storage becomes a relation: its type is marked; HB_E_SCHEMA if it cannot. */
+hb_status hb_relation_make(schema_parser *p, hb_field *field);
+
 #endif

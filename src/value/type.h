@@ -40,6 +40,8 @@ struct hb_type {
     const hb_hyper_field *columns;  /* hyper-g */
     uint32_t column_count;
     hb_str target_entity;           /* identifier that refers to an entity; "" otherwise */
+    uint32_t edge_column;           /* hyper-g that is a relation: 1 + index of the column that
+                                       names the row an item leads to; 0: no relation */
 };
 
 /* "short-text" and so on; and the class spelling "ShortText". */

@@ -281,6 +281,7 @@ static hb_call_fn *call_find(hb_call_kind kind) {
     case HB_CALL_IMPORT: return hb_call_import;
     case HB_CALL_ALTER: return hb_call_alter;
     case HB_CALL_PRESETS: return hb_call_presets;
+    case HB_CALL_GRAPH: return hb_call_graph;
     }
     return NULL;
 }

@@ -1,18 +1,64 @@
 // SPDX-License-Identifier: MIT
 /* Queries and explain: decode, bind, plan, run. */
 #include "value/wire.h"
-#include "workspace/workspace.h"
+#include "workspace/graph.h"
 
 typedef struct query_program {
     hb_run *run;
     const hb_plan *plan;
     hb_spec *spec;          /* owned; NULL when the query was prepared */
+    hb_workspace *ws;
+    hb_entity *entity;
+    const hb_query *query;
+    hb_plan_options options;
+    hb_walk *walk;          /* owned; NULL: no traverse */
 } query_program;
 
 static void query_cleanup(hb_task *task, bool failed) {
     query_program *q = task->program;
     (void)failed;
     hb_spec_free(q->spec);
+    hb_walk_free(q->walk);
+}
+
+/* Where the rows are that the walk reached: object_id in [them], and whatever else is asked. */
+static hb_status query_restrict(query_program *q, hb_task *task, hb_err *err) {
+    hb_arena *arena = &task->arena;
+    const hb_walk_node *nodes;
+    uint32_t count;
+    hb_walk_nodes(q->walk, &nodes, &count);
+    hb_query *query = hb_arena_copy(arena, q->query, sizeof(*query));
+    hb_expr *leaf = HB_NEW(arena, hb_expr);
+    hb_expr *both = HB_NEW(arena, hb_expr);
+    const hb_expr **args = HB_NEW_ARRAY(arena, const hb_expr *, 2);
+    hb_value *list = HB_NEW_ARRAY(arena, hb_value, count);
+    if (query == NULL || leaf == NULL || both == NULL || args == NULL || list == NULL)
+        return hb_err_memory(err);
+    leaf->kind = HB_EXPR_LEAF;
+    leaf->op = HB_OP_IN;
+    leaf->field = HB_FIELD_OBJECT_ID;
+    leaf->leaf_index = query->leaf_count++;
+    leaf->list = list;
+    for (uint32_t i = 0; i < count; i++) {
+        if (nodes[i].entity != q->entity || nodes[i].hop < query->traverse->min_hops) continue;
+        list[leaf->list_count++] = (hb_value){ .kind = HB_KIND_TEXT, .as.s = nodes[i].id };
+    }
+    args[0] = leaf;
+    args[1] = query->filter;
+    *both = (hb_expr){ .kind = HB_EXPR_AND, .args = args, .arg_count = 2 };
+    query->filter = query->filter != NULL ? both : leaf;
+    q->query = query;
+    return HB_OK;
+}
+
+static hb_status query_plan(query_program *q, hb_task *task, const hb_plan **out, hb_err *err) {
+    return hb_plan_make(q->query, q->entity->routing, hb_entity_instances(q->ws, q->entity),
+                        &q->options, &task->arena, out, err);
+}
+
+static hb_status query_start(query_program *q, hb_task *task, hb_err *err) {
+    HB_TRY(query_plan(q, task, &q->plan, err));
+    return hb_run_new(task, q->plan, hb_entity_instances(q->ws, q->entity), &q->run, err);
 }
 
 /* What the columns of the answer mean, where a field stands behind them. */
@@ -33,6 +79,13 @@ static const uint32_t *query_tags(hb_task *task, const hb_plan *plan, uint32_t c
 static hb_status query_advance(hb_task *task, hb_err *err) {
     query_program *q = task->program;
     bool done = false;
+    if (q->run == NULL) {
+        HB_TRY(hb_walk_advance(q->walk, &done, err));
+        if (!done) return HB_OK;
+        HB_TRY(query_restrict(q, task, err));
+        HB_TRY(query_start(q, task, err));
+        done = false;
+    }
     HB_TRY(hb_run_advance(q->run, &done, err));
     if (!done) return HB_OK;
     const hb_run_result *result = hb_run_result_get(q->run);
@@ -59,39 +112,69 @@ static hb_status query_spec(hb_workspace *ws, const hb_request *request, query_p
     return HB_OK;
 }
 
-hb_status hb_workspace_plan(hb_workspace *ws, const hb_request *request, hb_task *task,
-                            const hb_plan **out, hb_err *err) {
+/* Which relation it is, and where its edges lie. */
+static hb_status query_resolve_traverse(query_program *q, hb_task *task, hb_relation *relation,
+                                        hb_err *err) {
+    const hb_traverse *asked = q->query->traverse;
+    HB_TRY(hb_relation_find(q->ws, q->entity, asked->field, relation, err));
+    hb_traverse *traverse = hb_arena_copy(&task->arena, asked, sizeof(*traverse));
+    hb_query *query = hb_arena_copy(&task->arena, q->query, sizeof(*query));
+    const hb_routing *routing = relation->source->routing;
+    hb_str *names = hb_arena_array(&task->arena, routing->binding_count, sizeof(*names));
+    if (traverse == NULL || query == NULL || names == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; i < routing->binding_count; i++) {
+        if (routing->bindings[i].field != relation->field) continue;
+        names[traverse->backend_count++] = q->ws->instances[routing->bindings[i].backend]->name;
+    }
+    traverse->backends = names;
+    traverse->target_entity = hb_relation_target_id(relation);
+    query->traverse = traverse;
+    q->query = query;
+    return HB_OK;
+}
+
+static hb_status query_bind(query_program *q, const hb_request *request, hb_task *task,
+                            hb_err *err) {
+    const hb_spec *spec;
+    HB_TRY(query_spec(q->ws, request, q, &spec, err));
+    HB_TRY(hb_query_bind(spec, q->entity->schema, request->params, request->now_ms, &task->arena,
+                         &q->query, err));
+    if (q->query->traverse == NULL) return HB_OK;
+    hb_walk_ask ask = { .direction = q->query->traverse->direction,
+                        .start = q->query->traverse->start,
+                        .start_entity = q->query->traverse->start_entity,
+                        .max_hops = q->query->traverse->max_hops };
+    HB_TRY(query_resolve_traverse(q, task, &ask.relation, err));
+    return hb_walk_start(task, q->ws, &ask, &q->walk, err);
+}
+
+static hb_status query_new(hb_workspace *ws, const hb_request *request, hb_task *task,
+                           hb_err *err) {
     query_program *q = HB_NEW(&task->arena, query_program);
     if (q == NULL) return hb_err_memory(err);
     task->program = q;
     task->cleanup = query_cleanup;
-    hb_entity *entity;
-    HB_TRY(hb_entity_get(ws, request->entity, &entity, err));
-    if (entity->is_virtual) HB_TRY(hb_metaschema_refresh(ws, err));
-    const hb_spec *spec;
-    HB_TRY(query_spec(ws, request, q, &spec, err));
-    const hb_query *query;
-    hb_status status = hb_query_bind(spec, entity->schema, request->params, request->now_ms,
-                                     &task->arena, &query, err);
-    if (status == HB_OK) {
-        hb_plan_options options = { (request->flags & HB_FLAG_NO_PUSHDOWN) != 0,
+    q->ws = ws;
+    q->options = (hb_plan_options){ (request->flags & HB_FLAG_NO_PUSHDOWN) != 0,
                                     (request->flags & HB_FLAG_WANT_TOTAL) != 0,
                                     request->kind == HB_CALL_EXPLAIN };
-        status = hb_plan_make(query, entity->routing, hb_entity_instances(ws, entity), &options,
-                              &task->arena, out, err);
-    }
-    if (status != HB_OK) hb_err_where(err, entity->schema->entity_id, HB_STR_EMPTY, HB_STR_EMPTY);
+    HB_TRY(hb_entity_get(ws, request->entity, &q->entity, err));
+    if (q->entity->is_virtual) HB_TRY(hb_metaschema_refresh(ws, err));
+    return query_bind(q, request, task, err);
+}
+
+static hb_status query_where(const query_program *q, hb_status status, hb_err *err) {
+    if (status != HB_OK && q != NULL && q->entity != NULL)
+        hb_err_where(err, q->entity->schema->entity_id, HB_STR_EMPTY, HB_STR_EMPTY);
     return status;
 }
 
 hb_status hb_call_query(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
-    const hb_plan *plan;
     task->advance = query_advance;
-    HB_TRY(hb_workspace_plan(ws, request, task, &plan, err));
+    hb_status status = query_new(ws, request, task, err);
     query_program *q = task->program;
-    q->plan = plan;
-    hb_entity *entity = ws->entities[request->entity];
-    return hb_run_new(task, plan, hb_entity_instances(ws, entity), &q->run, err);
+    if (status == HB_OK && q->walk == NULL) status = query_start(q, task, err);
+    return query_where(q, status, err);
 }
 
 static hb_status nothing_to_do(hb_task *task, hb_err *err) {
@@ -103,11 +186,13 @@ static hb_status nothing_to_do(hb_task *task, hb_err *err) {
 hb_status hb_call_explain(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
     const hb_plan *plan;
     task->advance = nothing_to_do;
-    HB_TRY(hb_workspace_plan(ws, request, task, &plan, err));
+    hb_status status = query_new(ws, request, task, err);
+    query_program *q = task->program;
+    if (status == HB_OK) status = query_plan(q, task, &plan, err);
+    HB_TRY(query_where(q, status, err));
     hb_buf json;
     hb_buf_init(&json, ws->mem);
-    hb_entity *entity = ws->entities[request->entity];
-    hb_status status = hb_plan_explain(plan, hb_entity_instances(ws, entity), ws->id, &json, err);
+    status = hb_plan_explain(plan, hb_entity_instances(ws, q->entity), ws->id, &json, err);
     if (status == HB_OK) status = hb_buf_check(&json, err);
     if (status == HB_OK) status = hb_task_finish_json(task, hb_buf_str(&json), err);
     hb_buf_free(&json);

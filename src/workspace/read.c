@@ -16,7 +16,7 @@ typedef struct read_program {
     bool any;
 } read_program;
 
-static hb_status read_ids(const hb_batch *batch, hb_task *task, hb_ids *out, hb_err *err) {
+hb_status hb_read_ids(const hb_batch *batch, hb_task *task, hb_ids *out, hb_err *err) {
     if (batch->column_count != 1 || batch->columns[0].kind != HB_KIND_TEXT) {
         return hb_err_set(err, HB_E_TYPE, "object ids are given as one column of texts");
     }
@@ -141,10 +141,11 @@ static hb_status read_start(hb_workspace *ws, const hb_request *request, hb_task
     r->ws = ws;
     r->want = want;
     r->copy.now_ms = request->now_ms;
+    r->copy.flags = request->flags;
     r->any = (request->flags & HB_FLAG_ANY) != 0;
     task->program = r;
     task->advance = read_advance;
-    HB_TRY(read_ids(&request->batch, task, &r->ids, err));
+    HB_TRY(hb_read_ids(&request->batch, task, &r->ids, err));
     r->fetches = HB_NEW_ARRAY(&task->arena, hb_fetch *, ws->entity_count);
     r->probed = HB_NEW_ARRAY(&task->arena, hb_entity *, ws->entity_count);
     if (r->fetches == NULL || r->probed == NULL) return hb_err_memory(err);
@@ -174,6 +175,6 @@ hb_status hb_call_delete(hb_workspace *ws, const hb_request *request, hb_task *t
     hb_entity *entity;
     HB_TRY(hb_entity_get(ws, request->entity, &entity, err));
     hb_ids ids;
-    HB_TRY(read_ids(&request->batch, task, &ids, err));
+    HB_TRY(hb_read_ids(&request->batch, task, &ids, err));
     return hb_write_delete(ws, request, entity, &ids, task, err);
 }

@@ -177,7 +177,11 @@ typedef hb_status hb_call_fn(hb_workspace *ws, const hb_request *request, hb_tas
 hb_call_fn hb_call_register, hb_call_upsert, hb_call_set, hb_call_get, hb_call_exists,
     hb_call_delete, hb_call_query, hb_call_explain, hb_call_audit, hb_call_repair,
     hb_call_refresh, hb_call_drop, hb_call_export, hb_call_import, hb_call_alter,
-    hb_call_presets;
+    hb_call_presets, hb_call_graph;
+
+/* ---- read.c */
+/* The ids of a batch of one TEXT column, in the task's arena. */
+hb_status hb_read_ids(const hb_batch *batch, hb_task *task, hb_ids *out, hb_err *err);
 
 /* ---- unique.c: constraints that no engine enforces by itself */
 typedef struct hb_unique hb_unique;
@@ -194,9 +198,6 @@ hb_status hb_write_delete(hb_workspace *ws, const hb_request *request, hb_entity
                           const hb_ids *ids, hb_task *task, hb_err *err);
 
 /* ---- query.c */
-/* Binds and plans in the task's arena. */
-hb_status hb_workspace_plan(hb_workspace *ws, const hb_request *request, hb_task *task,
-                            const hb_plan **out, hb_err *err);
 /* A plan for all rows of an entity with the given fields (NULL: all). */
 hb_status hb_workspace_plan_all(hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
                                 uint32_t field_count, hb_task *task, const hb_plan **out,

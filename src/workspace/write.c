@@ -6,6 +6,7 @@
  *   WRITE   one fragment after another inside a transaction of each engine: the home first, then
  * the other backends, then Catalog COMMIT  in the same order; the first commit is the source of
  * truth's Everything is validated before WRITE, so bad input never leaves partial rows. */
+#include "workspace/graph.h"
 #include "workspace/intent.h"
 
 typedef enum write_phase {
@@ -31,6 +32,9 @@ typedef struct write_program {
     hb_unique *unique;          /* NULL: delete */
     hb_intent_need need;        /* of an intent */
     hb_intents *earlier;        /* what earlier writes left in the same rows; NULL: no need */
+    hb_endpoints *endpoints;    /* NULL: no new edges */
+    hb_detach *detach;          /* delete: NULL when no edge can lead here */
+    uint32_t edges;             /* HB_FLAG_EDGES_*, HB_FLAG_LOOSE_EDGES */
     write_phase phase;
     hb_changes *changes;
 } write_program;
@@ -107,6 +111,49 @@ static hb_status write_refuse_existing(const write_program *w, const uint32_t *f
     return HB_OK;
 }
 
+/* By relation, the rows whose stored edges a set leaves as they are: those are not looked up. */
+static hb_status write_kept_edges(const write_program *w, const uint32_t *found, hb_arena *arena,
+                                  const uint8_t *const **out, hb_err *err) {
+    const hb_schema *schema = w->entity->schema;
+    const uint8_t **kept = HB_NEW_ARRAY(arena, const uint8_t *, schema->field_count);
+    if (kept == NULL) return hb_err_memory(err);
+    for (uint32_t f = 1; f < schema->field_count; f++) {
+        if (schema->fields[f].type->edge_column == 0) continue;
+        uint8_t *rows = hb_arena_zalloc(arena, w->input.row_count);
+        if (rows == NULL) return hb_err_memory(err);
+        for (uint32_t row = 0; row < w->input.row_count; row++) {
+            rows[row] = found[row] != HB_MAP_NONE &&
+                        hb_column_cell(&w->input.columns[f], row) == HB_CELL_ABSENT;
+        }
+        kept[f] = rows;
+    }
+    *out = kept;
+    return HB_OK;
+}
+
+/* The fragments of the write, its Catalog rows and rows that lose edges; and its intent. */
+static hb_status write_plan_rows(write_program *w, hb_task *task, const hb_column *current,
+                                 const uint32_t *found, uint32_t current_count, hb_err *err) {
+    const hb_detached *detached = NULL;
+    uint32_t detached_count = 0, count = 1;
+    if (w->detach != NULL) hb_detach_take(w->detach, &detached, &detached_count);
+    hb_intent_part *parts = HB_NEW_ARRAY(&task->arena, hb_intent_part, 2u + detached_count);
+    if (parts == NULL) return hb_err_memory(err);
+    const hb_column *rows = w->is_delete ? NULL : w->input.columns;
+    parts[0] = (hb_intent_part){ w->entity, &w->ids, rows, current, found, current_count };
+    HB_TRY(write_add_entity(w, task, w->entity, rows, w->input.row_count, &w->ids, err));
+    if (w->with_catalog) HB_TRY(write_plan_catalog(w, task, &parts[count++], err));
+    for (uint32_t i = 0; i < detached_count; i++) {
+        const hb_detached *one = &detached[i];
+        if (one->ids.count == 0) continue;
+        parts[count++] = (hb_intent_part){ one->entity, &one->ids,  one->columns,
+                                           one->before, one->found, one->ids.count };
+        HB_TRY(write_add_entity(w, task, one->entity, one->columns, one->ids.count, NULL, err));
+    }
+    if (w->need == HB_INTENT_NONE) return HB_OK;
+    return hb_intent_new(w->ws, task, w->need, parts, count, w->now_ms, &w->changes->intent, err);
+}
+
 /* All reads are there: settle the rows and list the fragments. */
 static hb_status write_settle(write_program *w, hb_task *task, hb_err *err) {
     const hb_column *current = NULL;
@@ -116,21 +163,18 @@ static hb_status write_settle(write_program *w, hb_task *task, hb_err *err) {
         HB_TRY(hb_fetch_take(w->current, &current, &count, &found, err));
         if (!w->overwrite) HB_TRY(write_refuse_existing(w, found, err));
     }
+    const uint8_t *const *kept = NULL;
     if (!w->is_delete) {
+        if (w->is_set) HB_TRY(write_kept_edges(w, found, &task->arena, &kept, err));
         HB_TRY(hb_input_complete(w->entity, &w->input, w->is_set ? current : NULL, found,
                                  &task->arena, err));
     }
-    hb_intent_part parts[2] = { { w->entity, &w->ids, w->is_delete ? NULL : w->input.columns,
-                                  current, found, count } };
-    HB_TRY(write_add_entity(w, task, w->entity, w->is_delete ? NULL : w->input.columns,
-                            w->input.row_count, &w->ids, err));
-    if (w->with_catalog) HB_TRY(write_plan_catalog(w, task, &parts[1], err));
-    if (w->need != HB_INTENT_NONE) {
-        HB_TRY(hb_intent_new(w->ws, task, w->need, parts, w->with_catalog ? 2 : 1, w->now_ms,
-                             &w->changes->intent, err));
-    }
+    HB_TRY(write_plan_rows(w, task, current, found, count, err));
     w->phase = WRITE_UNIQUE;
     if (w->is_delete) return HB_OK;
+    if ((w->edges & HB_FLAG_LOOSE_EDGES) == 0)
+        HB_TRY(hb_endpoints_start(task, w->ws, w->entity, w->input.columns, w->input.row_count,
+                                  kept, &w->endpoints, err));
     return hb_unique_start(task, w->ws, w->entity, w->input.columns, w->input.row_count, &w->unique,
                            err);
 }
@@ -164,6 +208,9 @@ static hb_status write_start_reads(write_program *w, hb_task *task, hb_err *err)
     static const uint32_t none[1] = { 0 };      /* no columns: only which rows exist */
     bool keeps_before = w->need == HB_INTENT_BEFORE;
     bool values = w->is_set || keeps_before;
+    if (w->is_delete) {
+        HB_TRY(hb_detach_start(task, w->ws, w->entity, &w->ids, w->edges, &w->detach, err));
+    }
     if (values || !w->overwrite) {
         HB_TRY(hb_fetch_start(task, w->ws, w->entity, &w->ids, values ? NULL : none, 0, &w->current,
                               err));
@@ -207,10 +254,15 @@ static hb_status write_advance(hb_task *task, hb_err *err) {
     if (w->phase == WRITE_READ) {
         if (w->current != NULL && !hb_fetch_done(w->current)) return HB_OK;
         if (w->catalog_current != NULL && !hb_fetch_done(w->catalog_current)) return HB_OK;
+        bool detached = true;
+        if (w->detach != NULL) HB_TRY(hb_detach_advance(w->detach, &detached, err));
+        if (!detached) return HB_OK;
         HB_TRY(write_settle(w, task, err));
     }
     if (w->phase == WRITE_UNIQUE) {
         if (w->unique != NULL) HB_TRY(hb_unique_advance(w->unique, &done, err));
+        if (!done) return HB_OK;
+        if (w->endpoints != NULL) HB_TRY(hb_endpoints_advance(w->endpoints, &done, err));
         if (!done) return HB_OK;
         w->phase = WRITE_STEPS;
     }
@@ -236,9 +288,9 @@ static hb_status write_new(hb_workspace *ws, const hb_request *request, hb_entit
     w->ws = ws;
     w->entity = entity;
     w->now_ms = request->now_ms;
+    w->edges = request->flags;
     w->overwrite = true;
-    w->with_catalog =
-        ws->catalog && !entity->system && (request->flags & HB_FLAG_NO_CATALOG) == 0;
+    w->with_catalog = ws->catalog && !entity->system && (request->flags & HB_FLAG_NO_CATALOG) == 0;
     task->program = w;
     task->advance = write_advance;
     task->cleanup = write_cleanup;
@@ -247,7 +299,9 @@ static hb_status write_new(hb_workspace *ws, const hb_request *request, hb_entit
         hb_intent_needed(ws, entity, w->with_catalog ? ws->entities[HB_ENTITY_CATALOG] : NULL);
     *out = w;
     return hb_changes_new(ws, task, entity->schema->entity_id, entity->routing->home,
-                          entity->routing->backend_count * 2, &w->changes, err);
+                          entity->routing->backend_count *
+                              (2 + hb_relation_source_count(ws, entity)),
+                          &w->changes, err);
 }
 
 static hb_status write_rows(hb_workspace *ws, const hb_request *request, hb_task *task, bool is_set,
@@ -300,5 +354,7 @@ hb_status hb_write_delete(hb_workspace *ws, const hb_request *request, hb_entity
     write_program *w;
     HB_TRY(write_new(ws, request, entity, task, &w, err));
     w->is_delete = true;
-    return write_distinct(w, ids, task, err);
+    HB_TRY(write_distinct(w, ids, task, err));
+    w->need = hb_detach_need(ws, entity, w->need);
+    return HB_OK;
 }

@@ -304,12 +304,20 @@ static const struct {
     { "{\"group_by\":[\"c\"],\"select\":[\"object_id\"]}", HB_E_QUERY, "object_id" },
     { "{\"aggregate\":{\"x\":{\"count\":{\"field\":\"i\",\"distinct\":1}}}}", HB_E_TYPE,
       "true or false" },
-    { "{\"traverse\":{\"field\":\"s\"}}", HB_E_UNSUPPORTED, "traverse" },
     { "{\"available\":true}", HB_E_QUERY, "Catalog" },
     { "{\"after\":5}", HB_E_TYPE, "cursor" },
     { "{\"after\":\"x\"}", HB_E_QUERY, "cursor" },
     { "{\"after\":\"[1,2]\"}", HB_E_QUERY, "cursor" },
     { "{\"after\":\"[1,2]\",\"count\":true}", HB_E_QUERY, "count" },
+    { "{\"traverse\":7}", HB_E_TYPE, "mapping" },
+    { "{\"traverse\":{\"field\":\"s\"}}", HB_E_QUERY, "start" },
+    { "{\"traverse\":{\"start\":\"a\"}}", HB_E_QUERY, "field" },
+    { "{\"traverse\":{\"field\":\"s\",\"start\":null}}", HB_E_TYPE, "object_id" },
+    { "{\"traverse\":{\"field\":\"s\",\"start\":\"a\",\"hops\":1}}", HB_E_QUERY, "hops" },
+    { "{\"traverse\":{\"field\":\"s\",\"start\":\"a\",\"max_hops\":65}}", HB_E_LIMIT, "64" },
+    { "{\"traverse\":{\"field\":\"s\",\"start\":\"a\",\"min_hops\":2,\"max_hops\":1}}", HB_E_QUERY,
+      "min_hops" },
+    { "{\"traverse\":{\"field\":\"s\",\"start\":\"a\",\"direction\":\"up\"}}", HB_E_QUERY, "direction" },
 };
 
 static void malformed_queries_are_refused(void) {
