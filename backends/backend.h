@@ -115,8 +115,8 @@ struct hb_backend {
     hb_status (*meta_list)(hb_instance *instance, hb_str prefix, hb_arena *arena,
                            hb_str **keys, uint32_t *count, hb_err *err);
 
-    /* Looks over everything that is stored for a container, and tells `sink` what cannot be used;
-     * `fix`: puts it right or aside first, so that it hides nothing. Local backends; may be NULL. */
+    /* Looks over everything that is stored for a container, and tells `sink` what cannot be used.
+     * `fix`: puts it right or aside first, so that it hides nothing. Local ones; may be NULL. */
     hb_status (*check)(hb_instance *instance, hb_container *container, bool fix,
                        hb_finding_sink *sink, void *arg, hb_err *err);
 
