@@ -55,6 +55,9 @@ export function makeHeavenBase(platform) {
     static preset = async (name, options) =>
       askPresets(await loader.load(), { name: String(name), env: loader.environment(known("preset", options, ["env"]).env) })[0];
 
+    /** Makes the workspace of a manifest: opens it and registers its entities. What the manifest leaves out as secret comes from `overrides` or variables. @param {Record<string, any>} manifest @param {OpenOptions & { id?: string }} [options] @returns {Promise<Workspace>} */
+    static fromManifest = (manifest, options = {}) => openManifest(loader, manifest, options);
+
     /** Opens a workspace; what it stores in files is there again next time. @param {string} id @param {OpenOptions} [options] @returns {Promise<Workspace>} */
     static open = (id, options = {}) => openWorkspace(loader, id, options);
 
@@ -73,6 +76,24 @@ function askBuiltIn(core, request) {
   const state = core.call(0, { kind: Call.CAPABILITIES, text: JSON.stringify(request) });
   if (state === State.FAILED) throw core.error();
   return core.json();
+}
+
+/** @param {Loader} loader @param {Record<string, any>} manifest @param {OpenOptions & { id?: string }} options */
+async function openManifest(loader, manifest, { id, ...options }) {
+  known("fromManifest", options, OPEN_OPTIONS.filter((name) => name !== "preset" && name !== "backends"));
+  const core = await loader.load();
+  const request = { manifest, env: loader.environment(options.env), overrides: options.overrides };
+  const state = core.call(0, { kind: Call.MANIFEST, text: JSON.stringify(request) });
+  if (state === State.FAILED) throw core.error();
+  const { id: own, entities, ...construction } = core.json();
+  const workspace = await openWorkspace(loader, id ?? own, { ...construction, ...options });
+  try {
+    for (const definition of entities) await workspace.register(definition);
+    return workspace;
+  } catch (error) {
+    await workspace.close().catch(() => {});      // the first error is the one to report
+    throw error;
+  }
 }
 
 /** @param {Core} core @param {{ name?: string, env: Record<string, unknown> }} request @returns {PresetInfo[]} */

@@ -92,6 +92,34 @@ export interface EdgeReference {
   target: string;
 }
 
+export interface Health {
+  ok: boolean;
+  workspace: string;
+  entities: string[];
+  backends: { name: string; type: string; database?: string; path?: string; uri?: string; durable: boolean; ok: boolean;
+    error?: { code: string; message: string } }[];
+}
+export interface Signature {
+  owner?: string;
+  creator?: string;
+  auth?: Record<string, any>;
+  metadata?: Record<string, any>;
+}
+/** A row of `ws.search`: of the Catalog (kind "object") or of MetaSchema. */
+export interface Found {
+  object_id: string;
+  source_entity: string;
+  kind: string;
+  target_entity: string;
+  target_id: string;
+  subject_id: string;
+  field: string;
+  name: string;
+  desc: string;
+  type: string;
+  score: number;
+}
+
 export interface CatalogAudit {
   ok: boolean;
   missing: { expected: Record<string, any> }[];

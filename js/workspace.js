@@ -254,6 +254,25 @@ export class Workspace {
     }));
   }
 
+  /**
+   * Other descriptions, tags and examples for a registered entity and its fields; its structure stays.
+   * @template {EntityLike} E
+   * @param {E} entity
+   * @param {{ desc?: string, tags?: readonly string[], fields?: Record<string, { desc?: string, tags?: readonly string[], examples?: readonly unknown[] }> }} words
+   * @param {CallOptions} [options]
+   * @returns {Promise<E extends AnyEntity ? E : Entity & Record<string, any>>}
+   */
+  describe(entity, words, options) {
+    return /** @type {Promise<any>} */ (this.#guard(() => {
+      const given = known("describe", options, WAITING);
+      const pack = known("describe", words, ["desc", "tags", "fields"]);
+      return this.#run(true, given, () => {
+        const { index, declared, entity: own } = this.#resolve(entity);
+        return this.#call({ kind: Call.DESCRIBE, entity: index, pack }, () => this.#remember(this.#core.json(), own, declared).entity, given);
+      });
+    }));
+  }
+
   /** Ids of the registered entities, sorted, without the system's. @returns {Promise<string[]>} */
   async listEntities() {
     if (this.#closed) throw new HeavenBaseError("CLOSED", `workspace '${this.id}' is closed`);
@@ -687,6 +706,32 @@ export class Workspace {
         return this.#call({ kind: Call.REFRESH, entity, text: given.backend ?? "" }, () => undefined, given);
       });
     });
+  }
+
+  /** What it is made of, and whether each backend answers. @param {CallOptions} [options] @returns {Promise<import("./types.js").Health>} */
+  health(options) {
+    return this.#guard(() => this.#read({ kind: Call.HEALTH }, () => this.#core.json(), known("health", options, WAITING)));
+  }
+
+  /** What Catalog rows are stamped with from now on; null takes a stamp away. Gives the whole signature. @param {{ owner?: string | null, creator?: string | null, auth?: object | null, metadata?: object | null }} signature @param {CallOptions} [options] @returns {Promise<import("./types.js").Signature>} */
+  sign(signature, options) {
+    return this.#guard(() => {
+      const pack = known("sign", signature, ["owner", "creator", "auth", "metadata"]);
+      return this.#run(false, options, () => this.#call({ kind: Call.SIGN, pack }, () => this.#core.json(), known("sign", options, WAITING)));
+    });
+  }
+
+  /** Looks a text up in the Catalog's available rows and in MetaSchema; the best come first, with a score. @param {string} text @param {CallOptions & { limit?: number }} [options] @returns {Promise<Frame<import("./types.js").Found>>} */
+  search(text, options) {
+    return this.#guard(() => {
+      const { limit, ...waiting } = known("search", options, [...WAITING, "limit"]);
+      return this.#read({ kind: Call.FIND, text: JSON.stringify({ text, limit }) }, () => Frame.fromAnswer(this.#core), waiting);
+    });
+  }
+
+  /** How the workspace is made and its entities, without rows and secrets; `HeavenBase.fromManifest` makes it again. @param {CallOptions} [options] @returns {Promise<Record<string, any>>} */
+  toManifest(options) {
+    return this.#guard(() => this.#read({ kind: Call.MANIFEST }, () => this.#core.json(), known("toManifest", options, WAITING)));
   }
 
   /** Does the Catalog agree with the rows? @param {CallOptions} [options] @returns {Promise<{ catalog: import("./types.js").CatalogAudit }>} */

@@ -59,6 +59,13 @@ typedef enum hb_call_kind {
     HB_CALL_IMPORT = 21,    /* text: such a file from a record on; flags DRY_RUN NO_CATALOG */
     /* text: definition as MessagePack, params: [confirm]; flags DRY_RUN -> JSON: the plan alone */
     HB_CALL_ALTER = 19,
+    HB_CALL_FIND = 22,      /* text: JSON {text, limit} -> frame of what was found */
+    HB_CALL_DESCRIBE = 23,  /* entity, text: {desc, tags, fields} as MessagePack -> JSON of entity */
+    HB_CALL_SIGN = 24,      /* text: {owner, creator, auth, metadata} as MessagePack -> JSON */
+    HB_CALL_HEALTH = 25,    /* -> JSON {ok, workspace, entities, backends} */
+    /* -> JSON: the manifest. Without workspace, text: JSON {manifest, env, overrides} -> JSON {id,
+     * preset | backends, catalog, entities}: what makes it again */
+    HB_CALL_MANIFEST = 26,
     HB_CALL_PRESETS = 29,   /* no workspace; text: JSON {name, env} -> JSON list, redacted */
 } hb_call_kind;
 

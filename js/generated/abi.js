@@ -50,7 +50,7 @@ export const Status = Object.freeze({
   RESTRICTED: 31,
 });
 
-/** @type {{ readonly REGISTER: number, readonly INFO: number, readonly SCHEMA: number, readonly UPSERT: number, readonly SET: number, readonly GET: number, readonly EXISTS: number, readonly DELETE: number, readonly QUERY: number, readonly EXPLAIN: number, readonly PREPARE: number, readonly RELEASE: number, readonly AUDIT: number, readonly REPAIR: number, readonly REFRESH: number, readonly DROP: number, readonly CAPABILITIES: number, readonly EXPORT: number, readonly IMPORT: number, readonly ALTER: number, readonly PRESETS: number, readonly GRAPH: number }} */
+/** @type {{ readonly REGISTER: number, readonly INFO: number, readonly SCHEMA: number, readonly UPSERT: number, readonly SET: number, readonly GET: number, readonly EXISTS: number, readonly DELETE: number, readonly QUERY: number, readonly EXPLAIN: number, readonly PREPARE: number, readonly RELEASE: number, readonly AUDIT: number, readonly REPAIR: number, readonly REFRESH: number, readonly DROP: number, readonly CAPABILITIES: number, readonly EXPORT: number, readonly IMPORT: number, readonly ALTER: number, readonly FIND: number, readonly DESCRIBE: number, readonly SIGN: number, readonly HEALTH: number, readonly MANIFEST: number, readonly PRESETS: number, readonly GRAPH: number }} */
 export const Call = Object.freeze({
   REGISTER: 1,
   INFO: 2,
@@ -72,6 +72,11 @@ export const Call = Object.freeze({
   EXPORT: 20,
   IMPORT: 21,
   ALTER: 19,
+  FIND: 22,
+  DESCRIBE: 23,
+  SIGN: 24,
+  HEALTH: 25,
+  MANIFEST: 26,
   PRESETS: 29,
   GRAPH: 18,
 });

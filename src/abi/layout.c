@@ -52,6 +52,11 @@ static const entry calls[] = {
     { "EXPORT", HB_CALL_EXPORT },
     { "IMPORT", HB_CALL_IMPORT },
     { "ALTER", HB_CALL_ALTER },
+    { "FIND", HB_CALL_FIND },
+    { "DESCRIBE", HB_CALL_DESCRIBE },
+    { "SIGN", HB_CALL_SIGN },
+    { "HEALTH", HB_CALL_HEALTH },
+    { "MANIFEST", HB_CALL_MANIFEST },
     { "PRESETS", HB_CALL_PRESETS },
     { "GRAPH", HB_CALL_GRAPH },
 };

@@ -86,6 +86,9 @@ bool hb_schema_same(const hb_schema *a, const hb_schema *b);
  * error
  * the schema is as before. */
 hb_status hb_schema_describe(hb_schema *schema, const hb_schema *from, hb_err *err);
+/* A copy with other words: {"desc","tags","fields":{name:{"desc","tags","examples"}}} as a
+ * MessagePack mapping, what it leaves out stays. Moves to the caller. */
+hb_status hb_schema_reword(const hb_schema *schema, hb_str words, hb_schema **out, hb_err *err);
 /* UNKNOWN_FIELD with entity, name and a did-you-mean. */
 hb_status hb_schema_unknown_field(const hb_schema *schema, hb_str name, hb_err *err);
 /* {"entity_id","name","desc","tags","fields":{name:{name,dtype,pk,required,default,...}}}. */

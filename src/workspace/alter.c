@@ -282,22 +282,13 @@ static hb_status alter_plan_writes(alter_program *a, hb_task *task, hb_err *err)
     return a->catalog != NULL ? alter_plan_catalog(a, task, err) : HB_OK;
 }
 
-static hb_status alter_answer(hb_workspace *ws, const hb_entity *entity, hb_task *task,
-                              hb_err *err) {
-    hb_buf json;
-    hb_buf_init(&json, ws->mem);
-    hb_status status = hb_entity_json(ws, entity, &json, err);
-    if (status == HB_OK) status = hb_task_finish_json(task, hb_buf_str(&json), err);
-    hb_buf_free(&json);
-    return status;
-}
-
 /* The answer is made before the commit, so that nothing can fail between it and the registry. */
 static hb_status alter_finish(alter_program *a, hb_task *task, hb_err *err) {
     hb_entity *after = a->after;
     after->index = a->before->index;
+    if (!hb_map_reserve(&a->ws->by_id, a->ws->by_id.count + 1)) return hb_err_memory(err);
     HB_TRY(hb_entity_persist(a->ws, after, err));
-    HB_TRY(alter_answer(a->ws, after, task, err));
+    HB_TRY(hb_answer_entity(a->ws, after, task, err));
     hb_status status = alter_commit(a, err);
     if (status == HB_OK) status = hb_entity_add(a->ws, after, a->before, err);
     if (status != HB_OK) {
@@ -423,7 +414,7 @@ static hb_status alter_words(alter_program *a, hb_task *task, hb_err *err) {
         HB_TRY(hb_schema_describe(a->before->schema, a->after->schema, err));
         a->ws->revision++;
     }
-    return alter_answer(a->ws, a->before, task, err);
+    return hb_answer_entity(a->ws, a->before, task, err);
 }
 
 hb_status hb_call_alter(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {

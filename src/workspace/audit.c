@@ -143,8 +143,9 @@ static hb_status audit_advance_sources(audit_program *a, hb_task *task, audit_pa
 /* ---- comparing ------------------------------------------------------------------------- */
 
 static bool audit_differs(const hb_schema *catalog, uint32_t field, const hb_column *stored,
-                          uint32_t row, const hb_column *expected, uint32_t expected_row) {
-    if (!hb_catalog_is_projected(catalog, field)) return false;
+                          uint32_t row, const audit_source *source, uint32_t expected_row) {
+    const hb_column *expected = source->expected;
+    if (!hb_catalog_is_projected(catalog, field, source->entity->schema)) return false;
     hb_value a = hb_column_get(&stored[field], row);
     hb_value b = hb_column_get(&expected[field], expected_row);
     return !hb_value_eq(&a, &b);
@@ -153,8 +154,7 @@ static bool audit_differs(const hb_schema *catalog, uint32_t field, const hb_col
 static bool audit_row_differs(const hb_schema *catalog, const audit_pass *pass, uint32_t row,
                               const audit_source *source, uint32_t expected_row) {
     for (uint32_t f = 0; f < catalog->field_count; f++) {
-        if (audit_differs(catalog, f, pass->catalog, row, source->expected, expected_row))
-            return true;
+        if (audit_differs(catalog, f, pass->catalog, row, source, expected_row)) return true;
     }
     return false;
 }
@@ -253,7 +253,7 @@ static hb_status audit_add_mismatch(const hb_workspace *ws, const audit_pass *pa
     HB_TRY(audit_add_row(ws, item, "expected", source->expected, expected, err));
     cJSON *fields = cJSON_AddArrayToObject(item, "fields");
     for (uint32_t f = 0; f < catalog->field_count; f++) {
-        if (!audit_differs(catalog, f, pass->catalog, row, source->expected, expected)) continue;
+        if (!audit_differs(catalog, f, pass->catalog, row, source, expected)) continue;
         hb_str name = hb_arena_printf(arena, "%.*s", HB_ARG(catalog->fields[f].name));
         if (name.ptr == NULL) return hb_err_memory(err);
         cJSON_AddItemToArray(fields, cJSON_CreateString(name.ptr));

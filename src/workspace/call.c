@@ -26,7 +26,7 @@ static void register_cleanup(hb_task *task, bool failed) {
     if (failed || r->entity != NULL) hb_entity_free(r->ws, r->entity);
 }
 
-static hb_status register_answer(hb_workspace *ws, hb_entity *entity, hb_task *task, hb_err *err) {
+hb_status hb_answer_entity(hb_workspace *ws, const hb_entity *entity, hb_task *task, hb_err *err) {
     hb_buf json;
     hb_buf_init(&json, ws->mem);
     hb_status status = hb_entity_json(ws, entity, &json, err);
@@ -47,7 +47,7 @@ static hb_status register_advance(hb_task *task, hb_err *err) {
     entity->ensured = true;
     if (r->catalog_started) r->ws->entities[HB_ENTITY_CATALOG]->ensured = true;
     if (replaced != NULL) hb_entity_free(r->ws, replaced);
-    return register_answer(r->ws, entity, task, err);
+    return hb_answer_entity(r->ws, entity, task, err);
 }
 
 /* Says what differs, so that the caller can choose between altering and replacing. */
@@ -101,7 +101,7 @@ static hb_status register_again(hb_workspace *ws, register_program *r, hb_entity
     }
     hb_entity_free(ws, r->entity);
     r->entity = NULL;
-    return register_answer(ws, existing, task, err);
+    return hb_answer_entity(ws, existing, task, err);
 }
 
 hb_status hb_call_register(hb_workspace *ws, const hb_request *request, hb_task *task,
@@ -192,7 +192,7 @@ static hb_status call_schema(hb_workspace *ws, const hb_request *request, hb_tas
     task->advance = finish_at_once;
     hb_entity *entity;
     HB_TRY(hb_entity_get(ws, request->entity, &entity, err));
-    return register_answer(ws, entity, task, err);
+    return hb_answer_entity(ws, entity, task, err);
 }
 
 static hb_status call_prepare(hb_workspace *ws, const hb_request *request, hb_task *task,
@@ -280,6 +280,11 @@ static hb_call_fn *call_find(hb_call_kind kind) {
     case HB_CALL_EXPORT: return hb_call_export;
     case HB_CALL_IMPORT: return hb_call_import;
     case HB_CALL_ALTER: return hb_call_alter;
+    case HB_CALL_FIND: return hb_call_find;
+    case HB_CALL_DESCRIBE: return hb_call_describe;
+    case HB_CALL_SIGN: return hb_call_sign;
+    case HB_CALL_HEALTH: return hb_call_health;
+    case HB_CALL_MANIFEST: return hb_call_manifest;
     case HB_CALL_PRESETS: return hb_call_presets;
     case HB_CALL_GRAPH: return hb_call_graph;
     }
@@ -287,7 +292,7 @@ static hb_call_fn *call_find(hb_call_kind kind) {
 }
 
 static bool call_needs_no_workspace(hb_call_kind kind) {
-    return kind == HB_CALL_CAPABILITIES || kind == HB_CALL_PRESETS;
+    return kind == HB_CALL_CAPABILITIES || kind == HB_CALL_PRESETS || kind == HB_CALL_MANIFEST;
 }
 
 hb_status hb_workspace_start(hb_workspace *ws, const hb_request *request, hb_task **out,

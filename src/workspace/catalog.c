@@ -18,8 +18,14 @@ static bool listed(const char *const *list, size_t count, hb_str name) {
 }
 #define LISTED(list, name) listed(list, sizeof(list) / sizeof((list)[0]), name)
 
-bool hb_catalog_is_projected(const hb_schema *catalog, uint32_t field) {
+bool hb_catalog_is_projected(const hb_schema *catalog, uint32_t field, const hb_schema *entity) {
     hb_str name = catalog->fields[field].name;
+    uint32_t twin = hb_schema_find(entity, name);
+    /* Who signed a row is not told by the row. */
+    if (hb_sign_is_column(name) &&
+        (twin == HB_FIELD_NONE ||
+         !hb_type_eq(entity->fields[twin].type, catalog->fields[field].type)))
+        return false;
     return !LISTED(kept_columns, name) && !hb_str_eq(name, HB_STR("updated_at")) &&
            !hb_str_eq(name, HB_STR("expires_compute")) && !hb_str_eq(name, HB_STR("stale_compute"));
 }
@@ -51,9 +57,9 @@ static bool cell_is_empty(const hb_column *column, uint32_t row) {
     return false;
 }
 
-/* A column where user values stand and the default elsewhere. Lives on the heap until copied. */
-static hb_status project_column(const hb_field *field, const hb_column *user, uint32_t row_count,
-                                hb_arena *arena, hb_column *out, hb_err *err) {
+/* A column where user values stand and `base` elsewhere. Lives on the heap until copied. */
+static hb_status project_column(const hb_field *field, const hb_value *base, const hb_column *user,
+                                uint32_t row_count, hb_arena *arena, hb_column *out, hb_err *err) {
     bool all = true;
     for (uint32_t i = 0; i < row_count && all; i++) all = !cell_is_empty(user, i);
     if (all) {
@@ -66,7 +72,7 @@ static hb_status project_column(const hb_field *field, const hb_column *user, ui
     hb_rowset_column(&set, 0, field->name, field->kind, user->dim);
     bool ok = true;
     for (uint32_t i = 0; i < row_count && ok; i++) {
-        ok = cell_is_empty(user, i) ? hb_colbuf_add(&set.columns[0], &field->def)
+        ok = cell_is_empty(user, i) ? hb_colbuf_add(&set.columns[0], base)
                                     : hb_colbuf_add_cell(&set.columns[0], user, i);
     }
     hb_column view = hb_colbuf_view(&set.columns[0], field->name);
@@ -89,8 +95,9 @@ static hb_status catalog_ids(const hb_workspace *ws, const hb_entity *entity, co
 static hb_status catalog_column(const hb_workspace *ws, const hb_entity *entity,
                                 const hb_field *field, const hb_column *columns, uint32_t row_count,
                                 int64_t now_ms, hb_arena *arena, hb_column *out, hb_err *err) {
-    hb_value value = field->def;
     hb_str name = field->name;
+    const hb_value *sign = hb_sign_value(ws, name);
+    hb_value value = sign != NULL ? *sign : field->def;
     if (hb_str_eq(name, HB_STR("object_id"))) {
         return catalog_ids(ws, entity, &columns[HB_FIELD_OBJECT_ID], row_count, arena, out, err);
     }
@@ -102,7 +109,7 @@ static hb_status catalog_column(const hb_workspace *ws, const hb_entity *entity,
     uint32_t user =
         LISTED(own_columns, name) ? HB_FIELD_NONE : hb_schema_find(entity->schema, name);
     if (user != HB_FIELD_NONE && hb_type_eq(entity->schema->fields[user].type, field->type)) {
-        return project_column(field, &columns[user], row_count, arena, out, err);
+        return project_column(field, &value, &columns[user], row_count, arena, out, err);
     }
     if (hb_str_eq(name, HB_STR("target_entity")))
         value = (hb_value){ HB_KIND_TEXT, { .s = entity->schema->entity_id } };

@@ -68,7 +68,8 @@ void hb_entity_free(hb_workspace *ws, hb_entity *entity) {
 
 hb_status hb_entity_add(hb_workspace *ws, hb_entity *entity, hb_entity *replaced, hb_err *err) {
     if (replaced != NULL) {
-        /* The map borrows its key from the schema that goes away. */
+        /* The map borrows its key from the schema that goes away; what is reserved cannot fail. */
+        if (!hb_map_reserve(&ws->by_id, ws->by_id.count + 1)) return hb_err_memory(err);
         hb_map_remove(&ws->by_id, replaced->schema->entity_id);
         entity->index = replaced->index;
     } else {

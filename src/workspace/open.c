@@ -268,6 +268,7 @@ hb_status hb_workspace_open_on(hb_str options_json, const hb_host *host, hb_work
     ws->host = *host;
     ws->mem = mem;
     hb_arena_init(&ws->arena, mem);
+    hb_arena_init(&ws->sign_arena, mem);
     hb_map_init(&ws->by_id, mem);
     hb_status status = HB_OK;
     ws->options = cJSON_ParseWithLength(options_json.ptr, options_json.len);
@@ -300,6 +301,7 @@ void hb_workspace_close(hb_workspace *ws) {
     hb_map_free(&ws->by_id);
     cJSON_Delete(ws->options);
     const hb_mem *mem = ws->mem;
+    hb_arena_free(&ws->sign_arena);
     hb_arena_free(&ws->arena);
     hb_mem_free(mem, ws, sizeof(*ws));
 }

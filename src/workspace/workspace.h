@@ -23,6 +23,8 @@ typedef struct hb_entity {
     bool ensured;               /* its containers exist */
 } hb_entity;
 
+#define HB_SIGN_COUNT 4u
+
 struct hb_workspace {
     hb_host host;
     const hb_mem *mem;          /* host.mem */
@@ -47,6 +49,8 @@ struct hb_workspace {
     uint64_t meta_revision;     /* the one that MetaSchema's rows show */
     hb_spec **prepared;         /* handle - 1 -> spec, NULL when released */
     uint32_t prepared_count, prepared_cap;
+    hb_arena sign_arena;        /* the values below */
+    hb_value sign[HB_SIGN_COUNT];   /* owner, creator, auth, metadata; KIND_NULL: not signed */
 };
 
 #define HB_ENTITY_CATALOG 0u
@@ -66,7 +70,14 @@ bool hb_option_is_secret(const hb_backend *type, const char *name);
 hb_status hb_redact_options(cJSON *options, const hb_backend *type, hb_err *err);
 hb_status hb_redact_backends(cJSON *backends, hb_err *err);
 
+/* ---- describe.c */
+/* What new Catalog rows have in a column of the signature; NULL: its default. */
+const hb_value *hb_sign_value(const hb_workspace *ws, hb_str catalog_field);
+bool hb_sign_is_column(hb_str catalog_field);
+
 /* ---- call.c */
+/* Ends the task with hb_entity_json. */
+hb_status hb_answer_entity(hb_workspace *ws, const hb_entity *entity, hb_task *task, hb_err *err);
 /* Ends the task with a document, which it deletes; NULL is a lack of memory. */
 hb_status hb_answer_cjson(hb_task *task, cJSON *root, hb_err *err);
 
@@ -164,7 +175,7 @@ hb_status hb_catalog_keep(const hb_workspace *ws, hb_column *rows, uint32_t row_
 hb_status hb_catalog_id(const hb_workspace *ws, hb_str entity_id, hb_str object_id, hb_arena *arena,
                         hb_str *out, hb_err *err);
 /* Catalog fields that a row's projection determines (audited): true for those. */
-bool hb_catalog_is_projected(const hb_schema *catalog, uint32_t field);
+bool hb_catalog_is_projected(const hb_schema *catalog, uint32_t field, const hb_schema *entity);
 
 /* ---- audit_stored.c */
 /* Adds "files": [{backend, entity, path, object_id, reason, quarantined}]: what the backends that
@@ -177,7 +188,8 @@ typedef hb_status hb_call_fn(hb_workspace *ws, const hb_request *request, hb_tas
 hb_call_fn hb_call_register, hb_call_upsert, hb_call_set, hb_call_get, hb_call_exists,
     hb_call_delete, hb_call_query, hb_call_explain, hb_call_audit, hb_call_repair,
     hb_call_refresh, hb_call_drop, hb_call_export, hb_call_import, hb_call_alter,
-    hb_call_presets, hb_call_graph;
+    hb_call_presets, hb_call_graph, hb_call_find, hb_call_describe, hb_call_sign,
+    hb_call_health, hb_call_manifest;
 
 /* ---- read.c */
 /* The ids of a batch of one TEXT column, in the task's arena. */

@@ -118,6 +118,11 @@ write("options", ['{"id":"a","preset":"debug"}', '{"id":"a","backends":{"main":{
   '{"id":"a","backends":{"main":{"type":"sqlite","name":"main","database":":memory:","vfs":"memdb"},"vec":{"type":"inmem"}}}',
   '{"id":"a-b_c","backends":{"x":{"type":"sqlite","path":"/f","enabled":false},"search":{"type":"inmem"}},"env":{"K":"V"}}',
   '{"method":"supports","dtype":"short-text","op":"match","backend":"sqlite","strategy":"inline"}', '{"method":"rows"}', '{"method":"ops","backend":"inmem"}']);
+const manifest = (/** @type {object} */ construction, /** @type {object[]} */ entities) =>
+  JSON.stringify({ manifest: { kind: "heavenbase.workspace.manifest", version: 2, id: "a", construction, extensions: [], entities }, env: { HVNB_MAIN_PASSWORD: "p" } });
+write("manifest", [manifest({ kind: "preset", preset: "debug", catalog: true }, [{ definition: { entity_id: "doc", name: "Doc", fields: { t: { type: "short-text" } } }, storage: [] }]),
+  manifest({ kind: "backends", backends: { main: { type: "sqlite", password: "<redacted>", url: "http://u:<redacted>@h", nested: { token: ["<redacted>"] } } } }, []),
+  manifest({}, [{}]), "{}", "[]"]);
 const text = "Agent routing 12\nZeta Straße";
 write("pattern", ["agent", "A%g_", "[A-Z]*[!y]", "^A.+ (routing|memory)\\b", "(?i)stra(ß|ss)e$", "(?P<a>x)(?P=a)", "\\d{2,3}?", "[^\\w\\s]", "(a|b)*c", "(?=A)(?<!x)A",
   "(?:a+)+", "\\u00e9\\x41\\N{BULLET}", "", "[", "[]-]", "STRASSE agent", "%\n%"].map((pattern) => `${pattern}\0${text}`));

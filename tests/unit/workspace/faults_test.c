@@ -342,6 +342,45 @@ static hb_request schema_request(world *w) {
     return (hb_request){ .kind = HB_CALL_SCHEMA, .entity = doc(w) };
 }
 
+static hb_request alter_request(world *w) {
+    static const char wider[] =
+        "{\"name\":\"Doc\",\"fields\":{\"title\":\"short-text\",\"n\":\"integer\",\"body\":\"long-text\",\"tags\":"
+        "\"array[short-text]\",\"nums\":\"array[integer]\",\"meta\":\"json\",\"emb\":\"vector[2]\","
+        "\"summary\":{\"type\":\"long-text\",\"default\":\"s\"},\"u\":{\"type\":\"integer\",\"unique\":true}},"
+        "\"constraints\":[{\"fields\":[\"n\",\"title\"]}]}";
+    return (hb_request){ .kind = HB_CALL_ALTER, .text = pack_of(w, wider), .params = pack_of(w, "[\"doc\"]") };
+}
+
+static hb_request plan_request(world *w) {
+    hb_request request = alter_request(w);
+    request.flags = HB_FLAG_DRY_RUN;
+    return request;
+}
+
+static hb_request describe_request(world *w) {
+    return (hb_request){ .kind = HB_CALL_DESCRIBE, .entity = doc(w),
+                         .text = pack_of(w, "{\"desc\":\"said\",\"fields\":{\"n\":{\"tags\":[\"t\"],\"examples\":[1]}}}") };
+}
+
+static hb_request find_request(world *w) {
+    (void)w;
+    return (hb_request){ .kind = HB_CALL_FIND, .text = HB_STR("{\"text\":\"doc vector\",\"limit\":5}") };
+}
+
+static hb_request sign_request(world *w) {
+    return (hb_request){ .kind = HB_CALL_SIGN, .text = pack_of(w, "{\"owner\":\"ann\",\"auth\":{\"k\":1}}") };
+}
+
+static hb_request health_request(world *w) {
+    (void)w;
+    return (hb_request){ .kind = HB_CALL_HEALTH };
+}
+
+static hb_request manifest_request(world *w) {
+    (void)w;
+    return (hb_request){ .kind = HB_CALL_MANIFEST };
+}
+
 static void calls_survive_failing_allocations(void) {
     static const struct { const char *name; bool filled, writes; request_fn *make; } calls[] = {
         { "register", false, true, register_request },
@@ -351,6 +390,13 @@ static void calls_survive_failing_allocations(void) {
         { "set", true, true, set_request },
         { "delete", true, true, delete_request },
         { "repair", true, true, repair_request },
+        { "alter", true, true, alter_request },
+        { "describe", true, true, describe_request },
+        { "plan of an alteration", true, false, plan_request },
+        { "find", true, false, find_request },
+        { "sign", true, false, sign_request },
+        { "health", true, false, health_request },
+        { "manifest", true, false, manifest_request },
         { "get", true, false, get_request },
         { "query", true, false, query_request },
         { "query by scans", true, false, scan_request },

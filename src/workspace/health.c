@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/* health: what the workspace is made of, and whether each backend answers. */
+#include <cJSON.h>
+#include <stdlib.h>
+
+#include "workspace/workspace.h"
+
+static hb_status finished(hb_task *task, hb_err *err) {
+    (void)err;
+    task->done = true;
+    return HB_OK;
+}
+
+/* A read that costs the engine next to nothing: its key-value store, else one row of anything that
+ * it holds. Nothing to ask yet counts as an answer. */
+static hb_status probe(hb_workspace *ws, uint32_t backend, hb_task *task, hb_err *err) {
+    hb_instance *instance = ws->instances[backend];
+    if (instance->type->meta_get != NULL) {
+        hb_str value;
+        return instance->type->meta_get(instance, HB_STR("health"), &task->arena, &value, err);
+    }
+    for (uint32_t i = 0; i < ws->entity_count; i++) {
+        const hb_entity *entity = ws->entities[i];
+        if (!entity->ensured || entity->is_virtual) continue;
+        hb_container *container = entity->routing->containers[backend];
+        if (container == NULL) continue;
+        hb_fragment *fragment = HB_NEW(&task->arena, hb_fragment);
+        if (fragment == NULL) return hb_err_memory(err);
+        fragment->kind = HB_FRAG_SCAN;
+        fragment->container = container;
+        fragment->limit = 1;
+        hb_job *job;
+        return hb_task_start_job(task, instance, fragment, &job, err);
+    }
+    return HB_OK;
+}
+
+static bool add_place(cJSON *item, const hb_instance *instance) {
+    static const char *const places[] = { "database", "path", "uri" };
+    cJSON *options = cJSON_Duplicate((const cJSON *)instance->options, true);
+    hb_err ignored;
+    bool ok = options != NULL && hb_redact_options(options, instance->type, &ignored) == HB_OK;
+    for (int i = 0; i < 3 && ok; i++) {
+        const cJSON *place = cJSON_GetObjectItemCaseSensitive(options, places[i]);
+        if (!cJSON_IsString(place)) continue;
+        ok = cJSON_AddStringToObject(item, places[i], place->valuestring) != NULL;
+    }
+    cJSON_Delete(options);
+    return ok;
+}
+
+/* {"name","type","database"?,"durable","ok","error"?} */
+static hb_status add_backend(hb_workspace *ws, uint32_t backend, hb_task *task, cJSON *list,
+                             bool *all, hb_err *err) {
+    const hb_instance *instance = ws->instances[backend];
+    hb_err found;
+    hb_err_init(&found);
+    hb_status status = probe(ws, backend, task, &found);
+    if (status == HB_E_MEMORY) return hb_err_memory(err);
+    cJSON *item = cJSON_CreateObject();
+    bool ok = item != NULL && cJSON_AddStringToObject(item, "name", instance->name.ptr) != NULL &&
+              cJSON_AddStringToObject(item, "type", instance->type->name) != NULL &&
+              add_place(item, instance) &&
+              cJSON_AddBoolToObject(item, "durable", instance->type->durable(instance)) != NULL &&
+              cJSON_AddBoolToObject(item, "ok", status == HB_OK) != NULL;
+    if (ok && status != HB_OK) {
+        cJSON *error = cJSON_AddObjectToObject(item, "error");
+        ok = error != NULL && cJSON_AddStringToObject(error, "code", hb_status_name(status)) &&
+             cJSON_AddStringToObject(error, "message", found.msg) != NULL;
+        *all = false;
+    }
+    if (ok && cJSON_AddItemToArray(list, item)) return HB_OK;
+    cJSON_Delete(item);
+    return hb_err_memory(err);
+}
+
+static int by_text(const void *a, const void *b) {
+    return hb_str_cmp(*(const hb_str *)a, *(const hb_str *)b);
+}
+
+/* The ids of the user's entities, sorted. */
+static hb_status add_entities(const hb_workspace *ws, hb_task *task, cJSON *list, hb_err *err) {
+    hb_str *ids = hb_arena_array(&task->arena, ws->entity_count, sizeof(*ids));
+    if (ids == NULL) return hb_err_memory(err);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < ws->entity_count; i++) {
+        if (!ws->entities[i]->system) ids[count++] = ws->entities[i]->schema->entity_id;
+    }
+    qsort(ids, count, sizeof(*ids), by_text);
+    for (uint32_t i = 0; i < count; i++) {
+        hb_str text = hb_arena_printf(&task->arena, "%.*s", HB_ARG(ids[i]));
+        cJSON *item = text.ptr != NULL ? cJSON_CreateString(text.ptr) : NULL;
+        if (item == NULL || !cJSON_AddItemToArray(list, item)) return hb_err_memory(err);
+    }
+    return HB_OK;
+}
+
+hb_status hb_call_health(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+    (void)request;
+    task->advance = finished;
+    cJSON *root = cJSON_CreateObject();
+    bool all = true;
+    cJSON_AddStringToObject(root, "workspace", ws->id.ptr);
+    cJSON *entities = cJSON_AddArrayToObject(root, "entities");
+    cJSON *backends = cJSON_AddArrayToObject(root, "backends");
+    hb_status status =
+        backends != NULL ? add_entities(ws, task, entities, err) : hb_err_memory(err);
+    for (uint32_t b = 0; b < ws->instance_count && status == HB_OK; b++) {
+        status = add_backend(ws, b, task, backends, &all, err);
+    }
+    if (status == HB_OK && cJSON_AddBoolToObject(root, "ok", all) == NULL) {
+        status = hb_err_memory(err);
+    }
+    if (status == HB_OK) return hb_answer_cjson(task, root, err);
+    cJSON_Delete(root);
+    return status;
+}
