@@ -6,6 +6,7 @@
 #ifndef HB_BACKENDS_BACKEND_H
 #define HB_BACKENDS_BACKEND_H
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "compile/fragment.h"
@@ -48,6 +49,9 @@ struct hb_instance {                /* an open backend of one workspace */
     void *state;                    /* the backend's own */
     uint32_t order;                 /* declaration order */
     const hb_fs *fs;                /* the host's files; NULL: none */
+    const hb_clock *clock;          /* the host's clock; NULL: none */
+    hb_str owner;                   /* token of the workspace, for locks; see hb_workspace_open */
+    bool shared;                    /* other processes may use the same files */
 };
 
 /* Text option by name, or "" (HB_STR_EMPTY); integer option or `fallback`. */
@@ -103,6 +107,9 @@ struct hb_backend {
 
     hb_status (*open)(hb_instance *instance, hb_err *err);
     void (*close)(hb_instance *instance);
+    /* The host has nothing to do: what is held against other processes may be given back. May be
+     * NULL. */
+    void (*idle)(hb_instance *instance);
     bool (*durable)(const hb_instance *instance);           /* survives the process */
     /* Transaction around the write jobs of one call; NULL when the engine has none. */
     hb_status (*tx)(hb_instance *instance, hb_tx op, hb_err *err);

@@ -4,8 +4,7 @@
  * A container is a STRICT table, so that SQLite filters, sorts, counts and limits; operators that
  * it does not have with our meaning are ours, registered on the connection. BM25 and vector ranking
  * run on indexes in memory, built at first use. The layout is described in sqlite/sqlite_priv.h.
- * Known limits: one connection holds a file at a time (others get LOCKED); on WASI the default VFS
- * locks with a directory beside the file, which a killed process leaves behind. */
+ * Processes take turns on a file: sqlite/lease.h. */
 #include "backends/sqlite/sqlite_priv.h"
 
 static hb_status sqlite_refresh(hb_job *job) {
@@ -34,10 +33,15 @@ static hb_status sqlite_perform(hb_job *job, hb_err *err) {
 /* The call's deadline holds while a fragment runs. A commit or a rollback is not interrupted. */
 static hb_status sqlite_begin(hb_job *job, hb_err *err) {
     sqlite_conn *conn = job->instance->state;
+    HB_TRY(sqlite_lease_enter(conn, err));
     sqlite_conn_limit(conn, &job->deadline);
     hb_status status = sqlite_perform(job, err);
     sqlite_conn_limit(conn, NULL);
     return status;
+}
+
+static void sqlite_idle(hb_instance *instance) {
+    sqlite_lease_yield(instance->state);
 }
 
 static void sqlite_end(hb_job *job) {
@@ -75,6 +79,7 @@ const hb_backend hb_backend_sqlite = {
     .supports = sqlite_supports,
     .open = sqlite_conn_open,
     .close = sqlite_conn_close,
+    .idle = sqlite_idle,
     .durable = sqlite_conn_durable,
     .tx = sqlite_conn_tx,
     .meta_put = sqlite_meta_put,

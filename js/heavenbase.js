@@ -6,6 +6,7 @@ import { HeavenBaseError, cancelled } from "./errors.js";
 import { Call, State } from "./generated/abi.js";
 import { MEMORY_SESSION, filesOf, isBackends } from "./host/files.js";
 import { idbFiles } from "./host/idbfs.js";
+import { attempt, untilFree } from "./core/held.js";
 import { known } from "./options.js";
 import { allBytes, exportHead } from "./transfer.js";
 import { Workspace } from "./workspace.js";
@@ -115,7 +116,10 @@ async function openWorkspace(loader, id, options) {
   const { construction, session } = await placeFiles(loader, core, id.trim(), options, env);
   try {
     if (signal?.aborted) throw cancelled(signal);
-    const handle = core.open({ id, ...construction, catalog, env: construction.preset === undefined ? undefined : env });
+    const request = { id, ...construction, catalog, env: construction.preset === undefined ? undefined : env, owner: ownerToken(),
+      shared: session.persistence === "node" };
+    const open = () => core.open({ ...request, now_ms: Date.now() });
+    const handle = await untilFree(attempt(open), open, { signal, timeoutMs });
     return new Workspace(core, handle, { hosts: { fetch, drivers }, timeoutMs, session });
   } catch (error) {
     await session.end().catch(() => {});        // the first error is the one to report
@@ -166,6 +170,9 @@ async function importWorkspace(loader, source, { id, overwrite, onProgress, ...o
   }
   return ws;
 }
+
+/** No other open workspace has it. */
+const ownerToken = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("");
 
 /** For hosts that no entry knows: `init` says where the module is. */
 export const HeavenBase = /* @__PURE__ */ makeHeavenBase({

@@ -2,6 +2,7 @@
 // A workspace: entities over named backends. Each method makes one call; local calls finish at once, under one
 // resolved promise. Reads run together, writes alone, in the order in which they were called.
 import { Capabilities } from "./capabilities.js";
+import { isHeld, untilFree } from "./core/held.js";
 import { Queue } from "./core/queue.js";
 import { performTask } from "./core/task.js";
 import { Entity, entityFromDefinition, Catalog, MetaSchema } from "./entity.js";
@@ -41,6 +42,9 @@ const EXECUTING = [...WAITING, "total", "pushdown"];
 /** Definitions that this package knows already, so that their references are the exported ones. */
 const SYSTEM = new Map([Catalog, MetaSchema].map((one) => [one.entityId, /** @type {Entity} */ (/** @type {unknown} */ (one))]));
 
+/** Without a call for one or two of these, the files are free for others. */
+const REST_MS = 10;
+
 export class Workspace {
   #core;
   #handle;
@@ -50,6 +54,9 @@ export class Workspace {
   #registered = new Map();
   #closed = false;
   #keepsCatalog;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #resting;
+  #used = false;
   /** @type {Promise<void> | null} */
   #closing = null;
 
@@ -115,25 +122,31 @@ export class Workspace {
     if (this.#closed) return Promise.reject(new HeavenBaseError("CLOSED", `workspace '${this.id}' is closed`));
     if (signal?.aborted) return Promise.reject(cancelled(signal));
     const queue = this.#queue;
-    if (!queue.isFree(write)) return queue.turn(write, signal, options?.timeoutMs ?? this.#setting.timeoutMs).then(() => this.#finish(write, work));
+    if (!queue.isFree(write)) return queue.turn(write, signal, options?.timeoutMs ?? this.#setting.timeoutMs).then(() => this.#finish(write, options, work));
     queue.enter(write);
-    return this.#finish(write, work);
+    return this.#finish(write, options, work);
   }
 
-  /** @template T @param {boolean} write @param {() => T | Promise<T>} work @returns {Promise<T>} */
-  #finish(write, work) {
+  /** @template T @param {boolean} write @param {CallOptions | undefined} options @param {() => T | Promise<T>} work @returns {Promise<T>} */
+  #finish(write, options, work) {
     const end = () => {
       this.#queue.leave(write);
       if (write) this.#setting.session.wrote();
+      if (this.#setting.session.persistence === "node") this.#rest();
     };
     let result;
     try {
       result = work();
     } catch (error) {
-      end();
-      return Promise.reject(error);
+      if (!isHeld(error)) {
+        end();
+        return Promise.reject(error);
+      }
+      result = /** @type {Promise<T>} */ (Promise.reject(error));
     }
-    if (result instanceof Promise) return result.finally(end);
+    if (result instanceof Promise) {
+      return untilFree(result, work, { signal: options?.signal, timeoutMs: options?.timeoutMs ?? this.#setting.timeoutMs }).finally(end);
+    }
     end();
     return Promise.resolve(result);
   }
@@ -759,9 +772,25 @@ export class Workspace {
     return this.#run(false, undefined, () => this.#setting.session.flush());
   }
 
+  /** Gives the files back to other processes once nothing was done for a while. */
+  #rest() {
+    this.#used = true;
+    this.#resting ??= setTimeout(() => {
+      this.#resting = undefined;
+      if (this.#closed) return;
+      if (this.#used || !this.#queue.isFree(true)) {
+        this.#rest();
+        this.#used = false;
+      } else {
+        this.#core.idle(this.#handle);
+      }
+    }, REST_MS);
+  }
+
   /** Ends the workspace after the calls under way; again is fine. @returns {Promise<void>} */
   close() {
     this.#closing ??= this.#run(true, undefined, () => {
+      clearTimeout(this.#resting);
       this.#core.close(this.#handle);
       return this.#setting.session.end();
     });

@@ -88,11 +88,10 @@ writeFileSync(database, "not a database, but long enough to be looked at ".repea
 await HeavenBase.open("other", { backends: { main: { type: "sqlite", database } } }); // throws CORRUPT`,
   },
   LOCKED: {
-    when: "A database file belongs to one workspace at a time.",
-    js: `const held = { main: { type: "sqlite", database: join(folder, "held.db") } };
-const owner = await HeavenBase.open("owner", { backends: held });
-await HeavenBase.open("second", { backends: held }); // throws LOCKED
-await owner.close();
+    when: "Workspaces take turns on a file, and a call waits for its turn ([durability.md](durability.md)). But a program with a SQLite of its own that holds the file in WAL mode shares it with nobody here.",
+    js: `const held = join(folder, "held.db");
+writeFileSync(held + "-shm", ""); // as that program would
+await HeavenBase.open("second", { backends: { main: { type: "sqlite", database: held } } }); // throws LOCKED
 rmSync(folder, { recursive: true });`,
   },
   PARTIAL_WRITE: { when: "The message says what was committed where. Every backend commits in turn, the entity's home first; this is what is left when a later commit fails." },

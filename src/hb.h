@@ -20,7 +20,9 @@ typedef struct hb_workspace hb_workspace;
 typedef struct hb_task hb_task;
 
 /* `options_json`: {"id", "preset" | "backends": {name: {"type", ...}}, "catalog": true, "env":
- * variables for the preset, "overrides": {name: {option: value}} put into the backends}.
+ * variables for the preset, "overrides": {name: {option: value}} put into the backends}, and of the
+ * host: "owner" (a token that no other open workspace has), "now_ms" (wall clock), "intent_ms" (how
+ * long others leave an unfinished write alone), "shared" (false: no other process uses the files).
  * Everything is checked before anything is opened; `*out` moves to the caller. */
 hb_status hb_workspace_open(hb_str options_json, const hb_mem *mem, hb_workspace **out,
                             hb_err *err);
@@ -28,6 +30,9 @@ hb_status hb_workspace_open(hb_str options_json, const hb_mem *mem, hb_workspace
  * hb_workspace_open is this with memory alone: file backends then answer UNAVAILABLE. */
 hb_status hb_workspace_open_on(hb_str options_json, const hb_host *host, hb_workspace **out,
                                hb_err *err);
+/* The host has nothing to do for the moment: what is held against other processes is given back.
+ * Calls may follow. No task is under way. */
+void hb_workspace_idle(hb_workspace *workspace);
 /* Releases every resource; stored data stays. Tasks must be freed before. */
 void hb_workspace_close(hb_workspace *workspace);
 

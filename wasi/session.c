@@ -1,46 +1,31 @@
 // SPDX-License-Identifier: MIT
 /* An open workspace for the length of one command. */
-#include <stdio.h>
-#include <sys/stat.h>
+#include <string.h>
 #include <time.h>
 
 #include "wasi/cli.h"
 
-/* The engine itself waits 0.2 s for a lock; other commands are given this many such turns. */
-#define OPEN_TRIES 10
+/* A command waits for another one for 10 s; a killed one's lock is dead after 8. */
+#define TURN_MS 20
+#define TURNS_MAX 500
 
-/* When the database or its log was last written, in seconds before now; the lock's own time says
- * nothing on WASI, where it is reset. */
-static long long quiet_s(cli *c, hb_str database) {
-    static const char *const endings[] = { "", "-wal", "-journal" };
-    long long newest = 0;
-    for (int i = 0; i < 3; i++) {
-        hb_str path = hb_arena_printf(&c->arena, "%.*s%s", HB_ARG(database), endings[i]);
-        struct stat info;
-        if (path.ptr == NULL || stat(path.ptr, &info) != 0) continue;
-        if ((long long)info.st_mtim.tv_sec > newest) newest = (long long)info.st_mtim.tv_sec;
-    }
-    long long age = (long long)(cli_now_ms() / 1000) - newest;
-    return age > 0 ? age : 0;
+/* Another process has the files: waits a little, while it is worth it. */
+static bool wait_for_turn(const cli *c, hb_status status, int *turns) {
+    bool is_held = status == HB_E_LOCKED && strcmp(c->err.native, "HELD") == 0;
+    if (!is_held || *turns == TURNS_MAX) return false;
+    (*turns)++;
+    const struct timespec pause = { 0, TURN_MS * 1000000 };
+    nanosleep(&pause, NULL);
+    return true;
 }
 
-/* A SQLite file on WASI is locked by a folder beside it, which a killed process leaves behind. */
-static void lock_note(cli *c, yyjson_val *options) {
-    size_t index, count;
-    yyjson_val *key, *config;
-    yyjson_val *backends = yyjson_obj_get(options, "backends");
-    yyjson_obj_foreach(backends, index, count, key, config) {
-        hb_str database = cli_json_text(config, "database");
-        if (database.len == 0) database = cli_json_text(config, "path");
-        hb_str path = hb_arena_printf(&c->arena, "%.*s.lock", HB_ARG(database));
-        struct stat info;
-        if (database.len == 0 || path.ptr == NULL || stat(path.ptr, &info) != 0) continue;
-        cli_note(
-            c,
-            "'%s' is the lock; the database was last written %lld s ago. When no other hb is at "
-            "work, a command that was killed left it, and this removes it:\n  rmdir %s",
-            path.ptr, quiet_s(c, database), path.ptr);
-    }
+/* The host's part of the options: a token for locks, and the time. */
+static void add_owner(hb_buf *options) {
+    struct timespec now;
+    if (options->len == 0 || clock_gettime(CLOCK_REALTIME, &now) != 0) return;
+    options->len--;     /* the closing brace */
+    hb_buf_printf(options, ",\"owner\":\"%llx-%lx\",\"now_ms\":%lld}", (long long)now.tv_sec,
+                  (long)now.tv_nsec, (long long)cli_now_ms());
 }
 
 int cli_session_open_record(cli_session *s, cli *c, hb_str id, yyjson_val *record) {
@@ -49,18 +34,17 @@ int cli_session_open_record(cli_session *s, cli *c, hb_str id, yyjson_val *recor
     hb_buf options;
     hb_buf_init(&options, c->mem);
     hb_status status = cli_registry_options(c, record, &options, &c->err);
-    for (int i = 0; i < OPEN_TRIES && status == HB_OK; i++) {
-        status = hb_workspace_open_on(hb_buf_str(&options), &host, &s->ws, &c->err);
-        if (status != HB_E_LOCKED) break;
-        if (i + 1 < OPEN_TRIES) status = HB_OK;
+    if (status == HB_OK) {
+        add_owner(&options);
+        status = hb_buf_check(&options, &c->err);
+    }
+    int turns = 0;
+    if (status == HB_OK) {
+        do {
+            status = hb_workspace_open_on(hb_buf_str(&options), &host, &s->ws, &c->err);
+        } while (wait_for_turn(c, status, &turns));
     }
     int code = status == HB_OK ? CLI_OK : cli_fail(c, &c->err);
-    yyjson_doc *doc;
-    hb_err ignored;
-    if (status == HB_E_LOCKED &&
-        cli_json_parse(c, hb_buf_str(&options), "options", &doc, &ignored) == HB_OK) {
-        lock_note(c, yyjson_doc_get_root(doc));
-    }
     hb_buf_free(&options);
     return code;
 }
@@ -86,7 +70,7 @@ void cli_session_close(cli_session *s) {
     s->ws = NULL;
 }
 
-hb_status cli_session_call(cli_session *s, hb_request *request) {
+static hb_status session_try(cli_session *s, hb_request *request) {
     hb_err *err = &s->c->err;
     session_forget(s);
     request->now_ms = cli_now_ms();
@@ -101,6 +85,17 @@ hb_status cli_session_call(cli_session *s, hb_request *request) {
     }
     s->answer = hb_task_answer(s->task);
     return HB_OK;
+}
+
+hb_status cli_session_call(cli_session *s, hb_request *request) {
+    int turns = 0;
+    hb_status status;
+    do {
+        status = session_try(s, request);
+    } while (wait_for_turn(s->c, status, &turns));
+    /* Reading input or printing may take long: others get their turn meanwhile. */
+    if (status == HB_OK) hb_workspace_idle(s->ws);
+    return status;
 }
 
 int cli_session_do(cli_session *s, hb_request *request) {

@@ -191,8 +191,9 @@ static hb_status conn_configure(sqlite_conn *conn, hb_err *err) {
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     /* First of all: a pragma that reads the file fails on a WAL file without shared memory. */
     if (conn->on_disk) HB_TRY(sqlite_run(conn, "PRAGMA locking_mode=EXCLUSIVE", err));
+    HB_TRY(sqlite_lease_enter(conn, err));
     HB_TRY(sqlite_run(conn, "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384", err));
-    if (!conn->on_disk) return HB_OK;
+    if (!conn->on_disk || conn->lease.lock.fs != NULL) return HB_OK;
     return sqlite_run(conn, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", err);
 }
 
@@ -207,6 +208,15 @@ static hb_status conn_make_tables(sqlite_conn *conn, hb_err *err) {
     return status;
 }
 
+/* Our lock makes the folder superfluous by which SQLite locks a file on WASI, and which a killed
+ * process leaves behind. */
+static const char *conn_vfs(const sqlite_conn *conn) {
+    const char *given = conn_option(conn->instance, "vfs");
+    if (given != NULL || conn->lease.lock.fs == NULL) return given;
+    const sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    return vfs != NULL && strcmp(vfs->zName, "unix-dotfile") == 0 ? "unix-none" : NULL;
+}
+
 hb_status sqlite_conn_open(hb_instance *instance, hb_err *err) {
     sqlite_conn *conn = hb_mem_zalloc(instance->mem, sizeof(*conn));
     if (conn == NULL) return hb_err_memory(err);
@@ -219,7 +229,8 @@ hb_status sqlite_conn_open(hb_instance *instance, hb_err *err) {
     conn->on_disk = strcmp(path, ":memory:") != 0;
     int flags =
         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    int rc = sqlite3_open_v2(path, &conn->db, flags, conn_option(instance, "vfs"));
+    sqlite_lease_init(conn, path);
+    int rc = sqlite3_open_v2(path, &conn->db, flags, conn_vfs(conn));
     hb_status status = rc == SQLITE_OK ? HB_OK : sqlite_fail(conn, rc, err);
     if (status == HB_OK) status = conn_configure(conn, err);
     if (status == HB_OK) {
@@ -241,7 +252,10 @@ void sqlite_conn_close(hb_instance *instance) {
         sqlite_table_free(table);
     }
     sqlite_cache_clear(conn);
+    /* The log of a file that is somebody else's by now is theirs to fold in. */
+    if (conn->lease.lost) sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_close(conn->db);
+    sqlite_lease_end(&conn->lease);
     hb_mem_free(conn->mem, conn, sizeof(*conn));
     instance->state = NULL;
 }
@@ -280,6 +294,11 @@ static void conn_roll_back(sqlite_conn *conn) {
 
 hb_status sqlite_conn_tx(hb_instance *instance, hb_tx op, hb_err *err) {
     sqlite_conn *conn = instance->state;
+    if (op != HB_TX_ROLLBACK) {
+        hb_status status = sqlite_lease_enter(conn, err);
+        if (status != HB_OK && op == HB_TX_COMMIT) conn_roll_back(conn);
+        HB_TRY(status);
+    }
     switch (op) {
     case HB_TX_BEGIN:
         HB_TRY(sqlite_run(conn, "BEGIN IMMEDIATE", err));

@@ -5,6 +5,7 @@
 static hb_status meta_start(hb_instance *instance, const char *text, hb_str key, hb_sql *sql,
                             sqlite3_stmt **stmt, hb_err *err) {
     sqlite_conn *conn = instance->state;
+    HB_TRY(sqlite_lease_enter(conn, err));
     hb_sql_init(sql, &hb_dialect_sqlite, conn->mem, NULL);
     for (const char *at = text; *at != '\0'; at++) {   /* $ is the table */
         if (*at == '$') {

@@ -20,6 +20,7 @@
 #include <sqlite3.h>
 
 #include "backends/backend.h"
+#include "backends/sqlite/lease.h"
 #include "base/map.h"
 #include "compile/sql.h"
 #include "eval/pred.h"
@@ -48,7 +49,7 @@ typedef struct sqlite_cached {
     bool busy;
 } sqlite_cached;
 
-typedef struct sqlite_conn {    /* hb_instance.state; owned */
+struct sqlite_conn {            /* hb_instance.state; owned */
     sqlite3 *db;
     const hb_mem *mem;
     hb_instance *instance;
@@ -60,7 +61,8 @@ typedef struct sqlite_conn {    /* hb_instance.state; owned */
     uint64_t tick;
     sqlite_cached cache[SQLITE_STMTS_MAX];
     sqlite_table *tables;       /* attached ones, linked; owned: freed by release, or by close */
-} sqlite_conn;
+    sqlite_lease lease;
+};
 
 typedef struct sqlite_derived sqlite_derived;       /* derived.h */
 

@@ -91,6 +91,11 @@ export class Core {
     this.#module._hb_close(handle);
   }
 
+  /** Nothing is to be done for the moment: files may be given back to other processes. @param {number} handle */
+  idle(handle) {
+    this.#module._hb_idle(handle);
+  }
+
   /** Number of a registered entity; UNKNOWN_ENTITY when there is none. @param {number} handle @param {string} id */
   entityIndex(handle, id) {
     const index = this.#module._hb_entity(handle, this.#send(id)) >>> 0;

@@ -89,6 +89,8 @@ function makeDisk(FS) {
     const node = FS.createNode(parent, name, mode, 0);
     node.node_ops = nodeOps;
     node.stream_ops = streamOps;
+    // Other processes make and remove files too: every look-up goes to the disk.
+    if (parent) FS.hashRemoveNode(node);
     return node;
   };
 

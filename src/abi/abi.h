@@ -69,6 +69,7 @@ typedef struct hb_abi_reply {
  *   u32  hb_reply_address(void)
  *   u32  hb_open(u32 options_len)         -> workspace handle; 0: failed, see the reply block
  *   void hb_close(u32 workspace)
+ *   void hb_idle(u32 workspace)           the host has nothing to do: locks may be given back
  *   u32  hb_call(u32 workspace)           -> hb_abi_state; the call block is in the exchange
  * buffer.
  *                                            workspace 0 only for HB_CALL_CAPABILITIES.

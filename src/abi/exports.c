@@ -294,6 +294,12 @@ void hb_close(uint32_t handle) {
     if (workspace != NULL) hb_workspace_close(workspace);
 }
 
+HB_EXPORT(hb_idle) void hb_idle(uint32_t handle);
+void hb_idle(uint32_t handle) {
+    hb_workspace *workspace = handle_at(&module.workspaces, handle);
+    if (workspace != NULL) hb_workspace_idle(workspace);
+}
+
 HB_EXPORT(hb_entity) uint32_t hb_entity_index(uint32_t handle, uint32_t len);
 uint32_t hb_entity_index(uint32_t handle, uint32_t len) {
     reply_reset();

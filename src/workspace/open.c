@@ -121,9 +121,9 @@ static hb_status make_instance(hb_workspace *ws, const cJSON *config, hb_err *er
     }
     hb_instance *instance = HB_NEW(&ws->arena, hb_instance);
     if (instance == NULL) return hb_err_memory(err);
-    *instance = (hb_instance){ type,       name,   ws->id, ws->mem,
-                               &ws->arena, config, NULL,   ws->instance_count,
-                               ws->host.fs };
+    *instance = (hb_instance){ type,        name,           ws->id,    ws->mem,
+                               &ws->arena,  config,         NULL,      ws->instance_count,
+                               ws->host.fs, ws->host.clock, ws->owner, ws->shared };
     ws->instances[ws->instance_count++] = instance;
     return HB_OK;
 }
@@ -145,15 +145,12 @@ static hb_status make_instances(hb_workspace *ws, const cJSON *backends, hb_err 
     /* MetaSchema is virtual: its computed rows sit in a memory backend of their own. */
     hb_instance *meta = HB_NEW(&ws->arena, hb_instance);
     if (meta == NULL) return hb_err_memory(err);
-    *meta = (hb_instance){ hb_backend_find(HB_STR("inmem")),
-                           HB_STR("$meta"),
-                           ws->id,
-                           ws->mem,
-                           &ws->arena,
-                           NULL,
-                           NULL,
-                           ws->instance_count,
-                           NULL };
+    *meta = (hb_instance){ .type = hb_backend_find(HB_STR("inmem")),
+                           .name = HB_STR("$meta"),
+                           .workspace_id = ws->id,
+                           .mem = ws->mem,
+                           .arena = &ws->arena,
+                           .order = ws->instance_count };
     ws->instances[ws->instance_count] = meta;
     return HB_OK;
 }
@@ -164,6 +161,13 @@ static void read_owner(hb_workspace *ws) {
     const cJSON *span = cJSON_GetObjectItemCaseSensitive(ws->options, "intent_ms");
     ws->owner = json_text(cJSON_GetObjectItemCaseSensitive(ws->options, "owner"));
     ws->opened_ms = cJSON_IsNumber(now) ? (int64_t)now->valuedouble : 0;
+    ws->shared = !cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(ws->options, "shared"));
+    if (ws->owner.len == 0 && ws->host.clock != NULL && ws->host.fs != NULL) {
+        /* Better than nothing; a host that runs several processes gives a token of its own. */
+        ws->owner = hb_arena_printf(&ws->arena, "%llx-%llx",
+                                    (long long)ws->host.clock->now_ms(ws->host.clock->ctx),
+                                    (unsigned long long)(uintptr_t)ws);
+    }
     ws->epoch = (uint64_t)(ws->opened_ms > 0 ? ws->opened_ms : 0);
     ws->intent_ms =
         cJSON_IsNumber(span) && span->valuedouble > 0 ? (int64_t)span->valuedouble : HB_INTENT_MS;
@@ -214,8 +218,8 @@ static hb_status read_backends(hb_workspace *ws, hb_err *err) {
 }
 
 static hb_status read_options(hb_workspace *ws, hb_err *err) {
-    static const char *const known[] = { "id",  "preset",    "backends", "catalog", "owner",
-                                         "env", "overrides", "now_ms",   "intent_ms" };
+    static const char *const known[] = { "id",  "preset",    "backends", "catalog",   "owner",
+                                         "env", "overrides", "now_ms",   "intent_ms", "shared" };
     enum { KNOWN = sizeof(known) / sizeof(known[0]) };
     const cJSON *item;
     cJSON_ArrayForEach(item, ws->options) {
@@ -286,6 +290,13 @@ hb_status hb_workspace_open_on(hb_str options_json, const hb_host *host, hb_work
     }
     *out = ws;
     return HB_OK;
+}
+
+void hb_workspace_idle(hb_workspace *ws) {
+    for (uint32_t i = 0; i < ws->opened && i < ws->instance_count; i++) {
+        hb_instance *instance = ws->instances[i];
+        if (instance->type->idle != NULL) instance->type->idle(instance);
+    }
 }
 
 void hb_workspace_close(hb_workspace *ws) {

@@ -36,6 +36,7 @@ struct hb_workspace {
     bool dropped;
     hb_str owner;               /* token of this open workspace; "" knows no intent as its own */
     uint64_t epoch;             /* counts its intents */
+    bool shared;                /* other processes may use the same files */
     int64_t opened_ms;          /* wall clock at open; 0: the host did not say */
     int64_t intent_ms;          /* how long others leave an intent alone */
     hb_instance **instances;    /* the user's, then the internal one of the virtual entities */

@@ -216,6 +216,9 @@ static hb_fs_code rename_node(memory_fs *m, const char *from, const char *to) {
     if (code != HB_FS_OK) return code;
     if (old == node) return HB_FS_OK;
     if (old != NULL && old->folder != node->folder) return old->folder ? HB_FS_IS_FOLDER : HB_FS_NOT_FOLDER;
+    for (memory_node *at = m->nodes; old != NULL && old->folder && at != NULL; at = at->next) {
+        if (is_below(at->path, to)) return HB_FS_NOT_EMPTY;
+    }
     if (old != NULL) discard(m, old);
     const size_t skip = strlen(from);
     memory_node *all = m->nodes;

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+/* One process at a time has a database file, for as long as it is busy with it.
+ *
+ * WebAssembly has neither file locks nor the shared memory of SQLite's WAL. So the connection holds
+ * a lock beside the file ("<database>.hb-lock", base/lock.h) and works in WAL mode, exclusively and
+ * at full speed; when the host says that it is idle, or another process waits, it folds the WAL
+ * into the file, gives everything back and lets others in. Taking it again costs a look at the
+ * file's change counter, which throws away what another process has made old.
+ *
+ * Files in memory, hosts without files or clock, and workspaces that say "shared": false have no
+ * lease; then the connection keeps the file to itself. */
+#ifndef HB_BACKENDS_SQLITE_LEASE_H
+#define HB_BACKENDS_SQLITE_LEASE_H
+
+#include "base/clock.h"
+#include "base/lock.h"
+
+typedef struct sqlite_conn sqlite_conn;
+
+typedef struct sqlite_lease {
+    hb_lock lock;               /* .fs NULL: no lease is needed */
+    const hb_clock *clock;
+    hb_str want;                /* file by which another process says that it waits */
+    hb_str shm;                 /* file that only a native SQLite in WAL mode makes */
+    int64_t since_ms, beat_ms;
+    int64_t version;            /* data_version when it was given back */
+    bool lost;                  /* taken over while we slept: the connection is of no use */
+    bool asked;                 /* our own `want` lies there */
+} sqlite_lease;
+
+void sqlite_lease_init(sqlite_conn *conn, const char *path);
+/* Before anything is done with the file. LOCKED (native "HELD") when another process has it, and
+ * (native "WAL") when a native program holds it in WAL mode. */
+hb_status sqlite_lease_enter(sqlite_conn *conn, hb_err *err);
+/* Gives the file back if it can be given back; keeps it otherwise. */
+void sqlite_lease_yield(sqlite_conn *conn);
+/* After the connection was closed. */
+void sqlite_lease_end(sqlite_lease *lease);
+
+#endif

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// Several processes on one SQLite file: Node beside Node, Node beside wasmtime, and processes that were killed.
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import { fileURLToPath } from "node:url";
+import { HeavenBase, Integer, ShortText, entity, field } from "heavenbase";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const wasmtime = join(root, ".cache/bin/wasmtime");
+const command = join(root, "dist/wasi/hb.wasm");
+const long = process.env.HB_LONG === "1";
+const Item = entity("Item", { n: field(Integer), who: field(ShortText) });
+const on = (database) => ({ backends: { main: { type: "sqlite", database } } });
+
+const writer = `
+import { HeavenBase } from "heavenbase";
+const [database, who, count, batch] = process.argv.slice(-4);
+const ws = await HeavenBase.open("shared", { backends: { main: { type: "sqlite", database } }, timeoutMs: 60000 });
+for (let i = 0; i < Number(count); i++) {
+  const rows = Array.from({ length: Number(batch) }, (_, k) => ({ object_id: who + "-" + i + "-" + k, n: i, who }));
+  await ws.upsertMany("item", rows);
+  await ws.set({ object_id: "shared-row", who }, { entity: "item" });
+  process.stdout.write(i + "\\n");
+}
+await ws.close();
+`;
+
+/** @param {string[]} args */
+const start = (...args) => spawn(process.execPath, ["--input-type=module", "-e", writer, "--", ...args], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+
+/** @param {import("node:test").TestContext} t */
+function folderOf(t) {
+  const folder = mkdtempSync(join(tmpdir(), "hb-processes-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A database with the entity and one row. @param {string} database */
+async function prepare(database) {
+  const ws = await HeavenBase.open("shared", on(database));
+  await ws.register(Item);
+  await ws.upsert(Item, { object_id: "shared-row", n: 0, who: "nobody" });
+  return ws;
+}
+
+test("writers in several Node processes lose no row, and a reader sees them", async (t) => {
+  const database = join(folderOf(t), "shared.db");
+  const ws = await prepare(database);
+  const [writers, count] = long ? [4, 60] : [2, 12];
+  const children = Array.from({ length: writers }, (_, i) => start(database, `w${i}`, String(count), "3"));
+  const ends = children.map(async (child) => {
+    child.stdout.resume();
+    return once(child, "close");
+  });
+  let own = 0;
+  const ended = Promise.all(ends).then(() => { own = -own - 1; });
+  for (; own >= 0; own++) {
+    await ws.upsert(Item, { object_id: `own-${own}`, n: own, who: "own" });
+    await new Promise((resolve) => setTimeout(resolve, 15));
+    if (own === 2000) assert.fail("the writers never ended");
+  }
+  await ended;
+  for (const [code] of await Promise.all(ends)) assert.equal(code, 0);
+  await ws.refresh();
+  for (let i = 0; i < writers; i++) assert.equal(await ws.query(Item).where(Item.who.eq(`w${i}`)).count().scalar() >= count * 3, true);
+  assert.ok(await ws.query(Item).where(Item.who.eq("own")).count().scalar() > 0);
+  assert.equal((await ws.audit()).catalog.ok, true);
+  await ws.close();
+  assert.equal(existsSync(`${database}.hb-lock`), false);
+});
+
+test("a killed writer leaves whole calls, and its lock is taken over", async (t) => {
+  const database = join(folderOf(t), "killed.db");
+  await (await prepare(database)).close();
+  for (let round = 0; round < (long ? 40 : 2); round++) {
+    const child = start(database, `k${round}`, "100000", "7");
+    let last = -1;
+    child.stdout.setEncoding("utf8").on("data", (text) => { last = Number(text.trim().split("\n").at(-1)); });
+    while (last < 1) await once(child.stdout, "data");
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 30));
+    child.kill("SIGKILL");
+    await once(child, "close");
+    const ws = await HeavenBase.open("shared", on(database));
+    const rows = await ws.query("item").where({ who: `k${round}` }).limit(100000).execute();
+    const batches = new Map();
+    for (const { object_id: id } of rows.rows()) batches.set(id.split("-")[1], (batches.get(id.split("-")[1]) ?? 0) + (id === "shared-row" ? 0 : 1));
+    batches.delete("row");
+    for (const [batch, size] of batches) assert.equal(size, 7, `round ${round}, batch ${batch}`);
+    assert.ok(batches.size > last, `round ${round}: a call that had ended is lost`);
+    assert.equal((await ws.audit()).catalog.ok, true);
+    await ws.close();
+  }
+});
+
+test("Node and wasmtime take turns on one file", { skip: existsSync(wasmtime) && existsSync(command) ? false : "no wasmtime" }, async (t) => {
+  const folder = folderOf(t);
+  const hb = (/** @type {string[]} */ args, input = "") => {
+    const { status, stdout, stderr } = spawnSync(wasmtime, ["run", "--dir", ".", command, ...args], { cwd: folder, input, encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+    return stdout;
+  };
+  hb(["ws", "create", "shared"]);
+  const ws = await HeavenBase.open("shared", on(join(folder, ".heavenbase/data/shared.db")));
+  await ws.register(Item);
+  await ws.upsert(Item, { object_id: "node", n: 1 });
+  const child = spawn(wasmtime, ["run", "--dir", ".", command, "put", "item"], { cwd: folder, stdio: ["pipe", "ignore", "inherit"] });
+  child.stdin.end('{"object_id":"wasi","n":2}\n');
+  const [code] = await once(child, "close");
+  assert.equal(code, 0);
+  await ws.refresh();
+  assert.deepEqual((await ws.rows(Item)).map((row) => row.object_id), ["node", "wasi"]);
+  await ws.close();
+  assert.match(hb(["query", "item", '{"count":{}}', "--format", "csv"]), /^count\n2\n$/);
+});
+
+test("a lock without heartbeat is dead; a living one makes the call wait no longer than it may", async (t) => {
+  const database = join(folderOf(t), "locked.db");
+  await (await prepare(database)).close();
+  mkdirSync(`${database}.hb-lock`);
+  writeFileSync(join(`${database}.hb-lock`, "owner"), "dead.1");
+  await assert.rejects(HeavenBase.open("shared", { ...on(database), timeoutMs: 200 }), { code: "LOCKED", native: "HELD" });
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(), 50);
+  await assert.rejects(HeavenBase.open("shared", { ...on(database), signal: stop.signal }), { code: "CANCELLED" });
+  const ws = await HeavenBase.open("shared", on(database));
+  assert.equal((await ws.rows("item")).length, 1);
+  await ws.close();
+});
+
+test("a file that a native program holds in WAL mode is LOCKED", async (t) => {
+  const database = join(folderOf(t), "native.db");
+  await (await prepare(database)).close();
+  writeFileSync(`${database}-shm`, "");
+  await assert.rejects(HeavenBase.open("shared", on(database)), { code: "LOCKED", native: "WAL" });
+  rmSync(`${database}-shm`);
+  await (await HeavenBase.open("shared", on(database))).close();
+});
