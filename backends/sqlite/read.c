@@ -230,9 +230,6 @@ hb_status sqlite_rowset_begin(const sqlite_query *query, hb_rowset *out, hb_err 
  */
 static hb_status cell_add(sqlite_query *query, sqlite3_stmt *stmt, int at, hb_colbuf *out,
                           hb_err *err) {
-    sqlite_table *table = query->table;
-    uint32_t place = at > 0 ? table->container->by_field[query->fields[at - 1]] : 0;
-    if (table->blobs[place].len > 0) return sqlite_blob_add(table, place, stmt, at, out, err);
     hb_value value;
     HB_TRY(sqlite_read_value(sqlite3_column_value(stmt, at), out->kind, &query->filter.pack,
                              &query->filter.arena, &value, err));
@@ -245,9 +242,18 @@ static hb_status cell_add(sqlite_query *query, sqlite3_stmt *stmt, int at, hb_co
     return added ? HB_OK : hb_err_memory(err);
 }
 
+/* Column `at` of a row, whose value may be kept outside it. */
+static hb_status field_add(sqlite_query *query, sqlite3_stmt *stmt, uint32_t at, hb_colbuf *out,
+                           hb_err *err) {
+    sqlite_table *table = query->table;
+    uint32_t place = at > 0 ? table->container->by_field[query->fields[at - 1]] : 0;
+    if (table->blobs[place].len > 0) return sqlite_blob_add(table, place, stmt, (int)at, out, err);
+    return cell_add(query, stmt, (int)at, out, err);
+}
+
 hb_status sqlite_row_add(sqlite_query *query, sqlite3_stmt *stmt, hb_rowset *out, hb_err *err) {
     for (uint32_t i = 0; i <= query->field_count; i++) {
-        hb_status status = cell_add(query, stmt, (int)i, &out->columns[i], err);
+        hb_status status = field_add(query, stmt, i, &out->columns[i], err);
         if (status == HB_OK) continue;
         const hb_schema *schema = query->table->container->schema;
         hb_str field = i == 0 ? HB_STR("object_id") : schema->fields[query->fields[i - 1]].name;
