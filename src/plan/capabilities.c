@@ -3,6 +3,8 @@
 
 #include <cJSON.h>
 
+#include "query/ir.h"
+
 #define EXTRA_OPS 3u
 #define OPS_TOTAL (HB_OP_COUNT + EXTRA_OPS)
 #define VARIANTS_MAX 3u
@@ -58,6 +60,21 @@ static uint32_t type_variants(hb_type_id id, hb_type out[VARIANTS_MAX]) {
     return 1;
 }
 
+/* A backend is asked about what queries of the type can hold, in the form in which they reach it:
+ * has(value) of a list is written `contains` too. */
+static bool op_reaches(const hb_type *type, hb_str *name) {
+    hb_op op;
+    if (hb_str_eq(*name, HB_STR("search"))) {
+        return hb_type_is_text(type) && type->id != HB_TYPE_DATE;
+    }
+    if (!hb_op_find(*name, &op)) return true;   /* get, near */
+    if (type->id == HB_TYPE_ARRAY && op == HB_OP_CONTAINS) {
+        op = HB_OP_ARRAY_CONTAINS;
+        *name = hb_op_name(op);
+    }
+    return (hb_type_ops(type) >> (uint32_t)op & 1u) != 0;
+}
+
 /* The best answer over the forms of a type; false when no form has the row. */
 static bool row_make(const hb_backend *backend, hb_type_id id, hb_strategy strategy, hb_str op,
                      hb_capability *row) {
@@ -66,7 +83,9 @@ static bool row_make(const hb_backend *backend, hb_type_id id, hb_strategy strat
     bool found = false;
     for (uint32_t i = 0; i < count; i++) {
         if (!backend->stores(&variants[i], strategy)) continue;
-        hb_offer offer = backend->supports(&variants[i], strategy, op);
+        hb_str asked = op;
+        if (!op_reaches(&variants[i], &asked)) continue;
+        hb_offer offer = backend->supports(&variants[i], strategy, asked);
         if (offer.claim == HB_NO || (found && !offer.native)) continue;
         found = true;
         row->native = offer.native;

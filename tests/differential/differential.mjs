@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: MIT
 // node tests/differential/differential.mjs [--seed n] [--count n]: random definitions, data and queries; every
 // placement must answer the same, with push-down and without. A disagreement is printed as the smallest case that shows it.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { HeavenBase } from "heavenbase";
 import { Random, randomData, randomSpec, types } from "./cases.mjs";
 
 /** @typedef {import("./cases.mjs").Case} Case */
-/** @typedef {{ ws: import("heavenbase").Workspace, written: string, indexed: string[] }} Opened */
-/** @typedef {{ name: string, backends: Record<string, any>, placed?: boolean }} Placement */
+/** @typedef {{ ws: import("heavenbase").Workspace, folder: string | null, written: string, indexed: string[] }} Opened */
+/** What a backend of files is given as its `path` is a folder of each workspace's own. @typedef {{ name: string, backends: Record<string, any>, placed?: boolean }} Placement */
 
-const queries_per_data = 10;
-const memory = { type: "inmem" }, sqlite = { type: "sqlite", database: ":memory:" };
+const queries_per_data = 20;
+const memory = { type: "inmem" }, sqlite = { type: "sqlite", database: ":memory:" }, files = { type: "json", path: "" };
 /** The last ones follow the case's own `.store()` declarations. @type {Placement[]} */
 export const placements = [
   { name: "inmem", backends: { main: memory } },
   { name: "sqlite", backends: { main: sqlite } },
+  { name: "json", backends: { main: files } },
   { name: "debug", backends: { main: sqlite, vec: memory, search: memory } },
   { name: "turned", backends: { main: memory, vec: sqlite, search: sqlite } },
   { name: "placed", backends: { main: sqlite, vec: memory, search: memory }, placed: true },
@@ -57,7 +61,9 @@ async function outcome(work) {
 
 /** @param {Case} one @param {Placement} placement */
 async function open(one, placement) {
-  const ws = await HeavenBase.open("differential", { backends: placement.backends });
+  const folder = Object.values(placement.backends).includes(files) ? mkdtempSync(join(tmpdir(), "hb-differential-")) : null;
+  const backends = Object.fromEntries(Object.entries(placement.backends).map(([name, given]) => [name, given === files ? { ...files, path: folder } : given]));
+  const ws = await HeavenBase.open("differential", { backends });
   const written = [];
   written.push(await outcome(async () => (await ws.register(definition(one, placement))).entityId));
   for (const write of one.writes) {
@@ -65,7 +71,15 @@ async function open(one, placement) {
       : write.op === "set" ? await ws.setMany(write.rows, { entity: "thing" }) : await ws.upsertMany("thing", write.rows))));
   }
   const placed = await outcome(async () => JSON.stringify((await ws.schema("thing")).storage));
-  return { ws, written: written.join("\n"), indexed: placed.startsWith("[") ? JSON.parse(placed).filter((/** @type {any} */ { strategy }) => strategy === "inverted").map((/** @type {any} */ { field }) => field) : [] };
+  return { ws, folder, written: written.join("\n"), indexed: placed.startsWith("[") ? JSON.parse(placed).filter((/** @type {any} */ { strategy }) => strategy === "inverted").map((/** @type {any} */ { field }) => field) : [] };
+}
+
+/** @param {Opened[]} opened */
+async function close(opened) {
+  for (const { ws, folder } of opened) {
+    await ws.close();
+    if (folder) rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Placements that must answer alike: text without an index is found and not ranked, so it matters which of the searched fields have one.
@@ -108,7 +122,7 @@ async function compare(opened, spec, over) {
 export async function check(one, over = placements) {
   const opened = await Promise.all(over.map((placement) => open(one, placement)));
   const { difference } = await compare(opened, one.spec, over);
-  for (const { ws } of opened) await ws.close();
+  await close(opened);
   return difference;
 }
 
@@ -197,7 +211,7 @@ export async function run(seed, count, say = () => {}) {
       say(failures.at(-1) ?? "");
       break; // what is wrong with these data is seen
     }
-    for (const { ws } of opened) await ws.close();
+    await close(opened);
   }
   return { failures, answered, refused };
 }
@@ -207,7 +221,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
     const index = process.argv.indexOf(`--${name}`);
     return index < 0 ? otherwise : Number(process.argv[index + 1]);
   };
-  const count = option("count", 150);
+  const count = option("count", 2000);
   const { failures, answered, refused } = await run(option("seed", 1), count, (text) => console.log(`${text}\n`));
   console.log(`${answered} answered, ${refused} refused, ${failures.length} disagreements`);
   process.exitCode = failures.length > 0 ? 1 : 0;

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { run } from "./differential.mjs";
 
-const count = process.env.HB_LONG ? 3000 : 150;
+const count = process.env.HB_LONG ? 20_000 : 2000;
 
 test(`every placement answers ${count} random queries alike, with push-down and without`, async () => {
   const { failures, answered, refused } = await run(1, count);

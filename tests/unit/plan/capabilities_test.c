@@ -40,6 +40,12 @@ static const struct {
       "{\"type\":\"inmem\",\"aliases\":[\"memory\"],\"name\":\"vec\",\"mode\":\"fallback\"}]" },
     { "{\"method\":\"logical_types\",\"op\":\"array_contains\",\"backend\":null}",
       "[{\"identifier\":\"array\",\"dtype\":\"Array\",\"mode\":\"native\"}]" },
+    { "{\"method\":\"supports\",\"dtype\":\"Date\",\"op\":\"has_words\",\"backend\":\"memory\","
+      "\"strategy\":\"inline\"}",
+      "{\"supported\":false,\"mode\":\"no\"}" },
+    { "{\"method\":\"supports\",\"dtype\":\"Date\",\"op\":\"search\",\"backend\":\"memory\","
+      "\"strategy\":\"inverted\"}",
+      "{\"supported\":false,\"mode\":\"no\"}" },
     { "{\"method\":\"rows\",\"dtype\":\"array[short-text]\",\"strategy\":\"sparse-gram\",\"op\":"
       "\"array_contains\"}",
       "[{\"dtype\":\"array\",\"op\":\"array_contains\",\"backend\":\"sqlite\",\"name\":\"main\","
