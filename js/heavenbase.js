@@ -2,6 +2,7 @@
 // The way in: opens workspaces on a host's module. An entry makes one of these classes for its host.
 import { Capabilities } from "./capabilities.js";
 import { Loader } from "./core/instance.js";
+import { checkComputes } from "./compute.js";
 import { HeavenBaseError, cancelled } from "./errors.js";
 import { Call, State } from "./generated/abi.js";
 import { MEMORY_SESSION, filesOf, isBackends } from "./host/files.js";
@@ -27,11 +28,12 @@ import { Workspace } from "./workspace.js";
  * @property {number} [timeoutMs] for every call that names none
  * @property {typeof fetch} [fetch]
  * @property {Record<string, import("./host/sql.js").SqlDriver>} [drivers] by backend instance
+ * @property {Record<string, (...values: any[]) => unknown>} [computes] functions that definitions name, for this workspace
  */
 
 /** @typedef {{ preset: string, desc: string, backends: Record<string, Record<string, any>> }} PresetInfo */
 
-const OPEN_OPTIONS = ["preset", "backends", "overrides", "env", "catalog", "persist", "signal", "timeoutMs", "fetch", "drivers"];
+const OPEN_OPTIONS = ["preset", "backends", "overrides", "env", "catalog", "persist", "signal", "timeoutMs", "fetch", "drivers", "computes"];
 /** With `persist` alone, everything lies in one file. */
 const ONE_FILE = Object.freeze({ main: Object.freeze({ type: "sqlite", database: "main.db" }) });
 
@@ -109,6 +111,7 @@ async function openWorkspace(loader, id, options) {
   known("open", options, OPEN_OPTIONS);
   if (typeof id !== "string") throw new HeavenBaseError("INVALID_ID", "a workspace id is a text");
   const { catalog, persist, signal, timeoutMs, fetch, drivers } = options;
+  const computes = checkComputes(options.computes);
   if (persist !== undefined && persist !== "idb") throw new HeavenBaseError("VALIDATION", "persist is \"idb\", or left out");
   if (signal?.aborted) throw cancelled(signal);
   const env = loader.environment(options.env);
@@ -120,7 +123,7 @@ async function openWorkspace(loader, id, options) {
       shared: session.persistence === "node" };
     const open = () => core.open({ ...request, now_ms: Date.now() });
     const handle = await untilFree(attempt(open), open, { signal, timeoutMs });
-    return new Workspace(core, handle, { hosts: { fetch, drivers }, timeoutMs, session });
+    return new Workspace(core, handle, { hosts: { fetch, drivers }, timeoutMs, session, computes });
   } catch (error) {
     await session.end().catch(() => {});        // the first error is the one to report
     throw error;

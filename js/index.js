@@ -2,7 +2,8 @@
 // The public names. Each host's entry (entry/*.js) adds its own HeavenBase, which knows where the module lies.
 export { HeavenBase, init } from "./heavenbase.js";
 export { Workspace } from "./workspace.js";
-export { Entity, Field, entity, field, Catalog, MetaSchema } from "./entity.js";
+export { Entity, Field, entity, entityFromSchema, field, index, unique, Catalog, MetaSchema } from "./entity.js";
+export { registerCompute } from "./compute.js";
 export { Artifact, Array, ArrayOf, Boolean, Categorical, Date, Duration, Float, HyperG, Identifier, Integer, Json, LongText, MediumText,
   ShortText, Timestamp, Vector } from "./field-types.js";
 export { ExternalRef, GraphEdge, InlineColumn, InvertedIndex, JsonField, SideTable, SparseGramIndex, VectorIndex } from "./field-types.js";

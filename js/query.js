@@ -75,7 +75,7 @@ export class Query {
     return this.#with({ filter: before === undefined ? added.filter : and(before, added).filter });
   }
 
-  /** The nearest by vector; only rows that pass the filter compete. @param {FieldName} field @param {ArrayLike<number>} vector @param {{ topK?: number, metric?: "cosine" | "l2" | "dot" }} [options] @returns {Query<E, R & { score: number }>} */
+  /** The nearest by vector; only rows that pass the filter compete. @param {FieldName} field @param {ArrayLike<number> | string | Readonly<Record<string, unknown>>} vector or what the field's query function makes one from @param {{ topK?: number, metric?: "cosine" | "l2" | "dot" }} [options] @returns {Query<E, R & { score: number }>} */
   near(field, vector, options = {}) {
     if (this.#spec.near) throw new HeavenBaseError("QUERY", "the query has a near clause already", { entity: this.entityId });
     const { topK, metric } = known("near", options, ["topK", "metric"]);

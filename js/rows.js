@@ -20,6 +20,7 @@ import { Kind } from "./generated/abi.js";
  * @property {boolean} declared by the program, not only read back from storage
  * @property {Record<string, any>} schema
  * @property {Record<string, any>[]} storage
+ * @property {import("./compute.js").Hooks | null} hooks functions that run here, if any
  */
 
 /** @param {unknown} row @param {string} entity @returns {Record<string, unknown>} */

@@ -37,8 +37,24 @@ type RefsOf<F> = { readonly [K in keyof F]: RefOf<F[K]> } & { readonly object_id
   & ("name" extends keyof F ? unknown : { readonly name: FieldRef<string> });
 
 /** What `entity` gives: the entity with a reference for each field. */
-export type EntityOf<F> = Omit<Entity, "fields"> & Omit<RefsOf<F>, keyof Entity>
-  & { readonly fields: RefsOf<F>; readonly declared?: F };
+export type EntityOf<F> = Omit<Entity, "fields" | "~standard"> & Omit<RefsOf<F>, keyof Entity>
+  & { readonly fields: RefsOf<F>; readonly declared?: F; readonly "~standard": StandardEntity<InsertOf<F>, Partial<RowOf<F>>> };
+
+/** What a compute function is given: the values of its inputs, or the row. */
+export type ComputeInputs<I extends readonly string[]> = number extends I["length"] ? [row: any] : { -readonly [K in keyof I]: any };
+
+/** What Standard Schema says about a value that is no row of the entity. */
+export interface StandardIssue {
+  readonly message: string;
+  readonly path?: readonly PropertyKey[];
+}
+/** The `~standard` property of an entity (standardschema.dev). */
+export interface StandardEntity<In, Out> {
+  readonly version: 1;
+  readonly vendor: "heavenbase";
+  readonly validate: (value: unknown) => Promise<{ readonly value: Out; readonly issues?: undefined } | { readonly issues: readonly StandardIssue[] }>;
+  readonly types?: { readonly input: In; readonly output: Out } | undefined;
+}
 
 /** Any entity, of whatever fields. */
 export type AnyEntity = { readonly entityId: string; readonly entityName: string };

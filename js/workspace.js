@@ -2,13 +2,14 @@
 // A workspace: entities over named backends. Each method makes one call; local calls finish at once, under one
 // resolved promise. Reads run together, writes alone, in the order in which they were called.
 import { Capabilities } from "./capabilities.js";
+import { Functions, Hooks, completeRows, namesIn, withOperands, withParams, within } from "./compute.js";
 import { isHeld, untilFree } from "./core/held.js";
 import { Queue } from "./core/queue.js";
 import { performTask } from "./core/task.js";
 import { Entity, entityFromDefinition, Catalog, MetaSchema } from "./entity.js";
 import { HeavenBaseError, cancelled } from "./errors.js";
 import { Frame } from "./frame.js";
-import { Call, Flag, State } from "./generated/abi.js";
+import { Call, Flag, Kind, State } from "./generated/abi.js";
 import { checkGraph, edgeFlags, scrubDangling, shortestPath, traverse, withReferences } from "./graph.js";
 import { known } from "./options.js";
 import { printable } from "./plan-text.js";
@@ -28,8 +29,9 @@ import { allBytes, checkRecords, exportRecords, importRecords } from "./transfer
 /** @template E @typedef {import("./types.js").Insert<E>} Insert */
 /** @template E @typedef {import("./types.js").Patch<E>} Patch */
 /** @typedef {"schema" | "detach" | "restrict"} Edges */
+/** @typedef {CallOptions & { overwrite?: boolean, unknown?: "error" | "drop" }} WriteOptions */
 /** @typedef {{ name: string, type: string, durable: boolean, options: Record<string, any> }} BackendInfo */
-/** @typedef {{ hosts: import("./core/task.js").Hosts, timeoutMs?: number, session: import("./host/files.js").FileSession }} Setting */
+/** @typedef {{ hosts: import("./core/task.js").Hosts, timeoutMs?: number, session: import("./host/files.js").FileSession, computes: import("./compute.js").Computes }} Setting */
 
 const WAITING = ["signal", "timeoutMs"];
 const TRANSFERRING = [...WAITING, "onProgress"];
@@ -57,6 +59,12 @@ export class Workspace {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #resting;
   #used = false;
+  /** Is there an entity whose rows functions complete? */
+  #computed = false;
+  /** The last of the writes whose functions are under way: writes keep their order, reads go on. @type {Promise<void> | null} */
+  #computing = null;
+  /** Specs of prepared queries with operands that functions make, by handle. @type {Map<number, any>} */
+  #hooked = new Map();
   /** @type {Promise<void> | null} */
   #closing = null;
 
@@ -121,6 +129,13 @@ export class Workspace {
     const signal = options?.signal;
     if (this.#closed) return Promise.reject(new HeavenBaseError("CLOSED", `workspace '${this.id}' is closed`));
     if (signal?.aborted) return Promise.reject(cancelled(signal));
+    if (write && this.#computing) return this.#afterComputing(options ?? {}, () => this.#enter(write, options, work));
+    return this.#enter(write, options, work);
+  }
+
+  /** @template T @param {boolean} write @param {CallOptions | undefined} options @param {() => T | Promise<T>} work @returns {Promise<T>} */
+  #enter(write, options, work) {
+    const signal = options?.signal;
     const queue = this.#queue;
     if (!queue.isFree(write)) return queue.turn(write, signal, options?.timeoutMs ?? this.#setting.timeoutMs).then(() => this.#finish(write, options, work));
     queue.enter(write);
@@ -182,15 +197,114 @@ export class Workspace {
     return this.#remember(this.#now({ kind: Call.SCHEMA, entity: index }, () => this.#core.json()), undefined);
   }
 
+  // ---- functions of the program --------------------------------------------------------------
+
+  /** Work that writes, when the functions of earlier writes are through. @template T @param {CallOptions} options @param {() => Promise<T>} work @returns {Promise<T>} */
+  #afterComputing(options, work) {
+    const before = this.#computing;
+    const after = (async () => {
+      await within(Promise.resolve(before), this.#waiting(options));
+      return work();
+    })();
+    return this.#keepOrder(after);
+  }
+
+  /** @template T @param {Promise<T>} write @returns {Promise<T>} */
+  #keepOrder(write) {
+    const settled = write.then(() => {}, () => {}).then(() => {
+      if (this.#computing === settled) this.#computing = null;
+    });
+    this.#computing = settled;
+    return write;
+  }
+
+  /** Writes rows that functions complete. They run outside the turn, so that they may read. @template T @param {number} kind @param {Registered} registered @param {readonly Record<string, unknown>[]} rows @param {WriteOptions} options @param {() => T} decode @returns {Promise<T>} */
+  #writeComputed(kind, registered, rows, options, decode) {
+    const waiting = this.#waiting(options);
+    const send = (/** @type {Record<string, unknown>[]} */ ready) => () => this.#send(kind, registered, ready, options, decode, true);
+    if (options.signal?.aborted) return Promise.reject(cancelled(options.signal));
+    const early = kind === Call.UPSERT ? completeRows(/** @type {Hooks} */ (registered.hooks), rows, null, waiting) : null;
+    if (early && !(early instanceof Promise)) return this.#run(true, options, send(early));
+    early?.catch(() => {});             // who waits for an earlier write hears of it later
+    const before = this.#computing;
+    return this.#keepOrder((async () => {
+      if (before) await within(before, waiting);
+      const ready = await (early ?? this.#completed(kind, registered, rows, options, (work) => this.#enter(false, options, work)));
+      if (options.signal?.aborted) throw cancelled(options.signal);
+      return this.#enter(true, options, send(ready));
+    })());
+  }
+
+  /** Rows with what functions give; patches are completed from what is stored. @param {number} kind @param {Registered} registered @param {readonly Record<string, unknown>[]} rows @param {WriteOptions} options @param {(work: () => any) => any} read its turn @returns {Record<string, unknown>[] | Promise<Record<string, unknown>[]>} */
+  #completed(kind, registered, rows, options, read) {
+    const hooks = /** @type {Hooks} */ (registered.hooks);
+    if (kind === Call.UPSERT) return completeRows(hooks, rows, null, this.#waiting(options));
+    const ids = rows.map((row) => checkId(row.object_id));
+    const stored = read(() => this.#byIds(Call.GET, ids, { ...options, entity: registered.id }, (count) => readRows(this.#core, count), () => null));
+    return then(stored, (found) => completeRows(hooks, rows, found, this.#waiting(options)));
+  }
+
+  /** In a turn to write. @template T @param {number} kind @param {Registered} registered @param {readonly Record<string, unknown>[]} rows @param {WriteOptions} options @param {() => T} decode @param {boolean} [computed] functions have completed them @returns {T | Promise<T>} */
+  #send(kind, registered, rows, options, decode, computed = false) {
+    if (!computed && this.#completes(registered)) {
+      return then(this.#completed(kind, registered, rows, options, (work) => work()), (ready) => this.#send(kind, registered, ready, options, decode, true));
+    }
+    const call = () => this.#call(this.#rowsRequest(kind, registered, rows, options, computed), decode, options);
+    return kind === Call.SET ? then(this.#refuseExisting(registered, rows, options), call) : call();
+  }
+
+  /** An entity whose rows functions complete, where that is known already. @param {EntityLike} entity @returns {Registered | null} */
+  #computedEntity(entity) {
+    const registered = this.#computed && !this.#closed ? this.#registered.get(typeof entity === "string" ? entity : entity?.entityId) : undefined;
+    return registered && this.#completes(registered) ? registered : null;
+  }
+
+  /** @param {CallOptions} options @returns {CallOptions} */
+  #waiting({ signal, timeoutMs = this.#setting.timeoutMs }) {
+    return { signal, timeoutMs };
+  }
+
+  /** The functions of an entity whose rows they complete. @param {Registered} registered */
+  #completes(registered) {
+    return registered.hooks?.forRows === true;
+  }
+
+  /** A query with its operands made, as the core takes it. @param {Query<any, any>} query @param {CallOptions} options @returns {import("./spec.js").EncodedSpec | Promise<import("./spec.js").EncodedSpec>} */
+  #encoded(query, options) {
+    const hooks = this.#registered.get(query.entityId)?.hooks;
+    if (!hooks || hooks.queries.size === 0) return encodeSpec(query.spec, query.params);
+    return then(withOperands(hooks, query.spec, query.params, query.entityId, this.#waiting(options)), (spec) => encodeSpec(spec, query.params));
+  }
+
+  /** Every function that a definition names must be there. @param {Record<string, any>} definition @param {Entity | undefined} declared */
+  #checkNames(definition, declared) {
+    const names = namesIn(definition);
+    if (names.length === 0) return;
+    const functions = new Functions(String(definition.entity_id ?? definition.name), declared, this.#setting.computes);
+    for (const { name, target } of names) functions.find(name, target);
+  }
+
   /** @param {any} answer @param {Entity | undefined} entity @param {boolean} [declared] @returns {Registered} */
   #remember({ entity: id, index, columns, schema, storage }, entity, declared = false) {
     const own = entity ?? this.#registered.get(id)?.entity ?? SYSTEM.get(id) ?? entityFromDefinition(schema);
     /** @type {Registered} */
     const registered = { id, index, declared, schema, storage, entity: own,
       names: columns.map((/** @type {any} */ column) => column.name),
-      columns: new Map(columns.map((/** @type {any} */ column) => [column.name, column])) };
+      columns: new Map(columns.map((/** @type {any} */ column) => [column.name, column])), hooks: null };
     this.#registered.set(id, registered);
+    this.#hook(registered, own);
     return registered;
+  }
+
+  /** Finds out whether functions have work on an entity, and whose. @param {Registered} registered @param {Entity} declared */
+  #hook(registered, declared) {
+    const { schema } = registered;
+    const hooks = new Hooks(schema, new Functions(registered.id, declared, this.#setting.computes));
+    registered.hooks = hooks.forRows || hooks.queries.size > 0 ? hooks : null;
+    for (const { target } of schema.derive ?? []) {
+      /** @type {Map<string, any>} */ (registered.columns).set(target, { name: target, kind: Kind.PACK, dim: 0, type: "json" });
+    }
+    this.#computed = [...this.#registered.values()].some((one) => this.#completes(one));
   }
 
   /**
@@ -210,13 +324,16 @@ export class Workspace {
       }
       const declared = entity instanceof Entity ? entity : undefined;
       const pack = declared ? declared.toDefinition() : entity;
+      this.#checkNames(/** @type {any} */ (pack), declared);
       const flags = allowReplace ? Flag.REPLACE : 0;
       return this.#explained(pack, this.#write({ kind: Call.REGISTER, flags, pack }, () => {
         const answer = this.#core.json();
         const before = this.#registered.get(answer.entity);
         // The first declaration stays; what was only read back from storage gives way to a declaration.
         const kept = before?.declared && !allowReplace ? before.entity : declared ?? entityFromDefinition(answer.schema);
-        return this.#remember(answer, kept, true).entity;
+        const registered = this.#remember(answer, kept, true);
+        if (declared) this.#hook(registered, declared);      // its functions are the latest
+        return registered.entity;
       }, waiting));
     }));
   }
@@ -260,6 +377,7 @@ export class Workspace {
     return /** @type {Promise<any>} */ (this.#guard(() => {
       const { confirm, ...waiting } = known("alterEntity", options, [...WAITING, "confirm"]);
       const pack = this.#definitionOf("alterEntity", entity);
+      this.#checkNames(/** @type {any} */ (pack), entity instanceof Entity ? entity : undefined);
       return this.#explained(pack, this.#write({ kind: Call.ALTER, pack, params: [confirm ?? null] }, () => {
         const answer = this.#core.json();
         return this.#remember(answer, entity instanceof Entity ? entity : entityFromDefinition(answer.schema), true).entity;
@@ -305,11 +423,11 @@ export class Workspace {
 
   // ---- writing ----------------------------------------------------------------------------
 
-  /** @param {number} kind @param {Registered} registered @param {readonly Record<string, unknown>[]} rows @param {{ overwrite?: boolean, unknown?: "error" | "drop" }} options @returns {Request} */
-  #rowsRequest(kind, registered, rows, { overwrite = true, unknown = "error" }) {
+  /** @param {number} kind @param {Registered} registered @param {readonly Record<string, unknown>[]} rows @param {{ overwrite?: boolean, unknown?: "error" | "drop" }} options @param {boolean} computed functions have completed them @returns {Request} */
+  #rowsRequest(kind, registered, rows, { overwrite = true, unknown = "error" }, computed) {
     if (unknown !== "error" && unknown !== "drop") throw new HeavenBaseError("TYPE", "unknown is \"error\" or \"drop\"");
     const drop = unknown === "drop";
-    const flags = (overwrite ? Flag.OVERWRITE : 0) | (drop ? Flag.DROP_UNKNOWN : 0);
+    const flags = (overwrite ? Flag.OVERWRITE : 0) | (drop ? Flag.DROP_UNKNOWN : 0) | (computed ? Flag.COMPUTED : 0);
     return { kind, entity: registered.index, flags, entityId: registered.id, rowCount: rows.length, columns: columnsOf(rows, registered, drop) };
   }
 
@@ -317,10 +435,11 @@ export class Workspace {
   upsert(entity, row, options) {
     return this.#guard(() => {
       const given = known("upsert", options, UPSERTING);
+      const computed = this.#computedEntity(entity);
+      if (computed) return this.#writeComputed(Call.UPSERT, computed, [checkRow(row, computed.id)], given, () => readOne(this.#core));
       return this.#run(true, given, () => {
         const registered = this.#resolve(entity);
-        const request = this.#rowsRequest(Call.UPSERT, registered, [checkRow(row, registered.id)], given);
-        return this.#call(request, () => readOne(this.#core), given);
+        return this.#send(Call.UPSERT, registered, [checkRow(row, registered.id)], given, () => readOne(this.#core));
       });
     });
   }
@@ -329,6 +448,8 @@ export class Workspace {
   upsertMany(entity, rows, options) {
     return this.#guard(() => {
       const given = known("upsertMany", options, UPSERTING);
+      const computed = this.#computedEntity(entity);
+      if (computed) return this.#manyComputed(Call.UPSERT, computed, rows, given);
       return this.#run(true, given, () => this.#writeMany(Call.UPSERT, this.#resolve(entity), rows, given));
     });
   }
@@ -337,7 +458,13 @@ export class Workspace {
   #writeMany(kind, registered, rows, options) {
     const checked = checkRows(rows, registered.id);
     if (checked.length === 0) return [];
-    return this.#call(this.#rowsRequest(kind, registered, checked, options), () => readList(this.#core), options);
+    return this.#send(kind, registered, checked, options, () => readList(this.#core));
+  }
+
+  /** @param {number} kind @param {Registered} registered @param {unknown} rows @param {WriteOptions} options @returns {Promise<string[]>} */
+  #manyComputed(kind, registered, rows, options) {
+    const checked = checkRows(rows, registered.id);
+    return checked.length === 0 ? Promise.resolve([]) : this.#writeComputed(kind, registered, checked, options, () => readList(this.#core));
   }
 
   /**
@@ -352,29 +479,35 @@ export class Workspace {
       const whole = target !== null && typeof target === "object";
       const given = known("set", /** @type {any} */ (whole ? values : options), SETTING);
       const patch = whole ? checkRow(target, "") : { ...checkRow(values, entityName(given.entity)), object_id: checkId(target) };
-      return this.#run(true, given, () => this.#setOne(patch, given));
+      return this.#computed ? this.#setAnywhere(patch, given) : this.#run(true, given, () => this.#setOne(patch, given));
     });
+  }
+
+  /** A patch where functions may have work: the entity is found before the turn to write. @param {Record<string, unknown>} patch @param {any} options @returns {Promise<string>} */
+  async #setAnywhere(patch, options) {
+    if (this.#closed) throw new HeavenBaseError("CLOSED", `workspace '${this.id}' is closed`);
+    checkTarget(patch, options);
+    const registered = options.entity === undefined ? await this.#run(false, options, () => this.#holder(patch.object_id, options)) : this.#resolve(options.entity);
+    if (!this.#completes(registered)) return this.#run(true, options, () => this.#setOne(patch, { ...options, entity: registered.id }));
+    return this.#writeComputed(Call.SET, registered, [patch], options, () => readOne(this.#core));
   }
 
   /** @param {Record<string, unknown>} patch @param {any} options @returns {string | Promise<string>} */
   #setOne(patch, options) {
-    if (patch.object_id === undefined || patch.object_id === null || patch.object_id === "") {
-      throw new HeavenBaseError("INVALID_ID", "set needs the object_id of a row", { entity: entityName(options.entity), field: "object_id" });
-    }
-    return then(this.#holder(patch.object_id, options), (registered) =>
-      then(this.#refuseExisting(registered, [patch], options), () =>
-        this.#call(this.#rowsRequest(Call.SET, registered, [patch], options), () => readOne(this.#core), options)));
+    checkTarget(patch, options);
+    return then(this.#holder(patch.object_id, options), (registered) => this.#send(Call.SET, registered, [patch], options, () => readOne(this.#core)));
   }
 
   /** Patches by the object_id in each. @template {EntityLike} [E=string] @param {Iterable<Patch<E>>} rows @param {CallOptions & { entity?: E, overwrite?: boolean, unknown?: "error" | "drop" }} [options] @returns {Promise<string[]>} */
   setMany(rows, options) {
     return this.#guard(() => {
       const given = known("setMany", options, SETTING);
+      if (this.#computed && given.entity === undefined) return this.#eachInTurn(checkRows(rows, ""), (row) => this.#setAnywhere(row, given));
+      const computed = given.entity === undefined ? null : this.#computedEntity(given.entity);
+      if (computed) return this.#manyComputed(Call.SET, computed, rows, given);
       return this.#run(true, given, () => {
         if (given.entity === undefined) return this.#eachInTurn(checkRows(rows, ""), (row) => this.#setOne(row, given));
-        const registered = this.#resolve(given.entity);
-        const checked = checkRows(rows, registered.id);
-        return then(this.#refuseExisting(registered, checked, given), () => this.#writeMany(Call.SET, registered, checked, given));
+        return this.#writeMany(Call.SET, this.#resolve(given.entity), rows, given);
       });
     });
   }
@@ -598,34 +731,45 @@ export class Workspace {
     return this.#run(false, undefined, () => {
       this.#resolve(query.entity);
       const { handle } = this.#now({ kind: Call.PREPARE, text }, () => this.#core.json());
+      if (this.#registered.get(query.entityId)?.hooks?.queries.size) this.#hooked.set(handle, JSON.parse(text));
       return new PreparedQuery(this.#preparedRunner, query.entity, handle, params);
     });
   }
 
-  /** @param {EntityLike} entity @param {Omit<Request, "kind">} request @param {CallOptions & { total?: boolean, pushdown?: boolean }} options @returns {Promise<Frame<any>>} */
+  /** @param {EntityLike} entity @param {Omit<Request, "kind"> | Promise<Omit<Request, "kind">>} request @param {CallOptions & { total?: boolean, pushdown?: boolean }} options @returns {Promise<Frame<any>>} */
   #execute(entity, request, options) {
     known("execute", options, EXECUTING);
     const flags = (options.total ? Flag.WANT_TOTAL : 0) | (options.pushdown === false ? Flag.NO_PUSHDOWN : 0);
-    return this.#run(false, options, () =>
-      this.#call({ ...request, kind: Call.QUERY, entity: this.#resolve(entity).index, flags }, () => Frame.fromAnswer(this.#core), options));
+    return settled(request, (ready) => this.#run(false, options, () =>
+      this.#call({ ...ready, kind: Call.QUERY, entity: this.#resolve(entity).index, flags }, () => Frame.fromAnswer(this.#core), options)));
+  }
+
+  /** @param {number} prepared @param {EntityLike} entity @param {readonly unknown[]} params @param {CallOptions} options */
+  #preparedRequest(prepared, entity, params, options) {
+    const spec = this.#hooked.get(prepared);
+    const id = entityName(entity);
+    const hooks = spec && this.#registered.get(id)?.hooks;
+    return hooks ? then(withParams(hooks, spec, params, id, this.#waiting(options)), (made) => ({ prepared, params: made })) : { prepared, params };
   }
 
   /** @type {import("./query.js").Runner} */
   #runner = Object.freeze({
-    execute: (query, options) => this.#guard(() => this.#execute(query.entity, encodeSpec(query.spec, query.params), options)),
+    execute: (query, options) => this.#guard(() => this.#execute(query.entity, this.#encoded(query, options), options)),
     explain: (query, options) => this.#guard(() => {
       known("explain", options, WAITING);
-      const request = encodeSpec(query.spec, query.params);
-      return this.#run(false, options, () => this.#call({ ...request, kind: Call.EXPLAIN, entity: this.#resolve(query.entity).index },
-        () => printable(this.#core.json()), options));
+      return settled(this.#encoded(query, options), (request) => this.#run(false, options, () =>
+        this.#call({ ...request, kind: Call.EXPLAIN, entity: this.#resolve(query.entity).index }, () => printable(this.#core.json()), options)));
     }),
     prepare: (query) => this.#guard(() => this.#prepareQuery(query)),
   });
 
   /** @type {import("./prepared.js").PreparedRunner} */
   #preparedRunner = Object.freeze({
-    executePrepared: (prepared, entity, params, options) => this.#guard(() => this.#execute(entity, { prepared, params }, options)),
-    releasePrepared: (prepared) => this.#run(false, undefined, () => this.#now({ kind: Call.RELEASE, prepared }, () => undefined)),
+    executePrepared: (prepared, entity, params, options) => this.#guard(() => this.#execute(entity, this.#preparedRequest(prepared, entity, params, options), options)),
+    releasePrepared: (prepared) => this.#run(false, undefined, () => {
+      this.#hooked.delete(prepared);
+      return this.#now({ kind: Call.RELEASE, prepared }, () => undefined);
+    }),
   });
 
   // ---- the whole workspace as one file ----------------------------------------------------
@@ -842,6 +986,17 @@ function joined(parts) {
     at += part.length;
   }
   return whole;
+}
+
+/** A patch says which row it is for. @param {Record<string, unknown>} patch @param {{ entity?: EntityLike }} options */
+function checkTarget(patch, options) {
+  if (patch.object_id !== undefined && patch.object_id !== null && patch.object_id !== "") return;
+  throw new HeavenBaseError("INVALID_ID", "set needs the object_id of a row", { entity: entityName(options.entity), field: "object_id" });
+}
+
+/** As `then`, where the next thing gives a promise anyway. @template T, U @param {T | Promise<T>} value @param {(value: T) => Promise<U>} next @returns {Promise<U>} */
+function settled(value, next) {
+  return value instanceof Promise ? value.then(next) : next(value);
 }
 
 /** @param {EntityLike | undefined} entity */

@@ -97,6 +97,12 @@ rmSync(folder, { recursive: true });`,
   PARTIAL_WRITE: { when: "The message says what was committed where. Every backend commits in turn, the entity's home first; this is what is left when a later commit fails." },
   CANCELLED: { when: "", js: `await ws.query(Part).execute({ signal: AbortSignal.abort() }); // throws CANCELLED` },
   TIMEOUT: { when: "`timeoutMs` passed before the answer was there; `error.backend` is the one that had not answered. What the call wrote is rolled back." },
+  COMPUTE: { when: "`error.cause` is what the function threw. The command line runs no functions: give the value.",
+    js: `const Failing = entity("Failing", { size: field(Integer).compute(() => { throw new Error("no"); }) });
+await ws.register(Failing);
+await ws.upsert(Failing, { object_id: "x" }); // throws COMPUTE` },
+  UNKNOWN_COMPUTE: { when: "`registerCompute(name, fn)`, or `computes` of `open`, makes a function known.",
+    js: `await ws.register({ entity_id: "sized", fields: { size: { type: "integer", compute: "measure" } } }); // throws UNKNOWN_COMPUTE` },
   HOST: { when: "Loading the module, a file or a request failed; `error.cause` says why.", js: `await init({ bytes: new Uint8Array(8) }); // throws HOST` },
   CLOSED: { when: "", js: `await ws.close();
 await ws.count(Part); // throws CLOSED` },

@@ -72,6 +72,9 @@ typedef enum hb_call_kind {
      * preset | backends, catalog, entities}: what makes it again */
     HB_CALL_MANIFEST = 26,
     HB_CALL_PRESETS = 29,   /* no workspace; text: JSON {name, env} -> JSON list, redacted */
+    /* text: definition as MessagePack, batch of one row -> frame of the row as it would be written,
+     * or JSON {issues: [{field, code, message}]}; needs no workspace */
+    HB_CALL_VALIDATE = 30,
 } hb_call_kind;
 
 enum {
@@ -79,7 +82,8 @@ enum {
     HB_FLAG_NO_PUSHDOWN = 16, HB_FLAG_WANT_TOTAL = 32,
     HB_FLAG_EDGES_DETACH = 1024,    /* DELETE: edges to the rows go too */
     HB_FLAG_EDGES_RESTRICT = 2048,  /* DELETE: edges to the rows forbid it; neither: as declared */
-    HB_FLAG_ANY = 64,   /* GET: the first hit is enough */
+    HB_FLAG_ANY = 64,       /* GET: the first hit is enough */
+    HB_FLAG_COMPUTED = 128, /* UPSERT, SET: the host has run the functions of computed fields */
     HB_FLAG_NO_CATALOG = 4096,  /* IMPORT: Catalog rows come from the file as well */
     HB_FLAG_LOOSE_EDGES = 8192  /* UPSERT: edges may lead to rows that are still to come */
 };

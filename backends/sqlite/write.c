@@ -198,8 +198,8 @@ static hb_status clash_error(const row_writer *writer, uint32_t row, hb_arena *a
         break;
     }
     hb_err_set(err, HB_E_UNIQUE,
-               "unique constraint on (%.*s): the value for row '%.*s' is held by row '%.*s'",
-               HB_ARG(names), HB_ARG(id), HB_ARG(holder));
+               "unique constraint on %.*s(%.*s): object_ids '%.*s' and '%.*s' have the same value",
+               HB_ARG(schema->entity_id), HB_ARG(names), HB_ARG(holder), HB_ARG(id));
     if (err != NULL) strncpy(err->native, "SQLITE_CONSTRAINT", sizeof(err->native) - 1);
     return hb_err_where(err, schema->entity_id, HB_STR_EMPTY, table->conn->instance->name);
 }

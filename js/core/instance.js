@@ -19,6 +19,15 @@ import { Core } from "./call.js";
 /** Emscripten 3's IDBFS reports a failure of IndexedDB as `error` of the glue's own `this`; without one it never answers. */
 const GLUE = Object.freeze({ error: new Error("IndexedDB failed") });
 
+/** @type {Loader | undefined} */
+let current;
+
+/** The loader of this program: the one that loaded last, else the one of the host's entry. */
+export function currentLoader() {
+  if (current) return current;
+  throw new HeavenBaseError("HOST", "no module is known: import HeavenBase, or open a workspace, first");
+}
+
 export class Loader {
   /** @type {Platform} */
   #platform;
@@ -30,6 +39,7 @@ export class Loader {
   /** @param {Platform} platform */
   constructor(platform) {
     this.#platform = platform;
+    current = this;
   }
 
   get files() {
@@ -56,6 +66,7 @@ export class Loader {
 
   /** @returns {Promise<Core>} */
   load() {
+    current = this;
     this.#core ??= this.#load().catch((error) => {
       this.#core = undefined;           // the next call may try again
       throw located(error, {});

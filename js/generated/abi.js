@@ -14,7 +14,7 @@ export const BATCH_ROWS_MAX = 16777216;
 export const CALL_LEN = 64;
 export const REPLY_LEN = 136;
 
-/** @type {{ readonly OK: number, readonly INVALID_ID: number, readonly VALIDATION: number, readonly TYPE: number, readonly SCHEMA: number, readonly SCHEMA_CONFLICT: number, readonly DUPLICATE: number, readonly UNIQUE: number, readonly AMBIGUOUS: number, readonly QUERY: number, readonly UNKNOWN_FIELD: number, readonly UNKNOWN_ENTITY: number, readonly UNKNOWN_BACKEND: number, readonly UNKNOWN_PRESET: number, readonly UNSUPPORTED: number, readonly UNSUPPORTED_STORAGE: number, readonly ROUTING: number, readonly LIMIT: number, readonly MEMORY: number, readonly BACKEND: number, readonly UNAVAILABLE: number, readonly BAD_REPLY: number, readonly REFUSED: number, readonly CORRUPT: number, readonly LOCKED: number, readonly PARTIAL_WRITE: number, readonly CANCELLED: number, readonly TIMEOUT: number, readonly CLOSED: number, readonly HOST: number, readonly INTERNAL: number, readonly RESTRICTED: number }} */
+/** @type {{ readonly OK: number, readonly INVALID_ID: number, readonly VALIDATION: number, readonly TYPE: number, readonly SCHEMA: number, readonly SCHEMA_CONFLICT: number, readonly DUPLICATE: number, readonly UNIQUE: number, readonly AMBIGUOUS: number, readonly QUERY: number, readonly UNKNOWN_FIELD: number, readonly UNKNOWN_ENTITY: number, readonly UNKNOWN_BACKEND: number, readonly UNKNOWN_PRESET: number, readonly UNSUPPORTED: number, readonly UNSUPPORTED_STORAGE: number, readonly ROUTING: number, readonly LIMIT: number, readonly MEMORY: number, readonly BACKEND: number, readonly UNAVAILABLE: number, readonly BAD_REPLY: number, readonly REFUSED: number, readonly CORRUPT: number, readonly LOCKED: number, readonly PARTIAL_WRITE: number, readonly CANCELLED: number, readonly TIMEOUT: number, readonly CLOSED: number, readonly HOST: number, readonly INTERNAL: number, readonly RESTRICTED: number, readonly COMPUTE: number, readonly UNKNOWN_COMPUTE: number }} */
 export const Status = Object.freeze({
   OK: 0,
   INVALID_ID: 1,
@@ -48,9 +48,11 @@ export const Status = Object.freeze({
   HOST: 29,
   INTERNAL: 30,
   RESTRICTED: 31,
+  COMPUTE: 32,
+  UNKNOWN_COMPUTE: 33,
 });
 
-/** @type {{ readonly REGISTER: number, readonly INFO: number, readonly SCHEMA: number, readonly UPSERT: number, readonly SET: number, readonly GET: number, readonly EXISTS: number, readonly DELETE: number, readonly QUERY: number, readonly EXPLAIN: number, readonly PREPARE: number, readonly RELEASE: number, readonly AUDIT: number, readonly REPAIR: number, readonly REFRESH: number, readonly DROP: number, readonly CAPABILITIES: number, readonly EXPORT: number, readonly IMPORT: number, readonly ALTER: number, readonly FIND: number, readonly DESCRIBE: number, readonly SIGN: number, readonly HEALTH: number, readonly MANIFEST: number, readonly PRESETS: number, readonly GRAPH: number }} */
+/** @type {{ readonly REGISTER: number, readonly INFO: number, readonly SCHEMA: number, readonly UPSERT: number, readonly SET: number, readonly GET: number, readonly EXISTS: number, readonly DELETE: number, readonly QUERY: number, readonly EXPLAIN: number, readonly PREPARE: number, readonly RELEASE: number, readonly AUDIT: number, readonly REPAIR: number, readonly REFRESH: number, readonly DROP: number, readonly CAPABILITIES: number, readonly EXPORT: number, readonly IMPORT: number, readonly ALTER: number, readonly FIND: number, readonly DESCRIBE: number, readonly SIGN: number, readonly HEALTH: number, readonly MANIFEST: number, readonly PRESETS: number, readonly GRAPH: number, readonly VALIDATE: number }} */
 export const Call = Object.freeze({
   REGISTER: 1,
   INFO: 2,
@@ -79,9 +81,10 @@ export const Call = Object.freeze({
   MANIFEST: 26,
   PRESETS: 29,
   GRAPH: 18,
+  VALIDATE: 30,
 });
 
-/** @type {{ readonly OVERWRITE: number, readonly DROP_UNKNOWN: number, readonly REPLACE: number, readonly DRY_RUN: number, readonly NO_PUSHDOWN: number, readonly WANT_TOTAL: number, readonly ANY: number, readonly NO_CATALOG: number, readonly EDGES_DETACH: number, readonly EDGES_RESTRICT: number }} */
+/** @type {{ readonly OVERWRITE: number, readonly DROP_UNKNOWN: number, readonly REPLACE: number, readonly DRY_RUN: number, readonly NO_PUSHDOWN: number, readonly WANT_TOTAL: number, readonly ANY: number, readonly NO_CATALOG: number, readonly EDGES_DETACH: number, readonly EDGES_RESTRICT: number, readonly COMPUTED: number }} */
 export const Flag = Object.freeze({
   OVERWRITE: 1,
   DROP_UNKNOWN: 2,
@@ -93,6 +96,7 @@ export const Flag = Object.freeze({
   NO_CATALOG: 4096,
   EDGES_DETACH: 1024,
   EDGES_RESTRICT: 2048,
+  COMPUTED: 128,
 });
 
 /** @type {{ readonly NULL: number, readonly BOOL: number, readonly I64: number, readonly F64: number, readonly TEXT: number, readonly BYTES: number, readonly VEC: number, readonly PACK: number }} */
@@ -196,7 +200,7 @@ export const ReplyAt = Object.freeze({
   op_timeout_ms: 128,
 });
 
-/** Every code that an error can have. @typedef {"OK" | "INVALID_ID" | "VALIDATION" | "TYPE" | "SCHEMA" | "SCHEMA_CONFLICT" | "DUPLICATE" | "UNIQUE" | "AMBIGUOUS" | "QUERY" | "UNKNOWN_FIELD" | "UNKNOWN_ENTITY" | "UNKNOWN_BACKEND" | "UNKNOWN_PRESET" | "UNSUPPORTED" | "UNSUPPORTED_STORAGE" | "ROUTING" | "LIMIT" | "MEMORY" | "BACKEND" | "UNAVAILABLE" | "BAD_REPLY" | "REFUSED" | "CORRUPT" | "LOCKED" | "PARTIAL_WRITE" | "CANCELLED" | "TIMEOUT" | "CLOSED" | "HOST" | "INTERNAL" | "RESTRICTED"} StatusName */
+/** Every code that an error can have. @typedef {"OK" | "INVALID_ID" | "VALIDATION" | "TYPE" | "SCHEMA" | "SCHEMA_CONFLICT" | "DUPLICATE" | "UNIQUE" | "AMBIGUOUS" | "QUERY" | "UNKNOWN_FIELD" | "UNKNOWN_ENTITY" | "UNKNOWN_BACKEND" | "UNKNOWN_PRESET" | "UNSUPPORTED" | "UNSUPPORTED_STORAGE" | "ROUTING" | "LIMIT" | "MEMORY" | "BACKEND" | "UNAVAILABLE" | "BAD_REPLY" | "REFUSED" | "CORRUPT" | "LOCKED" | "PARTIAL_WRITE" | "CANCELLED" | "TIMEOUT" | "CLOSED" | "HOST" | "INTERNAL" | "RESTRICTED" | "COMPUTE" | "UNKNOWN_COMPUTE"} StatusName */
 
 /** Names by value. @type {readonly StatusName[]} */
 export const STATUS_NAMES = Object.freeze(/** @type {StatusName[]} */ (Object.keys(Status)));
@@ -235,4 +239,6 @@ export const STATUS_MEANINGS = Object.freeze({
   HOST: "the host environment failed",
   INTERNAL: "a defect of this library",
   RESTRICTED: "edges lead to the row that is to be deleted",
+  COMPUTE: "a function that computes a value failed, or cannot run in this host",
+  UNKNOWN_COMPUTE: "no function is registered under that name",
 });

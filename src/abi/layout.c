@@ -59,6 +59,7 @@ static const entry calls[] = {
     { "MANIFEST", HB_CALL_MANIFEST },
     { "PRESETS", HB_CALL_PRESETS },
     { "GRAPH", HB_CALL_GRAPH },
+    { "VALIDATE", HB_CALL_VALIDATE },
 };
 
 static const entry flags[] = {
@@ -72,6 +73,7 @@ static const entry flags[] = {
     { "NO_CATALOG", HB_FLAG_NO_CATALOG },
     { "EDGES_DETACH", HB_FLAG_EDGES_DETACH },
     { "EDGES_RESTRICT", HB_FLAG_EDGES_RESTRICT },
+    { "COMPUTED", HB_FLAG_COMPUTED },
 };
 
 static const entry kinds[] = {

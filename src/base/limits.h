@@ -8,6 +8,7 @@
 #define HB_ID_CHARS_MAX        63u          /* object_id, code points */
 #define HB_NAME_CHARS_MAX      255u         /* a name that an id is derived from */
 #define HB_FIELDS_MAX          1024u        /* fields of one entity */
+#define HB_HOOK_INPUTS_MAX     64u          /* inputs of a computed field */
 #define HB_STORES_MAX          16u          /* placements of one field */
 #define HB_BACKENDS_MAX        32u          /* instances of one workspace */
 #define HB_ENTITIES_MAX        4096u

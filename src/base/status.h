@@ -37,7 +37,9 @@
     X(CLOSED, 28, "the workspace is closed or dropped")                                           \
     X(HOST, 29, "the host environment failed")                                                    \
     X(INTERNAL, 30, "a defect of this library")                                                   \
-    X(RESTRICTED, 31, "edges lead to the row that is to be deleted")
+    X(RESTRICTED, 31, "edges lead to the row that is to be deleted")                               \
+    X(COMPUTE, 32, "a function that computes a value failed, or cannot run in this host")         \
+    X(UNKNOWN_COMPUTE, 33, "no function is registered under that name")
 
 typedef enum hb_status {
 #define X(name, value, text) HB_E_##name = value,

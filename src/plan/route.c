@@ -369,11 +369,45 @@ static bool type_indexable(hb_type_id id) {
            id == HB_TYPE_DATE || id == HB_TYPE_DURATION || id == HB_TYPE_TIMESTAMP;
 }
 
-/* SQL engines index the common scalar types by themselves, others on request. */
-static bool placed_indexed(const hb_field *field, const hb_backend *backend, hb_strategy strategy) {
+static bool groups_name(const hb_field_group *groups, uint32_t count, uint32_t field,
+                        hb_str backend) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (groups[i].to.len > 0 && !hb_str_eq(groups[i].to, backend)) continue;
+        for (uint32_t j = 0; j < groups[i].field_count; j++) {
+            if (groups[i].fields[j] == field) return true;
+        }
+    }
+    return false;
+}
+
+/* SQL engines index the common scalar types by themselves, others on request, and several fields
+ * or unique ones in indexes of their own. Elsewhere each field of such a group is indexed: by one
+ * of them a filter finds its rows, and a write the row that holds a unique value already. */
+static bool placed_indexed(const route_ctx *ctx, const hb_binding *binding, hb_strategy strategy) {
+    const hb_schema *schema = ctx->schema;
+    const hb_field *field = &schema->fields[binding->field];
+    const hb_instance *instance = ctx->instances[binding->backend];
     if (strategy != HB_STRATEGY_INLINE || field->index == 0) return false;
     if (field->index == 1) return type_indexable(field->type->id);
-    return (backend->roles & HB_TAG_SQL) != 0 && type_auto_indexed(field->type->id);
+    if ((instance->type->roles & HB_TAG_SQL) != 0) return type_auto_indexed(field->type->id);
+    return type_indexable(field->type->id) &&
+           (field->unique ||
+            groups_name(schema->indexes, schema->index_count, binding->field, instance->name) ||
+            groups_name(schema->uniques, schema->unique_count, binding->field, instance->name));
+}
+
+/* A group that is for one backend names one that there is. */
+static hb_status groups_check(const route_ctx *ctx, const hb_field_group *groups, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (groups[i].to.len == 0 || instance_named(ctx, groups[i].to) != HB_BACKEND_NONE) continue;
+        const hb_str field = ctx->schema->fields[groups[i].fields[0]].name;
+        hb_err_set(ctx->err, HB_E_ROUTING,
+                   "an index or constraint on '%.*s' is for the unknown "
+                   "backend '%.*s'",
+                   HB_ARG(field), HB_ARG(groups[i].to));
+        return hb_err_where(ctx->err, ctx->schema->entity_id, field, groups[i].to);
+    }
+    return HB_OK;
 }
 
 static hb_placed placed_make(const route_ctx *ctx, const hb_binding *binding) {
@@ -387,7 +421,7 @@ static hb_placed placed_make(const route_ctx *ctx, const hb_binding *binding) {
     return (hb_placed){ .field = binding->field,
                         .strategy = strategy,
                         .primary = binding->primary,
-                        .indexed = is_id || placed_indexed(field, backend, strategy),
+                        .indexed = is_id || placed_indexed(ctx, binding, strategy),
                         .unique = is_id || (binding->primary && field->unique),
                         .source = binding->source,
                         .why = binding->why };
@@ -458,6 +492,8 @@ hb_status hb_route(const hb_schema *schema, hb_instance *const *instances, uint3
                       .err = err };
     ctx.used = HB_NEW_ARRAY(arena, bool, instance_count);
     if (ctx.used == NULL) return hb_err_memory(err);
+    HB_TRY(groups_check(&ctx, schema->indexes, schema->index_count));
+    HB_TRY(groups_check(&ctx, schema->uniques, schema->unique_count));
     for (uint32_t f = 1; f < schema->field_count; f++) {
         HB_TRY(schema->fields[f].store_count > 0 ? route_stores(&ctx, f) : route_auto(&ctx, f));
     }

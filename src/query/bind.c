@@ -309,6 +309,23 @@ static hb_status bind_metric(bind_ctx *ctx, hb_str name, hb_metric *out, hb_err 
     return hb_err_hint(err, name, known, 3);
 }
 
+/* What is no vector is for the field's query function, and that is for hosts that run functions. */
+static hb_status near_refuse_text(const bind_ctx *ctx, const hb_field *field, hb_err *err) {
+    const hb_schema *schema = ctx->schema;
+    if (field->query_compute.len > 0) {
+        hb_err_set(err, HB_E_COMPUTE,
+                   "near on field %.*s.%.*s received text, and this host cannot "
+                   "run the function '%.*s' that makes a vector of it: give the vector",
+                   HB_ARG(schema->entity_id), HB_ARG(field->name), HB_ARG(field->query_compute));
+    } else {
+        hb_err_set(err, HB_E_VALIDATION,
+                   "near on field %.*s.%.*s received text, but the field has "
+                   "no query_compute hook for op 'near'",
+                   HB_ARG(schema->entity_id), HB_ARG(field->name));
+    }
+    return hb_err_where(err, schema->entity_id, field->name, HB_STR_EMPTY);
+}
+
 static hb_status bind_near(bind_ctx *ctx, hb_query *query, hb_err *err) {
     const spec_near *spec = ctx->spec->near;
     if (spec == NULL) return HB_OK;
@@ -327,6 +344,9 @@ static hb_status bind_near(bind_ctx *ctx, hb_query *query, hb_err *err) {
     hb_value operand, vector = { .kind = HB_KIND_NULL };
     HB_TRY(bind_operand(ctx, spec->query, &operand, err));
     hb_status status = HB_OK;
+    if (operand.kind == HB_KIND_TEXT) {
+        return near_refuse_text(ctx, &ctx->schema->fields[near->field], err);
+    }
     if (operand.kind != HB_KIND_NULL) {
         status = hb_coerce_value(type, &operand, ctx->arena, &vector, err);
     }

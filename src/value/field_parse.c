@@ -157,27 +157,58 @@ static hb_status parse_stores(schema_parser *p, hb_str pack, hb_store *stores, u
 /* ---- keys -------------------------------------------------------------------------------- */
 
 enum {
-    KEY_TYPE, KEY_DTYPE, KEY_NAME, KEY_DESC, KEY_DESCRIPTION, KEY_TAGS, KEY_EXAMPLES, KEY_PK,
-    KEY_REQUIRED, KEY_DEFAULT, KEY_HAS_DEFAULT, KEY_STORAGE, KEY_STORES, KEY_INDEX, KEY_INDEXES,
-    KEY_UNIQUE, KEY_IMPLICIT, KEY_COMPUTE, KEY_COMPUTES, KEY_QUERY_COMPUTE, KEY_QUERY_COMPUTES,
+    KEY_TYPE,
+    KEY_DTYPE,
+    KEY_NAME,
+    KEY_DESC,
+    KEY_DESCRIPTION,
+    KEY_TAGS,
+    KEY_EXAMPLES,
+    KEY_PK,
+    KEY_REQUIRED,
+    KEY_DEFAULT,
+    KEY_HAS_DEFAULT,
+    KEY_STORAGE,
+    KEY_STORES,
+    KEY_INDEX,
+    KEY_INDEXES,
+    KEY_UNIQUE,
+    KEY_IMPLICIT,
+    KEY_COMPUTE,
+    KEY_COMPUTES,
+    KEY_QUERY_COMPUTE,
+    KEY_QUERY_COMPUTES,
     KEY_COUNT
 };
 
 static const hb_str key_names[KEY_COUNT] = {
-    [KEY_TYPE] = S("type"), [KEY_DTYPE] = S("dtype"), [KEY_NAME] = S("name"),
-    [KEY_DESC] = S("desc"), [KEY_DESCRIPTION] = S("description"), [KEY_TAGS] = S("tags"),
-    [KEY_EXAMPLES] = S("examples"), [KEY_PK] = S("pk"), [KEY_REQUIRED] = S("required"),
-    [KEY_DEFAULT] = S("default"), [KEY_HAS_DEFAULT] = S("has_default"),
-    [KEY_STORAGE] = S("storage"), [KEY_STORES] = S("stores"), [KEY_INDEX] = S("index"),
-    [KEY_INDEXES] = S("indexes"), [KEY_UNIQUE] = S("unique"), [KEY_IMPLICIT] = S("implicit"),
-    [KEY_COMPUTE] = S("compute"), [KEY_COMPUTES] = S("computes"),
-    [KEY_QUERY_COMPUTE] = S("query_compute"), [KEY_QUERY_COMPUTES] = S("query_computes"),
+    [KEY_TYPE] = S("type"),
+    [KEY_DTYPE] = S("dtype"),
+    [KEY_NAME] = S("name"),
+    [KEY_DESC] = S("desc"),
+    [KEY_DESCRIPTION] = S("description"),
+    [KEY_TAGS] = S("tags"),
+    [KEY_EXAMPLES] = S("examples"),
+    [KEY_PK] = S("pk"),
+    [KEY_REQUIRED] = S("required"),
+    [KEY_DEFAULT] = S("default"),
+    [KEY_HAS_DEFAULT] = S("has_default"),
+    [KEY_STORAGE] = S("storage"),
+    [KEY_STORES] = S("stores"),
+    [KEY_INDEX] = S("index"),
+    [KEY_INDEXES] = S("indexes"),
+    [KEY_UNIQUE] = S("unique"),
+    [KEY_IMPLICIT] = S("implicit"),
+    [KEY_COMPUTE] = S("compute"),
+    [KEY_COMPUTES] = S("computes"),
+    [KEY_QUERY_COMPUTE] = S("query_compute"),
+    [KEY_QUERY_COMPUTES] = S("query_computes"),
 };
 
 static bool is_type_parameter(hb_str key) {
-    static const hb_str names[] = { S("values"), S("base"), S("max_chars"), S("unit"), S("min"),
-                                    S("max"), S("item_type"), S("dim"), S("fields"),
-                                    S("target_entity"), S("choices") };
+    static const hb_str names[] = { S("values"), S("base"),          S("max_chars"), S("unit"),
+                                    S("min"),    S("max"),           S("item_type"), S("dim"),
+                                    S("fields"), S("target_entity"), S("choices") };
     for (uint32_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (hb_str_eq(key, names[i])) return true;
     }
@@ -186,12 +217,13 @@ static bool is_type_parameter(hb_str key) {
 
 static hb_status unknown_key(schema_parser *p, hb_str key) {
     if (is_type_parameter(key)) {
-        return hb_err_set(p->err, HB_E_SCHEMA, "'%.*s' is a parameter of the type and belongs "
-                          "inside it: {\"type\": {\"type\": ..., \"%.*s\": ...}}", HB_ARG(key),
-                          HB_ARG(key));
+        return hb_err_set(p->err, HB_E_SCHEMA,
+                          "'%.*s' is a parameter of the type and belongs "
+                          "inside it: {\"type\": {\"type\": ..., \"%.*s\": ...}}",
+                          HB_ARG(key), HB_ARG(key));
     }
     (void)hb_err_set(p->err, HB_E_SCHEMA, "unknown key '%.*s' in a field", HB_ARG(key));
-    (void)hb_err_hint(p->err, key, key_names, KEY_IMPLICIT);
+    (void)hb_err_hint(p->err, key, key_names, KEY_COUNT);
     return HB_E_SCHEMA;
 }
 
@@ -226,15 +258,17 @@ static hb_status value_keep(schema_parser *p, hb_value *value) {
         copy = hb_arena_copy(p->arena, value->as.v.ptr, value->as.v.len * sizeof(float));
         value->as.v.ptr = copy;
         break;
-    case HB_KIND_NULL: case HB_KIND_BOOL: case HB_KIND_I64: case HB_KIND_F64: case HB_KIND_COUNT:
-        break;
+    case HB_KIND_NULL:
+    case HB_KIND_BOOL:
+    case HB_KIND_I64:
+    case HB_KIND_F64:
+    case HB_KIND_COUNT: break;
     }
     return copy != NULL ? HB_OK : hb_err_memory(p->err);
 }
 
 /* A default that does not fit is kept and marked: it fails where it is applied. */
-static hb_status parse_default(schema_parser *p, const hb_str values[KEY_COUNT],
-                               hb_field *field) {
+static hb_status parse_default(schema_parser *p, const hb_str values[KEY_COUNT], hb_field *field) {
     const hb_str pack = values[KEY_DEFAULT];
     field->has_default = !hb_def_is_nil(pack);
     if (!hb_def_is_nil(values[KEY_HAS_DEFAULT])) {
@@ -283,22 +317,22 @@ static hb_status parse_switch(schema_parser *p, const char *what, hb_str pack, b
             HB_TRY(hb_def_text(p, "to", value, to));
             *has_to = to->len > 0;
         } else {
-            return hb_err_set(p->err, HB_E_SCHEMA, "unknown key '%.*s' in '%s'; expected one of: "
-                              "enabled, to", HB_ARG(key), what);
+            return hb_err_set(p->err, HB_E_SCHEMA,
+                              "unknown key '%.*s' in '%s'; expected one of: "
+                              "enabled, to",
+                              HB_ARG(key), what);
         }
     }
     *has_to = *has_to && *on;
     return HB_OK;
 }
 
-static hb_status parse_indexing(schema_parser *p, const hb_str values[KEY_COUNT],
-                                bool is_object_id, hb_field *field, field_extras *extras) {
+static hb_status parse_indexing(schema_parser *p, const hb_str values[KEY_COUNT], bool is_object_id,
+                                hb_field *field, field_extras *extras) {
     bool given = false;
     bool on = false;
-    const hb_str index =
-        values[KEY_INDEX].len > 0 ? values[KEY_INDEX] : values[KEY_INDEXES];
-    HB_TRY(parse_switch(p, "index", index, &given, &on, &extras->index_to,
-                        &extras->index_backend));
+    const hb_str index = values[KEY_INDEX].len > 0 ? values[KEY_INDEX] : values[KEY_INDEXES];
+    HB_TRY(parse_switch(p, "index", index, &given, &on, &extras->index_to, &extras->index_backend));
     field->index = (int8_t)(!given || extras->index_to ? -1 : on ? 1 : 0);
     bool unique_given = false;
     HB_TRY(parse_switch(p, "unique", values[KEY_UNIQUE], &unique_given, &field->unique,
@@ -327,18 +361,6 @@ static hb_status parse_placement(schema_parser *p, const hb_str values[KEY_COUNT
     return field->stores != NULL ? HB_OK : hb_err_memory(p->err);
 }
 
-static hb_status refuse_functions(schema_parser *p, const hb_str values[KEY_COUNT]) {
-    for (uint32_t i = KEY_COMPUTE; i < KEY_COUNT; i++) {
-        hb_pack_item item;
-        if (hb_def_is_nil(values[i])) continue;
-        HB_TRY(hb_def_item(p, values[i], &item));
-        if (item.tag == HB_PACK_ARRAY && item.count == 0) continue;
-        return hb_err_set(p->err, HB_E_SCHEMA, "'%.*s' names a function, and none is registered",
-                          HB_ARG(key_names[i]));
-    }
-    return HB_OK;
-}
-
 static hb_status check_key_field(schema_parser *p, const hb_str values[KEY_COUNT],
                                  bool is_object_id, hb_field *field) {
     bool pk = false;
@@ -354,8 +376,10 @@ static hb_status check_key_field(schema_parser *p, const hb_str values[KEY_COUNT
                           HB_ARG(hb_type_class(field->type->id)));
     }
     if (field->type->max_chars > HB_ID_CHARS_MAX || field->type->target_entity.len > 0) {
-        return hb_err_set(p->err, HB_E_SCHEMA, "object_id has at most %u characters and refers "
-                          "to no entity", (unsigned)HB_ID_CHARS_MAX);
+        return hb_err_set(p->err, HB_E_SCHEMA,
+                          "object_id has at most %u characters and refers "
+                          "to no entity",
+                          (unsigned)HB_ID_CHARS_MAX);
     }
     if (field->has_default) {
         return hb_err_set(p->err, HB_E_SCHEMA, "object_id cannot have a default");
@@ -364,13 +388,12 @@ static hb_status check_key_field(schema_parser *p, const hb_str values[KEY_COUNT
     return HB_OK;
 }
 
-static hb_status parse_mapping(schema_parser *p, const hb_str values[KEY_COUNT],
-                               bool is_object_id, hb_field *field, field_extras *extras) {
+static hb_status parse_mapping(schema_parser *p, const hb_str values[KEY_COUNT], bool is_object_id,
+                               hb_field *field, field_extras *extras) {
     const hb_str type = values[KEY_TYPE].len > 0 ? values[KEY_TYPE] : values[KEY_DTYPE];
     if (hb_def_is_nil(type)) {
         return hb_err_set(p->err, HB_E_TYPE, "the field has no 'type'");
     }
-    HB_TRY(refuse_functions(p, values));
     HB_TRY(hb_type_parse(type, p->arena, &field->type, p->err));
     field->kind = hb_type_kind(field->type);
     HB_TRY(hb_def_bool(p, "required", values[KEY_REQUIRED], &field->required));
@@ -382,6 +405,11 @@ static hb_status parse_mapping(schema_parser *p, const hb_str values[KEY_COUNT],
     HB_TRY(parse_placement(p, values, is_object_id, field));
     HB_TRY(parse_indexing(p, values, is_object_id, field, extras));
     HB_TRY(hb_relation_make(p, field));
+    const bool one = values[KEY_COMPUTE].len > 0;
+    const bool one_query = values[KEY_QUERY_COMPUTE].len > 0;
+    HB_TRY(hb_hooks_field(p, values[one ? KEY_COMPUTE : KEY_COMPUTES],
+                          values[one_query ? KEY_QUERY_COMPUTE : KEY_QUERY_COMPUTES], is_object_id,
+                          field));
     return check_key_field(p, values, is_object_id, field);
 }
 

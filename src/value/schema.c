@@ -131,7 +131,9 @@ bool hb_field_same(const hb_field *a, const hb_field *b) {
     return hb_type_eq(a->type, b->type) && a->required == b->required &&
            a->has_default == b->has_default && a->def_invalid == b->def_invalid &&
            (!a->has_default || hb_value_eq(&a->def, &b->def)) && a->index == b->index &&
-           a->unique == b->unique && hb_field_stores_same(a, b);
+           a->unique == b->unique && hb_field_stores_same(a, b) &&
+           hb_hook_same(&a->compute, &b->compute) &&
+           hb_str_eq(a->query_compute, b->query_compute);
 }
 
 /* Groups name their fields by number, and the order of declaration is free. */
@@ -160,5 +162,6 @@ bool hb_schema_same(const hb_schema *a, const hb_schema *b) {
         if (j == HB_FIELD_NONE || !hb_field_same(&a->fields[i], &b->fields[j])) return false;
     }
     return groups_same(a, a->indexes, a->index_count, b, b->indexes, b->index_count) &&
-           groups_same(a, a->uniques, a->unique_count, b, b->uniques, b->unique_count);
+           groups_same(a, a->uniques, a->unique_count, b, b->uniques, b->unique_count) &&
+           hb_derives_same(a, b);
 }

@@ -26,6 +26,20 @@ typedef struct hb_store {       /* one .store(...) of a field, as declared */
     bool edge_detach;           /* GRAPH: deleting a row removes the edges that lead to it */
 } hb_store;
 
+/* A function of the host, known here by its name. Who runs it gives its result with the rows. */
+typedef struct hb_hook {
+    hb_str name;                /* "": none */
+    const hb_str *input_names;  /* fields whose values it takes, in order */
+    const uint32_t *inputs;     /* the same as schema fields */
+    uint32_t input_count;       /* 0: it takes the whole row */
+} hb_hook;
+
+typedef struct hb_derive {      /* a computed column of the row's Catalog row */
+    hb_str target;              /* "catalog.<column>" */
+    hb_str column;              /* checked where the Catalog is known */
+    hb_hook hook;
+} hb_derive;
+
 typedef struct hb_field {
     hb_str name;
     const hb_type *type;
@@ -46,6 +60,9 @@ typedef struct hb_field {
     bool unique;
     bool edge_detach;           /* a relation (type->edge_column) with on_delete "detach" */
     bool implicit;              /* the `name` field that the entity did not declare */
+    hb_hook compute;            /* gives the value when a row has none */
+    hb_str query_compute;       /* the function that makes the operand of near (vectors) or
+                                 * search (texts); "": none */
 } hb_field;
 
 typedef struct hb_field_group { /* composite index or unique constraint */
@@ -67,6 +84,8 @@ typedef struct hb_schema {
     uint32_t index_count;
     const hb_field_group *uniques;
     uint32_t unique_count;
+    const hb_derive *derives;
+    uint32_t derive_count;
     hb_map by_name;
     hb_str definition;          /* MessagePack of the portable definition, canonical form */
 } hb_schema;
@@ -79,8 +98,8 @@ typedef struct hb_schema {
 hb_status hb_schema_parse(hb_str definition_pack, const hb_mem *mem, hb_schema **out, hb_err *err);
 void hb_schema_free(hb_schema *schema);
 uint32_t hb_schema_find(const hb_schema *schema, hb_str field_name);        /* or HB_FIELD_NONE */
-/* Same structure: fields in any order, types, required flags, defaults, placements, indexes;
- * descriptions and tags are free. */
+/* Same structure: fields in any order, types, required flags, defaults, placements, indexes,
+ * functions; descriptions and tags are free. */
 bool hb_schema_same(const hb_schema *a, const hb_schema *b);
 /* Takes over names, descriptions, tags and examples of `from`, which has the same structure. On
  * error
@@ -93,6 +112,8 @@ hb_status hb_schema_reword(const hb_schema *schema, hb_str words, hb_schema **ou
 hb_status hb_schema_unknown_field(const hb_schema *schema, hb_str name, hb_err *err);
 /* {"entity_id","name","desc","tags","fields":{name:{name,dtype,pk,required,default,...}}}. */
 void hb_schema_write(const hb_schema *schema, hb_buf *pack_out);
+/* The derive of a Catalog column, by "catalog.<column>"; or schema->derive_count. */
+uint32_t hb_schema_derive_find(const hb_schema *schema, hb_str target);
 /* "RoutedDocument" -> "routed-document", every upper-case letter after the first gets a dash. */
 hb_status hb_entity_id_from_name(hb_str name, hb_arena *arena, hb_str *out, hb_err *err);
 /* ^[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*$ */

@@ -58,13 +58,14 @@ hb_status hb_schema_diff_make(const hb_schema *before, const hb_schema *after, h
                                  after->indexes, after->index_count);
     out->uniques = groups_differ(before, before->uniques, before->unique_count, after,
                                  after->uniques, after->unique_count);
+    out->derives = !hb_derives_same(before, after);
     out->words = !hb_str_eq(before->definition, after->definition);
     return HB_OK;
 }
 
 bool hb_schema_diff_is_empty(const hb_schema_diff *diff) {
     return diff->added_count + diff->removed_count + diff->change_count == 0 && !diff->indexes &&
-           !diff->uniques;
+           !diff->uniques && !diff->derives;
 }
 
 /* ---- judging ------------------------------------------------------------------------------ */
@@ -119,6 +120,7 @@ static void refusals_each(const hb_schema_diff *diff, refusal_fn *tell, void *us
         const char *why = added_refusal(field);
         if (why != NULL && !tell(user, field->name, why)) return;
     }
+    if (diff->derives) (void)tell(user, HB_STR("derive"), "what is derived cannot be altered");
 }
 
 typedef struct first_refusal {
@@ -176,6 +178,9 @@ void hb_schema_diff_text(const hb_schema_diff *diff, hb_buf *out) {
         text_change(out, diff, &diff->changed[i]);
     }
     if (diff->indexes) hb_buf_add_c(out, out->len > 0 ? "; other indexes" : "other indexes");
+    if (diff->derives) {
+        hb_buf_add_c(out, out->len > 0 ? "; changed what is derived" : "changed what is derived");
+    }
     if (diff->uniques) {
         hb_buf_add_c(out, out->len > 0 ? "; other constraints" : "other constraints");
     }

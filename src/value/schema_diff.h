@@ -26,6 +26,7 @@ typedef struct hb_schema_diff {
     const hb_field_change *changed;
     uint32_t change_count;
     bool indexes, uniques;              /* composite indexes, composite constraints differ */
+    bool derives;                       /* derived columns of Catalog differ */
     bool words;                         /* descriptions, tags, examples or names differ */
 } hb_schema_diff;
 

@@ -111,14 +111,6 @@ static hb_status parse_description(schema_parser *p, hb_str values[KEY_COUNT]) {
     return hb_def_texts(p, "tags", tags, &p->schema->tags, &p->schema->tag_count);
 }
 
-static hb_status refuse_derive(schema_parser *p, hb_str pack) {
-    hb_pack_item item;
-    if (hb_def_is_nil(pack)) return HB_OK;
-    HB_TRY(hb_def_item(p, pack, &item));
-    if (item.tag == HB_PACK_ARRAY && item.count == 0) return HB_OK;
-    return hb_err_set(p->err, HB_E_SCHEMA, "'derive' names functions, and none is registered");
-}
-
 /* ---- fields ------------------------------------------------------------------------------ */
 
 typedef struct field_source {
@@ -254,7 +246,7 @@ static hb_status parse_field(schema_parser *p, const field_source *source, hb_fi
 }
 
 static hb_status parse_fields(schema_parser *p, const field_source *sources, uint32_t source_count,
-                              group_list *indexes, group_list *uniques) {
+                              group_list *indexes, group_list *uniques, hb_field **out) {
     bool has_name = false;
     bool has_id = false;
     for (uint32_t i = 0; i < source_count; i++) {
@@ -277,7 +269,7 @@ static hb_status parse_fields(schema_parser *p, const field_source *sources, uin
             return status;
         }
     }
-    p->schema->fields = fields;
+    p->schema->fields = *out = fields;
     p->schema->field_count = count;
     return HB_OK;
 }
@@ -403,7 +395,6 @@ static hb_status parse_entity(schema_parser *p, hb_str pack) {
     HB_TRY(collect_keys(p, r, item.count, values));
     HB_TRY(parse_identity(p, values));
     HB_TRY(parse_description(p, values));
-    HB_TRY(refuse_derive(p, values[KEY_DERIVE]));
     field_source *sources = NULL;
     uint32_t source_count = 0;
     group_list indexes;
@@ -411,7 +402,9 @@ static hb_status parse_entity(schema_parser *p, hb_str pack) {
     HB_TRY(list_fields(p, values[KEY_FIELDS], &sources, &source_count));
     HB_TRY(group_room(p, "indexes", values[KEY_INDEXES], source_count, &indexes));
     HB_TRY(group_room(p, "constraints", values[KEY_CONSTRAINTS], source_count, &uniques));
-    HB_TRY(parse_fields(p, sources, source_count, &indexes, &uniques));
+    hb_field *fields = NULL;
+    HB_TRY(parse_fields(p, sources, source_count, &indexes, &uniques, &fields));
+    HB_TRY(hb_hooks_entity(p, values[KEY_DERIVE], fields));
     HB_TRY(parse_groups(p, "an index", values[KEY_INDEXES], &indexes));
     HB_TRY(parse_groups(p, "a constraint", values[KEY_CONSTRAINTS], &uniques));
     p->schema->indexes = indexes.groups;

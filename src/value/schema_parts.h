@@ -31,6 +31,20 @@ typedef struct field_extras {
 hb_status hb_field_parse(schema_parser *p, hb_str pack, bool is_object_id, hb_field *field,
                          field_extras *extras);
 
+/* hooks.c: functions by name. `compute` and `query` are a field's definitions ("" none). */
+hb_status hb_hooks_field(schema_parser *p, hb_str compute, hb_str query, bool is_object_id,
+                         hb_field *field);
+/* The entity's derive list, then the checks that need all fields: inputs exist, no function needs
+ * its own result. `fields` are the schema's, still being made. */
+hb_status hb_hooks_entity(schema_parser *p, hb_str derive, hb_field *fields);
+bool hb_hook_same(const hb_hook *a, const hb_hook *b);
+bool hb_derives_same(const hb_schema *a, const hb_schema *b);
+/* {"name", "inputs"}; {"name", "ops"}. */
+void hb_hook_write(const hb_hook *hook, hb_buf *out);
+void hb_query_hook_write(const hb_field *field, hb_buf *out);
+/* Key "derive" and its list. */
+void hb_derives_write(const hb_schema *schema, hb_buf *out);
+
 /* Helpers over definition bytes. All texts they give out are copied to the arena. */
 bool hb_def_is_nil(hb_str pack);
 hb_status hb_def_corrupt(schema_parser *p);

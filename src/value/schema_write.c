@@ -27,10 +27,26 @@ static void key_examples(hb_buf *out, hb_str examples) {
     else hb_pack_array(out, 0);
 }
 
+/* Functions are shown where there are any. */
+static uint32_t hook_keys(const hb_field *field) {
+    return (field->compute.name.len > 0 ? 1u : 0u) + (field->query_compute.len > 0 ? 1u : 0u);
+}
+
+static void key_hooks(const hb_field *field, hb_buf *out) {
+    if (field->compute.name.len > 0) {
+        hb_pack_str(out, HB_STR("compute"));
+        hb_hook_write(&field->compute, out);
+    }
+    if (field->query_compute.len > 0) {
+        hb_pack_str(out, HB_STR("query_compute"));
+        hb_query_hook_write(field, out);
+    }
+}
+
 /* ---- dictionary ------------------------------------------------------------------------- */
 
 static void write_field(const hb_field *field, bool pk, hb_buf *out) {
-    hb_pack_map(out, 9);
+    hb_pack_map(out, 9u + hook_keys(field));
     key_text(out, HB_STR("name"), field->name);
     hb_pack_str(out, HB_STR("dtype"));
     hb_type_write(field->type, out);
@@ -43,10 +59,11 @@ static void write_field(const hb_field *field, bool pk, hb_buf *out) {
     key_text(out, HB_STR("desc"), field->desc);
     key_tags(out, field->tags, field->tag_count);
     key_examples(out, field->examples);
+    key_hooks(field, out);
 }
 
 void hb_schema_write(const hb_schema *schema, hb_buf *out) {
-    hb_pack_map(out, 5);
+    hb_pack_map(out, schema->derive_count > 0 ? 6 : 5);
     key_text(out, HB_STR("entity_id"), schema->entity_id);
     key_text(out, HB_STR("name"), schema->name);
     key_text(out, HB_STR("desc"), schema->desc);
@@ -57,6 +74,7 @@ void hb_schema_write(const hb_schema *schema, hb_buf *out) {
         hb_pack_str(out, schema->fields[i].name);
         write_field(&schema->fields[i], i == HB_FIELD_OBJECT_ID, out);
     }
+    if (schema->derive_count > 0) hb_derives_write(schema, out);
 }
 
 /* ---- canonical definition --------------------------------------------------------------- */
@@ -90,7 +108,7 @@ void hb_field_define(const hb_field *field, hb_buf *out) {
                            (field->desc.len > 0 ? 1u : 0u) + (field->tag_count > 0 ? 1u : 0u) +
                            (field->examples.len > 0 ? 1u : 0u) +
                            (field->store_count > 0 ? 1u : 0u) + (field->index >= 0 ? 1u : 0u) +
-                           (field->unique ? 1u : 0u);
+                           (field->unique ? 1u : 0u) + hook_keys(field);
     hb_pack_map(out, count);
     hb_pack_str(out, HB_STR("type"));
     hb_type_write(field->type, out);
@@ -106,6 +124,7 @@ void hb_field_define(const hb_field *field, hb_buf *out) {
     if (field->store_count > 0) write_stores(field, out);
     if (field->index >= 0) key_bool(out, HB_STR("index"), field->index > 0);
     if (field->unique) key_bool(out, HB_STR("unique"), true);
+    key_hooks(field, out);
 }
 
 static void define_groups(const hb_schema *schema, hb_str key, const hb_field_group *groups,
@@ -135,7 +154,8 @@ void hb_schema_define(const hb_schema *schema, hb_buf *out) {
                         !hb_str_eq(schema->fields[0].desc, HB_OBJECT_ID_DESC);
     hb_pack_map(out, 3u + (schema->desc.len > 0 ? 1u : 0u) + (schema->tag_count > 0 ? 1u : 0u) +
                          (schema->index_count > 0 ? 1u : 0u) +
-                         (schema->unique_count > 0 ? 1u : 0u));
+                         (schema->unique_count > 0 ? 1u : 0u) +
+                         (schema->derive_count > 0 ? 1u : 0u));
     key_text(out, HB_STR("entity_id"), schema->entity_id);
     key_text(out, HB_STR("name"), schema->name);
     if (schema->desc.len > 0) key_text(out, HB_STR("desc"), schema->desc);
@@ -154,4 +174,5 @@ void hb_schema_define(const hb_schema *schema, hb_buf *out) {
     if (schema->unique_count > 0) {
         define_groups(schema, HB_STR("constraints"), schema->uniques, schema->unique_count, out);
     }
+    if (schema->derive_count > 0) hb_derives_write(schema, out);
 }

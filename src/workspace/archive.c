@@ -278,7 +278,8 @@ static hb_status import_rows(hb_workspace *ws, const hb_request *request,
     if (upsert == NULL) return hb_err_memory(err);
     *upsert = (hb_request){ .kind = HB_CALL_UPSERT,
                             .entity = entity->index,
-                            .flags = request->flags | HB_FLAG_OVERWRITE | HB_FLAG_LOOSE_EDGES,
+                            .flags = request->flags | HB_FLAG_OVERWRITE | HB_FLAG_LOOSE_EDGES |
+                                     HB_FLAG_COMPUTED,
                             .now_ms = request->now_ms,
                             .batch = batch };
     return hb_call_upsert(ws, upsert, task, err);

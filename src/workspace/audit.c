@@ -146,6 +146,7 @@ static bool audit_differs(const hb_schema *catalog, uint32_t field, const hb_col
                           uint32_t row, const audit_source *source, uint32_t expected_row) {
     const hb_column *expected = source->expected;
     if (!hb_catalog_is_projected(catalog, field, source->entity->schema)) return false;
+    if (hb_derives_has(source->entity->schema, catalog->fields[field].name)) return false;
     hb_value a = hb_column_get(&stored[field], row);
     hb_value b = hb_column_get(&expected[field], expected_row);
     return !hb_value_eq(&a, &b);
@@ -385,8 +386,13 @@ static hb_status repair_rows(audit_program *a, hb_task *task, hb_column **out, u
             const audit_ref *ref = i < pass->missing_count
                                        ? &pass->missing[i]
                                        : &pass->mismatched[i - pass->missing_count];
-            if (!hb_colbuf_add_cell(&set->columns[f], &pass->sources[ref->source].expected[f],
-                                    ref->row)) {
+            const audit_source *source = &pass->sources[ref->source];
+            /* What a function gave cannot be made anew here: the stored value stays. */
+            const bool stays = found[i] != HB_MAP_NONE &&
+                               hb_derives_has(source->entity->schema, catalog->fields[f].name);
+            if (!hb_colbuf_add_cell(&set->columns[f],
+                                    stays ? &pass->catalog[f] : &source->expected[f],
+                                    stays ? found[i] : ref->row)) {
                 return hb_err_memory(err);
             }
         }

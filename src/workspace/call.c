@@ -287,12 +287,14 @@ static hb_call_fn *call_find(hb_call_kind kind) {
     case HB_CALL_MANIFEST: return hb_call_manifest;
     case HB_CALL_PRESETS: return hb_call_presets;
     case HB_CALL_GRAPH: return hb_call_graph;
+    case HB_CALL_VALIDATE: return hb_call_validate;
     }
     return NULL;
 }
 
 static bool call_needs_no_workspace(hb_call_kind kind) {
-    return kind == HB_CALL_CAPABILITIES || kind == HB_CALL_PRESETS || kind == HB_CALL_MANIFEST;
+    return kind == HB_CALL_CAPABILITIES || kind == HB_CALL_PRESETS || kind == HB_CALL_MANIFEST ||
+           kind == HB_CALL_VALIDATE;
 }
 
 hb_status hb_workspace_start(hb_workspace *ws, const hb_request *request, hb_task **out,

@@ -18,6 +18,10 @@ static bool listed(const char *const *list, size_t count, hb_str name) {
 }
 #define LISTED(list, name) listed(list, sizeof(list) / sizeof((list)[0]), name)
 
+bool hb_catalog_is_own(hb_str column) {
+    return LISTED(own_columns, column);
+}
+
 bool hb_catalog_is_projected(const hb_schema *catalog, uint32_t field, const hb_schema *entity) {
     hb_str name = catalog->fields[field].name;
     uint32_t twin = hb_schema_find(entity, name);
@@ -121,8 +125,8 @@ static hb_status catalog_column(const hb_workspace *ws, const hb_entity *entity,
 }
 
 /* The deadlines: an absolute one, or a span after created_at or updated_at, whichever is sooner. */
-static hb_status catalog_deadlines(const hb_schema *catalog, hb_column *columns, uint32_t row_count,
-                                   hb_arena *arena, hb_err *err) {
+hb_status hb_catalog_deadlines(const hb_schema *catalog, hb_column *columns, uint32_t row_count,
+                               hb_arena *arena, hb_err *err) {
     const char *const names[2][3] = { { "expires_compute", "expires_after", "created_at" },
                                       { "stale_compute", "stale_after", "updated_at" } };
     const hb_column *at = &columns[hb_schema_find(catalog, HB_STR("expires_at"))];
@@ -159,7 +163,7 @@ hb_status hb_catalog_rows(const hb_workspace *ws, const hb_entity *entity, const
         HB_TRY(catalog_column(ws, entity, &catalog->fields[f], columns, row_count, now_ms, arena,
                               &rows[f], err));
     }
-    HB_TRY(catalog_deadlines(catalog, rows, row_count, arena, err));
+    HB_TRY(hb_catalog_deadlines(catalog, rows, row_count, arena, err));
     *out = rows;
     return HB_OK;
 }
@@ -181,5 +185,5 @@ hb_status hb_catalog_keep(const hb_workspace *ws, hb_column *rows, uint32_t row_
         }
         rows[field].data = data;
     }
-    return catalog_deadlines(catalog, rows, row_count, arena, err);
+    return hb_catalog_deadlines(catalog, rows, row_count, arena, err);
 }

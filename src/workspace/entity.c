@@ -34,6 +34,10 @@ hb_status hb_entity_new(hb_workspace *ws, hb_str definition_pack, hb_entity **ou
     if (entity == NULL) return hb_err_memory(err);
     hb_arena_init(&entity->arena, ws->mem);
     hb_status status = hb_schema_parse(definition_pack, ws->mem, &entity->schema, err);
+    if (status == HB_OK && entity->schema->derive_count > 0) {
+        entity->catalog = ws->entities[HB_ENTITY_CATALOG]->schema;
+        status = hb_derives_check(entity->schema, entity->catalog, err);
+    }
     if (status == HB_OK) {
         bool system = hb_str_eq(entity->schema->entity_id, HB_STR("sys-metaschema"));
         hb_instance *const *instances = system ? ws->instances + ws->instance_count : ws->instances;

@@ -17,12 +17,17 @@ static hb_status input_where(const hb_entity *entity, hb_str field, hb_err *err)
     return hb_err_where(err, entity->schema->entity_id, field, HB_STR_EMPTY);
 }
 
-/* Input column of each field, or -1. */
+/* Input column of each field, then of each derive, or -1. */
 static hb_status input_map(const hb_entity *entity, const hb_batch *batch, bool drop_unknown,
                            int32_t *source, hb_err *err) {
-    for (uint32_t f = 0; f < entity->schema->field_count; f++) source[f] = -1;
+    const hb_schema *schema = entity->schema;
+    for (uint32_t f = 0; f < schema->field_count + schema->derive_count; f++) source[f] = -1;
     for (uint32_t c = 0; c < batch->column_count; c++) {
         uint32_t field = hb_schema_find(entity->schema, batch->columns[c].name);
+        if (field == HB_FIELD_NONE) {
+            uint32_t derive = hb_schema_derive_find(schema, batch->columns[c].name);
+            if (derive < schema->derive_count) field = schema->field_count + derive;
+        }
         if (field == HB_FIELD_NONE) {
             if (drop_unknown) continue;
             return hb_schema_unknown_field(entity->schema, batch->columns[c].name, err);
@@ -89,9 +94,12 @@ static hb_status input_name_id(const hb_entity *entity, const hb_column *names, 
     return out->ptr != NULL ? HB_OK : hb_err_memory(err);
 }
 
-static hb_status input_ids(const hb_entity *entity, const hb_column *own, bool derive,
+static hb_status input_ids(const hb_entity *entity, const hb_column *own, bool from_name,
                            hb_input *input, hb_arena *arena, hb_err *err) {
     uint32_t name_field = hb_schema_find(entity->schema, HB_STR("name"));
+    uint32_t derive = hb_schema_derive_find(entity->schema, HB_STR("catalog.name"));
+    const hb_column *derived =
+        derive < entity->schema->derive_count ? &input->derived[derive] : NULL;
     const hb_column *names = name_field != HB_FIELD_NONE ? &input->columns[name_field] : NULL;
     hb_map seen;
     hb_map_init(&seen, arena->mem);
@@ -99,13 +107,16 @@ static hb_status input_ids(const hb_entity *entity, const hb_column *own, bool d
     for (uint32_t i = 0; i < input->row_count && status == HB_OK; i++) {
         hb_str id = HB_STR_EMPTY;
         if (own != NULL) status = input_own_id(entity, own, i, arena, &id, err);
-        if (status == HB_OK && id.len == 0 && derive) {
+        if (status == HB_OK && id.len == 0 && from_name) {
+            status = input_name_id(entity, derived, i, arena->mem, arena, &id, err);
+        }
+        if (status == HB_OK && id.len == 0 && from_name) {
             status = input_name_id(entity, names, i, arena->mem, arena, &id, err);
         }
         if (status != HB_OK) break;
         if (id.len == 0) {
             status = hb_err_set(err, HB_E_INVALID_ID, "row %u has no object_id%s", i,
-                                derive ? " and no name to derive one from" : "");
+                                from_name ? " and no name to derive one from" : "");
             input_where(entity, HB_STR("object_id"), err);
         } else if (hb_map_find(&seen, id) != HB_MAP_NONE) {
             status = hb_err_set(err, HB_E_DUPLICATE, "the batch contains object_id '%.*s' twice",
@@ -120,6 +131,40 @@ static hb_status input_ids(const hb_entity *entity, const hb_column *own, bool d
     return status;
 }
 
+/* One input column as the field's, or all ABSENT where the rows have none. */
+static hb_status input_column(const hb_entity *entity, const hb_field *field, hb_str name,
+                              const hb_column *given, uint32_t row_count, hb_arena *arena,
+                              hb_column *out, hb_err *err) {
+    if (given == NULL) {
+        HB_TRY(hb_columns_null(field, row_count, arena, out, err));
+        if (row_count > 0) memset((void *)(uintptr_t)out->state, HB_CELL_ABSENT, row_count);
+        return HB_OK;
+    }
+    uint32_t bad_row = 0;
+    hb_status status = hb_coerce_column(field->type, given, row_count, arena, out, &bad_row, err);
+    if (status != HB_OK) {
+        input_row(err, bad_row, row_count);
+        return input_where(entity, name, err);
+    }
+    out->name = field->name;
+    return HB_OK;
+}
+
+static hb_status input_derived(const hb_entity *entity, const hb_batch *batch,
+                               const int32_t *source, hb_arena *arena, hb_input *out, hb_err *err) {
+    const hb_schema *schema = entity->schema;
+    out->derived = HB_NEW_ARRAY(arena, hb_column, schema->derive_count);
+    if (out->derived == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; i < schema->derive_count; i++) {
+        const hb_derive *derive = &schema->derives[i];
+        const uint32_t column = hb_schema_find(entity->catalog, derive->column);
+        HB_TRY(input_column(entity, &entity->catalog->fields[column], derive->target,
+                            source[i] >= 0 ? &batch->columns[source[i]] : NULL, batch->row_count,
+                            arena, &out->derived[i], err));
+    }
+    return HB_OK;
+}
+
 hb_status hb_input_read(const hb_entity *entity, const hb_batch *batch, bool drop_unknown,
                         bool derive, hb_arena *arena, hb_input *out, hb_err *err) {
     const hb_schema *schema = entity->schema;
@@ -127,7 +172,8 @@ hb_status hb_input_read(const hb_entity *entity, const hb_batch *batch, bool dro
         return hb_err_set(err, HB_E_LIMIT, "a call takes at most %u rows, found %u",
                           HB_BATCH_ROWS_MAX, batch->row_count);
     }
-    int32_t *source = hb_arena_array(arena, schema->field_count, sizeof(*source));
+    int32_t *source =
+        hb_arena_array(arena, (size_t)schema->field_count + schema->derive_count, sizeof(*source));
     out->row_count = batch->row_count;
     out->ids = HB_NEW_ARRAY(arena, hb_str, batch->row_count);
     out->columns = HB_NEW_ARRAY(arena, hb_column, schema->field_count);
@@ -135,23 +181,11 @@ hb_status hb_input_read(const hb_entity *entity, const hb_batch *batch, bool dro
     HB_TRY(input_map(entity, batch, drop_unknown, source, err));
     for (uint32_t f = 1; f < schema->field_count; f++) {
         const hb_field *field = &schema->fields[f];
-        if (source[f] < 0) {
-            HB_TRY(hb_columns_null(field, batch->row_count, arena, &out->columns[f], err));
-            if (batch->row_count > 0) {
-                memset((void *)(uintptr_t)out->columns[f].state, HB_CELL_ABSENT, batch->row_count);
-            }
-            continue;
-        }
-        uint32_t bad_row = 0;
-        hb_status status =
-            hb_coerce_column(field->type, &batch->columns[source[f]], batch->row_count, arena,
-                             &out->columns[f], &bad_row, err);
-        if (status != HB_OK) {
-            input_row(err, bad_row, batch->row_count);
-            return input_where(entity, field->name, err);
-        }
-        out->columns[f].name = field->name;
+        HB_TRY(input_column(entity, field, field->name,
+                            source[f] >= 0 ? &batch->columns[source[f]] : NULL, batch->row_count,
+                            arena, &out->columns[f], err));
     }
+    HB_TRY(input_derived(entity, batch, source + schema->field_count, arena, out, err));
     const hb_column *own =
         source[HB_FIELD_OBJECT_ID] >= 0 ? &batch->columns[source[HB_FIELD_OBJECT_ID]] : NULL;
     HB_TRY(input_ids(entity, own, derive, out, arena, err));

@@ -128,12 +128,17 @@ static hb_status unique_key(const hb_column *const *columns, uint32_t count, uin
 
 static hb_status unique_refuse(const hb_unique *u, const unique_rule *rule, hb_str a, hb_str b,
                                hb_err *err) {
-    hb_str field = u->entity->schema->fields[rule->fields[0]].name;
+    const hb_schema *schema = u->entity->schema;
+    hb_str names = HB_STR_EMPTY;
+    for (uint32_t i = 0; i < rule->field_count && names.ptr != NULL; i++) {
+        names = hb_arena_printf(&u->task->arena, "%.*s%s%.*s", HB_ARG(names), i > 0 ? ", " : "",
+                                HB_ARG(schema->fields[rule->fields[i]].name));
+    }
     hb_err_set(err, HB_E_UNIQUE,
-               "unique constraint on '%.*s'%s: object_ids '%.*s' and '%.*s' have the same value",
-               HB_ARG(field), rule->field_count > 1 ? " and further fields" : "", HB_ARG(a),
-               HB_ARG(b));
-    return hb_err_where(err, u->entity->schema->entity_id, field, HB_STR_EMPTY);
+               "unique constraint on %.*s(%.*s): object_ids '%.*s' and '%.*s' "
+               "have the same value",
+               HB_ARG(schema->entity_id), HB_ARG(names), HB_ARG(a), HB_ARG(b));
+    return hb_err_where(err, schema->entity_id, schema->fields[rule->fields[0]].name, HB_STR_EMPTY);
 }
 
 /* The new rows by key; two of them with one key are refused. */

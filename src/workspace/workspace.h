@@ -15,6 +15,7 @@ typedef struct cJSON cJSON;
 
 typedef struct hb_entity {
     hb_schema *schema;          /* owned */
+    const hb_schema *catalog;   /* whose columns the schema's derives are; borrowed */
     hb_arena arena;             /* routing and containers */
     hb_routing *routing;
     uint32_t index;
@@ -151,6 +152,7 @@ typedef struct hb_input {
     /* "" where the row gives none and no name derives one (set: error) */
     hb_str *ids;
     hb_column *columns;         /* by schema field, coerced; cells may be ABSENT */
+    hb_column *derived;         /* by schema derive, as Catalog has them; cells may be ABSENT */
     uint32_t row_count;
 } hb_input;
 /* Maps columns to fields, coerces, and finds the ids. Unknown columns are HB_E_UNKNOWN_FIELD unless
@@ -164,7 +166,26 @@ hb_status hb_input_read(const hb_entity *entity, const hb_batch *batch, bool dro
 hb_status hb_input_complete(const hb_entity *entity, hb_input *input, const hb_column *current,
                             const uint32_t *found, hb_arena *arena, hb_err *err);
 
+/* ---- derive.c: what functions of the host give */
+/* Derives name columns of Catalog that are not its own business. */
+hb_status hb_derives_check(const hb_schema *schema, const hb_schema *catalog, hb_err *err);
+/* For a host that runs no functions: HB_E_COMPUTE when a row needs one. `found` as in
+ * hb_input_complete; NULL: no row is stored. */
+hb_status hb_derives_given(const hb_entity *entity, const hb_input *input, bool is_set,
+                           const uint32_t *found, hb_err *err);
+/* Puts derived values into the Catalog's rows; without one a stored row keeps its own. */
+hb_status hb_derives_apply(const hb_entity *entity, const hb_input *input, hb_column *rows,
+                           const hb_column *current, const uint32_t *found, hb_arena *arena,
+                           hb_err *err);
+/* Is this column of Catalog derived for rows of the entity? */
+bool hb_derives_has(const hb_schema *schema, hb_str column);
+
 /* ---- catalog.c */
+/* Is the column made by the Catalog itself, whatever a row holds? */
+bool hb_catalog_is_own(hb_str column);
+/* Computes expires_compute and stale_compute anew. */
+hb_status hb_catalog_deadlines(const hb_schema *catalog, hb_column *columns, uint32_t row_count,
+                               hb_arena *arena, hb_err *err);
 /* The Catalog's rows (full schema of Catalog) for rows of an entity. */
 hb_status hb_catalog_rows(const hb_workspace *ws, const hb_entity *entity, const hb_column *columns,
                           uint32_t row_count, int64_t now_ms, hb_arena *arena, hb_column **out,
@@ -190,7 +211,8 @@ hb_call_fn hb_call_register, hb_call_upsert, hb_call_set, hb_call_get, hb_call_e
     hb_call_delete, hb_call_query, hb_call_explain, hb_call_audit, hb_call_repair,
     hb_call_refresh, hb_call_drop, hb_call_export, hb_call_import, hb_call_alter,
     hb_call_presets, hb_call_graph, hb_call_find, hb_call_describe, hb_call_sign,
-    hb_call_health, hb_call_manifest;
+    hb_call_health, hb_call_manifest,
+    hb_call_validate;
 
 /* ---- read.c */
 /* The ids of a batch of one TEXT column, in the task's arena. */

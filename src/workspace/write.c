@@ -20,7 +20,7 @@ typedef enum write_phase {
 typedef struct write_program {
     hb_workspace *ws;
     hb_entity *entity;
-    bool is_set, is_delete, overwrite, with_catalog;
+    bool is_set, is_delete, overwrite, with_catalog, computed;
     int64_t now_ms;
     hb_input input;             /* delete: only ids */
     hb_ids ids;                 /* distinct */
@@ -98,6 +98,9 @@ static hb_status write_plan_catalog(write_program *w, hb_task *task, hb_intent_p
     HB_TRY(hb_catalog_rows(w->ws, w->entity, w->input.columns, w->input.row_count, w->now_ms,
                            &task->arena, &rows, err));
     HB_TRY(hb_catalog_keep(w->ws, rows, w->input.row_count, current, found, &task->arena, err));
+    if (w->entity->schema->derive_count > 0) {
+        HB_TRY(hb_derives_apply(w->entity, &w->input, rows, current, found, &task->arena, err));
+    }
     part->after = rows;
     return write_add_entity(w, task, catalog, rows, w->input.row_count, NULL, err);
 }
@@ -166,6 +169,9 @@ static hb_status write_settle(write_program *w, hb_task *task, hb_err *err) {
     const uint8_t *const *kept = NULL;
     if (!w->is_delete) {
         if (w->is_set) HB_TRY(write_kept_edges(w, found, &task->arena, &kept, err));
+        if (!w->computed) {
+            HB_TRY(hb_derives_given(w->entity, &w->input, w->is_set, found, err));
+        }
         HB_TRY(hb_input_complete(w->entity, &w->input, w->is_set ? current : NULL, found,
                                  &task->arena, err));
     }
@@ -220,10 +226,16 @@ static hb_status write_start_reads(write_program *w, hb_task *task, hb_err *err)
     if (w->is_delete && !keeps_before) return HB_OK;
     hb_entity *catalog = w->ws->entities[HB_ENTITY_CATALOG];
     static const char *const names[3] = { "created_at", "active", "visible" };
-    uint32_t *kept = hb_arena_array(&task->arena, 3, sizeof(*kept));
+    const hb_schema *schema = w->entity->schema;
+    uint32_t count = 3;
+    uint32_t *kept = hb_arena_array(&task->arena, (size_t)3 + schema->derive_count, sizeof(*kept));
     if (kept == NULL) return hb_err_memory(err);
     for (uint32_t i = 0; i < 3; i++) kept[i] = hb_schema_find(catalog->schema, hb_str_c(names[i]));
-    return hb_fetch_start(task, w->ws, catalog, &w->catalog_ids, keeps_before ? NULL : kept, 3,
+    for (uint32_t i = 0; i < schema->derive_count; i++) {
+        uint32_t column = hb_schema_find(catalog->schema, schema->derives[i].column);
+        if (column != kept[1] && column != kept[2]) kept[count++] = column;
+    }
+    return hb_fetch_start(task, w->ws, catalog, &w->catalog_ids, keeps_before ? NULL : kept, count,
                           &w->catalog_current, err);
 }
 
@@ -312,6 +324,7 @@ static hb_status write_rows(hb_workspace *ws, const hb_request *request, hb_task
     HB_TRY(write_new(ws, request, entity, task, &w, err));
     w->is_set = is_set;
     w->overwrite = is_set || (request->flags & HB_FLAG_OVERWRITE) != 0;
+    w->computed = (request->flags & HB_FLAG_COMPUTED) != 0;
     HB_TRY(hb_input_read(entity, &request->batch, (request->flags & HB_FLAG_DROP_UNKNOWN) != 0,
                          !is_set, &task->arena, &w->input, err));
     w->ids = (hb_ids){ w->input.ids, w->input.row_count };

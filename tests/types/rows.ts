@@ -4,6 +4,7 @@ import {
   ArrayOf, Artifact, Boolean, Categorical, Float, HeavenBase, Integer, Json, LongText, MetaSchema, ShortText, Timestamp, Vector, VectorIndex,
   entity, field,
 } from "../../js/index.js";
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Insert, Row } from "../../js/index.js";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -43,6 +44,25 @@ void stateless;
 // @ts-expect-error a list of texts is no vector
 const texts: Insert<typeof Task> = { name: "a", embedding: ["1"] };
 void texts;
+
+const Computed = entity("Computed", {
+  a: field(ShortText).required(),
+  // @ts-expect-error one input, two parameters of which the second is never given
+  broken: field(Integer).required().compute((a: string, b: string) => a.length + b.length, { inputs: ["a"] }),
+  size: field(Integer).required().compute((a) => a.length, { inputs: ["a"] }),
+  named: field(Integer).required().compute("size-of", { inputs: ["a"] }),
+  whole: field(Float).compute(async (row) => row.a.length),
+  emb: field(Vector(2)).compute(async (a: string) => [a.length, 1], { inputs: ["a"] }).queryCompute((text: string) => [text.length, 1]),
+  // @ts-expect-error a text is no vector
+  wrong: field(Vector(2)).compute(() => "text"),
+  made: field(Integer).required().default(() => 1),
+});
+const short: Insert<typeof Computed> = { a: "x" };
+void short;
+holds<Same<Row<typeof Computed>["size"], number | bigint>>();
+const standard: StandardSchemaV1<Insert<typeof Computed>, Partial<Row<typeof Computed>>> = Computed;
+holds<Same<StandardSchemaV1.InferInput<typeof Computed>, Insert<typeof Computed>>>();
+void standard;
 
 async function uses() {
   const ws = await HeavenBase.open("types", { preset: "debug" });

@@ -44,6 +44,19 @@ test("a definition that differs needs --replace", (t) => {
   assert.equal(folder.ok(["put", "note"], '{"object_id":"x","a":1,"b":"y"}'), "x\n");
 });
 
+test("without functions, computed values are given or refused", (t) => {
+  const folder = new Folder(t);
+  folder.ok(["ws", "create", "shop"]);
+  folder.ok(["entity", "define", '{"name":"C","fields":{"a":"Integer","b":{"type":"Integer","compute":{"name":"twice","inputs":["a"]}},'
+    + '"e":{"type":"Vector[2]","query_compute":"embed"}}}']);
+  const { code, err } = folder.run(["put", "c"], '{"object_id":"x","a":1}');
+  assert.equal(code, 1);
+  assert.match(err, /'b' is computed by the function 'twice'.*COMPUTE/s);
+  assert.equal(folder.ok(["put", "c"], '{"object_id":"x","a":1,"b":2,"e":[1,0]}'), "x\n");
+  assert.match(folder.run(["query", "c", '{"near":{"field":"e","query":"a text"}}']).err, /received text.*'embed'/s);
+  assert.deepEqual(JSON.parse(folder.ok(["entity", "show", "c", "--json"])).schema.fields.b.compute, { name: "twice", inputs: ["a"] });
+});
+
 test("rows written by one process are read by the next, value for value", (t) => {
   const folder = folderWithNotes(t);
   assert.equal(folder.ok(["put", "note", "notes.ndjson"]), `n1\n${two}\nn3\n`);

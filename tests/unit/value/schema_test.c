@@ -93,6 +93,17 @@ static const struct {
       "{'entity_id':'thing','name':'Thing','fields':{'a':{'type':{'type':'integer'}},"
       "'b':{'type':{'type':'integer'}}},'indexes':[{'fields':['b','a'],'to':'main'"
       "}],'constraints':[{'fields':['b'],'to':'main'},{'fields':['a','b']}]}" },
+    { "functions", "{'name':'Thing','fields':{'a':'integer','b':{'type':'integer','compute':"
+      "'f'},'c':{'type':'integer','computes':[{'compute':'g','inputs':['a','b']}]},"
+      "'e':{'type':'vector[2]','query_compute':'h'},'t':{'type':'short-text',"
+      "'query_computes':[{'name':'i','ops':['search']}]}},'derive':[{'target':'a','compute':"
+      "'j','inputs':['name']},{'target':'catalog.desc','compute':'k'}]}",
+      "{'entity_id':'thing','name':'Thing','fields':{'a':{'type':{'type':'integer'},'compute':{"
+      "'name':'j','inputs':['name']}},'b':{'type':{'type':'integer'},'compute':{'name':'f'}},"
+      "'c':{'type':{'type':'integer'},'compute':{'name':'g','inputs':['a','b']}},"
+      "'e':{'type':{'type':'vector','dim':2},'query_compute':{'name':'h','ops':['near']}},"
+      "'t':{'type':" TEXT255 ",'query_compute':{'name':'i','ops':['search']}}},"
+      "'derive':[{'target':'catalog.desc','compute':'k'}]}" },
     { "declared object_id", "{'name':'Thing','fields':{'a':'integer','object_id':{"
       "'type':'identifier','pk':true}}}",
       "{'entity_id':'thing','name':'Thing','fields':{'object_id':{'type':{'type':"
@@ -186,8 +197,30 @@ static void malformed_definitions_are_refused(void) {
           "'strategy':'nope'}}}}", HB_E_SCHEMA, "'nope'" },
         { "{'name':'T','fields':{'a':{'type':'integer','storage':{'too':'main'}}}}",
           HB_E_SCHEMA, "did you mean 'to'" },
-        { "{'name':'T','fields':{'a':{'type':'integer','compute':'nope'}}}", HB_E_SCHEMA,
-          "function" },
+        { "{'name':'T','fields':{'a':{'type':'integer','compute':1}}}", HB_E_TYPE, "function" },
+        { "{'name':'T','fields':{'a':{'type':'integer','compute':{'inputs':['a']}}}}",
+          HB_E_SCHEMA, "no function" },
+        { "{'name':'T','fields':{'a':{'type':'integer','compute':['f','g']}}}", HB_E_SCHEMA,
+          "one function" },
+        { "{'name':'T','fields':{'a':{'type':'integer','compute':{'name':'f','inputs':['zz']}}}}",
+          HB_E_SCHEMA, "'zz'" },
+        { "{'name':'T','fields':{'a':{'type':'integer','compute':{'name':'f','inputs':['a']}}}}",
+          HB_E_SCHEMA, "computed from it" },
+        { "{'name':'T','fields':{'a':{'type':'integer','compute':{'name':'f','inputs':['b']}},"
+          "'b':{'type':'integer','compute':{'name':'f','inputs':['c']}},'c':{'type':'integer',"
+          "'compute':{'name':'f','inputs':['a']}}}}", HB_E_SCHEMA, "computed from it" },
+        { "{'name':'T','fields':{'a':{'type':'integer','query_compute':'f'}}}", HB_E_SCHEMA,
+          "'near' on a Vector" },
+        { "{'name':'T','fields':{'a':{'type':'vector','query_compute':{'name':'f','ops':"
+          "['search']}}}}", HB_E_SCHEMA, "'near' on a Vector" },
+        { "{'name':'T','fields':{'object_id':{'type':'identifier','compute':'f'},'a':'integer'}}",
+          HB_E_SCHEMA, "object_id is not computed" },
+        { "{'name':'T','fields':{'a':'integer'},'derive':[{'target':'b','compute':'f'}]}",
+          HB_E_SCHEMA, "catalog.<column>" },
+        { "{'name':'T','fields':{'a':{'type':'integer','compute':'f'}},'derive':[{'target':'a',"
+          "'compute':'g'}]}", HB_E_SCHEMA, "two functions" },
+        { "{'name':'T','fields':{'a':'integer'},'derive':[{'target':'catalog.desc','compute':'f'},"
+          "{'target':'catalog.desc','compute':'g'}]}", HB_E_SCHEMA, "derived twice" },
         { "{'name':'T','fields':{'a':{'type':'integer','reqired':true}}}", HB_E_SCHEMA,
           "did you mean 'required'" },
         { "{'name':'T','fields':{'a':{'type':'integer','required':1}}}", HB_E_TYPE,

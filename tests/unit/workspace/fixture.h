@@ -64,9 +64,8 @@ static inline hb_status define(fixture *f, const char *json) {
 }
 
 /* One row from a JSON mapping: a PACK column per key. */
-static inline hb_status write_row(fixture *f, hb_call_kind kind, const char *entity, const char *json, uint32_t flags) {
-    hb_str pack = pack_of(f, json);
-    hb_pack_reader reader = hb_pack_read(pack);
+static inline hb_batch row_of(fixture *f, const char *json) {
+    hb_pack_reader reader = hb_pack_read(pack_of(f, json));
     hb_pack_item map, key;
     CHECK(hb_pack_next(&reader, &map));
     hb_column *columns = hb_arena_array(&f->arena, map.count, sizeof(*columns));
@@ -77,8 +76,12 @@ static inline hb_status write_row(fixture *f, hb_call_kind kind, const char *ent
         *span = (hb_span){ 0, whole.len };
         columns[i] = (hb_column){ key.s, HB_KIND_PACK, 0, NULL, span, (const uint8_t *)whole.ptr, whole.len };
     }
+    return (hb_batch){ 1, map.count, columns };
+}
+
+static inline hb_status write_row(fixture *f, hb_call_kind kind, const char *entity, const char *json, uint32_t flags) {
     return call(f, (hb_request){ .kind = kind, .entity = hb_workspace_entity(f->ws, hb_str_c(entity)),
-                                 .flags = flags, .batch = { 1, map.count, columns } });
+                                 .flags = flags, .batch = row_of(f, json) });
 }
 
 static inline hb_status upsert(fixture *f, const char *entity, const char *json) {
