@@ -59,7 +59,7 @@ third_party_trim(yyjson SOURCES yyjson.c)
 third_party_library(pcre2
     SOURCES
         pcre2_auto_possess.c pcre2_chartables.c pcre2_chkdint.c pcre2_compile.c pcre2_compile_class.c
-        pcre2_config.c pcre2_context.c pcre2_error.c pcre2_extuni.c pcre2_find_bracket.c pcre2_maketables.c pcre2_match.c
+        pcre2_config.c pcre2_context.c pcre2_error.c pcre2_extuni.c pcre2_find_bracket.c pcre2_maketables.c
         pcre2_match_data.c pcre2_newline.c pcre2_ord2utf.c pcre2_pattern_info.c pcre2_script_run.c
         pcre2_serialize.c pcre2_string_utils.c pcre2_study.c pcre2_substitute.c pcre2_substring.c
         pcre2_valid_utf.c pcre2_xclass.c
@@ -70,6 +70,6 @@ third_party_library(pcre2
     PUBLIC_DEFINES PCRE2_CODE_UNIT_WIDTH=8 PCRE2_STATIC PCRE2_EXPORT=)
 
 # Its character tables are most of its data, and most of that is of properties no pattern of ours names.
-third_party_trim(pcre2 SOURCES pcre2_tables.c pcre2_ucd.c INCLUDED pcre2_ucptables.c)
+third_party_trim(pcre2 SOURCES pcre2_match.c pcre2_tables.c pcre2_ucd.c INCLUDED pcre2_ucptables.c)
 
 third_party_library(utf8proc SOURCES utf8proc.c PUBLIC_DEFINES UTF8PROC_STATIC)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// node trim-pcre2.mjs IN OUT: PCRE2's character tables without what no pattern of ours can ask for. The translator
+// node trim-pcre2.mjs IN OUT: PCRE2's character tables, and its matcher, without what no pattern of ours can ask for. The translator
 // (src/text/regex_translate.c) lets through general categories and case, and writes no script, script run, grapheme,
 // direction or boolean property; with those members 0, most records, and then most blocks of code points, are alike.
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -112,7 +112,30 @@ function trimNames(text) {
   return `${out.slice(0, head)}const char PRIV(utt_names)[] =\n${kept.map(({ name }) => `  ${name}`).join("\n")}${out.slice(end)}`;
 }
 
+/**
+ * The matcher without the properties that are in no table any more: each is a case of four switches, and half of those are a
+ * place where matching goes on after a recursion. A pattern that came there all the same would fail, not match.
+ * @param {string} text
+ */
+function trimMatcher(text) {
+  let switches = 0;
+  /** @type {Set<string>} */
+  const gone = new Set();
+  const without = text.replace(/^( +)case PT_SC:\n.*?^(?=\1case PT_CLIST:)(.*?)^\1case PT_UCNC:\n.*?(?=(?:^ *\/\* This should n\w+ occur \*\/\n\s*)?^\1default:)/gms,
+    (cut, _indent, /** @type {string} */ kept) => {
+      switches += 1;
+      for (const [name] of cut.matchAll(/\bRM\d+\b/g)) if (!kept.includes(name)) gone.add(name);
+      return kept;
+    });
+  expect(switches === 4 && gone.size === 8, `${switches} switches over properties with ${gone.size} recursions`);
+  return [...gone].reduce((rest, name) => {
+    expect(!new RegExp(`RMATCH\\(\\w+, ${name}\\)`).test(rest), `${name} is still used`);
+    return rest.replace(` LBL(${name.slice(2)})`, "");
+  }, without);
+}
+
 mkdirSync(to, { recursive: true });
+writeFileSync(join(to, "pcre2_match.c"), trimMatcher(readFileSync(join(from, "pcre2_match.c"), "utf8")));
 writeFileSync(join(to, "pcre2_ucd.c"), trimProperties(readFileSync(join(from, "pcre2_ucd.c"), "utf8")));
 writeFileSync(join(to, "pcre2_ucptables.c"), trimNames(readFileSync(join(from, "pcre2_ucptables.c"), "utf8")));
 copyFileSync(join(from, "pcre2_tables.c"), join(to, "pcre2_tables.c")); // includes the one beside it

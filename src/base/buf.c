@@ -2,9 +2,9 @@
 #include "base/buf.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/format.h"
 #include "base/limits.h"
 #include "base/num.h"
 
@@ -85,11 +85,11 @@ void hb_buf_printf(hb_buf *buf, const char *fmt, ...) {
     va_list again;
     va_start(args, fmt);
     va_copy(again, args);
-    const int len = vsnprintf(NULL, 0, fmt, args);
+    const uint32_t len = hb_format_list(NULL, 0, fmt, args);
     va_end(args);
-    if (len >= 0 && hb_buf_reserve(buf, (uint32_t)len + 1)) {
-        vsnprintf(buf->ptr + buf->len, (size_t)len + 1, fmt, again);
-        buf->len += (uint32_t)len;
+    if (hb_buf_reserve(buf, len + 1)) {
+        hb_format_list(buf->ptr + buf->len, (size_t)len + 1, fmt, again);
+        buf->len += len;
     }
     va_end(again);
 }

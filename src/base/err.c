@@ -2,9 +2,11 @@
 #include "base/err.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/format.h"
 
 #define WORD_MAX 48u            /* longer words are not worth a guess */
 #define OPTIONS_LISTED_MAX 24u
@@ -34,9 +36,9 @@ hb_status hb_err_set(hb_err *err, hb_status code, const char *fmt, ...) {
     err->code = code;
     va_list args;
     va_start(args, fmt);
-    const int len = vsnprintf(err->msg, sizeof err->msg, fmt, args);
+    const uint32_t len = hb_format_list(err->msg, sizeof err->msg, fmt, args);
     va_end(args);
-    if (len >= (int)sizeof err->msg) {
+    if (len >= sizeof err->msg) {
         err->msg[text_cut(err->msg, sizeof err->msg - 1)] = '\0';
     }
     return code;
@@ -114,9 +116,9 @@ static void msg_add(hb_err *err, const char *fmt, ...) {
     const size_t used = strlen(err->msg);
     va_list args;
     va_start(args, fmt);
-    const int len = vsnprintf(err->msg + used, sizeof err->msg - used, fmt, args);
+    const uint32_t len = hb_format_list(err->msg + used, sizeof err->msg - used, fmt, args);
     va_end(args);
-    if (len >= (int)(sizeof err->msg - used)) {
+    if (len >= sizeof err->msg - used) {
         err->msg[text_cut(err->msg, sizeof err->msg - 1)] = '\0';
     }
 }
@@ -137,6 +139,10 @@ hb_status hb_err_hint(hb_err *err, hb_str word, const hb_str *options, size_t op
 }
 
 _Noreturn void hb_assert_failed(const char *cond, const char *file, int line) {
-    fprintf(stderr, "heavenbase: defect: %s (%s:%d)\n", cond, file, line);
+    char text[256];
+    const uint32_t len =
+        hb_format(text, sizeof text, "heavenbase: defect: %s (%s:%d)\n", cond, file, line);
+    const ssize_t wrote = write(2, text, len < sizeof text ? len : sizeof text - 1);
+    (void)wrote; /* there is nobody else to tell */
     abort();
 }

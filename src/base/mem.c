@@ -2,9 +2,10 @@
 #include "base/mem.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/format.h"
 
 static void *heap_alloc(void *ctx, size_t size) {
     (void)ctx;
@@ -166,10 +167,10 @@ hb_str hb_arena_printf(hb_arena *arena, const char *fmt, ...) {
     va_list again;
     va_start(args, fmt);
     va_copy(again, args);
-    const int len = vsnprintf(NULL, 0, fmt, args);
+    const uint32_t len = hb_format_list(NULL, 0, fmt, args);
     va_end(args);
-    char *text = len < 0 ? NULL : hb_arena_alloc(arena, (size_t)len + 1);
-    if (text != NULL) vsnprintf(text, (size_t)len + 1, fmt, again);
+    char *text = hb_arena_alloc(arena, (size_t)len + 1);
+    if (text != NULL) hb_format_list(text, (size_t)len + 1, fmt, again);
     va_end(again);
-    return (hb_str){ text, text != NULL ? (uint32_t)len : 0 };
+    return (hb_str){ text, text != NULL ? len : 0 };
 }

@@ -4,7 +4,6 @@
 #include "base/num.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <yyjson.h>
@@ -113,7 +112,8 @@ hb_num_result hb_num_parse_f64(hb_str text, double *out) {
     memcpy(json + len, d.digits + 1, d.count - 1);
     len += d.count - 1;
     json[len++] = d.more ? '1' : '0';
-    snprintf(json + len, sizeof json - len, "e%d", (int)d.exp - 1);
+    json[len++] = 'e';
+    json[len + hb_num_write_i64(d.exp - 1, json + len)] = '\0';
     yyjson_val val;
     memset(&val, 0, sizeof val);
     if (yyjson_read_number(json, &val, YYJSON_READ_NOFLAG, NULL, NULL) == NULL) {
@@ -180,9 +180,11 @@ static uint32_t decimal_write(const decimal *d, char out[HB_NUM_TEXT_MAX]) {
             memcpy(out + len, d->digits + 1, d->count - 1);
             len += d->count - 1;
         }
-        const int wrote = snprintf(out + len, HB_NUM_TEXT_MAX - len, "e%c%02d", exp < 0 ? '-' : '+',
-                                   (int)(exp < 0 ? -exp : exp));
-        return len + (uint32_t)wrote;
+        const int32_t power = exp < 0 ? -exp : exp;
+        out[len++] = 'e';
+        out[len++] = exp < 0 ? '-' : '+';
+        if (power < 10) out[len++] = '0';
+        return len + hb_num_write_i64(power, out + len);
     }
     if (exp < 0) {
         out[len++] = '0';
@@ -200,10 +202,11 @@ static uint32_t decimal_write(const decimal *d, char out[HB_NUM_TEXT_MAX]) {
 }
 
 static uint32_t write_special(double value, char out[HB_NUM_TEXT_MAX]) {
-    const char *text = isnan(value)   ? "nan"
-                       : isinf(value) ? (value < 0 ? "-inf" : "inf")
-                       : value != 0.0 ? NULL
-                       : signbit(value) ? "-0.0" : "0.0";
+    const char *text = isnan(value)     ? "nan"
+                       : isinf(value)   ? (value < 0 ? "-inf" : "inf")
+                       : value != 0.0   ? NULL
+                       : signbit(value) ? "-0.0"
+                                        : "0.0";
     if (text == NULL) return 0;
     const size_t len = strlen(text);
     memcpy(out, text, len);
@@ -226,25 +229,42 @@ uint32_t hb_num_write_f64(double value, char out[HB_NUM_TEXT_MAX]) {
     return decimal_write(&d, out);
 }
 
+/* Rounds to `count` digits, halves to even, and drops zeros at the end. */
+static void decimal_round(decimal *d, uint32_t count) {
+    if (d->count > count) {
+        const char *rest = d->digits + count;
+        bool half = rest[0] == '5';
+        for (uint32_t i = 1; i < d->count - count; i++) half = half && rest[i] == '0';
+        bool up = half ? (d->digits[count - 1] & 1) != 0 : rest[0] >= '5';
+        d->count = count;
+        uint32_t at = count;
+        while (up && at > 0) {
+            at--;
+            up = d->digits[at] == '9';
+            d->digits[at] = up ? '0' : (char)(d->digits[at] + 1);
+        }
+        if (up) { /* 9.99 is 10.0 now: all digits are zeros */
+            d->digits[0] = '1';
+            d->exp++;
+        }
+    }
+    while (d->count > 1 && d->digits[d->count - 1] == '0') d->count--;
+}
+
 uint32_t hb_num_write_f32(float value, char out[HB_NUM_TEXT_MAX]) {
     uint32_t len = write_special((double)value, out);
     if (len > 0) return len;
+    char text[HB_NUM_TEXT_MAX];
+    decimal whole;
+    decimal_from_printed(&whole, text, hb_yyjson_write_f64((double)value, text));
     /* Nine significant digits always suffice for a float32. */
-    for (int digits = 6; digits <= 9; digits++) {
-        char text[HB_NUM_TEXT_MAX];
-        const int text_len = snprintf(text, sizeof text, "%.*e", digits - 1, (double)value);
-        for (int i = 0; i < text_len; i++) {    /* the point as the locale has it */
-            if (!is_digit(text[i]) && text[i] != '-' && text[i] != '+' && text[i] != 'e') {
-                text[i] = '.';
-            }
-        }
-        double back = 0.0;
-        const hb_num_result result = hb_num_parse_f64(hb_str_n(text, (size_t)text_len), &back);
-        if (digits < 9 && (result != HB_NUM_OK || (float)back != value)) continue;
-        decimal d;
-        decimal_from_printed(&d, text, (size_t)text_len);
+    for (uint32_t digits = 6; digits <= 9; digits++) {
+        decimal d = whole;
+        decimal_round(&d, digits);
         len = decimal_write(&d, out);
-        break;
+        double back = 0.0;
+        const hb_num_result result = hb_num_parse_f64(hb_str_n(out, len), &back);
+        if (result == HB_NUM_OK && (float)back == value) break;
     }
     return len;
 }

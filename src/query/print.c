@@ -2,6 +2,8 @@
 /* The query as one line of text, for goldens and logs. Operands are shown shortened; vectors by
  * their first components and dimension. */
 #include "query/query.h"
+
+#include "base/num.h"
 #include "value/pack.h"
 
 #define TEXT_SHOWN 48u
@@ -115,7 +117,10 @@ static void print_near(const hb_query *query, hb_buf *out) {
     hb_buf_add_c(out, " [");
     for (uint32_t i = 0; i < near->dim && i < ITEMS_SHOWN; i++) {
         if (i > 0) hb_buf_add_char(out, ',');
-        hb_buf_printf(out, "%g", (double)near->vector[i]);
+        char text[HB_NUM_TEXT_MAX];
+        uint32_t len = hb_num_write_f32(near->vector[i], text);
+        if (len > 2 && text[len - 2] == '.' && text[len - 1] == '0') len -= 2;
+        hb_buf_add(out, text, len);
     }
     if (near->dim > ITEMS_SHOWN) hb_buf_printf(out, ",..%u", (unsigned)near->dim);
     hb_buf_printf(out, "] top %u", (unsigned)near->top_k);

@@ -47,6 +47,23 @@ void hb_regex_free(hb_regex *regex) {
     hb_mem_free(regex->mem, regex, sizeof(*regex));
 }
 
+/* What can still be wrong with a pattern that the translation let through; NULL: nothing known.
+ * PCRE2 has texts for all that can ever be, which are 8 KB that nobody would see. */
+static const char *refusal(int code) {
+    switch (code) {
+    case PCRE2_ERROR_BAD_SUBPATTERN_REFERENCE: return "reference to a group that does not exist";
+    case PCRE2_ERROR_DUPLICATE_SUBPATTERN_NAME: return "two groups have the same name";
+    case PCRE2_ERROR_LOOKBEHIND_NOT_FIXED_LENGTH:
+    case PCRE2_ERROR_LOOKBEHIND_TOO_LONG:
+    case PCRE2_ERROR_LOOKBEHIND_TOO_COMPLICATED:
+        return "the length of a lookbehind is not limited, or is too large";
+    case PCRE2_ERROR_TOO_MANY_CONDITION_BRANCHES: return "a condition has more than two branches";
+    case PCRE2_ERROR_PATTERN_TOO_LARGE:
+    case PCRE2_ERROR_PATTERN_TOO_COMPLICATED: return "it is too large";
+    default: return NULL;
+    }
+}
+
 static hb_status regex_compile(hb_regex *regex, hb_str source, bool ascii, hb_err *err) {
     uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
     if (!ascii) options |= PCRE2_UCP;
@@ -60,9 +77,9 @@ static hb_status regex_compile(hb_regex *regex, hb_str source, bool ascii, hb_er
     pcre2_compile_context_free(compile);
     if (regex->code != NULL) return HB_OK;
     if (code == PCRE2_ERROR_HEAP_FAILED) return hb_err_memory(err);
-    PCRE2_UCHAR text[160] = { 0 };
-    pcre2_get_error_message(code, text, sizeof(text));
-    return hb_err_set(err, HB_E_QUERY, "invalid regex pattern: %s", (const char *)text);
+    const char *why = refusal(code);
+    return why != NULL ? hb_err_set(err, HB_E_QUERY, "invalid regex pattern: %s", why)
+                       : hb_err_set(err, HB_E_QUERY, "invalid regex pattern: PCRE2 error %d", code);
 }
 
 static hb_status regex_prepare(hb_regex *regex, hb_err *err) {
@@ -93,8 +110,7 @@ hb_status hb_regex_new(hb_str pattern, const hb_mem *mem, hb_regex **out, hb_err
     hb_regex *regex = hb_mem_zalloc(mem, sizeof(*regex));
     if (regex == NULL) return hb_err_memory(err);
     regex->mem = mem;
-    regex->general =
-        pcre2_general_context_create(regex_alloc, regex_release, allocator_data(mem));
+    regex->general = pcre2_general_context_create(regex_alloc, regex_release, allocator_data(mem));
     hb_buf source;
     hb_buf_init(&source, mem);
     hb_regex_source flags = { false };

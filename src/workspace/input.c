@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Rows given by the caller: columns to fields, coercion, object ids, defaults, required fields. */
-#include <stdio.h>
-
+#include "base/format.h"
 #include "base/num.h"
 #include "value/coerce.h"
 #include "workspace/workspace.h"
@@ -10,7 +9,7 @@
 static void input_row(hb_err *err, uint32_t row, uint32_t row_count) {
     if (err == NULL || row_count < 2) return;
     size_t len = strlen(err->msg);
-    snprintf(err->msg + len, sizeof(err->msg) - len, " (row %u of %u)", row + 1, row_count);
+    hb_format(err->msg + len, sizeof(err->msg) - len, " (row %u of %u)", row + 1, row_count);
 }
 
 static hb_status input_where(const hb_entity *entity, hb_str field, hb_err *err) {
