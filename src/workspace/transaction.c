@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "workspace/transaction.h"
 
-#include <stdio.h>
-
+#include "base/format.h"
 #include "workspace/intent.h"
 
 static uint64_t bit(uint32_t backend) {
@@ -187,7 +186,7 @@ hb_status hb_changes_explain(hb_changes *changes, hb_status status, hb_err *err)
     if (backend.len == 0 && changes->failed_at != HB_BACKEND_NONE) {
         backend = instance_at(changes, changes->failed_at)->name;
     }
-    snprintf(err->native, sizeof(err->native), "%s", cause.native);
+    hb_format(err->native, sizeof(err->native), "%s", cause.native);
     return hb_err_where(err, changes->entity_id, HB_STR_EMPTY, backend);
 }
 
