@@ -107,6 +107,19 @@ const values = [null, true, 0, -1, 2 ** 40, 1.5, "text", "é", [1, [2, [3]]], { 
 write("pack", [...values.map(pack), pack(values), Buffer.concat([pack({ a: 1, b: [1] }), pack({ b: [1.0], a: 1 })]), Buffer.concat([pack("a"), pack([])])]);
 write("json", ["null", "[1,-0,1.5e300,9223372036854775807,-9223372036854775808,18446744073709551616,1e400]", '{"a":"\\u00e9\\ud83d\\ude00\\n","b":{"c":[true,false]}}',
   '"\\u0000"', "[[[[[[1]]]]]]", '{"a":1,"a":2}', "\ufeff{}", '"\\ud800"', "0.1", "[1,]", " [ 1 , { } ] "]);
+write("rowfile", ['{\n  "object_id": "id",\n  "n": {\n    "__obj_data__": "9007199254740993",\n    "__obj_type__": "bigint"\n  },\n  "x": 1e+16\n}',
+  '{"meta": "{\\"a\\": {\\"__obj_data__\\": [1, 2], \\"__obj_type__\\": \\"tuple\\"}, \\"b\\": 0.5}", "tags": ["a", "\u00e9"], "nums": [1, -2]}',
+  '{"emb": [0.1, -2.0], "facts": [{"slot": "s", "value": 1}], "blob": "aGk=", "day": "2024-02-29", "at": 5, "span": 1, "cat": "red", "num": 2, "ok": null}',
+  '{"meta": "not json", "any": "[1, null]", "name": 5, "n": 5.0, "blob": "a", "unknown": {}}', '{"x": {"__obj_data__": "0.1", "__obj_type__": "decimal"}, "ref": ""}',
+  '{"object_id": "other"}', "[]", "{", '{"meta": [{"__obj_type__": "ellipsis"}]}']);
+const pickle = (/** @type {string} */ text) => Buffer.from(text, "latin1");
+write("pickle", [
+  pickle("\x80\x04\x95\x20\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\x04name\x94\x8c\x01a\x94\x8c\x01nK\x05\x8c\x01xG?\xf8\x00\x00\x00\x00\x00\x00\x8c\x02ok\x88u."),
+  pickle("\x80\x02}q\x00(X\x04\x00\x00\x00tagsq\x01]q\x02(X\x01\x00\x00\x00aq\x03h\x03eX\x03\x00\x00\x00embq\x04G?\xf0\x00\x00\x00\x00\x00\x00G\x00\x00\x00\x00\x00\x00\x00\x00\x86q\x05u."),
+  pickle('\x80\x04}(\x8c\x04meta\x8c\x08{"a": 1}\x8c\x04blobC\x02hi\x8c\x01n\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f\x8c\x05factsN\x8c\x04nums(K\x01M\x00\x01J\xff\xff\xff\xfflu.'),
+  pickle("\x80\x05}(\x8c\x04blob\x96\x01\x00\x00\x00\x00\x00\x00\x00a\x8c\x03any\x8f\x94(K\x01\x90\x8c\x04name\x8c\x01z\x94\x8c\x03midh\x01\x8c\x03daytu."),
+  pickle("\x80\x02cos\nsystem\n(X\x04\x00\x00\x00echotR."), pickle("\x80\x04\x8c\x02os\x8c\x06system\x93."), pickle("\x80\x02]q\x00(h\x00e."), pickle("\x80\x03}N.0120"),
+]);
 write("wire", [
   wire([{ name: "object_id", kind: Kind.TEXT, cells: ["a", "b"] }, { name: "n", kind: Kind.I64, cells: [1, null] }, { name: "body", kind: Kind.TEXT, cells: ["agents", undefined] }]),
   wire([{ name: "object_id", kind: Kind.TEXT, cells: ["a", "b"] }, { name: "emb", kind: Kind.VEC, dim: 2, cells: [new Float32Array([1, 0]), null] }, { name: "x", kind: Kind.F64, cells: [0.5, 2] }]),

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+/* Row files of the pickle backend. */
+#include "tests/fuzz/row_files.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) { return row_files_one(&files_pickle, data, size); }
