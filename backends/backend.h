@@ -63,8 +63,11 @@ bool hb_instance_bool(const hb_instance *instance, const char *name, bool fallba
 
 /* Something stored that check() found to be wrong. Texts are borrowed for the call. */
 typedef struct hb_finding {
-    const char *kind;               /* "file": a stored row that cannot be read */
-    hb_str path;                    /* which one: a file's path, a table, an index */
+    /* "file": a stored row that cannot be read; else a structure of the engine: "table",
+     * "side_table" */
+    const char *kind;
+    hb_str path;                    /* which one: a file's path, a table */
+    hb_str field;                   /* the field it concerns, or "" */
     hb_str object_id;               /* the row it concerns, or "" */
     hb_str reason;                  /* one clause, without secrets */
     bool fixed;                     /* with `fix`: it has been put aside or made good */

@@ -86,6 +86,7 @@ const hb_backend hb_backend_sqlite = {
     .meta_get = sqlite_meta_get,
     .meta_delete = sqlite_meta_delete,
     .meta_list = sqlite_meta_list,
+    .check = sqlite_check,
     .begin = sqlite_begin,
     .end = sqlite_end,
     .release = sqlite_table_release,

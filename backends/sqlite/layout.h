@@ -10,6 +10,8 @@
 
 #include "backends/sqlite/sqlite_priv.h"
 
+typedef struct sqlite_checker sqlite_checker;
+
 struct sqlite_layout {
     const char *name;               /* what the option "layout" calls it */
     const char *meta;               /* table of the key-value store, quoted where it must be */
@@ -30,6 +32,18 @@ struct sqlite_layout {
     hb_status (*write_sides)(sqlite_table *table, const hb_batch *batch, uint32_t row, int64_t slot,
                              bool existed, hb_err *err);
     hb_status (*remove_sides)(sqlite_table *table, hb_str object_id, int64_t slot, hb_err *err);
+    /* Tells `sink` which rows of other tables do not follow from the rows; and, inside a
+     * transaction, makes them anew. NULL: a layout that cannot tell. */
+    hb_status (*check_sides)(sqlite_table *table, const sqlite_checker *checker, hb_err *err);
+    hb_status (*rebuild_sides)(sqlite_table *table, hb_err *err);
+};
+
+/* Who is told what a check finds. */
+struct sqlite_checker {
+    hb_finding_sink *sink;
+    void *arg;
+    bool fix;
+    uint32_t *count;                /* of what was found */
 };
 
 extern const sqlite_layout sqlite_layout_own, sqlite_layout_python;

@@ -393,6 +393,139 @@ static hb_status side_rebuild(sqlite_table *table, uint32_t place, hb_err *err) 
     return status;
 }
 
+/* ---- item tables compared with the rows ------------------------------------------------------ */
+
+typedef struct side_checker {
+    sqlite_table *table;
+    uint32_t place;
+    sqlite3_stmt *rows; /* slot, value, object_id */
+    sqlite3_stmt *has; /* is (slot, idx, item) there? */
+    sqlite3_stmt *count; /* items of a slot */
+    sqlite3_stmt *strays; /* items without a row */
+    const sqlite_checker *to;
+} side_checker;
+
+static hb_status side_found(const side_checker *side, hb_str object_id, const char *reason,
+                            hb_err *err) {
+    const hb_container *container = side->table->container;
+    const hb_finding finding = {
+        .kind = "side_table",
+        .path = side->table->sides[side->place],
+        .field = container->schema->fields[container->fields[side->place].field].name,
+        .object_id = object_id,
+        .reason = hb_str_c(reason),
+        .fixed = side->to->fix,
+    };
+    *side->to->count += 1;
+    return side->to->sink(side->to->arg, &finding, err);
+}
+
+/* One number that a statement yields. */
+static hb_status step_number(sqlite_conn *conn, sqlite3_stmt *stmt, int64_t *out, hb_err *err) {
+    int rc = sqlite3_step(stmt);
+    hb_status status = rc == SQLITE_ROW ? HB_OK : sqlite_fail(conn, rc, err);
+    if (status == HB_OK) *out = sqlite3_column_int64(stmt, 0);
+    sqlite3_reset(stmt);
+    return status;
+}
+
+/* Are exactly the items of the array `pack` (.ptr NULL: none) there for the slot? */
+static hb_status side_check_row(const side_checker *side, int64_t slot, hb_str pack, bool *fits,
+                                hb_err *err) {
+    sqlite_conn *conn = side->table->conn;
+    hb_pack_reader reader = hb_pack_read(pack);
+    hb_pack_item item;
+    int64_t expected = 0, found = 0, there = 0;
+    bool is_array = pack.ptr != NULL && hb_pack_next(&reader, &item) && item.tag == HB_PACK_ARRAY;
+    uint32_t count = is_array ? item.count : 0;
+    sqlite3_bind_int64(side->has, 1, slot);
+    for (uint32_t i = 0; i < count && hb_pack_next(&reader, &item); i++) {
+        if (!bind_item(side->has, 3, &item)) continue;
+        sqlite3_bind_int64(side->has, 2, i);
+        HB_TRY(step_number(conn, side->has, &there, err));
+        expected++;
+        found += there;
+    }
+    sqlite3_bind_int64(side->count, 1, slot);
+    HB_TRY(step_number(conn, side->count, &there, err));
+    *fits = found == expected && there == expected;
+    return HB_OK;
+}
+
+static hb_status side_check_rows(const side_checker *side, hb_buf *pack, hb_err *err) {
+    int rc;
+    while ((rc = sqlite3_step(side->rows)) == SQLITE_ROW) {
+        hb_value value = { .kind = HB_KIND_NULL };
+        if (sqlite3_column_type(side->rows, 1) != SQLITE_NULL) {
+            HB_TRY(sqlite_read_value(sqlite3_column_value(side->rows, 1), HB_KIND_PACK, pack, NULL,
+                                     &value, err));
+        }
+        bool fits;
+        hb_str array = value.kind == HB_KIND_PACK ? value.as.s : (hb_str){ NULL, 0 };
+        HB_TRY(side_check_row(side, sqlite3_column_int64(side->rows, 0), array, &fits, err));
+        if (fits) continue;
+        HB_TRY(side_found(side, sqlite_text_at(side->rows, 2),
+                          "the items kept for lookups are not those of the row", err));
+    }
+    if (rc != SQLITE_DONE) return sqlite_fail(side->table->conn, rc, err);
+    int64_t strays = 0;
+    HB_TRY(step_number(side->table->conn, side->strays, &strays, err));
+    if (strays == 0) return HB_OK;
+    return side_found(side, HB_STR_EMPTY, "items are kept for rows that are gone", err);
+}
+
+/* "<words> <item table> <tail>" */
+static hb_status side_statement(const side_checker *side, const char *words, const char *tail,
+                                sqlite3_stmt **out, hb_err *err) {
+    hb_sql sql = sqlite_ddl(side->table->conn, words);
+    hb_sql_ident(&sql, side->table->sides[side->place]);
+    hb_sql_add(&sql, tail);
+    return sqlite_ddl_prepare(side->table->conn, out, &sql, err);
+}
+
+static hb_status side_prepare_check(side_checker *side, hb_err *err) {
+    const sqlite_table *table = side->table;
+    HB_TRY(side_statement(side, "SELECT count(*) FROM ", " WHERE slot = ? AND idx = ? AND item = ?",
+                          &side->has, err));
+    HB_TRY(side_statement(side, "SELECT count(*) FROM ", " WHERE slot = ?", &side->count, err));
+    hb_sql sql = sqlite_ddl(table->conn, "SELECT count(*) FROM ");
+    hb_sql_ident(&sql, table->sides[side->place]);
+    hb_sql_add(&sql, " WHERE slot NOT IN (SELECT slot FROM ");
+    hb_sql_ident(&sql, table->name);
+    hb_sql_add(&sql, ")");
+    HB_TRY(sqlite_ddl_prepare(table->conn, &side->strays, &sql, err));
+    sql = sqlite_ddl(table->conn, "SELECT slot, ");
+    hb_sql_ident(&sql, table->columns[side->place]);
+    hb_sql_add(&sql, ", object_id FROM ");
+    hb_sql_ident(&sql, table->name);
+    return sqlite_ddl_prepare(table->conn, &side->rows, &sql, err);
+}
+
+static hb_status own_check_sides(sqlite_table *table, const sqlite_checker *checker, hb_err *err) {
+    hb_status status = HB_OK;
+    hb_buf pack;
+    hb_buf_init(&pack, table->conn->mem);
+    for (uint32_t i = 0; i < table->field_count && status == HB_OK; i++) {
+        if (table->sides[i].len == 0) continue;
+        side_checker side = { .table = table, .place = i, .to = checker };
+        status = side_prepare_check(&side, err);
+        if (status == HB_OK) status = side_check_rows(&side, &pack, err);
+        sqlite3_stmt *const all[] = { side.rows, side.has, side.count, side.strays };
+        for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++) sqlite3_finalize(all[k]);
+    }
+    hb_buf_free(&pack);
+    return status;
+}
+
+static hb_status own_rebuild_sides(sqlite_table *table, hb_err *err) {
+    for (uint32_t i = 0; i < table->field_count; i++) {
+        if (table->sides[i].len == 0) continue;
+        HB_TRY(sqlite_ddl_name(table->conn, "DELETE FROM ", table->sides[i], err));
+        HB_TRY(side_rebuild(table, i, err));
+    }
+    return HB_OK;
+}
+
 /* ---- indexes --------------------------------------------------------------------------------- */
 
 static hb_status index_make(const table_maker *maker, const sqlite_index *index, bool unique,
@@ -645,4 +778,6 @@ const sqlite_layout sqlite_layout_own = {
     .add_text = own_add_text,
     .write_sides = own_write_sides,
     .remove_sides = own_remove_sides,
+    .check_sides = own_check_sides,
+    .rebuild_sides = own_rebuild_sides,
 };

@@ -245,6 +245,11 @@ hb_status sqlite_rank(sqlite_query *query, hb_err *err);
 hb_status sqlite_words_list(sqlite_query *query, uint32_t place, hb_str text, sqlite_list **out,
                             hb_err *err);
 
+/* ---- check.c --------------------------------------------------------------------------------- */
+
+hb_status sqlite_check(hb_instance *instance, hb_container *container, bool fix,
+                       hb_finding_sink *sink, void *arg, hb_err *err);
+
 /* ---- claims.c -------------------------------------------------------------------------------- */
 
 bool sqlite_stores(const hb_type *type, hb_strategy strategy);

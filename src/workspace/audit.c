@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* audit and repair of the Catalog: its rows are compared with what the entities' rows project to.
- */
+/* audit and repair: what earlier writes left (intents), then the backends' own structures
+ * (audit_stored.c), then the rows in every backend (replicas.c), then the Catalog, whose rows are
+ * compared here with what the entities' rows project to. */
 #include <cJSON.h>
 
 #include "workspace/intent.h"
+#include "workspace/replicas.h"
 
 typedef struct audit_source {       /* one user entity */
     hb_entity *entity;
@@ -41,7 +43,10 @@ typedef struct audit_program {
     int64_t now_ms;
     bool repair, dry_run;
     audit_pass *before, *after;
+    cJSON *root;                    /* the report; owned */
     hb_intents *intents;            /* repair: what earlier writes left; NULL until then */
+    hb_replicas *replicas, *replicas_after;
+    bool is_stored_ok, is_stored_known;
     hb_changes *changes;            /* repair's writes */
 } audit_program;
 
@@ -299,7 +304,7 @@ static hb_status audit_add_report(const hb_workspace *ws, const audit_pass *pass
 }
 
 /* "intents": {"pending": [...]} and, of a repair, how many it completed and took back. */
-static hb_status audit_add_intents(audit_program *a, cJSON *root, hb_err *err) {
+static hb_status audit_add_intents(audit_program *a, cJSON *root, bool *ok, hb_err *err) {
     cJSON *report = cJSON_AddObjectToObject(root, "intents");
     uint32_t completed = 0, taken_back = 0, pending;
     if (a->intents != NULL) hb_intents_counts(a->intents, &completed, &taken_back);
@@ -313,40 +318,68 @@ static hb_status audit_add_intents(audit_program *a, cJSON *root, hb_err *err) {
     hb_buf_add_char(&json, '\0');
     if (status == HB_OK) status = hb_buf_check(&json, err);
     if (status == HB_OK) {
-        cJSON_AddBoolToObject(report, "ok", pending == 0);
+        *ok = pending == 0;
+        cJSON_AddBoolToObject(report, "ok", *ok);
         cJSON_AddRawToObject(report, "pending", json.ptr);
     }
     hb_buf_free(&json);
     return status;
 }
 
-static hb_status audit_finish(audit_program *a, hb_task *task, hb_err *err) {
-    cJSON *root = cJSON_CreateObject();
-    hb_status status;
+/* "catalog": the report, or of a repair what it did with the reports before and after. */
+static hb_status audit_add_catalog(audit_program *a, hb_task *task, bool *ok, hb_err *err) {
+    *ok = audit_is_ok(a->before);
     if (!a->repair) {
-        status = audit_add_report(a->ws, a->before, root, "catalog", &task->arena, err);
-    } else {
-        cJSON *catalog = cJSON_AddObjectToObject(root, "catalog");
-        const audit_pass *after = a->dry_run ? a->before : a->after;
-        bool wrote = !a->dry_run;
-        cJSON_AddBoolToObject(catalog, "dry_run", a->dry_run);
-        cJSON_AddNumberToObject(catalog, "missing_written", wrote ? a->before->missing_count : 0);
-        cJSON_AddNumberToObject(catalog, "mismatched_rewritten",
-                                wrote ? a->before->mismatched_count : 0);
-        cJSON_AddNumberToObject(catalog, "dangling_deleted", wrote ? a->before->dangling_count : 0);
-        status = audit_add_report(a->ws, a->before, catalog, "before", &task->arena, err);
-        if (status == HB_OK)
-            status = audit_add_report(a->ws, after, catalog, "after", &task->arena, err);
-        cJSON_AddBoolToObject(catalog, "ok", audit_is_ok(after));
+        return audit_add_report(a->ws, a->before, a->root, "catalog", &task->arena, err);
     }
-    if (status == HB_OK) status = audit_add_intents(a, root, err);
-    bool fix = a->repair && !a->dry_run;
-    if (status == HB_OK) status = hb_audit_stored(a->ws, fix, root, &task->arena, err);
-    char *text = status == HB_OK ? cJSON_PrintUnformatted(root) : NULL;
-    cJSON_Delete(root);
-    HB_TRY(status);
+    cJSON *catalog = cJSON_AddObjectToObject(a->root, "catalog");
+    const audit_pass *after = a->dry_run ? a->before : a->after;
+    bool wrote = !a->dry_run;
+    cJSON_AddBoolToObject(catalog, "dry_run", a->dry_run);
+    cJSON_AddNumberToObject(catalog, "missing_written", wrote ? a->before->missing_count : 0);
+    cJSON_AddNumberToObject(catalog, "mismatched_rewritten",
+                            wrote ? a->before->mismatched_count : 0);
+    cJSON_AddNumberToObject(catalog, "dangling_deleted", wrote ? a->before->dangling_count : 0);
+    HB_TRY(audit_add_report(a->ws, a->before, catalog, "before", &task->arena, err));
+    HB_TRY(audit_add_report(a->ws, after, catalog, "after", &task->arena, err));
+    *ok = audit_is_ok(after);
+    cJSON_AddBoolToObject(catalog, "ok", *ok);
+    return HB_OK;
+}
+
+/* "replicas", in the same two shapes; a dry run has no "after", for it is as before. */
+static hb_status audit_add_replicas(audit_program *a, bool *ok, hb_err *err) {
+    *ok = hb_replicas_are_ok(a->replicas);
+    if (!a->repair) return hb_replicas_json(a->replicas, a->root, "replicas", err);
+    cJSON *replicas = cJSON_AddObjectToObject(a->root, "replicas");
+    uint32_t missing = 0, different = 0, orphaned = 0;
+    if (!a->dry_run) hb_replicas_counts(a->replicas, &missing, &different, &orphaned);
+    cJSON_AddBoolToObject(replicas, "dry_run", a->dry_run);
+    cJSON_AddNumberToObject(replicas, "missing_written", missing);
+    cJSON_AddNumberToObject(replicas, "different_rewritten", different);
+    cJSON_AddNumberToObject(replicas, "orphaned_deleted", orphaned);
+    HB_TRY(hb_replicas_json(a->replicas, replicas, "before", err));
+    if (a->replicas_after != NULL) {
+        *ok = hb_replicas_are_ok(a->replicas_after);
+        HB_TRY(hb_replicas_json(a->replicas_after, replicas, "after", err));
+    }
+    cJSON_AddBoolToObject(replicas, "ok", *ok);
+    return HB_OK;
+}
+
+static hb_status audit_finish(audit_program *a, hb_task *task, hb_err *err) {
+    bool catalog = false, replicas = false, intents = false;
+    HB_TRY(audit_add_catalog(a, task, &catalog, err));
+    HB_TRY(audit_add_replicas(a, &replicas, err));
+    HB_TRY(audit_add_intents(a, a->root, &intents, err));
+    bool ok = catalog && replicas && intents && a->is_stored_ok;
+    cJSON_AddBoolToObject(a->root, "ok", ok);
+    /* The order of a report: the Catalog, which every workspace has, comes first. */
+    cJSON *first = cJSON_DetachItemFromObjectCaseSensitive(a->root, "catalog");
+    cJSON_InsertItemInArray(a->root, 0, first);
+    char *text = cJSON_PrintUnformatted(a->root);
     if (text == NULL) return hb_err_memory(err);
-    status = hb_task_finish_json(task, hb_str_c(text), err);
+    hb_status status = hb_task_finish_json(task, hb_str_c(text), err);
     cJSON_free(text);
     return status;
 }
@@ -357,12 +390,17 @@ static void audit_cleanup(hb_task *task, bool failed) {
     audit_program *a = task->program;
     (void)failed;
     hb_intents_end(a->intents);
+    hb_replicas_end(a->replicas);
+    hb_replicas_end(a->replicas_after);
     hb_changes_end(a->changes);
+    cJSON_Delete(a->root);
+    a->root = NULL;
 }
 
 static hb_status audit_refused(hb_task *task, hb_status status, hb_err *err) {
     audit_program *a = task->program;
-    return a->changes != NULL ? hb_changes_explain(a->changes, status, err) : status;
+    if (a->changes != NULL) return hb_changes_explain(a->changes, status, err);
+    return hb_replicas_explain(a->replicas, status, err);
 }
 
 /* The Catalog rows to write, as full-schema columns: missing ones, then mismatched ones. */
@@ -435,7 +473,33 @@ static hb_status repair_intents(audit_program *a, hb_task *task, bool *done, hb_
         hb_intents_asked asked = { .now_ms = a->now_ms };
         HB_TRY(hb_intents_start(task, a->ws, &asked, &a->intents, err));
     }
-    HB_TRY(hb_intents_advance(a->intents, done, err));
+    return hb_intents_advance(a->intents, done, err);
+}
+
+/* A pass over the replicas, and after a repair a second one. */
+static hb_status audit_replicas(audit_program *a, hb_task *task, bool *done, hb_err *err) {
+    bool fix = a->repair && !a->dry_run;
+    if (a->replicas == NULL) HB_TRY(hb_replicas_start(task, a->ws, fix, &a->replicas, err));
+    if (a->replicas_after == NULL) {
+        HB_TRY(hb_replicas_advance(a->replicas, done, err));
+        if (!*done || !fix) return HB_OK;
+        HB_TRY(hb_replicas_start(task, a->ws, false, &a->replicas_after, err));
+    }
+    return hb_replicas_advance(a->replicas_after, done, err);
+}
+
+/* Everything that comes before the Catalog, which is read last: after what it depends on is mended.
+ */
+static hb_status audit_lead(audit_program *a, hb_task *task, bool *done, hb_err *err) {
+    bool fix = a->repair && !a->dry_run;
+    *done = true;
+    if (!a->is_stored_known) {
+        if (fix) HB_TRY(repair_intents(a, task, done, err));
+        if (!*done) return HB_OK;
+        HB_TRY(hb_audit_stored(a->ws, fix, a->root, &task->arena, &a->is_stored_ok, err));
+        a->is_stored_known = true;
+    }
+    HB_TRY(audit_replicas(a, task, done, err));
     return *done ? audit_start(a->ws, task, &a->before, err) : HB_OK;
 }
 
@@ -443,7 +507,7 @@ static hb_status audit_advance(hb_task *task, hb_err *err) {
     audit_program *a = task->program;
     bool done;
     if (a->before == NULL) {
-        HB_TRY(repair_intents(a, task, &done, err));
+        HB_TRY(audit_lead(a, task, &done, err));
         if (!done) return HB_OK;
     }
     audit_pass *pass = a->after != NULL ? a->after : a->before;
@@ -475,7 +539,8 @@ static hb_status audit_call(hb_workspace *ws, const hb_request *request, hb_task
     task->advance = audit_advance;
     task->cleanup = audit_cleanup;
     task->refused = audit_refused;
-    return repair && !a->dry_run ? HB_OK : audit_start(ws, task, &a->before, err);
+    a->root = cJSON_CreateObject();
+    return a->root != NULL ? HB_OK : hb_err_memory(err);
 }
 
 hb_status hb_call_audit(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {

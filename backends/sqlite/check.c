@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+/* Looks over a table: SQLite's own check of the table and its indexes, then the item tables against
+ * the rows. The row is the truth: indexes and item tables are made anew from it. */
+#include "backends/sqlite/layout.h"
+
+#define MESSAGES_MAX 32u
+
+typedef struct complaints {
+    hb_str texts[MESSAGES_MAX]; /* the first ones; in the arena */
+    uint32_t count;
+    hb_arena arena;
+} complaints;
+
+/* SQLite's verdict on one table and its indexes. */
+static hb_status engine_check(sqlite_table *table, complaints *out, hb_err *err) {
+    hb_sql sql = sqlite_ddl(table->conn, "PRAGMA integrity_check(");
+    hb_sql_ident(&sql, table->target);
+    hb_sql_add(&sql, ")");
+    sqlite3_stmt *stmt = NULL;
+    HB_TRY(sqlite_ddl_prepare(table->conn, &stmt, &sql, err));
+    hb_status status = HB_OK;
+    int rc = SQLITE_DONE;
+    out->count = 0;
+    while (status == HB_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        hb_str text = sqlite_text_at(stmt, 0);
+        if (hb_str_eq(text, HB_STR("ok")) || out->count == MESSAGES_MAX) continue;
+        text = hb_arena_str(&out->arena, text);
+        if (text.ptr == NULL) status = hb_err_memory(err);
+        out->texts[out->count++] = text;
+    }
+    sqlite3_finalize(stmt);
+    if (status == HB_OK && rc != SQLITE_DONE) status = sqlite_fail(table->conn, rc, err);
+    return status;
+}
+
+static hb_status engine_tell(const sqlite_table *table, const sqlite_checker *checker,
+                             const complaints *what, bool fixed, hb_err *err) {
+    for (uint32_t i = 0; i < what->count; i++) {
+        const hb_finding finding = {
+            .kind = "table", .path = table->target, .reason = what->texts[i], .fixed = fixed
+        };
+        HB_TRY(checker->sink(checker->arg, &finding, err));
+    }
+    return HB_OK;
+}
+
+static hb_status reindex_body(sqlite_table *table, hb_job *job, hb_err *err) {
+    (void)job;
+    return sqlite_ddl_name(table->conn, "REINDEX ", table->target, err);
+}
+
+static hb_status sides_body(sqlite_table *table, hb_job *job, hb_err *err) {
+    (void)job;
+    return table->conn->layout->rebuild_sides(table, err);
+}
+
+/* Makes the indexes anew; *fixed when SQLite then finds nothing. */
+static hb_status engine_mend(sqlite_table *table, const hb_mem *mem, bool *fixed, hb_err *err) {
+    hb_err refused; /* rows that a unique index refuses stay: the report says so */
+    hb_err_init(&refused);
+    sqlite_cache_clear(table->conn);
+    if (sqlite_in_tx(table, NULL, reindex_body, &refused) == HB_E_MEMORY) return hb_err_memory(err);
+    complaints left = { .count = 0 };
+    hb_arena_init(&left.arena, mem);
+    hb_status status = engine_check(table, &left, err);
+    *fixed = left.count == 0;
+    hb_arena_free(&left.arena);
+    return status;
+}
+
+static hb_status check_engine(sqlite_table *table, const sqlite_checker *checker, hb_err *err) {
+    complaints found = { .count = 0 };
+    hb_arena_init(&found.arena, table->conn->mem);
+    bool fixed = false;
+    hb_status status = engine_check(table, &found, err);
+    if (status == HB_OK && found.count > 0 && checker->fix) {
+        status = engine_mend(table, table->conn->mem, &fixed, err);
+    }
+    if (status == HB_OK) status = engine_tell(table, checker, &found, fixed, err);
+    hb_arena_free(&found.arena);
+    return status;
+}
+
+hb_status sqlite_check(hb_instance *instance, hb_container *container, bool fix,
+                       hb_finding_sink *sink, void *arg, hb_err *err) {
+    sqlite_table *table;
+    HB_TRY(sqlite_table_need(instance, container, &table, err));
+    uint32_t found = 0;
+    const sqlite_checker checker = { .sink = sink, .arg = arg, .fix = fix, .count = &found };
+    HB_TRY(check_engine(table, &checker, err));
+    const sqlite_layout *layout = table->conn->layout;
+    if (layout->check_sides != NULL) HB_TRY(layout->check_sides(table, &checker, err));
+    if (!fix) return HB_OK;
+    sqlite_derived_forget(table);
+    return found > 0 ? sqlite_in_tx(table, NULL, sides_body, err) : HB_OK;
+}
