@@ -144,6 +144,58 @@ export interface CatalogAudit {
   checked: { objects: number; catalog_rows: number; entities: number };
 }
 
+/** Rows of entities that lie in several backends, against their source of truth. */
+export interface ReplicaAudit {
+  ok: boolean;
+  /** The home has the row, this backend has not. */
+  missing: { entity: string; object_id: string; backend: string }[];
+  /** This backend has the row, the home has not. */
+  orphaned: { entity: string; object_id: string; backend: string }[];
+  /** These fields have another value than in their first store. */
+  different: { entity: string; object_id: string; backend: string; fields: string[] }[];
+  checked: { entities: number; rows: number };
+}
+
+/** Structures of an engine (indexes, item tables) that do not follow from its rows. */
+export interface StorageAudit {
+  ok: boolean;
+  /** `object_id`, `field`: what it concerns, or "". */
+  problems: { backend: string; entity: string; field: string; what: "table" | "side_table"; object_id: string; path: string;
+    reason: string; repaired: boolean }[];
+}
+
+/** Stored rows that cannot be read. */
+export type FileAudit = { backend: string; entity: string; path: string; object_id: string; reason: string; quarantined: boolean }[];
+
+/** Writes over several backends that are not through everywhere. */
+export interface IntentAudit {
+  ok: boolean;
+  pending: Record<string, any>[];
+}
+
+/** What `audit` gives; `ok` when every part is. */
+export interface Audit {
+  ok: boolean;
+  catalog: CatalogAudit;
+  replicas: ReplicaAudit;
+  storage: StorageAudit;
+  files: FileAudit;
+  intents: IntentAudit;
+}
+
+/** What `repair` did, with the audits before and after; of a dry run the counts are 0. */
+export interface Repair {
+  /** Nothing is left to repair. */
+  ok: boolean;
+  catalog: { ok: boolean; dry_run: boolean; missing_written: number; mismatched_rewritten: number; dangling_deleted: number;
+    before: CatalogAudit; after: CatalogAudit };
+  replicas: { ok: boolean; dry_run: boolean; missing_written: number; different_rewritten: number; orphaned_deleted: number;
+    before: ReplicaAudit; after?: ReplicaAudit };
+  storage: StorageAudit;
+  files: FileAudit;
+  intents: IntentAudit & { completed: number; taken_back: number };
+}
+
 /** A step of a plan: what a backend does, natively or by scan, and why. */
 export type PlanStep = { node: string; [key: string]: any };
 /** What `explain` gives; its toString() draws it as a tree. */

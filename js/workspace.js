@@ -891,12 +891,12 @@ export class Workspace {
     return this.#guard(() => this.#read({ kind: Call.MANIFEST }, () => this.#core.json(), known("toManifest", options, WAITING)));
   }
 
-  /** Does the Catalog agree with the rows? @param {CallOptions} [options] @returns {Promise<{ catalog: import("./types.js").CatalogAudit }>} */
+  /** Do backends, their structures and the Catalog agree with the source of truth? @param {CallOptions} [options] @returns {Promise<import("./types.js").Audit>} */
   audit(options) {
     return this.#guard(() => this.#read({ kind: Call.AUDIT }, () => this.#core.json(), known("audit", options, WAITING)));
   }
 
-  /** Writes the Catalog's rows anew where audit finds fault. @param {CallOptions & { dryRun?: boolean }} [options] @returns {Promise<Record<string, any>>} */
+  /** Makes anew from the source of truth what audit finds fault with. @param {CallOptions & { dryRun?: boolean }} [options] @returns {Promise<import("./types.js").Repair>} */
   repair(options) {
     return this.#guard(() => {
       const given = known("repair", options, [...WAITING, "dryRun"]);

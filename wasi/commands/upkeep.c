@@ -2,8 +2,8 @@
 /* hb audit, repair, capabilities. */
 #include "wasi/commands/commands.h"
 
-/* Runs a call that answers with a report, and gives the report's "catalog". */
-static int report(cli_session *s, hb_request *request, yyjson_val **out) {
+/* Runs a call that answers with a report, and gives the report's "catalog" and its "ok". */
+static int report(cli_session *s, hb_request *request, yyjson_val **out, bool *ok) {
     cli *c = s->c;
     int code = cli_session_open(s, c);
     if (code == CLI_OK) code = cli_session_do(s, request);
@@ -14,6 +14,7 @@ static int report(cli_session *s, hb_request *request, yyjson_val **out) {
     }
     if (code != CLI_OK) return code;
     *out = yyjson_obj_get(yyjson_doc_get_root(doc), "catalog");
+    *ok = yyjson_is_true(yyjson_obj_get(yyjson_doc_get_root(doc), "ok"));
     return cli_print_document(c, s->answer->json);
 }
 
@@ -25,12 +26,15 @@ static int run_audit(cli *c) {
     cli_session session = { .c = c };
     hb_request request = { .kind = HB_CALL_AUDIT, .entity = HB_ENTITY_NONE };
     yyjson_val *catalog = NULL;
-    int code = report(&session, &request, &catalog);
+    bool ok = false;
+    int code = report(&session, &request, &catalog, &ok);
     if (code == CLI_OK && !yyjson_is_true(yyjson_obj_get(catalog, "ok"))) {
         code = cli_error(
             c, "the catalog is out of step: %u missing, %u dangling, %u mismatched; see hb repair",
             count_of(catalog, "missing"), count_of(catalog, "dangling"),
             count_of(catalog, "mismatched"));
+    } else if (code == CLI_OK && !ok) {
+        code = cli_error(c, "what is stored is out of step; see hb repair");
     }
     cli_session_close(&session);
     return code;
@@ -43,11 +47,16 @@ static int run_repair(cli *c) {
                            .entity = HB_ENTITY_NONE,
                            .flags = dry_run ? HB_FLAG_DRY_RUN : 0u };
     yyjson_val *catalog = NULL;
-    int code = report(&session, &request, &catalog);
+    bool ok = false;
+    int code = report(&session, &request, &catalog, &ok);
     if (code == CLI_OK && !yyjson_is_true(yyjson_obj_get(catalog, "ok"))) {
         code =
             cli_error(c, dry_run ? "the catalog is out of step; without --dry-run it is put right"
                                  : "the catalog is still out of step");
+    } else if (code == CLI_OK && !ok) {
+        code = cli_error(c, dry_run
+                                ? "what is stored is out of step; without --dry-run it is put right"
+                                : "what is stored is still out of step");
     }
     cli_session_close(&session);
     return code;

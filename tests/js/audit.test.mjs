@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// Faults in a backend of several, made through a workspace that knows only that backend.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after } from "node:test";
+import { ArrayOf, HeavenBase, InvertedIndex, LongText, ShortText, Vector, entity, field } from "heavenbase";
+
+const folder = fs.mkdtempSync(join(tmpdir(), "hb-audit-"));
+after(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+const Doc = entity("Doc", {
+  title: field(ShortText),
+  tags: field(ArrayOf(ShortText)),
+  body: field(LongText).store({ to: "main" }).store({ to: "search", strategy: InvertedIndex }),
+  emb: field(Vector(2)).store({ to: "vec" }),
+});
+/** The same entity as the instance `search` holds it. */
+const Body = entity("Doc", { body: field(LongText).store({ to: "main", strategy: InvertedIndex }) });
+const ROWS = [
+  { object_id: "a", title: "A", tags: ["x", "y"], body: "first body", emb: [1, 0] },
+  { object_id: "b", title: "B", tags: [], body: "second body", emb: [0, 1] },
+  { object_id: "c", title: "C" },
+];
+let count = 0;
+
+/** A workspace over three files with ROWS; `fault` works on the file of `search` alone. */
+async function faulty(second, fault) {
+  const at = join(folder, String(count += 1));
+  fs.mkdirSync(at);
+  const search = second === "sqlite" ? { type: "sqlite", database: join(at, "search.db") } : { type: "json", path: join(at, "search") };
+  const open = () => HeavenBase.open("audited", { backends: {
+    main: { type: "sqlite", database: join(at, "main.db") }, vec: { type: "sqlite", database: join(at, "vec.db") }, search } });
+  const ws = await open();
+  await ws.register(Doc);
+  await ws.upsertMany(Doc, ROWS);
+  assert.equal((await ws.audit()).ok, true);
+  await ws.close();
+  const alone = await HeavenBase.open("audited", { catalog: false, backends: { main: search } });
+  await alone.register(Body);
+  await fault(alone);
+  await alone.close();
+  return open();
+}
+
+/** Audit and dry run find `replicas`, a repair reports `done`; then all is as it was. */
+async function mends(ws, replicas, done) {
+  const before = await ws.rows("doc");
+  const report = await ws.audit();
+  assert.equal(report.ok, false);
+  assert.equal(report.catalog.ok, true);
+  assert.deepEqual(report.replicas, { ok: false, missing: [], orphaned: [], different: [], checked: report.replicas.checked, ...replicas });
+  const said = await ws.repair({ dryRun: true });
+  assert.deepEqual([said.ok, said.replicas.dry_run, said.replicas.before], [false, true, report.replicas]);
+  assert.deepEqual(await ws.audit(), report);
+  const repaired = await ws.repair();
+  assert.equal(repaired.ok, true);
+  const { missing_written: missing, different_rewritten: different, orphaned_deleted: orphaned } = repaired.replicas;
+  assert.deepEqual({ missing, different, orphaned }, { missing: 0, different: 0, orphaned: 0, ...done });
+  assert.equal((await ws.audit()).ok, true);
+  assert.deepEqual(await ws.rows("doc"), before);
+  assert.deepEqual((await ws.query("doc").search("first", { fields: ["body"] }).execute()).ids(), ["a"]);
+  await ws.close();
+}
+
+for (const second of ["sqlite", "json"]) {
+  test(`a replica on ${second} that lost a row gets it back`, async () => {
+    const ws = await faulty(second, (alone) => alone.delete("a", { entity: "doc" }));
+    await mends(ws, { missing: [{ entity: "doc", object_id: "a", backend: "search" }] }, { missing: 1 });
+  });
+
+  test(`a replica on ${second} with another value gets that of the first store`, async () => {
+    const ws = await faulty(second, (alone) => alone.upsert("doc", { object_id: "a", body: "third" }));
+    await mends(ws, { different: [{ entity: "doc", object_id: "a", backend: "search", fields: ["body"] }] }, { different: 1 });
+  });
+
+  test(`a row that only a replica on ${second} has is deleted there`, async () => {
+    const ws = await faulty(second, (alone) => alone.upsert("doc", { object_id: "ghost", body: "boo first" }));
+    await mends(ws, { orphaned: [{ entity: "doc", object_id: "ghost", backend: "search" }] }, { orphaned: 1 });
+  });
+}
+
+test("more rows than a page, with faults in several of them", async () => {
+  const ids = Array.from({ length: 700 }, (_, i) => `r${String(i).padStart(3, "0")}`);
+  const at = join(folder, "pages");
+  fs.mkdirSync(at);
+  const search = { type: "sqlite", database: join(at, "search.db") };
+  const open = () => HeavenBase.open("audited", { backends: {
+    main: { type: "sqlite", database: join(at, "main.db") }, vec: { type: "inmem" }, search } });
+  const ws = await open();
+  await ws.register(Doc);
+  await ws.upsertMany(Doc, ids.map((id) => ({ object_id: id, body: `body of ${id}` })));
+  await ws.close();
+  const alone = await HeavenBase.open("audited", { catalog: false, backends: { main: search } });
+  await alone.register(Body);
+  await alone.delete("r010", { entity: "doc" });
+  await alone.upsert("doc", { object_id: "r400", body: "other" });
+  await alone.upsert("doc", { object_id: "z", body: "other" });
+  await alone.close();
+  // `vec` is in memory: after the reopening it lacks every row.
+  const again = await open();
+  const { replicas } = await again.audit();
+  assert.equal(replicas.missing.length, 701);
+  assert.deepEqual(replicas.missing.filter(({ backend }) => backend === "search").map((row) => row.object_id), ["r010"]);
+  assert.deepEqual(replicas.different.map((row) => row.object_id), ["r400"]);
+  assert.deepEqual(replicas.orphaned.map((row) => row.object_id), ["z"]);
+  assert.equal(replicas.checked.rows, 701);
+  assert.equal((await again.repair()).ok, true);
+  assert.equal((await again.audit()).ok, true);
+  await again.close();
+});

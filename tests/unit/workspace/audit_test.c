@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+/* audit names a single fault in any backend, repair brings back what the source of truth holds. */
+#include "backends/sqlite/sqlite_priv.h"
+#include "tests/unit/workspace/fixture.h"
+
+static const char debug_options[] = "{\"id\":\"unit\",\"preset\":\"debug\"}";
+static const char doc_definition[] =
+    "{\"name\":\"Doc\",\"fields\":{\"title\":\"short-text\",\"n\":{\"type\":\"integer\",\"index\":true},"
+    "\"body\":\"long-text\",\"tags\":\"array[short-text]\",\"emb\":\"vector[2]\"}}";
+enum { MAIN, VEC, SEARCH };
+
+static bool contains(hb_str text, const char *part) { return hb_str_find(text, hb_str_c(part), 0) >= 0; }
+
+static void fill(fixture *f) {
+    fixture_open(f, debug_options);
+    if (!CHECK_INT(define(f, doc_definition), HB_OK)) test_check(false, f->err.msg, __FILE__, __LINE__);
+    static const char *const rows[] = {
+        "{\"object_id\":\"d1\",\"title\":\"One\",\"n\":1,\"body\":\"agents route\",\"tags\":[\"a\",\"b\"],\"emb\":[1,0]}",
+        "{\"object_id\":\"d2\",\"title\":\"Two\",\"n\":2,\"body\":\"backends store\",\"tags\":[\"b\"],\"emb\":[0,1]}",
+        "{\"object_id\":\"d3\",\"title\":\"Three\",\"n\":3}",
+    };
+    for (size_t i = 0; i < 3; i++) CHECK_INT(upsert(f, "doc", rows[i]), HB_OK);
+}
+
+/* A fragment on one backend alone, behind the workspace's back. */
+static void behind(fixture *f, uint32_t backend, hb_fragment fragment) {
+    hb_entity *doc = f->ws->entities[hb_workspace_entity(f->ws, HB_STR("doc"))];
+    fragment.container = doc->routing->containers[backend];
+    fragment.limit = HB_NO_LIMIT;
+    hb_task *task = hb_task_new(f->ws->mem);
+    hb_job *job;
+    REQUIRE(task != NULL);
+    CHECK_INT(hb_task_start_job(task, f->ws->instances[backend], &fragment, &job, &f->err), HB_OK);
+    hb_task_free(task);
+}
+
+static void remove_behind(fixture *f, uint32_t backend, const char *id) {
+    hb_str text = hb_str_c(id);
+    hb_ids ids = { &text, 1 };
+    behind(f, backend, (hb_fragment){ .kind = HB_FRAG_DELETE, .ids = &ids });
+}
+
+/* The container of `search` holds object_id and body. */
+static void write_search(fixture *f, const char *id, const char *body) {
+    hb_span spans[2] = { { 0, (uint32_t)strlen(id) }, { 0, (uint32_t)strlen(body) } };
+    hb_column columns[2] = {
+        { HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, &spans[0], (const uint8_t *)id, spans[0].len },
+        { HB_STR("body"), HB_KIND_TEXT, 0, NULL, &spans[1], (const uint8_t *)body, spans[1].len },
+    };
+    hb_batch batch = { 1, 2, columns };
+    behind(f, SEARCH, (hb_fragment){ .kind = HB_FRAG_WRITE, .batch = &batch });
+}
+
+static void sql(fixture *f, const char *text) {
+    const sqlite_conn *conn = f->ws->instances[MAIN]->state;
+    if (sqlite3_exec(conn->db, text, NULL, NULL, NULL) != SQLITE_OK) {
+        test_check(false, sqlite3_errmsg(conn->db), __FILE__, __LINE__);
+    }
+}
+
+static hb_str report(fixture *f, hb_call_kind kind, uint32_t flags) {
+    if (!CHECK_INT(call(f, (hb_request){ .kind = kind, .entity = HB_ENTITY_NONE, .flags = flags }), HB_OK)) {
+        test_check(false, f->err.msg, __FILE__, __LINE__);
+        return HB_STR_EMPTY;
+    }
+    return answer(f)->json;
+}
+
+static bool is_ok(hb_str json) { return hb_str_ends(json, HB_STR("\"ok\":true}")); }
+
+/* Named by audit and by a dry run, which changes nothing; then mended, and clean. */
+static void check_mended(fixture *f, const char *named, const char *done) {
+    CHECK(!is_ok(report(f, HB_CALL_AUDIT, 0)));
+    CHECK(contains(answer(f)->json, named));
+    CHECK(!is_ok(report(f, HB_CALL_REPAIR, HB_FLAG_DRY_RUN)));
+    CHECK(contains(answer(f)->json, named));
+    CHECK(!is_ok(report(f, HB_CALL_AUDIT, 0)));
+    CHECK(is_ok(report(f, HB_CALL_REPAIR, 0)));
+    if (!contains(answer(f)->json, done)) {
+        test_check(false, hb_arena_printf(&f->arena, "%.*s", HB_ARG(answer(f)->json)).ptr, __FILE__, __LINE__);
+    }
+    CHECK(is_ok(report(f, HB_CALL_AUDIT, 0)));
+}
+
+static void whole_workspaces_are_ok(void) {
+    fixture f;
+    fill(&f);
+    CHECK(is_ok(report(&f, HB_CALL_AUDIT, 0)));
+    CHECK(contains(answer(&f)->json, "\"storage\":{\"problems\":[],\"ok\":true}"));
+    CHECK(contains(answer(&f)->json, "\"orphaned\":[],\"different\":[],\"checked\":{\"entities\":"));
+    CHECK(is_ok(report(&f, HB_CALL_REPAIR, 0)));
+    fixture_close(&f);
+}
+
+static void rows_that_a_backend_lacks_are_written(void) {
+    fixture f;
+    fill(&f);
+    remove_behind(&f, SEARCH, "d1");
+    check_mended(&f, "\"missing\":[{\"entity\":\"doc\",\"object_id\":\"d1\",\"backend\":\"search\"}]",
+                 "\"missing_written\":1");
+    fixture_close(&f);
+}
+
+static void rows_without_one_in_the_home_are_deleted(void) {
+    fixture f;
+    fill(&f);
+    write_search(&f, "ghost", "boo");
+    check_mended(&f, "\"orphaned\":[{\"entity\":\"doc\",\"object_id\":\"ghost\",\"backend\":\"search\"}]",
+                 "\"orphaned_deleted\":1");
+    remove_behind(&f, MAIN, "d2");
+    check_mended(&f, "\"backend\":\"vec\"}", "\"orphaned_deleted\":2");
+    CHECK_INT(by_id(&f, HB_CALL_GET, "doc", "d2"), HB_OK);
+    CHECK_INT(answer(&f)->batch.row_count, 0);
+    fixture_close(&f);
+}
+
+static void values_that_differ_become_those_of_the_first_store(void) {
+    fixture f;
+    fill(&f);
+    write_search(&f, "d1", "nothing of the kind");
+    check_mended(&f,
+                 "\"different\":[{\"entity\":\"doc\",\"object_id\":\"d1\",\"backend\":\"search\",\"fields\":[\"body\"]}]",
+                 "\"different_rewritten\":1");
+    CHECK_INT(by_id(&f, HB_CALL_GET, "doc", "d1"), HB_OK);
+    int body = hb_batch_find(&answer(&f)->batch, HB_STR("body"));
+    REQUIRE(body > 0);
+    CHECK_STR(hb_column_span(&answer(&f)->batch.columns[body], 0), "agents route");
+    fixture_close(&f);
+}
+
+static void item_tables_are_made_anew_from_the_rows(void) {
+    static const char *const faults[] = {
+        "DELETE FROM \"unit/doc/tags\" WHERE slot = 1 AND item = 'b'",
+        "INSERT INTO \"unit/doc/tags\" (item, slot, idx) VALUES ('zz', 2, 1)",
+        "INSERT INTO \"unit/doc/tags\" (item, slot, idx) VALUES ('zz', 3, 0)",
+        "UPDATE \"unit/doc/tags\" SET item = 'c' WHERE slot = 2",
+        "INSERT INTO \"unit/doc/tags\" (item, slot, idx) VALUES ('zz', 99, 0)",
+    };
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        CASE(faults[i]);
+        fixture f;
+        fill(&f);
+        sql(&f, faults[i]);
+        check_mended(&f, "\"field\":\"tags\",\"what\":\"side_table\"", "\"repaired\":true");
+        fixture_close(&f);
+    }
+}
+
+/* The row changes while the file says that there is no index over it. */
+static void indexes_are_made_anew_from_the_rows(void) {
+    fixture f;
+    fill(&f);
+    const sqlite_conn *conn = f.ws->instances[MAIN]->state;
+    sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
+    sql(&f, "PRAGMA writable_schema = ON;"
+            "CREATE TEMP TABLE kept AS SELECT * FROM sqlite_schema WHERE name = 'unit/doc/n/plain/index';"
+            "DELETE FROM sqlite_schema WHERE name = 'unit/doc/n/plain/index';"
+            "PRAGMA writable_schema = RESET;"
+            "UPDATE \"unit/doc\" SET n = 77 WHERE object_id = 'd1';"
+            "PRAGMA writable_schema = ON;"
+            "INSERT INTO sqlite_schema SELECT * FROM kept;"
+            "PRAGMA writable_schema = RESET");
+    check_mended(&f, "\"path\":\"unit/doc\"", "\"repaired\":true");
+    fixture_close(&f);
+}
+
+TEST_SUITE {
+    TEST(whole_workspaces_are_ok);
+    TEST(rows_that_a_backend_lacks_are_written);
+    TEST(rows_without_one_in_the_home_are_deleted);
+    TEST(values_that_differ_become_those_of_the_first_store);
+    TEST(item_tables_are_made_anew_from_the_rows);
+    TEST(indexes_are_made_anew_from_the_rows);
+}
