@@ -60,7 +60,7 @@ async function mends(ws, replicas, done) {
   assert.deepEqual({ missing, different, orphaned }, { missing: 0, different: 0, orphaned: 0, ...done });
   assert.equal((await ws.audit()).ok, true);
   assert.deepEqual(await ws.rows("doc"), before);
-  assert.deepEqual((await ws.query("doc").search("first", { fields: ["body"] }).execute()).ids(), ["a"]);
+  assert.deepEqual((await ws.query("doc").search("body", "first").execute()).ids, ["a"]);
   await ws.close();
 }
 
