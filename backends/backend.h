@@ -64,7 +64,7 @@ bool hb_instance_bool(const hb_instance *instance, const char *name, bool fallba
 /* Something stored that check() found to be wrong. Texts are borrowed for the call. */
 typedef struct hb_finding {
     /* "file": a stored row that cannot be read; else a structure of the engine: "table",
-     * "side_table" */
+     * "side_table", "external" */
     const char *kind;
     hb_str path;                    /* which one: a file's path, a table */
     hb_str field;                   /* the field it concerns, or "" */

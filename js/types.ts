@@ -160,12 +160,18 @@ export interface ReplicaAudit {
 export interface StorageAudit {
   ok: boolean;
   /** `object_id`, `field`: what it concerns, or "". */
-  problems: { backend: string; entity: string; field: string; what: "table" | "side_table"; object_id: string; path: string;
+  problems: { backend: string; entity: string; field: string; what: "table" | "side_table" | "external"; object_id: string; path: string;
     reason: string; repaired: boolean }[];
 }
 
 /** Stored rows that cannot be read. */
 export type FileAudit = { backend: string; entity: string; path: string; object_id: string; reason: string; quarantined: boolean }[];
+
+/** Edges that lead to no row, as `checkGraph` gives them. */
+export interface EdgeAudit {
+  ok: boolean;
+  dangling: { entity: string; field: string; object_id: string; target_entity: string; target: string }[];
+}
 
 /** Writes over several backends that are not through everywhere. */
 export interface IntentAudit {
@@ -180,6 +186,7 @@ export interface Audit {
   replicas: ReplicaAudit;
   storage: StorageAudit;
   files: FileAudit;
+  edges: EdgeAudit;
   intents: IntentAudit;
 }
 
@@ -193,6 +200,7 @@ export interface Repair {
     before: ReplicaAudit; after?: ReplicaAudit };
   storage: StorageAudit;
   files: FileAudit;
+  edges: EdgeAudit;
   intents: IntentAudit & { completed: number; taken_back: number };
 }
 

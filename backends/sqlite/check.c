@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Looks over a table: SQLite's own check of the table and its indexes, then the item tables against
- * the rows. The row is the truth: indexes and item tables are made anew from it. */
+/* Looks over a table: SQLite's own check of the table and its indexes, the item tables against the
+ * rows, and the values outside the rows. The row is the truth: indexes and item tables are made
+ * anew from it; a value that is gone becomes null. */
 #include "backends/sqlite/layout.h"
 
 #define MESSAGES_MAX 32u
@@ -81,6 +82,25 @@ static hb_status check_engine(sqlite_table *table, const sqlite_checker *checker
     return status;
 }
 
+typedef struct gone_value {
+    const sqlite_table *table;
+    const sqlite_checker *to;
+} gone_value;
+
+static hb_status tell_gone(void *arg, uint32_t field, hb_str object_id, hb_err *err) {
+    const gone_value *gone = arg;
+    const hb_container *container = gone->table->container;
+    const hb_finding finding = {
+        .kind = "external",
+        .path = gone->table->blobs[container->by_field[field]],
+        .field = container->schema->fields[field].name,
+        .object_id = object_id,
+        .reason = HB_STR("the value that is kept outside the row is gone"),
+        .fixed = gone->to->fix,
+    };
+    return gone->to->sink(gone->to->arg, &finding, err);
+}
+
 hb_status sqlite_check(hb_instance *instance, hb_container *container, bool fix,
                        hb_finding_sink *sink, void *arg, hb_err *err) {
     sqlite_table *table;
@@ -88,6 +108,9 @@ hb_status sqlite_check(hb_instance *instance, hb_container *container, bool fix,
     uint32_t found = 0;
     const sqlite_checker checker = { .sink = sink, .arg = arg, .fix = fix, .count = &found };
     HB_TRY(check_engine(table, &checker, err));
+    gone_value gone = { .table = table, .to = &checker };
+    uint64_t unused;    /* no fault: rewriting a row leaves them, and `fix` deletes them */
+    HB_TRY(sqlite_blobs_check(instance, container, fix, tell_gone, &gone, &unused, err));
     const sqlite_layout *layout = table->conn->layout;
     if (layout->check_sides != NULL) HB_TRY(layout->check_sides(table, &checker, err));
     if (!fix) return HB_OK;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* audit and repair: what earlier writes left (intents), then the backends' own structures
- * (audit_stored.c), then the rows in every backend (replicas.c), then the Catalog, whose rows are
- * compared here with what the entities' rows project to. */
+ * (audit_stored.c), then the rows in every backend (replicas.c), the edges between rows (graph.c),
+ * then the Catalog, whose rows are compared here with what the entities' rows project to. */
 #include <cJSON.h>
 
+#include "workspace/graph.h"
 #include "workspace/intent.h"
 #include "workspace/replicas.h"
 
@@ -46,6 +47,7 @@ typedef struct audit_program {
     cJSON *root;                    /* the report; owned */
     hb_intents *intents;            /* repair: what earlier writes left; NULL until then */
     hb_replicas *replicas, *replicas_after;
+    hb_graph_check *edges;
     bool is_stored_ok, is_stored_known;
     hb_changes *changes;            /* repair's writes */
 } audit_program;
@@ -367,12 +369,38 @@ static hb_status audit_add_replicas(audit_program *a, bool *ok, hb_err *err) {
     return HB_OK;
 }
 
+/* "edges": {"ok", "dangling"}: the rows' own values, so a repair leaves them. */
+static hb_status audit_add_edges(audit_program *a, bool *ok, hb_err *err) {
+    const hb_dangling *list;
+    uint32_t count;
+    hb_graph_check_take(a->edges, &list, &count);
+    *ok = count == 0;
+    cJSON *edges = cJSON_AddObjectToObject(a->root, "edges");
+    cJSON_AddBoolToObject(edges, "ok", *ok);
+    hb_buf json;
+    hb_buf_init(&json, a->ws->mem);
+    hb_buf_add_char(&json, '[');
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0) hb_buf_add_char(&json, ',');
+        hb_dangling_json(&list[i], &json);
+    }
+    hb_buf_add_char(&json, ']');
+    hb_buf_add_char(&json, '\0');
+    hb_status status = hb_buf_check(&json, err);
+    if (status == HB_OK && cJSON_AddRawToObject(edges, "dangling", json.ptr) == NULL) {
+        status = hb_err_memory(err);
+    }
+    hb_buf_free(&json);
+    return status;
+}
+
 static hb_status audit_finish(audit_program *a, hb_task *task, hb_err *err) {
-    bool catalog = false, replicas = false, intents = false;
+    bool catalog = false, replicas = false, intents = false, edges = false;
+    HB_TRY(audit_add_edges(a, &edges, err));
     HB_TRY(audit_add_catalog(a, task, &catalog, err));
     HB_TRY(audit_add_replicas(a, &replicas, err));
     HB_TRY(audit_add_intents(a, a->root, &intents, err));
-    bool ok = catalog && replicas && intents && a->is_stored_ok;
+    bool ok = catalog && replicas && intents && edges && a->is_stored_ok;
     cJSON_AddBoolToObject(a->root, "ok", ok);
     /* The order of a report: the Catalog, which every workspace has, comes first. */
     cJSON *first = cJSON_DetachItemFromObjectCaseSensitive(a->root, "catalog");
@@ -500,6 +528,9 @@ static hb_status audit_lead(audit_program *a, hb_task *task, bool *done, hb_err 
         a->is_stored_known = true;
     }
     HB_TRY(audit_replicas(a, task, done, err));
+    if (!*done) return HB_OK;
+    if (a->edges == NULL) HB_TRY(hb_graph_check_start(task, a->ws, NULL, &a->edges, err));
+    HB_TRY(hb_graph_check_advance(a->edges, done, err));
     return *done ? audit_start(a->ws, task, &a->before, err) : HB_OK;
 }
 

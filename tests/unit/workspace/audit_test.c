@@ -164,6 +164,21 @@ static void indexes_are_made_anew_from_the_rows(void) {
     fixture_close(&f);
 }
 
+static void values_that_are_gone_become_null(void) {
+    fixture f;
+    fill(&f);
+    CHECK_INT(define(&f, "{\"name\":\"Far\",\"fields\":{\"text\":{\"type\":\"long-text\",\"storage\":"
+                         "{\"to\":\"main\",\"strategy\":\"external\"}}}}"),
+              HB_OK);
+    CHECK_INT(upsert(&f, "far", "{\"object_id\":\"a\",\"text\":\"one\"}"), HB_OK);
+    CHECK_INT(upsert(&f, "far", "{\"object_id\":\"b\",\"text\":\"two\"}"), HB_OK);
+    sql(&f, "DELETE FROM \"unit/far/text\" WHERE value = 'one'");
+    check_mended(&f, "\"object_id\":\"a\"", "\"what\":\"external\"");
+    CHECK_INT(query(&f, "far", "{}"), HB_OK);
+    CHECK_CSTR(lines(&f, "text"), "a|\nb|two\n");
+    fixture_close(&f);
+}
+
 TEST_SUITE {
     TEST(whole_workspaces_are_ok);
     TEST(rows_that_a_backend_lacks_are_written);
@@ -171,4 +186,5 @@ TEST_SUITE {
     TEST(values_that_differ_become_those_of_the_first_store);
     TEST(item_tables_are_made_anew_from_the_rows);
     TEST(indexes_are_made_anew_from_the_rows);
+    TEST(values_that_are_gone_become_null);
 }
