@@ -429,25 +429,50 @@ static hb_status step_number(sqlite_conn *conn, sqlite3_stmt *stmt, int64_t *out
     return status;
 }
 
+/* Counts an expected item, whose value is bound, and whether it is there. */
+static hb_status side_expect(const side_checker *side, uint32_t idx, int64_t *expected,
+                             int64_t *found, hb_err *err) {
+    int64_t there = 0;
+    sqlite3_bind_int64(side->has, 2, idx);
+    HB_TRY(step_number(side->table->conn, side->has, &there, err));
+    *expected += 1;
+    *found += there;
+    return HB_OK;
+}
+
+/* What side_add would have stored for the array. */
+static hb_status side_expect_all(const side_checker *side, hb_str pack, int64_t *expected,
+                                 int64_t *found, hb_err *err) {
+    const hb_container *container = side->table->container;
+    const hb_placed *placed = &container->fields[side->place];
+    hb_pack_reader reader = hb_pack_read(pack);
+    hb_pack_item item;
+    if (!hb_pack_next(&reader, &item) || item.tag != HB_PACK_ARRAY) return HB_OK;
+    if (placed->strategy == HB_STRATEGY_GRAPH) {
+        const hb_type *type = container->schema->fields[placed->field].type;
+        hb_edges edges = hb_edges_read(hb_edge_column(type), pack);
+        hb_str target;
+        for (uint32_t i = 0; hb_edges_next(&edges, &target, NULL); i++) {
+            sqlite_bind_str(side->has, 3, target);
+            HB_TRY(side_expect(side, i, expected, found, err));
+        }
+        return HB_OK;
+    }
+    uint32_t count = item.count;
+    for (uint32_t i = 0; i < count && hb_pack_next(&reader, &item); i++) {
+        if (bind_item(side->has, 3, &item)) HB_TRY(side_expect(side, i, expected, found, err));
+    }
+    return HB_OK;
+}
+
 /* Are exactly the items of the array `pack` (.ptr NULL: none) there for the slot? */
 static hb_status side_check_row(const side_checker *side, int64_t slot, hb_str pack, bool *fits,
                                 hb_err *err) {
-    sqlite_conn *conn = side->table->conn;
-    hb_pack_reader reader = hb_pack_read(pack);
-    hb_pack_item item;
     int64_t expected = 0, found = 0, there = 0;
-    bool is_array = pack.ptr != NULL && hb_pack_next(&reader, &item) && item.tag == HB_PACK_ARRAY;
-    uint32_t count = is_array ? item.count : 0;
     sqlite3_bind_int64(side->has, 1, slot);
-    for (uint32_t i = 0; i < count && hb_pack_next(&reader, &item); i++) {
-        if (!bind_item(side->has, 3, &item)) continue;
-        sqlite3_bind_int64(side->has, 2, i);
-        HB_TRY(step_number(conn, side->has, &there, err));
-        expected++;
-        found += there;
-    }
+    if (pack.ptr != NULL) HB_TRY(side_expect_all(side, pack, &expected, &found, err));
     sqlite3_bind_int64(side->count, 1, slot);
-    HB_TRY(step_number(conn, side->count, &there, err));
+    HB_TRY(step_number(side->table->conn, side->count, &there, err));
     *fits = found == expected && there == expected;
     return HB_OK;
 }

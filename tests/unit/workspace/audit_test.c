@@ -179,6 +179,29 @@ static void values_that_are_gone_become_null(void) {
     fixture_close(&f);
 }
 
+/* A repair leaves edges, which are the row's own value. */
+static void edges_that_lead_nowhere_are_named(void) {
+    fixture f;
+    fill(&f);
+    CHECK_INT(define(&f, "{\"name\":\"Node\",\"fields\":{\"next\":{\"type\":{\"type\":\"hyper-g\",\"fields\":["
+                         "{\"name\":\"to\",\"dtype\":{\"type\":\"identifier\",\"target_entity\":\"node\"}}]},"
+                         "\"storage\":{\"strategy\":\"graph\"}}}}"),
+              HB_OK);
+    CHECK_INT(upsert(&f, "node", "{\"object_id\":\"a\"}"), HB_OK);
+    CHECK_INT(upsert(&f, "node", "{\"object_id\":\"b\",\"next\":[{\"to\":\"a\"}]}"), HB_OK);
+    CHECK(is_ok(report(&f, HB_CALL_AUDIT, 0)));
+    sql(&f, "UPDATE \"unit/node/next\" SET item = 'b'");
+    check_mended(&f, "\"field\":\"next\",\"what\":\"side_table\"", "\"repaired\":true");
+    sql(&f, "DELETE FROM \"unit/node\" WHERE object_id = 'a'");
+    CHECK(!is_ok(report(&f, HB_CALL_AUDIT, 0)));
+    static const char named[] = "\"edges\":{\"ok\":false,\"dangling\":[{\"entity\":\"node\",\"field\":\"next\","
+                                "\"object_id\":\"b\",\"target_entity\":\"node\",\"target\":\"a\"}]}";
+    CHECK(contains(answer(&f)->json, named));
+    CHECK(!is_ok(report(&f, HB_CALL_REPAIR, 0)));
+    CHECK(contains(answer(&f)->json, named));
+    fixture_close(&f);
+}
+
 TEST_SUITE {
     TEST(whole_workspaces_are_ok);
     TEST(rows_that_a_backend_lacks_are_written);
@@ -187,4 +210,5 @@ TEST_SUITE {
     TEST(item_tables_are_made_anew_from_the_rows);
     TEST(indexes_are_made_anew_from_the_rows);
     TEST(values_that_are_gone_become_null);
+    TEST(edges_that_lead_nowhere_are_named);
 }
