@@ -62,9 +62,9 @@ static hb_status table_alloc(sqlite_table *table, hb_err *err) {
         HB_NEW_ARRAY(arena, sqlite_index, (size_t)count + container->schema->index_count);
     table->uniques =
         HB_NEW_ARRAY(arena, const uint32_t *, (size_t)count + container->schema->unique_count);
-    if (table->blobs == NULL || table->forms == NULL || table->grams == NULL || table->columns == NULL ||
-        table->sides == NULL || table->side_add == NULL || table->side_remove == NULL ||
-        table->uniques == NULL || table->indexes == NULL) {
+    if (table->blobs == NULL || table->forms == NULL || table->grams == NULL ||
+        table->columns == NULL || table->sides == NULL || table->side_add == NULL ||
+        table->side_remove == NULL || table->uniques == NULL || table->indexes == NULL) {
         return hb_err_memory(err);
     }
     return sqlite_derived_init(table, err);
