@@ -124,6 +124,8 @@ const stages = [
   { name: "oracle", about: "recorded behaviour, replayed", files: () => existsSync(at("tests/oracle/replay.mjs")), needs: ["module"],
     setup: ["npm"], run: () => counted(process.execPath, [at("tests/oracle/replay.mjs")]) },
   nodeStage("differential", "placements against each other, random", ["module"]),
+  { name: "conformance", about: "every backend does what it claims", files: () => existsSync(at("tests/conformance/run.mjs")), needs: ["module"],
+    setup: ["npm"], run: () => counted(process.execPath, [at("tests/conformance/run.mjs")]) },
   nodeStage("runtimes", "Deno and Bun", ["module"], ["runtimes"]),
   nodeStage("interchange", "data that Python writes and reads", ["module"], ["python"]),
   nodeStage("wasi", "the hb command under wasmtime", ["wasi-build"], ["wasmtime"]),

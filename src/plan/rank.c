@@ -105,11 +105,21 @@ static bool field_is_prose(const hb_type *type) {
            type->id == HB_TYPE_LONG_TEXT;
 }
 
+/* Whether the words of the field are looked for where it lies: not outside the row, say. */
+static bool field_is_read(const plan_build *build, uint32_t field, uint32_t backend) {
+    const hb_binding *binding = split_binding(build->routing, field, backend);
+    if (binding == NULL) return false;
+    const hb_backend *type = build->split.instances[backend]->type;
+    return !type->caps.search || type->supports(build->routing->schema->fields[field].type,
+                                                binding->strategy, HB_STR("search"))
+                                         .claim != HB_NO;
+}
+
 static void search_add(const plan_build *build, search_fields *out, uint32_t field) {
     uint32_t backend = hb_routing_find(build->routing, field, HB_STRATEGY_INVERTED);
     out->scanned[out->count] = backend == HB_BACKEND_NONE;
     if (backend == HB_BACKEND_NONE) backend = build->routing->primary[field];
-    if (backend == HB_BACKEND_NONE) return;
+    if (backend == HB_BACKEND_NONE || !field_is_read(build, field, backend)) return;
     out->fields[out->count] = field;
     out->backends[out->count++] = backend;
 }
@@ -124,7 +134,12 @@ static hb_status search_resolve(plan_build *build, search_fields *out) {
     if (out->fields == NULL || out->backends == NULL || out->scanned == NULL)
         return hb_err_memory(build->err);
     for (uint32_t i = 0; i < search->field_count; i++) {
+        uint32_t before = out->count;
         search_add(build, out, search->fields[i]);
+        if (out->count == before && build->routing->primary[search->fields[i]] != HB_BACKEND_NONE) {
+            return rank_refuse(build, search->fields[i], HB_BACKEND_NONE,
+                               "the strategy of the field is not for search");
+        }
     }
     for (uint32_t f = 1; search->field_count == 0 && f < schema->field_count; f++) {
         if (hb_routing_find(build->routing, f, HB_STRATEGY_INVERTED) != HB_BACKEND_NONE)

@@ -17,10 +17,9 @@ static const hb_type *leaf_type(const split_ctx *ctx, const hb_expr *leaf) {
     return ctx->routing->schema->fields[leaf->field].type;
 }
 
-/* is_null asks about the row, has_words about text that any backend returns: no handler needed. */
+/* is_null asks about the row: no handler needed. */
 static bool op_needs_handler(const hb_expr *leaf) {
-    return leaf->op != HB_OP_IS_NULL && leaf->op != HB_OP_HAS_WORDS &&
-           leaf->field != HB_FIELD_OBJECT_ID;
+    return leaf->op != HB_OP_IS_NULL && leaf->field != HB_FIELD_OBJECT_ID;
 }
 
 bool split_supported(const split_ctx *ctx, const hb_expr *leaf, uint32_t backend, hb_str *reason) {
