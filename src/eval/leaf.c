@@ -504,6 +504,17 @@ static int keyword_test(hb_leaf *leaf, hb_str text) {
            hb_str_find(leaf->value.as.s, hb_buf_str(&leaf->scratch), 0) >= 0;
 }
 
+/* A number stands in texts as JSON writes it. */
+static int keyword_number(hb_leaf *leaf, hb_str packed) {
+    hb_buf text;
+    hb_buf_init(&text, leaf->scratch.mem);
+    hb_status status = hb_pack_to_json(packed, 0, false, &text, NULL);
+    bool failed = status != HB_OK || text.failed || text.over;
+    int hit = failed ? -1 : keyword_test(leaf, hb_buf_str(&text));
+    hb_buf_free(&text);
+    return hit;
+}
+
 static int keyword_in_list(hb_leaf *leaf, hb_str bytes) {
     hb_pack_reader reader = hb_pack_read(bytes);
     hb_pack_item head;
@@ -512,7 +523,9 @@ static int keyword_in_list(hb_leaf *leaf, hb_str bytes) {
         hb_str whole;
         hb_value item;
         if (!hb_pack_skip(&reader, &whole) || !hb_leaf_unpack(whole, &item)) return 0;
-        int hit = item.kind == HB_KIND_TEXT ? keyword_test(leaf, item.as.s) : 0;
+        int hit = 0;
+        if (item.kind == HB_KIND_TEXT) hit = keyword_test(leaf, item.as.s);
+        if (is_number(&item)) hit = keyword_number(leaf, whole);
         if (hit != 0) return hit;
     }
     return 0;

@@ -289,7 +289,10 @@ typedef struct agg_table {
     uint32_t count, cap;
     agg_entry **first, **last;  /* by group */
     uint32_t *sizes;
+    uint8_t *met;               /* by group: TABLE_VALUE, TABLE_USED */
 } agg_table;
+
+enum { TABLE_VALUE = 1, TABLE_USED = 2 };
 
 static hb_status table_entry(agg_table *table, uint32_t group, agg_entry **out) {
     agg_run *run = table->run;
@@ -347,26 +350,55 @@ static hb_status table_count(agg_table *table, uint32_t group, const hb_value *v
     return status;
 }
 
+static hb_status table_pair(agg_table *table, hb_reducer reducer, uint32_t group, hb_str key,
+                            const hb_value *item) {
+    if (reducer == HB_REDUCE_KEY_COUNTS) return table_add(table, group, key, &one);
+    if (item->kind == HB_KIND_BOOL)
+        return hb_err_set(table->run->err, HB_E_QUERY, "key_sums met a boolean under '%.*s'",
+                          HB_ARG(key));
+    if (item->kind != HB_KIND_I64 && item->kind != HB_KIND_F64) return HB_OK;
+    return table_add(table, group, key, item);
+}
+
+/* value_counts takes scalars and the scalars of lists, the others the pairs of objects. */
 static hb_status table_row(agg_table *table, hb_reducer reducer, uint32_t group,
                            const hb_value *value) {
     hb_pack_reader reader = hb_pack_read(value->kind == HB_KIND_PACK ? value->as.s : HB_STR_EMPTY);
-    hb_pack_item head, key;
+    hb_pack_item head = { 0 }, key = { 0 };
     bool nested = hb_pack_next(&reader, &head);
     bool counts = reducer == HB_REDUCE_VALUE_COUNTS;
-    if (counts && !(nested && head.tag == HB_PACK_ARRAY)) return table_count(table, group, value);
-    if (!counts && !(nested && head.tag == HB_PACK_MAP)) return HB_OK;
+    if (value->kind == HB_KIND_NULL) return HB_OK;
+    table->met[group] |= TABLE_VALUE;
+    if (counts ? nested && head.tag != HB_PACK_ARRAY : !nested || head.tag != HB_PACK_MAP)
+        return HB_OK;
+    if (!nested || head.count == 0 || !counts) table->met[group] |= TABLE_USED;
+    if (!nested) return table_count(table, group, value);
     for (uint32_t i = 0; i < head.count; i++) {
         hb_str whole;
         hb_value item;
         if (!counts && !hb_pack_next(&reader, &key)) break;
         if (!hb_pack_skip(&reader, &whole) || !hb_leaf_unpack(whole, &item)) break;
-        if (counts) {
+        if (!counts) {
+            HB_TRY(table_pair(table, reducer, group, key.s, &item));
+        } else if (item.kind != HB_KIND_PACK) {
+            table->met[group] |= TABLE_USED;
             HB_TRY(table_count(table, group, &item));
-        } else if (reducer == HB_REDUCE_KEY_COUNTS) {
-            HB_TRY(table_add(table, group, key.s, &one));
-        } else if (item.kind == HB_KIND_I64 || item.kind == HB_KIND_F64) {
-            HB_TRY(table_add(table, group, key.s, &item));
         }
+    }
+    return HB_OK;
+}
+
+/* A group whose values are all of a kind that the reducer cannot read has no empty answer. */
+static hb_status table_check(const agg_table *table, const hb_measure *measure) {
+    const agg_run *run = table->run;
+    if (measure->col.kind == HB_COL_PATH) return HB_OK;     /* a path may lead to anything */
+    for (uint32_t g = 0; g < run->group_count; g++) {
+        if (table->met[g] != TABLE_VALUE) continue;
+        hb_str name = hb_reducer_name(measure->reducer);
+        hb_err_set(run->err, HB_E_QUERY, "%.*s found no %s in '%.*s'", HB_ARG(name),
+                   measure->reducer == HB_REDUCE_VALUE_COUNTS ? "countable value" : "object",
+                   HB_ARG(measure->col.name));
+        return hb_err_where(run->err, run->schema->entity_id, measure->col.name, HB_STR_EMPTY);
     }
     return HB_OK;
 }
@@ -399,8 +431,9 @@ static hb_status reduce_table(agg_run *run, const hb_measure *measure, hb_value 
     agg_table table = { .run = run,
                         .first = HB_NEW_ARRAY(run->arena, agg_entry *, run->group_count),
                         .last = HB_NEW_ARRAY(run->arena, agg_entry *, run->group_count),
-                        .sizes = HB_NEW_ARRAY(run->arena, uint32_t, run->group_count) };
-    if (table.first == NULL || table.last == NULL || table.sizes == NULL)
+                        .sizes = HB_NEW_ARRAY(run->arena, uint32_t, run->group_count),
+                        .met = HB_NEW_ARRAY(run->arena, uint8_t, run->group_count) };
+    if (table.first == NULL || table.last == NULL || table.sizes == NULL || table.met == NULL)
         return hb_err_memory(run->err);
     hb_map_init(&table.seen, run->task->mem);
     hb_status status = HB_OK;
@@ -409,6 +442,7 @@ static hb_status reduce_table(agg_run *run, const hb_measure *measure, hb_value 
         status = table_row(&table, measure->reducer, run->group[i], &value);
     }
     hb_map_free(&table.seen);
+    if (status == HB_OK) status = table_check(&table, measure);
     return status == HB_OK ? table_write(&table, &measure->col, out) : status;
 }
 

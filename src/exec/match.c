@@ -56,7 +56,7 @@ static void add_entry(match_run *run, const hb_expr *leaf, hb_str keyword, uint3
     hb_pack_str(out, HB_STR("ordinal"));
     hb_pack_int(out, ordinal);
     add_text(out, "normalizer", HB_STR("default:auto"));
-    add_text(out, "precision", hb_str_eq(found, keyword) ? HB_STR("exact") : HB_STR("normalized"));
+    add_text(out, "precision", HB_STR("exact"));    /* of the span: it is known */
     run->entry_count++;
 }
 
@@ -71,13 +71,24 @@ static void match_text(match_run *run, const hb_expr *leaf, hb_str keyword, uint
         at = hb_str_find(norm, hb_buf_str(&run->keyword), (uint32_t)at);
         if (at < 0) return;
         add_entry(run, leaf, keyword, ordinal, (uint32_t)at);
-        at += run->keyword.len;
+        uint32_t next = (uint32_t)at;
+        (void)hb_utf8_next(norm, &next);    /* places may overlap */
+        at = next;
     }
+}
+
+static void match_number(match_run *run, const hb_expr *leaf, hb_str packed, uint32_t ordinal) {
+    hb_buf text;
+    hb_buf_init(&text, run->task->mem);
+    bool failed = hb_pack_to_json(packed, 0, false, &text, NULL) != HB_OK || text.failed;
+    if (!failed) match_text(run, leaf, hb_buf_str(&text), ordinal);
+    run->out.failed = run->out.failed || failed;
+    hb_buf_free(&text);
 }
 
 static void match_leaf(match_run *run, const hb_expr *leaf, uint32_t row) {
     int at = hb_rows_find(run->in, leaf->field);
-    if (at < 0) return;
+    if (at < 0 || leaf->value.kind != HB_KIND_TEXT) return;
     hb_value value = hb_column_get(&run->in->columns[at], row);
     hb_buf_clear(&run->norm);
     hb_buf_clear(&run->places);
@@ -92,8 +103,9 @@ static void match_leaf(match_run *run, const hb_expr *leaf, uint32_t row) {
         hb_str whole;
         if (!hb_pack_skip(&reader, &whole)) return;
         hb_pack_reader inner = hb_pack_read(whole);
-        if (hb_pack_next(&inner, &item) && item.tag == HB_PACK_STR)
-            match_text(run, leaf, item.s, i);
+        if (!hb_pack_next(&inner, &item)) return;
+        if (item.tag == HB_PACK_STR) match_text(run, leaf, item.s, i);
+        if (item.tag == HB_PACK_INT || item.tag == HB_PACK_FLOAT) match_number(run, leaf, whole, i);
     }
 }
 

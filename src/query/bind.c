@@ -210,8 +210,11 @@ hb_status bind_field_column(bind_ctx *ctx, const char *clause, hb_str name, hb_c
     int64_t dot = hb_str_find(name, HB_STR("."), 0);
     if (dot <= 0 || (uint32_t)dot + 1 >= name.len) return unknown_column(ctx, clause, name, err);
     out->field = hb_schema_find(ctx->schema, hb_str_sub(name, 0, (uint32_t)dot));
-    if (out->field == HB_FIELD_NONE || ctx->schema->fields[out->field].type->id != HB_TYPE_JSON) {
-        return unknown_column(ctx, clause, name, err);
+    if (out->field == HB_FIELD_NONE) return unknown_column(ctx, clause, name, err);
+    if (ctx->schema->fields[out->field].type->id != HB_TYPE_JSON) {
+        (void)unknown_column(ctx, clause, name, err);
+        if (err != NULL) err->code = HB_E_UNKNOWN_FIELD; /* there is nothing below a scalar */
+        return HB_E_UNKNOWN_FIELD;
     }
     out->kind = HB_COL_PATH;
     return bind_path_split(ctx, hb_str_sub(name, (uint32_t)dot + 1, name.len), &out->path,

@@ -39,7 +39,7 @@ static bool reducer_accepts(hb_reducer reducer, const hb_type *type, bool path) 
     case HB_REDUCE_MEDIAN:
     case HB_REDUCE_PERCENTILE: return path || type_is_integer(type) || type->id == HB_TYPE_FLOAT;
     case HB_REDUCE_MIN:
-    case HB_REDUCE_MAX: return path || hb_type_is_ordered(type);
+    case HB_REDUCE_MAX: return path || hb_type_is_ordered(type) || type->id == HB_TYPE_CATEGORICAL;
     case HB_REDUCE_KEY_COUNTS:
     case HB_REDUCE_KEY_SUMS: return type->id == HB_TYPE_JSON;
     case HB_REDUCE_VALUE_COUNTS:
@@ -62,7 +62,7 @@ static const hb_type *reducer_type(const hb_measure *measure, const hb_type *typ
     case HB_REDUCE_MIN:
     case HB_REDUCE_MAX:
         if (path) return &type_json;
-        return type->id == HB_TYPE_CATEGORICAL ? &type_integer : type;
+        return type->id == HB_TYPE_CATEGORICAL && type->int_base ? &type_integer : type;
     default: return &type_json;
     }
 }
@@ -149,6 +149,11 @@ static hb_status bind_measure(bind_ctx *ctx, yyjson_val *metric, hb_measure *out
     return HB_OK;
 }
 
+static bool type_groups(const hb_type *type) {
+    return type->id != HB_TYPE_JSON && type->id != HB_TYPE_ARRAY && type->id != HB_TYPE_VECTOR &&
+           type->id != HB_TYPE_HYPER_G;
+}
+
 static hb_status bind_group(bind_ctx *ctx, yyjson_val *item, hb_col *out, hb_err *err) {
     if (!yyjson_is_str(item)) {
         return hb_err_set(err, HB_E_TYPE, "group_by takes a list of names, got a %s",
@@ -156,6 +161,12 @@ static hb_status bind_group(bind_ctx *ctx, yyjson_val *item, hb_col *out, hb_err
     }
     hb_str name = spec_str(item);
     HB_TRY(bind_field_column(ctx, "group_by", name, out, err));
+    const hb_type *type = ctx->schema->fields[out->field].type;
+    if (out->kind != HB_COL_PATH && !type_groups(type)) {
+        hb_err_set(err, HB_E_QUERY, "%.*s field '%.*s' cannot be grouped by",
+                   HB_ARG(hb_type_name(type->id)), HB_ARG(name));
+        return hb_err_where(err, ctx->schema->entity_id, name, HB_STR_EMPTY);
+    }
     yyjson_val *aggregate = ctx->spec->aggregate;
     if (aggregate != NULL && yyjson_obj_getn(aggregate, name.ptr, name.len) != NULL) {
         return hb_err_set(err, HB_E_QUERY, "'%.*s' is both a group field and an aggregate name",
@@ -234,6 +245,11 @@ static hb_status check_shape(const hb_spec *spec, hb_err *err) {
         return hb_err_set(err, HB_E_TYPE, "group_by takes a list of names, got a %s",
                           spec_kind_name(spec->group_by));
     }
+    if (spec->aggregate == NULL && count > 0)
+        return hb_err_set(err, HB_E_QUERY, "group_by needs aggregate: groups alone have no values");
+    if (spec->aggregate != NULL && spec->has_select)
+        return hb_err_set(err, HB_E_QUERY,
+                          "aggregate names the result's columns; leave out select");
     if (count <= HB_FIELDS_MAX) return HB_OK;
     return hb_err_set(err, HB_E_LIMIT, "an aggregate has more than %u columns", HB_FIELDS_MAX);
 }

@@ -364,8 +364,8 @@ static hb_status decode_clause(decode_ctx *ctx, uint32_t key, yyjson_val *value)
     case KEY_AFTER: spec->after = value; return HB_OK;
     case KEY_COUNT: return yyjson_is_null(value) ? HB_OK : decode_count(ctx, value);
     case KEY_UNSAFE: return decode_bool(ctx, value, "unsafe", &spec->unsafe);
-    case KEY_GROUP_BY: spec->group_by = yyjson_is_null(value) ? NULL : value; return HB_OK;
-    case KEY_AGGREGATE: spec->aggregate = yyjson_is_null(value) ? NULL : value; return HB_OK;
+    case KEY_GROUP_BY: spec->group_by = value; return HB_OK;
+    case KEY_AGGREGATE: spec->aggregate = value; return HB_OK;
     case KEY_HAVING:
         return yyjson_is_null(value) ? HB_OK
                                      : spec_filter_decode(spec, value, &spec->having, ctx->err);

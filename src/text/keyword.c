@@ -4,15 +4,18 @@
 #include "text/fold.h"
 #include "text/unicode.h"
 
-static bool is_gap(uint32_t cp) {
-    if (cp < 0x80) {
-        bool plain =
-            (cp >= '0' && cp <= '9') || (cp >= 'A' && cp <= 'Z') || (cp >= 'a' && cp <= 'z');
-        if (plain) return false;
-    }
+typedef enum cp_class { CP_KEPT, CP_GAP, CP_LEFT_OUT } cp_class;
+
+/* Control, format, private and unassigned characters are left out, those that are space are not. */
+static cp_class classify(uint32_t cp) {
+    char utf8[4];
+    if ((cp >= '0' && cp <= '9') || (cp >= 'A' && cp <= 'Z') || (cp >= 'a' && cp <= 'z'))
+        return CP_KEPT;
     hb_category category = hb_cp_category(cp);
-    return (category >= HB_CATEGORY_PC && category <= HB_CATEGORY_PO) ||
-           (category >= HB_CATEGORY_ZS && category <= HB_CATEGORY_CC);
+    if (category >= HB_CATEGORY_PC && category <= HB_CATEGORY_PO) return CP_GAP;
+    if (hb_str_trim((hb_str){ utf8, hb_utf8_put(cp, utf8) }).len == 0) return CP_GAP;
+    bool other = category == HB_CATEGORY_CN || category >= HB_CATEGORY_CC;
+    return other ? CP_LEFT_OUT : CP_KEPT;
 }
 
 /* The end of the characters that compose with the one at `pos`, or stand on it. */
@@ -41,7 +44,9 @@ static void add_folded(hb_str folded, hb_keyword_place from, hb_keyword_place *g
                        hb_buf *places) {
     for (uint32_t pos = 0; pos < folded.len;) {
         uint32_t start = pos;
-        if (is_gap(hb_utf8_next(folded, &pos))) {
+        cp_class class = classify(hb_utf8_next(folded, &pos));
+        if (class == CP_LEFT_OUT) continue;
+        if (class == CP_GAP) {
             if (gap->end == 0) gap->start = from.start;
             gap->end = from.end;
             continue;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* The form in which contained_in compares: NFC and full case folding, punctuation, white space and
- * control characters folded to single spaces, none at the ends. Symbols stay ("c++" is not "c"). */
+/* The form in which contained_in compares: NFC and full case folding, punctuation and white space
+ * folded to single spaces, none at the ends; other control, format, private and unassigned
+ * characters left out. Symbols stay ("c++" is not "c"). */
 #ifndef HB_TEXT_KEYWORD_H
 #define HB_TEXT_KEYWORD_H
 

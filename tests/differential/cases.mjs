@@ -145,8 +145,7 @@ function aggregates(r, kinds) {
   }));
   const outputs = [...group_by, ...Object.keys(aggregate)];
   return { ...(group_by.length > 0 ? { group_by } : {}), aggregate, ...(r.oneIn(3) ? { having: { [r.pick(outputs)]: { [r.pick(["eq", "ne", "gt", "is_null"])]: r.pick([1, 2, true, "a"]) } } } : {}),
-    ...(r.oneIn(2) ? { order: r.some(outputs, 1).map((name) => (r.oneIn(2) ? `-${name}` : name)) } : {}), ...(r.oneIn(3) ? { limit: r.below(4), offset: r.below(2) } : {}),
-    ...(r.oneIn(4) ? { select: r.some(outputs, 1 + r.below(2)) } : {}) };
+    ...(r.oneIn(2) ? { order: r.some(outputs, 1).map((name) => (r.oneIn(2) ? `-${name}` : name)) } : {}), ...(r.oneIn(3) ? { limit: r.below(4), offset: r.below(2) } : {}) };
 }
 
 /** @param {Random} r @param {Record<string, TypeName>} kinds @returns {Record<string, any>} */

@@ -133,7 +133,7 @@ for (const layout of /** @type {const} */ (["inmem", "sqlite"])) {
     assert.deepEqual(found.metadataColumns, ["match"]);
     const [first] = found.rows();
     assert.deepEqual(first.match, [[3, 13, 3, 11, "new   york"], [41, 49, 33, 41, "new york"]].map(([from, to, normFrom, normTo, part]) => ({ field: "term", op: "contained_in", keyword: "New York",
-      keyword_norm: "new york", query_span: [from, to], query_norm_span: [normFrom, normTo], query_text: part, ordinal: 0, normalizer: "default:auto", precision: "normalized" })));
+      keyword_norm: "new york", query_span: [from, to], query_norm_span: [normFrom, normTo], query_text: part, ordinal: 0, normalizer: "default:auto", precision: "exact" })));
     const cafe = found.rows()[1].match[0];
     assert.equal([...text].slice(...cafe.query_span).join(""), "CAFÉ");
     for (const name of ["keys", "plain"]) {

@@ -26,7 +26,7 @@ const NULLABLE = new Set(["short-text", "medium-text", "long-text", "identifier"
 const PREFILTER = ["combined_scan", "combined_native", "metadata_prefilter", "candidate_id_prefilter"];
 const MEMBERSHIP = new Set(["eq", "ne", "in"]);
 const TEXT_OPS = new Set(["eq", "ne", "in", "lt", "lte", "gt", "gte", "match", "contains", "starts_with",
-  "ends_with", "like", "ilike", "wildcard", "regex", "array_contains"]);
+  "ends_with", "like", "ilike", "wildcard", "regex", "array_contains", "contained_in"]);
 
 const specOf = (ctx) => (isObject(ctx.args.query) ? ctx.args.query : {});
 
@@ -151,6 +151,10 @@ export const CONDITIONS = {
     ((type.kind === "array" && !type.item) || type.kind === "json")
       && (MEMBERSHIP.has(op) || op === "array_contains" || op === "contains")
       && mixesTruth(operand, ctx.model.rows(ctx.args.entity).map((row) => row[field] ?? null))),
+  reducesUndeclaredName: (ctx) => Boolean(ctx.definition?.implicitName && ctx.expect.error) && isObject(specOf(ctx).aggregate)
+    && JSON.stringify([specOf(ctx).group_by, specOf(ctx).aggregate]).includes('"name"'),
+  aggregateReadsMore: (ctx) => Boolean(ctx.definition && ctx.expect.error) && isObject(specOf(ctx).aggregate)
+    && Object.values(specOf(ctx).aggregate).some((metric) => readsMore(ctx.definition.fields, metric)),
   unknownDefinitionKey: (ctx) => isObject(ctx.args.definition) && hasUnknownKeys(ctx.args.definition),
   defaultOfWrongType: (ctx) => Boolean(ctx.defined) && [...ctx.defined.fields.values()]
     .some((field) => field.hasDefault && field.default !== null && refuses(field.type, field.default)),
@@ -169,6 +173,15 @@ function mixesTruth(operand, values) {
   const wanted = JSON.stringify(normal(operand)) ?? "";
   const held = JSON.stringify(values.map(normal));
   return (/\b[01]\b/.test(wanted) && /true|false/.test(held)) || (/true|false/.test(wanted) && /\b[01]\b/.test(held));
+}
+
+/** Whether a metric reads a path of a Json field, or takes the members of a categorical as numbers. */
+function readsMore(fields, metric) {
+  const [op, options] = Object.entries(isObject(metric) ? metric : {})[0] ?? [];
+  const [base, ...path] = String(options?.field).split(".");
+  const type = fields.get(base)?.type;
+  return path.length > 0 ? type?.kind === "json"
+    : type?.kind === "categorical" && ["sum", "avg", "median", "percentile"].includes(String(op).replace("$", ""));
 }
 
 function isAggregate(ctx) {

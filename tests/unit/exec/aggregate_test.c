@@ -13,8 +13,9 @@ typedef struct world {
     hb_err err;
 } world;
 
-static const char definition[] = "{\"name\":\"T\",\"entity_id\":\"t\",\"fields\":{\"g\":\"short-text\","
-                                 "\"n\":\"integer\",\"x\":\"float\",\"j\":\"json\"}}";
+static const char definition[] =
+    "{\"name\":\"T\",\"entity_id\":\"t\",\"fields\":{\"g\":\"short-text\","
+    "\"n\":\"integer\",\"x\":\"float\",\"j\":\"json\"}}";
 /* object_id, g, n, x, j; rows come in any order. */
 static const char *const rows[][5] = {
     { "c", "\"b\"", "9223372036854775807", "0.1", "{\"a\":1,\"k\":\"x\"}" },
@@ -41,7 +42,8 @@ static void world_open(world *w) {
     static uint32_t colids[COLUMNS];
     *w = (world){ .task = hb_task_new(hb_mem_default()) };
     hb_err_init(&w->err);
-    CHECK_INT(hb_schema_parse(pack_of(w, definition), hb_mem_default(), &w->schema, &w->err), HB_OK);
+    CHECK_INT(hb_schema_parse(pack_of(w, definition), hb_mem_default(), &w->schema, &w->err),
+              HB_OK);
     hb_rowset *set;
     CHECK_INT(hb_task_rowset(w->task, COLUMNS, &set, &w->err), HB_OK);
     for (uint32_t c = 0; c < COLUMNS; c++) {
@@ -109,7 +111,9 @@ static const struct {
     { "{\"aggregate\":{\"p\":{\"percentile\":{\"field\":\"x\",\"q\":0.5}},\"l\":{\"min\":"
       "{\"field\":\"n\"}}}}",
       "[\"a\",0.15000000000000002,-9223372036854775807]" },
-    { "{\"group_by\":[\"j.a\"]}", "[\"a\",1.0][\"b\",2][\"d\",null]" },
+    { "{\"group_by\":[\"j.a\"],\"aggregate\":{\"c\":{\"count\":{\"field\":\"object_id\"}}}}",
+      "[\"a\",1.0,2][\"b\",2,1][\"d\",null,2]" },
+    { "{\"aggregate\":{\"v\":{\"value_counts\":{\"field\":\"j\"}}}}", "[\"a\",{\"1\":2,\"t\":1}]" },
     { "{\"aggregate\":{\"d\":{\"count\":{\"field\":\"j.a\",\"distinct\":true}},\"s\":{\"sum\":"
       "{\"field\":\"j.a\"}},\"k\":{\"key_counts\":{\"field\":\"j\"}},\"t\":{\"key_sums\":"
       "{\"field\":\"j\"}}}}",
@@ -120,9 +124,12 @@ static const struct {
     { "{\"aggregate\":{\"v\":{\"min\":{\"field\":\"j.k\"}}}}", "[\"a\",\"x\"]" },
     { "{\"aggregate\":{\"v\":{\"min\":{\"field\":\"j.l\"}}}}", "QUERY" },
     { "{\"group_by\":[\"g\"],\"aggregate\":{\"y\":{\"column_summary\":{\"field\":\"g\"}}}}",
-      "[\"a\",\"b\",{\"count\":2,\"distinct_count\":1,\"max\":\"b\",\"min\":\"b\",\"null_count\":0}]"
-      "[\"b\",\"a\",{\"count\":2,\"distinct_count\":1,\"max\":\"a\",\"min\":\"a\",\"null_count\":0}]"
-      "[\"e\",null,{\"count\":0,\"distinct_count\":0,\"max\":null,\"min\":null,\"null_count\":1}]" },
+      "[\"a\",\"b\",{\"count\":2,\"distinct_count\":1,\"max\":\"b\",\"min\":\"b\",\"null_count\":0}"
+      "]"
+      "[\"b\",\"a\",{\"count\":2,\"distinct_count\":1,\"max\":\"a\",\"min\":\"a\",\"null_count\":0}"
+      "]"
+      "[\"e\",null,{\"count\":0,\"distinct_count\":0,\"max\":null,\"min\":null,\"null_count\":1}"
+      "]" },
 };
 
 static void groups_and_reducers(void) {
@@ -145,9 +152,11 @@ static void nothing_has_one_group_or_none(void) {
     world_open(&w);
     hb_buf_init(&out, hb_mem_default());
     w.in.count = 0;
-    world_reduce(&w, "{\"aggregate\":{\"c\":{\"count\":{\"field\":\"n\"}},\"s\":{\"sum\":{\"field\":"
-                     "\"n\"}},\"m\":{\"median\":{\"field\":\"n\"}},\"v\":{\"value_counts\":"
-                     "{\"field\":\"n\"}}}}", &out);
+    world_reduce(&w,
+                 "{\"aggregate\":{\"c\":{\"count\":{\"field\":\"n\"}},\"s\":{\"sum\":{\"field\":"
+                 "\"n\"}},\"m\":{\"median\":{\"field\":\"n\"}},\"v\":{\"value_counts\":"
+                 "{\"field\":\"n\"}}}}",
+                 &out);
     CHECK_STR(hb_buf_str(&out), "[\"\",0,null,null,{}]");
     world_reduce(&w, "{\"group_by\":[\"g\"],\"aggregate\":{\"c\":{\"count\":{\"field\":\"n\"}}}}",
                  &out);

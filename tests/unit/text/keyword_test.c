@@ -15,6 +15,8 @@ static void gaps_become_single_spaces_and_symbols_stay(void) {
         { "decomposed", "Cafe\xcc\x81", "caf\xc3\xa9" },
         { "wide space", "a\xe3\x80\x80" "b", "a b" },
         { "hangul", "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab", "\xed\x95\x9c" },
+        { "left out", "a\xe2\x80\x8b" "b\x01" "c\xee\x80\x80", "abc" },
+        { "control that is space", "a\x1c\xc2\x85" "b", "a b" },
         { "a mark on a gap", "a-\xcc\x81" "b", "a \xcc\x81" "b" },
     };
     hb_buf plain, placed, places;
