@@ -131,7 +131,7 @@ hb_offer sqlite_offer(const hb_type *type, hb_strategy strategy, bool indexed,
     }
     if (leaf->op == HB_OP_CONTAINED_IN && strategy == HB_STRATEGY_SPARSE_GRAM &&
         sqlite_has_item_table(type, strategy)) {
-        return (hb_offer){ HB_EXACT, true, "index_filter", NULL };
+        return (hb_offer){ HB_EXACT, true, "sql_sparse_gram_contained_in", NULL };
     }
     return offer_called(called_reason(type, leaf->op));
 }

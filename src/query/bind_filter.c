@@ -259,6 +259,11 @@ static hb_status leaf_null(leaf_ctx *ctx, const hb_expr **out) {
         ctx->leaf->value = (hb_value){ HB_KIND_TEXT, { .s = HB_STR_EMPTY } };
         return HB_OK;
     }
+    if (ctx->op == HB_OP_CONTAINED_IN && hb_type_kind(ctx->field->type) != HB_KIND_I64) {
+        /* In no text occurs nothing, and the result still has its column `match`. */
+        ctx->leaf->value = (hb_value){ HB_KIND_TEXT, { .s = HB_STR_EMPTY } };
+        return HB_OK;
+    }
     if ((BIT(ctx->op) & OPS_ORDER) != 0) {
         return hb_err_set(ctx->err, HB_E_TYPE, "'%.*s' needs a value, got null",
                           HB_ARG(hb_op_name(ctx->op)));
