@@ -121,6 +121,8 @@ const stages = [
     needs: ["native", "wasi-build", "module"], setup: [],
     lenient: true, run: () => counted(process.execPath, [at("tests/tidy/tidy.mjs")]) },
   nodeStage("js", "JavaScript in Node", ["module"]),
+  { name: "replayer", about: "the oracle's replayer, against a stand-in", files: hasTests("tests/oracle"), needs: [], setup: ["npm"],
+    run: () => nodeTests("tests/oracle") },
   { name: "oracle", about: "recorded behaviour, replayed", files: () => existsSync(at("tests/oracle/replay.mjs")), needs: ["module"],
     setup: ["npm"], run: () => counted(process.execPath, [at("tests/oracle/replay.mjs")]) },
   nodeStage("differential", "placements against each other, random", ["module"]),
