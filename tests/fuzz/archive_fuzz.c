@@ -27,7 +27,8 @@ static uint32_t mend(char *bytes, uint32_t size, uint32_t begins[RECORDS_MAX + 1
         set_u32(head + 8, len);
         uint32_t crc = hb_crc32(0, hb_str_n(head, 12));
         set_u32(head + 12, hb_crc32(crc, hb_str_n(head + HB_ARCHIVE_RECORD_HEAD_LEN, len)));
-        begins[count++] = count == 0 ? 0 : at;
+        begins[count] = count == 0 ? 0 : at;
+        count++;
         at += HB_ARCHIVE_RECORD_HEAD_LEN + ((len + 7) & ~7u);
         if (at > size) at = size;
     }
