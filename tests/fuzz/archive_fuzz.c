@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* An exported workspace as a file. Lengths are cut to what is there and checksums are made right, so that
- * what lies behind them is reached: a file that passes the checks may still hold rows or definitions that
+ * what lies behind them is reached. The seeds are exports of small workspaces. A file that passes the checks may still hold rows or definitions that
  * are refused, and one that is taken in whole comes out again as a file that is taken in. */
 #include "base/crc32.h"
 #include "tests/fuzz/fuzz.h"
