@@ -5,6 +5,7 @@ import { FieldRef } from "./expr.js";
 import { Call, Flag } from "./generated/abi.js";
 import { checkId, idColumn, readRows } from "./rows.js";
 
+/** What a deletion does about edges that lead to the row. @typedef {"schema" | "detach" | "restrict"} Edges */
 /** @typedef {import("./types.js").Direction} Direction */
 /** @typedef {import("./types.js").EdgeReference} EdgeReference */
 /** @typedef {import("./rows.js").Registered} Registered */

@@ -13,3 +13,13 @@ export function known(method, options, names) {
   }
   return options;
 }
+
+// What the calls of a workspace take.
+export const WAITING = ["signal", "timeoutMs"];
+export const TRANSFERRING = [...WAITING, "onProgress"];
+export const READING = [...WAITING, "entity"];
+export const DELETING = [...READING, "edges"];
+export const GETTING = [...READING, "unique"];
+export const UPSERTING = [...WAITING, "overwrite", "unknown"];
+export const SETTING = [...READING, "overwrite", "unknown"];
+export const EXECUTING = [...WAITING, "total", "pushdown"];

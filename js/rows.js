@@ -114,3 +114,14 @@ export function readOne(core) {
   const batch = answer(core);
   return readCell(batch.bytes, batch.columns[0], 0, true);
 }
+
+/** A patch says which row it is for. @param {Record<string, unknown>} patch @param {{ entity?: import("./types.js").EntityLike }} options */
+export function checkTarget(patch, options) {
+  if (patch.object_id !== undefined && patch.object_id !== null && patch.object_id !== "") return;
+  throw new HeavenBaseError("INVALID_ID", "set needs the object_id of a row", { entity: entityName(options.entity), field: "object_id" });
+}
+
+/** @param {import("./types.js").EntityLike | undefined} entity */
+export function entityName(entity) {
+  return typeof entity === "string" ? entity : entity?.entityId ?? "";
+}

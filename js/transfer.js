@@ -17,9 +17,11 @@ import { Call, Flag } from "./generated/abi.js";
  * @property {(request: Request) => Uint8Array | null | Promise<Uint8Array | null>} bytes
  * @property {(request: Request) => any} json
  * @property {(request: Request) => void | Promise<void>} apply
+ * @property {(entity: { index: number }) => number | Promise<number>} count
  */
 /** @typedef {{ kind: "head" | "entity" | "rows" | "end", length: number, rows: number, of: string | null, data: any, at: number, number: number }} RecordInfo */
 
+const CATALOG = "sys-catalog";
 const RECORD_BYTES = 1 << 20;
 const ROWS_FIRST = 256;
 const ROWS_MAX = 65_536;
@@ -108,8 +110,47 @@ export function exportHead(bytes) {
   return head;
 }
 
+/** @param {(write: (record: Uint8Array) => void) => Promise<void>} exporting @returns {Promise<Uint8Array>} */
+export async function exportBytes(exporting) {
+  /** @type {Uint8Array[]} */
+  const records = [];
+  await exporting((record) => { records.push(record); });
+  const whole = new Uint8Array(records.reduce((length, record) => length + record.length, 0));
+  let at = 0;
+  for (const record of records) {
+    whole.set(record, at);
+    at += record.length;
+  }
+  return whole;
+}
+
+/** @param {WritableStream<Uint8Array>} stream @param {(write: (record: Uint8Array) => Promise<void>) => Promise<void>} exporting */
+export async function exportToStream(stream, exporting) {
+  if (typeof stream?.getWriter !== "function") throw new HeavenBaseError("TYPE", "exportTo takes a WritableStream");
+  const writer = stream.getWriter();
+  try {
+    await exporting((record) => writer.ready.then(() => writer.write(record)));
+    await writer.close();
+  } catch (error) {
+    await writer.abort(error).catch(() => {});        // the first error is the one to report
+    throw error;
+  }
+}
+
+/** Checks the whole file, then takes it in. @param {Transferable} into @param {Uint8Array} bytes @param {TransferOptions & { overwrite: boolean }} options */
+export async function importFile(into, bytes, options) {
+  const records = await checkRecords(into, bytes, options);
+  const entities = [...new Set(records.flatMap(({ of }) => (of === null || of === CATALOG ? [] : [of])))];
+  for (const entity of options.overwrite ? [] : into.entities.filter(({ id }) => entities.includes(id))) {
+    const count = await into.count(entity);
+    if (count === 0) continue;
+    throw new HeavenBaseError("DUPLICATE", `entity '${entity.id}' has ${count} rows here already; pass overwrite: true to let the export's rows replace them`, { entity: entity.id });
+  }
+  return { entities, rows: await importRecords(into, bytes, records, options) };
+}
+
 /** Checks every record before anything is written. @param {Transferable} into @param {Uint8Array} bytes @param {TransferOptions} options @returns {Promise<RecordInfo[]>} */
-export async function checkRecords(into, bytes, { signal }) {
+async function checkRecords(into, bytes, { signal }) {
   const breathe = breather(signal);
   /** @type {RecordInfo[]} */
   const records = [];
@@ -137,13 +178,13 @@ function recordBytes(bytes, at, number) {
 }
 
 /** @param {Transferable} into @param {Uint8Array} bytes @param {readonly RecordInfo[]} records @param {TransferOptions} options */
-export async function importRecords(into, bytes, records, { signal, onProgress }) {
+async function importRecords(into, bytes, records, { signal, onProgress }) {
   const breathe = breather(signal);
   const withCatalog = records.some((record) => record.of === into.catalog?.id);
   let rows = 0;
   for (const { kind, at, length, of, number, rows: more } of records) {
     if (kind !== "entity" && kind !== "rows") continue;
-    if (of === "sys-catalog" && into.catalog === null) continue;
+    if (of === CATALOG && into.catalog === null) continue;
     await breathe();
     const flags = withCatalog && kind === "rows" ? Flag.NO_CATALOG : 0;
     await into.apply({ kind: Call.IMPORT, flags, bytes: bytes.subarray(at, at + length), params: [number] });

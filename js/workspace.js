@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A workspace: entities over named backends. Each method makes one call; local calls finish at once, under one
 // resolved promise. Reads run together, writes alone, in the order in which they were called.
+import { Backends } from "./backends.js";
 import { Capabilities } from "./capabilities.js";
 import { Functions, Hooks, completeRows, namesIn, withOperands, withParams, within } from "./compute.js";
 import { isHeld, untilFree } from "./core/held.js";
@@ -11,36 +12,25 @@ import { HeavenBaseError, cancelled } from "./errors.js";
 import { Frame } from "./frame.js";
 import { Call, Flag, Kind, State } from "./generated/abi.js";
 import { checkGraph, edgeFlags, scrubDangling, shortestPath, traverse, withReferences } from "./graph.js";
-import { known } from "./options.js";
+import { DELETING, EXECUTING, GETTING, READING, SETTING, TRANSFERRING, UPSERTING, WAITING, known } from "./options.js";
 import { printable } from "./plan-text.js";
 import { PreparedQuery } from "./prepared.js";
 import { Query } from "./query.js";
-import { checkId, checkIds, checkRow, checkRows, columnsOf, idColumn, readList, readOne, readRow, readRows } from "./rows.js";
+import { checkId, checkIds, checkRow, checkRows, checkTarget, columnsOf, entityName, idColumn, readList, readOne, readRow, readRows } from "./rows.js";
 import { encodeSpec } from "./spec.js";
-import { allBytes, checkRecords, exportRecords, importRecords } from "./transfer.js";
+import { eachInTurn, settled, then } from "./then.js";
+import { allBytes, exportBytes, exportRecords, exportToStream, importFile } from "./transfer.js";
 
-/** @typedef {import("./core/call.js").Core} Core */
 /** @typedef {import("./core/call.js").Request} Request */
 /** @typedef {import("./rows.js").Registered} Registered */
 /** @typedef {import("./types.js").AnyEntity} AnyEntity */
 /** @typedef {import("./types.js").EntityLike} EntityLike */
 /** @typedef {import("./types.js").CallOptions} CallOptions */
 /** @template E @typedef {import("./types.js").Row<E>} Row */
-/** @template E @typedef {import("./types.js").Insert<E>} Insert */
 /** @template E @typedef {import("./types.js").Patch<E>} Patch */
-/** @typedef {"schema" | "detach" | "restrict"} Edges */
 /** @typedef {CallOptions & { overwrite?: boolean, unknown?: "error" | "drop" }} WriteOptions */
-/** @typedef {{ name: string, type: string, durable: boolean, options: Record<string, any> }} BackendInfo */
 /** @typedef {{ hosts: import("./core/task.js").Hosts, timeoutMs?: number, session: import("./host/files.js").FileSession, computes: import("./compute.js").Computes }} Setting */
 
-const WAITING = ["signal", "timeoutMs"];
-const TRANSFERRING = [...WAITING, "onProgress"];
-const READING = [...WAITING, "entity"];
-const DELETING = [...READING, "edges"];
-const GETTING = [...READING, "unique"];
-const UPSERTING = [...WAITING, "overwrite", "unknown"];
-const SETTING = [...READING, "overwrite", "unknown"];
-const EXECUTING = [...WAITING, "total", "pushdown"];
 /** Definitions that this package knows already, so that their references are the exported ones. */
 const SYSTEM = new Map([Catalog, MetaSchema].map((one) => [one.entityId, /** @type {Entity} */ (/** @type {unknown} */ (one))]));
 
@@ -68,7 +58,7 @@ export class Workspace {
   /** @type {Promise<void> | null} */
   #closing = null;
 
-  /** Made by `HeavenBase.open`. @param {Core} core @param {number} handle @param {Setting} setting */
+  /** Made by `HeavenBase.open`. @param {import("./core/call.js").Core} core @param {number} handle @param {Setting} setting */
   constructor(core, handle, setting) {
     this.#core = core;
     this.#handle = handle;
@@ -431,7 +421,7 @@ export class Workspace {
     return { kind, entity: registered.index, flags, entityId: registered.id, rowCount: rows.length, columns: columnsOf(rows, registered, drop) };
   }
 
-  /** Writes a whole row: what it leaves out is gone, or takes its default. Gives the object_id. @template {EntityLike} E @param {E} entity @param {Insert<E>} row @param {CallOptions & { overwrite?: boolean, unknown?: "error" | "drop" }} [options] @returns {Promise<string>} */
+  /** Writes a whole row: what it leaves out is gone, or takes its default. Gives the object_id. @template {EntityLike} E @param {E} entity @param {import("./types.js").Insert<E>} row @param {CallOptions & { overwrite?: boolean, unknown?: "error" | "drop" }} [options] @returns {Promise<string>} */
   upsert(entity, row, options) {
     return this.#guard(() => {
       const given = known("upsert", options, UPSERTING);
@@ -444,7 +434,7 @@ export class Workspace {
     });
   }
 
-  /** All rows or none; they may have different keys. @template {EntityLike} E @param {E} entity @param {Iterable<Insert<E>>} rows @param {CallOptions & { overwrite?: boolean, unknown?: "error" | "drop" }} [options] @returns {Promise<string[]>} */
+  /** All rows or none; they may have different keys. @template {EntityLike} E @param {E} entity @param {Iterable<import("./types.js").Insert<E>>} rows @param {CallOptions & { overwrite?: boolean, unknown?: "error" | "drop" }} [options] @returns {Promise<string[]>} */
   upsertMany(entity, rows, options) {
     return this.#guard(() => {
       const given = known("upsertMany", options, UPSERTING);
@@ -502,21 +492,14 @@ export class Workspace {
   setMany(rows, options) {
     return this.#guard(() => {
       const given = known("setMany", options, SETTING);
-      if (this.#computed && given.entity === undefined) return this.#eachInTurn(checkRows(rows, ""), (row) => this.#setAnywhere(row, given));
+      if (this.#computed && given.entity === undefined) return eachInTurn(checkRows(rows, ""), (row) => this.#setAnywhere(row, given));
       const computed = given.entity === undefined ? null : this.#computedEntity(given.entity);
       if (computed) return this.#manyComputed(Call.SET, computed, rows, given);
       return this.#run(true, given, () => {
-        if (given.entity === undefined) return this.#eachInTurn(checkRows(rows, ""), (row) => this.#setOne(row, given));
+        if (given.entity === undefined) return eachInTurn(checkRows(rows, ""), (row) => this.#setOne(row, given));
         return this.#writeMany(Call.SET, this.#resolve(given.entity), rows, given);
       });
     });
-  }
-
-  /** @template T, U @param {readonly T[]} items @param {(item: T) => U | Promise<U>} work @returns {Promise<U[]>} */
-  async #eachInTurn(items, work) {
-    const results = [];
-    for (const item of items) results.push(await work(item));
-    return results;
   }
 
   /** The entity that was named, or the only one that holds the row. @param {unknown} id @param {CallOptions & { entity?: EntityLike }} options @returns {Registered | Promise<Registered>} */
@@ -524,7 +507,7 @@ export class Workspace {
     if (options.entity !== undefined) return this.#resolve(options.entity);
     const text = checkId(id);
     const candidates = [...this.#registered.values()].filter((one) => !SYSTEM.has(one.id));
-    const probes = this.#eachInTurn(candidates, (one) => this.#call({ kind: Call.EXISTS, entity: one.index, id: text }, () => readOne(this.#core), options));
+    const probes = eachInTurn(candidates, (one) => this.#call({ kind: Call.EXISTS, entity: one.index, id: text }, () => readOne(this.#core), options));
     return probes.then((held) => {
       const holders = candidates.filter((_, index) => held[index]);
       if (holders.length === 1) return holders[0];
@@ -574,7 +557,7 @@ export class Workspace {
 
   /** Asks for each different id once. @template T @param {number} kind @param {readonly string[]} ids @param {CallOptions & { entity?: EntityLike }} options @param {(count: number) => T[]} decode @param {(id: string) => T | Promise<T>} single when no entity is named @returns {T[] | Promise<T[]>} */
   #byIds(kind, ids, options, decode, single) {
-    if (options.entity === undefined) return this.#eachInTurn(ids, single);
+    if (options.entity === undefined) return eachInTurn(ids, single);
     const registered = this.#resolve(options.entity);
     if (ids.length === 0) return [];
     const unique = [...new Set(ids)];
@@ -609,7 +592,7 @@ export class Workspace {
     });
   }
 
-  /** Was there such a row? `edges` says what becomes of edges that lead to it: "detach" deletes them, "restrict" refuses, "schema" does as their field declares. @param {string | number | bigint} id @param {CallOptions & { entity?: EntityLike, edges?: Edges }} [options] @returns {Promise<boolean>} */
+  /** Was there such a row? `edges` says what becomes of edges that lead to it: "detach" deletes them, "restrict" refuses, "schema" does as their field declares. @param {string | number | bigint} id @param {CallOptions & { entity?: EntityLike, edges?: import("./graph.js").Edges }} [options] @returns {Promise<boolean>} */
   delete(id, options = {}) {
     return this.#guard(() => {
       known("delete", options, DELETING);
@@ -618,20 +601,20 @@ export class Workspace {
     });
   }
 
-  /** @param {string} id @param {CallOptions & { entity?: EntityLike, edges?: Edges }} options @returns {boolean | Promise<boolean>} */
+  /** @param {string} id @param {CallOptions & { entity?: EntityLike, edges?: import("./graph.js").Edges }} options @returns {boolean | Promise<boolean>} */
   #deleteOne(id, options) {
     const entity = options.entity === undefined ? undefined : this.#resolve(options.entity).index;
     return withReferences(this.#graphs(options), [id], () => this.#holder(id, options), () =>
       this.#call({ kind: Call.DELETE, entity, id, flags: edgeFlags(options.edges) }, () => readOne(this.#core), options));
   }
 
-  /** @param {Iterable<string | number | bigint>} ids @param {CallOptions & { entity?: EntityLike, edges?: Edges }} [options] as of `delete` @returns {Promise<boolean[]>} */
+  /** @param {Iterable<string | number | bigint>} ids @param {CallOptions & { entity?: EntityLike, edges?: import("./graph.js").Edges }} [options] as of `delete` @returns {Promise<boolean[]>} */
   deleteMany(ids, options = {}) {
     return this.#guard(() => {
       known("deleteMany", options, DELETING);
       const texts = checkIds(ids);
       return this.#run(true, options, () => {
-        if (options.entity === undefined) return this.#eachInTurn(texts, (id) => this.#deleteOne(id, options));
+        if (options.entity === undefined) return eachInTurn(texts, (id) => this.#deleteOne(id, options));
         const registered = this.#resolve(options.entity);
         if (texts.length === 0) return [];
         const request = { kind: Call.DELETE, entity: registered.index, flags: edgeFlags(options.edges), columns: idColumn(texts), rowCount: texts.length };
@@ -781,7 +764,8 @@ export class Workspace {
       catalog: this.#keepsCatalog && catalog ? catalog : null,
       bytes: (request) => this.#call(request, () => this.#core.bytes(), options),
       json: (request) => this.#now(request, () => this.#core.json()),
-      apply: (request) => this.#call(request, () => undefined, options) };
+      apply: (request) => this.#call(request, () => undefined, options),
+      count: ({ index }) => this.#call({ kind: Call.QUERY, entity: index, text: '{"count":true}' }, () => readOne(this.#core), options) };
   }
 
   /**
@@ -791,22 +775,12 @@ export class Workspace {
    * @returns {Promise<Uint8Array>}
    */
   export(options) {
-    /** @type {Uint8Array[]} */
-    const records = [];
-    return this.#exportInto("export", (record) => { records.push(record); }, options).then(() => joined(records));
+    return exportBytes((write) => this.#exportInto("export", write, options));
   }
 
   /** The same, written as it is made. The stream is closed at the end, and aborted on an error. @param {WritableStream<Uint8Array>} stream @param {import("./transfer.js").TransferOptions} [options] @returns {Promise<void>} */
-  async exportTo(stream, options) {
-    if (typeof stream?.getWriter !== "function") throw new HeavenBaseError("TYPE", "exportTo takes a WritableStream");
-    const writer = stream.getWriter();
-    try {
-      await this.#exportInto("exportTo", (record) => writer.ready.then(() => writer.write(record)), options);
-      await writer.close();
-    } catch (error) {
-      await writer.abort(error).catch(() => {});        // the first error is the one to report
-      throw error;
-    }
+  exportTo(stream, options) {
+    return exportToStream(stream, (write) => this.#exportInto("exportTo", write, options));
   }
 
   /** @param {string} method @param {(record: Uint8Array) => void | Promise<void>} write @param {import("./transfer.js").TransferOptions} [options] @returns {Promise<void>} */
@@ -828,28 +802,10 @@ export class Workspace {
     const { overwrite = false, ...given } = known("import", options, [...TRANSFERRING, "overwrite"]);
     const bytes = await allBytes(source);
     return this.#run(true, given, async () => {
-      const into = this.#transferable(given);
-      const records = await checkRecords(into, bytes, given);
-      const entities = [...new Set(records.flatMap(({ of }) => (of === null || SYSTEM.has(of) ? [] : [of])))];
-      for (const id of overwrite ? [] : entities) await this.#refuseRows(id, given);
-      const rows = await importRecords(into, bytes, records, given);
-      this.#learn();
-      return { entities, rows };
+      const held = await importFile(this.#transferable(given), bytes, { ...given, overwrite });
+      for (const { id } of this.#now({ kind: Call.INFO }, () => this.#core.json()).entities) this.#resolve(id);
+      return held;
     });
-  }
-
-  /** @param {string} id @param {CallOptions} options */
-  async #refuseRows(id, options) {
-    const found = this.#registered.get(id);
-    if (!found) return;
-    const count = await this.#call({ kind: Call.QUERY, entity: found.index, text: '{"count":true}' }, () => readOne(this.#core), options);
-    if (count === 0) return;
-    throw new HeavenBaseError("DUPLICATE", `entity '${id}' has ${count} rows here already; pass overwrite: true to let the export's rows replace them`, { entity: id });
-  }
-
-  /** Entities that the core came to know without us. */
-  #learn() {
-    for (const { id } of this.#now({ kind: Call.INFO }, () => this.#core.json()).entities) this.#resolve(id);
   }
 
   // ---- upkeep -----------------------------------------------------------------------------
@@ -941,65 +897,4 @@ export class Workspace {
     this.#closed = true;
     return this.#closing;
   }
-}
-
-/** The backend instances as they were configured, secrets redacted. */
-class Backends {
-  /** @type {ReadonlyMap<string, BackendInfo>} */
-  #byName;
-
-  /** @param {readonly BackendInfo[]} list */
-  constructor(list) {
-    this.#byName = new Map(list.map((one) => [one.name, Object.freeze(one)]));
-    Object.freeze(this);
-  }
-
-  /** In the order of declaration. @returns {string[]} */
-  names() {
-    return [...this.#byName.keys()];
-  }
-
-  /** @param {string} name @returns {BackendInfo} */
-  get(name) {
-    const found = this.#byName.get(name);
-    if (found) return found;
-    throw new HeavenBaseError("UNKNOWN_BACKEND", `no backend is called '${name}'; there is: ${this.names().sort().join(", ")}`, { backend: name });
-  }
-
-  /** @returns {[string, BackendInfo][]} */
-  items() {
-    return [...this.#byName];
-  }
-}
-
-/** @template T, U @param {T | Promise<T>} value @param {(value: T) => U | Promise<U>} next @returns {U | Promise<U>} */
-function then(value, next) {
-  return value instanceof Promise ? value.then(next) : next(value);
-}
-
-/** @param {readonly Uint8Array[]} parts */
-function joined(parts) {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
-/** A patch says which row it is for. @param {Record<string, unknown>} patch @param {{ entity?: EntityLike }} options */
-function checkTarget(patch, options) {
-  if (patch.object_id !== undefined && patch.object_id !== null && patch.object_id !== "") return;
-  throw new HeavenBaseError("INVALID_ID", "set needs the object_id of a row", { entity: entityName(options.entity), field: "object_id" });
-}
-
-/** As `then`, where the next thing gives a promise anyway. @template T, U @param {T | Promise<T>} value @param {(value: T) => Promise<U>} next @returns {Promise<U>} */
-function settled(value, next) {
-  return value instanceof Promise ? value.then(next) : next(value);
-}
-
-/** @param {EntityLike | undefined} entity */
-function entityName(entity) {
-  return typeof entity === "string" ? entity : entity?.entityId ?? "";
 }
