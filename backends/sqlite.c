@@ -51,7 +51,8 @@ static void sqlite_end(hb_job *job) {
 static const hb_option sqlite_options[] = {
     { "database", 's', false, "file path, or ':memory:' (the default)" },
     { "path", 's', false, "another name of 'database'" },
-    { "layout", 's', false, "'own' (the default of a new file) or 'python': HeavenBase for Python's" },
+    { "layout", 's', false,
+      "'own' (the default of a new file) or 'python': HeavenBase for Python's" },
     { "vfs", 's', false, "SQLite VFS; the default is the platform's" },
     { NULL, 0, false, NULL },
 };

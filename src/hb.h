@@ -65,7 +65,8 @@ typedef enum hb_call_kind {
     /* text: definition as MessagePack, params: [confirm]; flags DRY_RUN -> JSON: the plan alone */
     HB_CALL_ALTER = 19,
     HB_CALL_FIND = 22,      /* text: JSON {text, limit} -> frame of what was found */
-    HB_CALL_DESCRIBE = 23,  /* entity, text: {desc, tags, fields} as MessagePack -> JSON of entity */
+    /* entity, text: {desc, tags, fields} as MessagePack -> JSON of the entity */
+    HB_CALL_DESCRIBE = 23,
     HB_CALL_SIGN = 24,      /* text: {owner, creator, auth, metadata} as MessagePack -> JSON */
     HB_CALL_HEALTH = 25,    /* -> JSON {ok, workspace, entities, backends} */
     /* -> JSON: the manifest. Without workspace, text: JSON {manifest, env, overrides} -> JSON {id,

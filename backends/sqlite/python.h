@@ -46,8 +46,8 @@ hb_str sqlite_python_side_name(const sqlite_table *table, uint32_t place, hb_are
 
 /* ---- python_gram.c: the keyword index of text arrays ----------------------------------------- */
 
-/* python_keyword.c: runs of white space and punctuation are one space, none at the ends; control and
- * unassigned characters are left out. Appends. */
+/* python_keyword.c: runs of white space and punctuation are one space, none at the ends; control
+ * and unassigned characters are left out. Appends. */
 void sqlite_python_keyword(hb_str text, hb_buf *out);
 bool sqlite_python_has_gram(const hb_type *type, hb_strategy strategy);
 /* Tables, and the fingerprint of the field's index if it has none. */

@@ -26,7 +26,8 @@ export const nodeFiles = {
     if (files.length === 0) return { backends, session: MEMORY_SESSION };
     if (!FS) throw new HeavenBaseError("HOST", "files need the full module, the slim one has none");
     const placed = files.map(([name, option, path]) => {
-      const real = resolve(plainPath(path, join(homedir(), ".heavenbase"), process.cwd()));
+      const home = path.startsWith("file://%/") ? join(homedir(), ".heavenbase") : "";     // Deno asks leave to know it
+      const real = resolve(plainPath(path, home, process.cwd()));
       if (!keepsFolder(backends[name])) checkFolder(name, option, real);
       return /** @type {[string, string, string]} */ ([name, option, mountFor(FS, name, real)]);
     });

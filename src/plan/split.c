@@ -100,9 +100,9 @@ static hb_status single_fixed(const split_ctx *ctx, const hb_expr *expr, uint32_
     HB_TRY(split_leaf_home(ctx, expr, &home));
     uint32_t primary = ctx->routing->primary[expr->field];
     /* Words leave their index only for an engine that has one too, not to be scanned for. */
-    bool movable = expr->field == HB_FIELD_OBJECT_ID ||
-                   (expr->op == HB_OP_HAS_WORDS && home != primary &&
-                    split_offer(ctx, expr, primary).native);
+    bool movable =
+        expr->field == HB_FIELD_OBJECT_ID ||
+        (expr->op == HB_OP_HAS_WORDS && home != primary && split_offer(ctx, expr, primary).native);
     if (movable) return HB_OK;
     *mixed = *mixed || (*found != HB_BACKEND_NONE && *found != home);
     *found = home;

@@ -118,6 +118,8 @@ db = sqlite3.connect(sys.argv[1], isolation_level=None)
 db.execute("UPDATE product SET title = 'from the log'")
 os._exit(0)`, database]);
   assert.ok(fs.statSync(`${database}-wal`).size > 0, "nothing was left in the log");
+  await assert.rejects(open("interop", database), { code: "LOCKED", native: "WAL" }, "its -shm file looks as if it lived");
+  fs.rmSync(`${database}-shm`);
   const ws = await open("interop", database);
   const Product = await ws.register(product.schema);
   assert.equal(await ws.query(Product).where({ title: "from the log" }).count().scalar(), 40);
