@@ -4,7 +4,8 @@
  *
  * Rows are read into memory when a container is first asked for, and answered from there with
  * everything that inmem can do. A call that writes several rows is all or nothing (journal.c).
- * Changes that others make in the folder are seen after refresh(). */
+ * Processes take turns (lease.c), and see what others of this package wrote; changes that are made
+ * by other programs are seen after refresh(). */
 #include "backends/files/files_priv.h"
 
 extern const hb_backend hb_backend_inmem;
@@ -60,7 +61,7 @@ static hb_status conn_start(files_conn *conn, hb_instance *instance, hb_err *err
     conn->sync = hb_instance_bool(instance, "sync", false);
     /* Wrong paths and missing permissions are told when opening, not at the first row. */
     HB_TRY(hb_fs_make_folders(conn->fs, conn->root, err));
-    HB_TRY(files_recover(conn, err));
+    HB_TRY(files_lease_open(conn, instance, err));
     conn->inner = *instance;
     conn->inner.type = &hb_backend_inmem;
     conn->inner.state = NULL;
@@ -73,6 +74,7 @@ static void conn_free(files_conn *conn) {
         files_table_free(conn->tables);
     }
     if (conn->inner.state != NULL) conn->inner.type->close(&conn->inner);
+    files_lease_end(conn);
     hb_arena_free(&conn->tx);
     hb_arena_free(&conn->arena);
     hb_mem_free(conn->mem, conn, sizeof(*conn));
@@ -85,6 +87,7 @@ static hb_status instance_open(hb_instance *instance, hb_err *err) {
     conn->fs = instance->fs;
     hb_arena_init(&conn->arena, conn->mem);
     hb_arena_init(&conn->tx, conn->mem);
+    hb_buf_init(&conn->lease.seen, conn->mem);
     hb_status status = conn_start(conn, instance, err);
     if (status != HB_OK) {
         conn_free(conn);
@@ -100,6 +103,10 @@ static void instance_close(hb_instance *instance) {
     if (conn->in_tx) files_tx_rollback(conn);
     conn_free(conn);
     instance->state = NULL;
+}
+
+static void idle(hb_instance *instance) {
+    files_lease_yield(instance->state);
 }
 
 static bool durable(const hb_instance *instance) {
@@ -157,6 +164,7 @@ static const hb_option file_options[] = {
         .supports = supports,                                                                      \
         .open = instance_open,                                                                     \
         .close = instance_close,                                                                   \
+        .idle = idle,                                                                              \
         .durable = durable,                                                                        \
         .tx = files_tx,                                                                            \
         .meta_put = files_meta_put,                                                                \

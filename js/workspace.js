@@ -150,7 +150,8 @@ export class Workspace {
       result = /** @type {Promise<T>} */ (Promise.reject(error));
     }
     if (result instanceof Promise) {
-      return untilFree(result, work, { signal: options?.signal, timeoutMs: options?.timeoutMs ?? this.#setting.timeoutMs }).finally(end);
+      const rest = () => this.#core.idle(this.#handle);
+      return untilFree(result, work, { signal: options?.signal, timeoutMs: options?.timeoutMs ?? this.#setting.timeoutMs, rest }).finally(end);
     }
     end();
     return Promise.resolve(result);

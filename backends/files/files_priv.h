@@ -7,6 +7,8 @@
  *   <workspace>/<entity>/.quarantine/      unreadable files that repair moved away
  *   <workspace>/.heavenbase/meta/          definitions and intents, one file per key
  *   <workspace>/.heavenbase/tx/            what a call has written and not yet moved in place
+ *   <workspace>/.heavenbase/lock/          the process that is busy with the folder
+ *   <workspace>/.heavenbase/generation     changes when rows do
  *
  * In memory, an inmem instance holds the rows that were read: it answers what is asked of a
  * container once that was loaded. */
@@ -14,6 +16,7 @@
 #define HB_BACKENDS_FILES_FILES_PRIV_H
 
 #include "backends/backend.h"
+#include "backends/files/lease.h"
 #include "value/schema.h"
 
 #define FILES_ROW_BYTES_MAX (64u << 20)
@@ -39,7 +42,7 @@ typedef struct files_op {       /* one step of an open transaction; texts owned 
     hb_str staged;              /* path of the new content below it; "" to remove the target */
 } files_op;
 
-typedef struct files_conn {     /* of one instance */
+struct files_conn {             /* of one instance */
     const hb_mem *mem;
     const hb_fs *fs;
     hb_arena arena;             /* texts that live as long as the instance */
@@ -55,7 +58,8 @@ typedef struct files_conn {     /* of one instance */
     files_op *ops;
     uint32_t op_count, op_cap;
     uint32_t staged_count;      /* names given in tx_folder */
-} files_conn;
+    files_lease lease;
+};
 
 struct files_table {
     files_conn *conn;
@@ -93,7 +97,8 @@ hb_status files_tx_put(files_conn *conn, hb_str target, hb_str bytes, hb_err *er
 hb_status files_tx_remove(files_conn *conn, hb_str target, hb_err *err);
 /* The last step of the open transaction for `target`, or NULL. */
 const files_op *files_tx_find(const files_conn *conn, hb_str target);
-/* Completes what an earlier process committed, and clears what it did not. */
+/* Completes what an earlier process committed, and clears what it did not. The folder must be ours
+ * (lease.h). */
 hb_status files_recover(files_conn *conn, hb_err *err);
 
 /* ---- meta.c */

@@ -126,6 +126,7 @@ static hb_status journal_replay(files_conn *conn, hb_str text, hb_str path, hb_e
         const char kind = text.ptr[at++];
         whole = kind == '+' ? journal_text(text, &at, &op.staged) : kind == '-';
         whole = whole && journal_text(text, &at, &op.target);
+        if (whole) HB_TRY(files_lease_beat(conn, err));
         if (whole) HB_TRY(take_step(conn, &op, true, err));
     }
     if (whole) return HB_OK;
@@ -188,6 +189,7 @@ static void tx_forget(files_conn *conn) {
 
 hb_status files_tx_begin(files_conn *conn, hb_err *err) {
     HB_ASSERT(!conn->in_tx);
+    HB_TRY(files_lease_enter(conn, err));
     if (conn->pending) HB_TRY(files_recover(conn, err));
     HB_TRY(conn->inner.type->tx(&conn->inner, HB_TX_BEGIN, err));
     conn->in_tx = true;
@@ -201,7 +203,7 @@ void files_tx_rollback(files_conn *conn) {
     HB_ASSERT(status == HB_OK);
     /* What cannot be removed now does not count and is cleared later. */
     for (uint32_t i = 0; i < conn->op_count; i++) {
-        if (conn->ops[i].staged.len == 0) continue;
+        if (conn->ops[i].staged.len == 0 || !files_lease_is_ours(conn)) continue;
         hb_str path = below(conn, &conn->tx, conn->ops[i].staged);
         if (path.ptr == NULL || step_remove(conn, path, &ignored) != HB_OK) conn->pending = true;
     }
@@ -211,6 +213,7 @@ void files_tx_rollback(files_conn *conn) {
 
 /* Everything that decides whether the transaction counts. */
 static hb_status tx_decide(files_conn *conn, hb_err *err) {
+    HB_TRY(files_lease_mark(conn, err));
     if (conn->op_count == 1) return take_step(conn, &conn->ops[0], false, err);
     hb_status status = journal_write(conn, err);
     if (status == HB_OK) {
@@ -234,6 +237,7 @@ static void tx_carry_out(files_conn *conn) {
     hb_err ignored;
     hb_err_init(&ignored);
     for (uint32_t i = 0; i < conn->op_count; i++) {
+        if (files_lease_beat(conn, &ignored) != HB_OK) return;
         if (take_step(conn, &conn->ops[i], false, &ignored) != HB_OK) return;
     }
     hb_str path = journal_path(conn, &conn->tx);
@@ -279,6 +283,7 @@ static hb_status op_add(files_conn *conn, hb_str target, hb_str staged, hb_err *
 
 hb_status files_tx_put(files_conn *conn, hb_str target, hb_str bytes, hb_err *err) {
     HB_ASSERT(conn->in_tx);
+    HB_TRY(files_lease_beat(conn, err));
     if (conn->staged_count == 0) HB_TRY(hb_fs_make_folders(conn->fs, conn->tx_folder, err));
     hb_str staged = hb_arena_printf(&conn->tx, FILES_HIDDEN "/tx/%u", conn->staged_count++);
     hb_str path = staged.ptr != NULL ? below(conn, &conn->tx, staged) : staged;

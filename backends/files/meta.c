@@ -27,7 +27,10 @@ static hb_status meta_change(files_conn *conn, hb_str key, const hb_str *value, 
         status = files_tx_commit(conn, err);
     else if (begun)
         files_tx_rollback(conn);
-    if (status == HB_OK && own && value == NULL) files_remove_empty(conn);
+    if (status == HB_OK && own && value == NULL) {
+        files_remove_empty(conn);
+        conn->lease.emptied = true;
+    }
     hb_arena_free(&scratch);
     return status;
 }
@@ -43,6 +46,7 @@ hb_status files_meta_delete(hb_instance *instance, hb_str key, hb_err *err) {
 hb_status files_meta_get(hb_instance *instance, hb_str key, hb_arena *arena, hb_str *value,
                          hb_err *err) {
     files_conn *conn = instance->state;
+    HB_TRY(files_lease_enter(conn, err));
     *value = (hb_str){ NULL, 0 };
     hb_str target = meta_target(arena, key);
     if (target.ptr == NULL) return hb_err_memory(err);
@@ -66,6 +70,7 @@ hb_status files_meta_get(hb_instance *instance, hb_str key, hb_arena *arena, hb_
 hb_status files_meta_list(hb_instance *instance, hb_str prefix, hb_arena *arena, hb_str **keys,
                           uint32_t *count, hb_err *err) {
     files_conn *conn = instance->state;
+    HB_TRY(files_lease_enter(conn, err));
     hb_str *names;
     uint32_t name_count, kept = 0;
     HB_TRY(hb_fs_names(conn->fs, conn->meta_folder, arena, &names, &name_count, err));

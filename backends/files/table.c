@@ -193,6 +193,7 @@ static hb_status loader_read(row_loader *loader, hb_str path, hb_str id, bool *f
 /* A file that cannot be used is passed over: files_check names it. */
 static hb_status loader_take(row_loader *loader, hb_str path, hb_str id, hb_err *err) {
     bool found;
+    HB_TRY(files_lease_beat(loader->table->conn, err));
     hb_arena_reset(&loader->arena);
     hb_status status = loader_read(loader, path, id, &found, err);
     if (status == HB_E_CORRUPT || (status == HB_OK && !found)) return HB_OK;
@@ -241,6 +242,7 @@ static hb_status table_load(files_table *table, hb_err *err) {
     loader_close(&loader);
     hb_arena_free(&arena);
     table->loaded = status == HB_OK;
+    files_lease_extend(table->conn);
     table->loaded_in_tx = table->loaded && table->conn->in_tx;
     return status;
 }
@@ -366,6 +368,7 @@ static hb_status remove_below(const files_conn *conn, hb_str name, hb_arena *are
 static hb_status run_clear(files_table *table, hb_err *err) {
     files_conn *conn = table->conn;
     HB_TRY(settle(conn, err));
+    HB_TRY(files_lease_mark(conn, err));
     HB_TRY(inner_run(table, HB_FRAG_CLEAR, NULL, NULL, err));
     table->loaded = false;
     hb_arena arena;
@@ -376,6 +379,7 @@ static hb_status run_clear(files_table *table, hb_err *err) {
         status = remove_below(conn, HB_STR("sys_metaschema"), &arena, err);
     }
     if (status == HB_OK) files_remove_empty(conn);
+    conn->lease.emptied = true;
     hb_arena_free(&arena);
     return status;
 }
@@ -388,6 +392,7 @@ hb_status files_run(hb_job *job, hb_err *err) {
         if (fragment->kind == HB_FRAG_CLEAR || fragment->kind == HB_FRAG_REFRESH) return HB_OK;
         return hb_err_set(err, HB_E_INTERNAL, "the container was never ensured");
     }
+    HB_TRY(files_lease_enter(table->conn, err));
     switch ((int)fragment->kind) {
     case HB_FRAG_WRITE:
     case HB_FRAG_DELETE: return run_change(table, job, err);
@@ -467,6 +472,7 @@ hb_status files_check(hb_instance *instance, hb_container *container, bool fix,
     (void)instance;
     files_table *table = container->state;
     if (table == NULL) return HB_OK;
+    HB_TRY(files_lease_enter(table->conn, err));
     HB_TRY(settle(table->conn, err));
     hb_arena arena;
     hb_arena_init(&arena, table->conn->mem);

@@ -12,10 +12,11 @@ export const isHeld = (error) => error instanceof HeavenBaseError && error.code 
 
 /**
  * @template T
- * @param {T | Promise<T>} first the outcome of the first attempt @param {() => T | Promise<T>} work @param {{ signal?: AbortSignal, timeoutMs?: number }} [options]
+ * @param {T | Promise<T>} first the outcome of the first attempt @param {() => T | Promise<T>} work @param {{ signal?: AbortSignal, timeoutMs?: number, rest?: () => void }} [options]
+ * `rest` gives back what is held while waiting, so that two processes never wait for each other
  * @returns {Promise<T>}
  */
-export async function untilFree(first, work, { signal, timeoutMs = WAIT_MS } = {}) {
+export async function untilFree(first, work, { signal, timeoutMs = WAIT_MS, rest } = {}) {
   const end = Date.now() + timeoutMs;
   for (let result = first, pause = 5; ; pause = Math.min(pause * 2, PAUSE_MS_MAX)) {
     try {
@@ -23,6 +24,7 @@ export async function untilFree(first, work, { signal, timeoutMs = WAIT_MS } = {
     } catch (error) {
       if (!isHeld(error) || Date.now() + pause > end) throw error;
     }
+    rest?.();
     await sleep(pause * (0.5 + Math.random()), signal);
     result = attempt(work);
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Several processes on one SQLite file: Node beside Node, Node beside wasmtime, and processes that were killed.
+// Several processes on one SQLite file, and on one folder of row files: Node beside Node, Node beside wasmtime, and processes that were killed.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -16,11 +16,12 @@ const command = join(root, "dist/wasi/hb.wasm");
 const long = process.env.HB_LONG === "1";
 const Item = entity("Item", { n: field(Integer), who: field(ShortText) });
 const on = (database) => ({ backends: { main: { type: "sqlite", database } } });
+const inFolder = (path, type = "json") => ({ backends: { main: { type, path } } });
 
 const writer = `
 import { HeavenBase } from "heavenbase";
-const [database, who, count, batch] = process.argv.slice(-4);
-const ws = await HeavenBase.open("shared", { backends: { main: { type: "sqlite", database } }, timeoutMs: 60000 });
+const [main, who, count, batch] = process.argv.slice(-4);
+const ws = await HeavenBase.open("shared", { backends: { main: JSON.parse(main) }, timeoutMs: 60000 });
 for (let i = 0; i < Number(count); i++) {
   const rows = Array.from({ length: Number(batch) }, (_, k) => ({ object_id: who + "-" + i + "-" + k, n: i, who }));
   await ws.upsertMany("item", rows);
@@ -30,8 +31,8 @@ for (let i = 0; i < Number(count); i++) {
 await ws.close();
 `;
 
-/** @param {string[]} args */
-const start = (...args) => spawn(process.execPath, ["--input-type=module", "-e", writer, "--", ...args], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+/** @param {{ backends: { main: object } }} where @param {string[]} args */
+const start = (where, ...args) => spawn(process.execPath, ["--input-type=module", "-e", writer, "--", JSON.stringify(where.backends.main), ...args], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
 
 /** @param {import("node:test").TestContext} t */
 function folderOf(t) {
@@ -52,7 +53,7 @@ test("writers in several Node processes lose no row, and a reader sees them", as
   const database = join(folderOf(t), "shared.db");
   const ws = await prepare(database);
   const [writers, count] = long ? [4, 60] : [2, 12];
-  const children = Array.from({ length: writers }, (_, i) => start(database, `w${i}`, String(count), "3"));
+  const children = Array.from({ length: writers }, (_, i) => start(on(database), `w${i}`, String(count), "3"));
   const ends = children.map(async (child) => {
     child.stdout.resume();
     return once(child, "close");
@@ -78,7 +79,7 @@ test("a killed writer leaves whole calls, and its lock is taken over", async (t)
   const database = join(folderOf(t), "killed.db");
   await (await prepare(database)).close();
   for (let round = 0; round < (long ? 40 : 2); round++) {
-    const child = start(database, `k${round}`, "100000", "7");
+    const child = start(on(database), `k${round}`, "100000", "7");
     let last = -1;
     child.stdout.setEncoding("utf8").on("data", (text) => { last = Number(text.trim().split("\n").at(-1)); });
     while (last < 1) await once(child.stdout, "data");
@@ -139,4 +140,90 @@ test("a file that a native program holds in WAL mode is LOCKED", async (t) => {
   await assert.rejects(HeavenBase.open("shared", on(database)), { code: "LOCKED", native: "WAL" });
   rmSync(`${database}-shm`);
   await (await HeavenBase.open("shared", on(database))).close();
+});
+
+/** A folder with the entity and one row. @param {ReturnType<typeof inFolder>} where */
+async function prepareFolder(where) {
+  const ws = await HeavenBase.open("shared", where);
+  await ws.register(Item);
+  await ws.upsert(Item, { object_id: "shared-row", n: 0, who: "nobody" });
+  return ws;
+}
+
+for (const type of ["json", "pickle"]) {
+  test(`writers in several Node processes lose no row of a ${type} folder, and a reader sees them`, async (t) => {
+    const folder = folderOf(t);
+    const where = inFolder(folder, type);
+    const ws = await prepareFolder(where);
+    const [writers, count] = long ? [4, 40] : [2, 10];
+    const ends = Array.from({ length: writers }, (_, i) => {
+      const child = start(where, `w${i}`, String(count), "3");
+      child.stdout.resume();
+      return once(child, "close");
+    });
+    let busy = true, own = 0;
+    const ended = Promise.all(ends).then((codes) => {
+      busy = false;
+      return codes;
+    });
+    for (; busy && own < 2000; own++) {
+      await ws.upsert(Item, { object_id: `own-${own}`, n: own, who: "own" });
+      /* A merge from what is there now: the other field is a writer's or nobody's, and stays. */
+      await ws.set({ object_id: "shared-row", n: own }, { entity: "item" });
+      await new Promise((resolve) => setTimeout(resolve, 15));
+    }
+    assert.equal(busy, false, "the writers never ended");
+    for (const [code] of await ended) assert.equal(code, 0);
+    await ws.refresh();
+    const ids = new Set((await ws.query(Item).limit(100000).execute()).rows().map((row) => row.object_id));
+    for (let w = 0; w < writers; w++) {
+      for (let i = 0; i < count; i++) for (let k = 0; k < 3; k++) assert.ok(ids.has(`w${w}-${i}-${k}`), `w${w}-${i}-${k} is lost`);
+    }
+    for (let i = 0; i < own; i++) assert.ok(ids.has(`own-${i}`), `own-${i} is lost`);
+    const merged = await ws.get("shared-row", { entity: Item });
+    assert.equal(merged.n, own - 1);
+    assert.match(merged.who, /^w\d$/);
+    assert.equal((await ws.audit()).catalog.ok, true);
+    await ws.close();
+    assert.deepEqual(readdirSync(join(folder, "shared/.heavenbase")).filter((name) => name.startsWith("lock")), []);
+    assert.equal(existsSync(join(folder, "shared/.heavenbase/tx/journal")), false);
+  });
+}
+
+test("a killed writer of a folder leaves whole calls, and its lock is taken over", async (t) => {
+  const where = inFolder(folderOf(t));
+  await (await prepareFolder(where)).close();
+  const child = start(where, "k", "100000", "7");
+  let last = -1;
+  child.stdout.setEncoding("utf8").on("data", (text) => { last = Number(text.trim().split("\n").at(-1)); });
+  while (last < 1) await once(child.stdout, "data");
+  child.kill("SIGKILL");
+  await once(child, "close");
+  const ws = await HeavenBase.open("shared", where);
+  const batches = new Map();
+  for (const { object_id: id } of (await ws.query("item").where({ who: "k" }).limit(100000).execute()).rows()) {
+    if (id !== "shared-row") batches.set(id.split("-")[1], (batches.get(id.split("-")[1]) ?? 0) + 1);
+  }
+  for (const [batch, size] of batches) assert.equal(size, 7, `batch ${batch}`);
+  assert.ok(batches.size > last, "a call that had ended is lost");
+  assert.equal((await ws.audit()).catalog.ok, true);
+  await ws.close();
+});
+
+test("two workspaces on one folder see each other's rows without refresh, and a held one is LOCKED", async (t) => {
+  const where = inFolder(folderOf(t));
+  const one = await prepareFolder(where);
+  const two = await HeavenBase.open("shared", where);
+  assert.equal((await two.rows("item")).length, 1);
+  await one.upsert(Item, { object_id: "of-one", n: 1 });
+  assert.equal((await two.rows("item")).length, 2);
+  await two.set({ object_id: "of-one", who: "two" }, { entity: "item" });
+  const { n, who } = await one.get("of-one", { entity: Item });
+  assert.deepEqual([n, who], [1, "two"]);
+  await one.close();
+  await two.close();
+  const lock = join(where.backends.main.path, "shared/.heavenbase/lock");
+  mkdirSync(lock);
+  writeFileSync(join(lock, "owner"), "other.1");
+  await assert.rejects(HeavenBase.open("shared", { ...where, timeoutMs: 100 }), { code: "LOCKED", native: "HELD" });
 });

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+/* Two processes on the folder of a json instance: turns, what the other one wrote, dead owners and their journals. */
+#include "tests/unit/workspace/fixture.h"
+
+#include <stdio.h>
+
+#include "tests/unit/support/memory_fs.h"
+
+static const char doc[] = "{\"entity_id\":\"my-doc\",\"name\":\"MyDoc\",\"fields\":{\"title\":\"short-text\"}}";
+static const char lock_folder[] = "data/shop/.heavenbase/lock";
+static const char journal_file[] = "data/shop/.heavenbase/tx/journal";
+
+typedef struct process {
+    fixture f;
+    int64_t ms;
+    hb_clock clock;
+} process;
+
+static int64_t read_clock(void *ctx) {
+    return *(int64_t *)ctx;
+}
+
+static hb_status try_start(process *p, memory_fs *files, const char *owner) {
+    memset(p, 0, sizeof(*p));
+    hb_arena_init(&p->f.arena, hb_mem_default());
+    p->ms = 1000;
+    p->clock = (hb_clock){ read_clock, &p->ms };
+    const hb_host host = { .mem = hb_mem_default(), .fs = &files->fs, .clock = &p->clock };
+    hb_str options = hb_arena_printf(&p->f.arena,
+                                     "{\"id\":\"shop\",\"owner\":\"%s\",\"backends\":{\"main\":{\"type\":\"json\","
+                                     "\"path\":\"data\"}}}", owner);
+    return hb_workspace_open_on(options, &host, &p->f.ws, &p->f.err);
+}
+
+static void must(process *p, hb_status status) {
+    if (!CHECK_INT(status, HB_OK)) test_check(false, p->f.err.msg, __FILE__, __LINE__);
+}
+
+static void must_be_held(process *p, hb_status status) {
+    CHECK_INT(status, HB_E_LOCKED);
+    CHECK_CSTR(p->f.err.native, "HELD");
+}
+
+static hb_status put(process *p, const char *id, const char *title) {
+    return upsert(&p->f, "my-doc",
+                  hb_arena_printf(&p->f.arena, "{\"object_id\":\"%s\",\"title\":\"%s\"}", id, title).ptr);
+}
+
+static const char *titles(process *p) {
+    const hb_status status = query(&p->f, "my-doc", "{}");
+    must(p, status);
+    return status == HB_OK ? lines(&p->f, "title") : "";
+}
+
+/* Rows 1 and 2. */
+static void prepare(memory_fs *files) {
+    memory_fs_init(files);
+    process p;
+    must(&p, try_start(&p, files, "first"));
+    must(&p, define(&p.f, doc));
+    must(&p, put(&p, "1", "a"));
+    must(&p, put(&p, "2", "b"));
+    fixture_close(&p.f);
+    CHECK_INT(memory_fs_count(files, lock_folder), 0);
+}
+
+/* As if nobody had done anything for so long. */
+static void pass_ms(memory_fs *files, int64_t ms) {
+    files->tick += ms * 1000000;
+}
+
+static void processes_take_turns_and_see_each_other(void) {
+    memory_fs files;
+    prepare(&files);
+    process a, b;
+    must(&a, try_start(&a, &files, "a"));
+    CHECK_CSTR(titles(&a), "1|a\n2|b\n");
+    must_be_held(&b, try_start(&b, &files, "b"));
+    fixture_close(&b.f);
+    hb_workspace_idle(a.f.ws);
+    must(&b, try_start(&b, &files, "b"));
+    CHECK_CSTR(titles(&b), "1|a\n2|b\n");
+    must(&b, put(&b, "3", "of b"));
+    must_be_held(&a, put(&a, "4", "of a"));
+    CHECK_INT(query(&a.f, "my-doc", "{}"), HB_E_LOCKED);
+    /* A busy owner notices the one that waits after its turn. */
+    must(&b, put(&b, "3", "of b again"));
+    b.ms += 500;
+    must_be_held(&b, put(&b, "3", "refused"));
+    must(&a, put(&a, "4", "of a"));
+    CHECK_CSTR(titles(&a), "1|a\n2|b\n3|of b again\n4|of a\n");
+    hb_workspace_idle(a.f.ws);
+    CHECK_CSTR(titles(&b), "1|a\n2|b\n3|of b again\n4|of a\n");
+    fixture_close(&a.f);
+    fixture_close(&b.f);
+    CHECK_INT(memory_fs_count(&files, lock_folder), 0);
+    memory_fs_free(&files);
+}
+
+static void rows_stay_in_memory_while_nobody_else_wrote(void) {
+    memory_fs files;
+    prepare(&files);
+    process a;
+    must(&a, try_start(&a, &files, "a"));
+    CHECK_CSTR(titles(&a), "1|a\n2|b\n");
+    hb_workspace_idle(a.f.ws);
+    memory_fs_put(&files, "data/shop/my_doc/1.json", HB_STR("{\"title\": \"by hand\"}"));
+    CHECK_CSTR(titles(&a), "1|a\n2|b\n");
+    must(&a, call(&a.f, (hb_request){ .kind = HB_CALL_REFRESH, .entity = HB_ENTITY_NONE }));
+    CHECK_CSTR(titles(&a), "1|by hand\n2|b\n");
+    fixture_close(&a.f);
+    memory_fs_free(&files);
+}
+
+/* Killed at every operation of a write: the journal stays as it is while the lock may be a living one's, and is
+ * carried out by the next owner. */
+static void a_dead_owners_journal_is_taken_over(void) {
+    bool reached = true, seen_journal = false, seen_before = false, seen_after = false;
+    for (uint64_t at = 1; reached; at++) {
+        char name[64];
+        snprintf(name, sizeof(name), "killed at operation %d", (int)at);
+        CASE(name);
+        memory_fs files;
+        prepare(&files);
+        process a, b;
+        must(&a, try_start(&a, &files, "a"));
+        memory_fs_fail_at(&files, at, HB_FS_IO, true);
+        const hb_status status = put(&a, "3", "new");
+        reached = files.failed;
+        files.dead = true;
+        fixture_close(&a.f);
+        memory_fs_restart(&files);
+        const bool journal = memory_fs_bytes(&files, journal_file).ptr != NULL;
+        const uint32_t staged = memory_fs_count(&files, "data/shop/.heavenbase/tx");
+        pass_ms(&files, 7000);
+        must_be_held(&b, try_start(&b, &files, "b"));
+        fixture_close(&b.f);
+        CHECK_INT(memory_fs_bytes(&files, journal_file).ptr != NULL, journal);
+        CHECK_INT(memory_fs_count(&files, "data/shop/.heavenbase/tx"), staged);
+        pass_ms(&files, 9000);
+        must(&b, try_start(&b, &files, "b"));
+        const char *rows = titles(&b);
+        const bool after = strcmp(rows, "1|a\n2|b\n3|new\n") == 0;
+        CHECK(after || strcmp(rows, "1|a\n2|b\n") == 0);
+        CHECK(after || (status != HB_OK && !journal));
+        CHECK_INT(memory_fs_count(&files, "data/shop/.heavenbase/tx"), 0);
+        seen_journal = seen_journal || journal;
+        seen_before = seen_before || !after;
+        seen_after = seen_after || after;
+        fixture_close(&b.f);
+        memory_fs_free(&files);
+    }
+    CHECK(seen_journal && seen_before && seen_after);
+}
+
+static void a_silent_owner_loses_the_folder_and_starts_anew(void) {
+    memory_fs files;
+    prepare(&files);
+    process a, b;
+    must(&a, try_start(&a, &files, "a"));
+    must(&a, put(&a, "1", "of a"));
+    pass_ms(&files, 9000);
+    a.ms += 9000;
+    must(&b, try_start(&b, &files, "b"));
+    must(&b, put(&b, "1", "of b"));
+    must_be_held(&a, put(&a, "2", "late"));
+    must_be_held(&a, put(&a, "2", "late"));
+    hb_workspace_idle(b.f.ws);
+    CHECK_CSTR(titles(&a), "1|of b\n2|b\n");
+    must(&a, put(&a, "2", "late"));
+    fixture_close(&a.f);
+    CHECK_CSTR(titles(&b), "1|of b\n2|late\n");
+    fixture_close(&b.f);
+    memory_fs_free(&files);
+}
+
+static void a_dropped_workspace_leaves_no_folder(void) {
+    memory_fs files;
+    prepare(&files);
+    process a;
+    must(&a, try_start(&a, &files, "a"));
+    must(&a, call(&a.f, (hb_request){ .kind = HB_CALL_DROP, .entity = HB_ENTITY_NONE }));
+    fixture_close(&a.f);
+    hb_fs_stat info;
+    CHECK_INT(files.fs.stat(&files, HB_STR("data/shop"), &info), HB_FS_MISSING);
+    memory_fs_free(&files);
+}
+
+TEST_SUITE {
+    TEST(processes_take_turns_and_see_each_other);
+    TEST(rows_stay_in_memory_while_nobody_else_wrote);
+    TEST(a_dead_owners_journal_is_taken_over);
+    TEST(a_silent_owner_loses_the_folder_and_starts_anew);
+    TEST(a_dropped_workspace_leaves_no_folder);
+}
