@@ -227,3 +227,31 @@ test("two workspaces on one folder see each other's rows without refresh, and a 
   writeFileSync(join(lock, "owner"), "other.1");
   await assert.rejects(HeavenBase.open("shared", { ...where, timeoutMs: 100 }), { code: "LOCKED", native: "HELD" });
 });
+
+test("Node and wasmtime take turns on one folder", { skip: existsSync(wasmtime) && existsSync(command) ? false : "no wasmtime" }, async (t) => {
+  const folder = folderOf(t);
+  const run = (/** @type {string[]} */ ...args) => spawn(wasmtime, ["run", "--dir", ".", command, ...args], { cwd: folder, stdio: ["pipe", "ignore", "inherit"] });
+  const create = run("ws", "create", "shared", "--backends", JSON.stringify({ main: { type: "json", path: "rows" } }));
+  create.stdin.end();
+  assert.equal((await once(create, "close"))[0], 0);
+  const ws = await HeavenBase.open("shared", inFolder(join(folder, "rows")));
+  await ws.register(Item);
+  await ws.upsert(Item, { object_id: "node", n: 1 });
+  for (let i = 0; i < 2; i++) {
+    const child = run("put", "item", "--batch", "5");
+    child.stdin.end(Array.from({ length: 20 }, (_, k) => `{"object_id":"wasi-${i}-${k}","n":${k}}\n`).join(""));
+    let code;
+    const closed = once(child, "close").then((all) => { [code] = all; });
+    for (let k = 0; code === undefined && k < 500; k++) {
+      await ws.upsert(Item, { object_id: `node-${i}-${k}`, n: k });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await closed;
+    assert.equal(code, 0);
+  }
+  const ids = (await ws.query("item").limit(100000).execute()).rows().map((row) => row.object_id);
+  assert.equal(ids.filter((id) => id.startsWith("wasi-")).length, 40);
+  assert.ok(ids.includes("node") && ids.includes("node-1-0"));
+  assert.equal((await ws.audit()).catalog.ok, true);
+  await ws.close();
+});
