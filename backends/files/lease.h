@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* One process at a time has the folder of a workspace, for as long as it is busy with it.
  *
- * The lock (base/lock.h) lies in the hidden folder. Whoever has it reads, merges, and writes at full
+ * The lock (base/lock.h) lies in the hidden folder. Whoever has it reads, merges and writes at full
  * speed; it goes back when the host says that it is idle, or when another process waits. Taking it
- * completes what a dead owner has committed and clears what it has not, and looks at the generation:
- * a file with a token that an owner replaces before its first commit. Another token than the last
- * one that was seen says that rows in memory may be old.
+ * completes what a dead owner has committed and clears what it has not. It also looks at the
+ * generation, a file with a token that an owner replaces before its first commit: another token
+ * than the last one that was seen says that rows in memory may be old.
  *
  * Hosts without clock, and workspaces that say "shared": false have no lease; then the folder is
  * this process's own. */
