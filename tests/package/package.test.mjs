@@ -131,7 +131,7 @@ test("the slim entry works in memory and says what is not built in", () => {
     const refusals = await Promise.all([{}, { preset: "debug" }, { backends: { main: { type: "sqlite" } } }].map((options) =>
       HeavenBase.open("slim", options).then(() => "opened", (error) => [error instanceof HeavenBaseError, error.code, error.message.includes("sqlite")].join(" "))));
     console.log(refusals.join("\\n"));`);
-  assert.deepEqual(said.split("\n"), ["a", ...Array(3).fill("true UNKNOWN_BACKEND true")]);
+  assert.deepEqual(said.split("\n"), ["a", ...Array(3).fill("true UNAVAILABLE true")]);
 });
 
 for (const moduleResolution of /** @type {const} */ (["bundler", "nodenext"])) {

@@ -124,7 +124,7 @@ test("capabilities of what is built in, and of a workspace", (t) => {
   const built_in = folder.run(["capabilities", "--type", "vector", "--op", "near"], { wasmtime: [] });
   assert.equal(built_in.code, 0);
   assert.deepEqual(built_in.out.trim().split("\n").slice(2).map((line) => line.split(/ +/).slice(0, 4).join(" ")),
-    ["vector near inmem vector", "vector near sqlite vector"]);
+    ["inmem", "file", "json", "pickle", "sqlite"].map((type) => `vector near ${type} vector`));
   const own = JSON.parse(folder.ok(["-w", "shop", "capabilities", "--op", "near", "--json"]));
   assert.deepEqual(own.map((/** @type {{ name: string }} */ row) => row.name), ["main"]);
   assert.match(folder.run(["capabilities", "--type", "vectr"]).err, /did you mean 'vector'\?/);

@@ -49,7 +49,7 @@ test("without functions, computed values are given or refused", (t) => {
   folder.ok(["ws", "create", "shop"]);
   folder.ok(["entity", "define", '{"name":"C","fields":{"a":"Integer","b":{"type":"Integer","compute":{"name":"twice","inputs":["a"]}},'
     + '"e":{"type":"Vector[2]","query_compute":"embed"}}}']);
-  const { code, err } = folder.run(["put", "c"], '{"object_id":"x","a":1}');
+  const { code, err } = folder.run(["put", "c"], { input: '{"object_id":"x","a":1}' });
   assert.equal(code, 1);
   assert.match(err, /'b' is computed by the function 'twice'.*COMPUTE/s);
   assert.equal(folder.ok(["put", "c"], '{"object_id":"x","a":1,"b":2,"e":[1,0]}'), "x\n");
