@@ -150,8 +150,7 @@ export class Workspace {
       result = /** @type {Promise<T>} */ (Promise.reject(error));
     }
     if (result instanceof Promise) {
-      const rest = () => this.#core.idle(this.#handle);
-      return untilFree(result, work, { signal: options?.signal, timeoutMs: options?.timeoutMs ?? this.#setting.timeoutMs, rest }).finally(end);
+      return untilFree(result, work, { ...options, timeoutMs: options?.timeoutMs ?? this.#setting.timeoutMs, rest: () => this.#core.idle(this.#handle) }).finally(end);
     }
     end();
     return Promise.resolve(result);

@@ -48,7 +48,9 @@ static hb_status put_in_place(hb_lock *lock, hb_str mine, bool *done, hb_err *er
     /* Hosts tell in different ways that there is a folder with something in it. */
     hb_fs_stat info;
     if (lock->fs->stat(lock->fs->ctx, lock->path, &info) == HB_FS_OK) return HB_OK;
-    return code == HB_FS_MISSING ? HB_OK : hb_fs_fail(code, "lock", lock->path, err);
+    /* Given back between the two looks: then there was one. */
+    if (code == HB_FS_NOT_EMPTY || code == HB_FS_EXISTS || code == HB_FS_MISSING) return HB_OK;
+    return hb_fs_fail(code, "lock", lock->path, err);
 }
 
 /* Puts a dead lock out of the way. `mine` was written just now: its time is the time. */
