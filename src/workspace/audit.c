@@ -507,11 +507,15 @@ static hb_status repair_intents(audit_program *a, hb_task *task, bool *done, hb_
 /* A pass over the replicas, and after a repair a second one. */
 static hb_status audit_replicas(audit_program *a, hb_task *task, bool *done, hb_err *err) {
     bool fix = a->repair && !a->dry_run;
-    if (a->replicas == NULL) HB_TRY(hb_replicas_start(task, a->ws, fix, &a->replicas, err));
+    if (a->replicas == NULL) {
+        /* A file that was just put aside may be the row that others seem to be left over from. */
+        bool spare = cJSON_GetArraySize(cJSON_GetObjectItem(a->root, "files")) > 0;
+        HB_TRY(hb_replicas_start(task, a->ws, fix, spare, &a->replicas, err));
+    }
     if (a->replicas_after == NULL) {
         HB_TRY(hb_replicas_advance(a->replicas, done, err));
         if (!*done || !fix) return HB_OK;
-        HB_TRY(hb_replicas_start(task, a->ws, false, &a->replicas_after, err));
+        HB_TRY(hb_replicas_start(task, a->ws, false, false, &a->replicas_after, err));
     }
     return hb_replicas_advance(a->replicas_after, done, err);
 }

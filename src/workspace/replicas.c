@@ -32,6 +32,7 @@ struct hb_replicas {
     hb_task *task;
     hb_workspace *ws;
     bool fix;
+    bool spare;                 /* rows without one in the home stay */
     replica_phase phase;
     uint32_t next;              /* entity to go on with */
     hb_entity *entity;
@@ -51,13 +52,14 @@ static hb_arena *arena_of(const hb_replicas *r) {
     return &r->task->arena;
 }
 
-hb_status hb_replicas_start(hb_task *task, hb_workspace *ws, bool fix, hb_replicas **out,
-                            hb_err *err) {
+hb_status hb_replicas_start(hb_task *task, hb_workspace *ws, bool fix, bool spare,
+                            hb_replicas **out, hb_err *err) {
     hb_replicas *r = HB_NEW(&task->arena, hb_replicas);
     if (r == NULL) return hb_err_memory(err);
     r->task = task;
     r->ws = ws;
     r->fix = fix;
+    r->spare = spare;
     *out = r;
     r->missing = cJSON_CreateArray();
     r->orphaned = cJSON_CreateArray();
@@ -311,7 +313,7 @@ static hb_status compare_row(hb_replicas *r, replica_part *part, uint32_t i, hb_
     if (!is_home_there) {
         if (!is_there) return HB_OK;
         r->orphaned_count++;
-        if (r->fix) part->unwanted[part->unwanted_count++] = r->page.ids[i];
+        if (r->fix && !r->spare) part->unwanted[part->unwanted_count++] = r->page.ids[i];
         return note(r, r->orphaned, part, i, &item, err);
     }
     bool differs = false;
@@ -449,7 +451,7 @@ void hb_replicas_counts(const hb_replicas *r, uint32_t *missing, uint32_t *diffe
                         uint32_t *orphaned) {
     *missing = r->missing_count;
     *different = r->different_count;
-    *orphaned = r->orphaned_count;
+    *orphaned = r->spare ? 0 : r->orphaned_count;
 }
 
 static bool give(cJSON *report, const char *key, cJSON **list) {

@@ -110,3 +110,24 @@ test("more rows than a page, with faults in several of them", async () => {
   assert.equal((await again.audit()).ok, true);
   await again.close();
 });
+
+test("a repair that puts the home's file of a row aside spares what other backends hold of it", async () => {
+  const at = join(folder, "spared");
+  fs.mkdirSync(at);
+  const Split = entity("Split", { title: field(ShortText), body: field(LongText).store({ to: "side" }) });
+  const open = () => HeavenBase.open("audited", { backends: {
+    main: { type: "json", path: join(at, "main") }, side: { type: "sqlite", database: join(at, "side.db") } } });
+  const ws = await open();
+  await ws.register(Split);
+  await ws.upsertMany(Split, [{ object_id: "a", title: "A", body: "first" }, { object_id: "b", title: "B", body: "second" }]);
+  await ws.close();
+  fs.writeFileSync(join(at, "main", "audited", "split", "a.json"), "{ no row");
+  const again = await open();
+  const repaired = await again.repair();
+  assert.deepEqual(repaired.files.map(({ object_id, quarantined }) => [object_id, quarantined]), [["a", true]]);
+  assert.equal(repaired.replicas.orphaned_deleted, 0);
+  assert.deepEqual((await again.audit()).replicas.orphaned, [{ entity: "split", object_id: "a", backend: "side" }]);
+  await again.upsert(Split, { object_id: "a", title: "A", body: "first" });
+  assert.equal((await again.audit()).ok, true);
+  await again.close();
+});
