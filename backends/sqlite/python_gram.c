@@ -5,6 +5,7 @@
  * step. A keyword's substrings are cut where the hashes of its trigrams have a new maximum, from
  * both ends. */
 #include "backends/sqlite/python.h"
+#include "base/crc32.h"
 
 #define GRAM_WIDTH 3u
 #define GRAM_SALT "||{\"salt\": \"heavenbase.gram.v1\", \"seed\": 42}"
@@ -37,17 +38,8 @@ bool sqlite_python_has_gram(const hb_type *type, hb_strategy strategy) {
 /* ---- substrings ---------------------------------------------------------------------------------
  */
 
-static uint32_t crc32_of(uint32_t crc, hb_str bytes) {
-    crc = ~crc;
-    for (uint32_t i = 0; i < bytes.len; i++) {
-        crc ^= (uint8_t)bytes.ptr[i];
-        for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (0xedb88320u & (0u - (crc & 1u)));
-    }
-    return ~crc;
-}
-
 static uint32_t gram_hash(hb_str gram) {
-    return crc32_of(crc32_of(0, gram), HB_STR(GRAM_SALT));
+    return hb_crc32(hb_crc32(0, gram), HB_STR(GRAM_SALT));
 }
 
 /* Code points [from, to). */
