@@ -1,38 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "backends/files/files_priv.h"
 
-#define TURN_MS 200     /* a busy process lets a waiting one in after so long */
 #define GENERATION_BYTES_MAX 512u
-
-static int64_t now_ms(const files_lease *lease) {
-    return lease->clock->now_ms(lease->clock->ctx);
-}
 
 static hb_status locked(const files_lease *lease, const char *native, const char *text,
                         hb_err *err) {
-    hb_err_set(err, HB_E_LOCKED, "files: %s", text);
-    if (err != NULL) strncpy(err->native, native, sizeof(err->native) - 1);
-    return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, lease->name);
-}
-
-static bool is_there(const files_lease *lease, hb_str path) {
-    hb_fs_stat info;
-    return lease->lock.fs->stat(lease->lock.fs->ctx, path, &info) == HB_FS_OK;
-}
-
-/* Says that we wait, or takes it back. */
-static void ask(files_lease *lease, bool wanted) {
-    if (lease->asked == wanted) return;
-    lease->asked = wanted;
-    const hb_fs *fs = lease->lock.fs;
-    hb_err ignored;     /* without it we only wait longer */
-    hb_err_init(&ignored);
-    if (wanted) {
-        lease->asked =
-            hb_fs_write_all(fs, lease->want, lease->lock.owner, false, &ignored) == HB_OK;
-    } else {
-        fs->remove(fs->ctx, lease->want);
-    }
+    return hb_turn_refuse("files", lease->name, native, text, err);
 }
 
 /* ---- what another process may have changed ----------------------------------------------- */
@@ -46,7 +19,8 @@ static void forget_rows(files_conn *conn) {
 static hb_status write_generation(files_conn *conn, hb_err *err) {
     files_lease *lease = &conn->lease;
     hb_buf_clear(&lease->seen);
-    hb_buf_printf(&lease->seen, "%.*s.%u\n", HB_ARG(lease->lock.owner), lease->lock.taken);
+    hb_buf_printf(&lease->seen, "%.*s.%u\n", HB_ARG(lease->turn.lock.owner),
+                  lease->turn.lock.taken);
     HB_TRY(hb_buf_check(&lease->seen, err));
     hb_str text = hb_buf_str(&lease->seen);
     hb_status status = hb_fs_write_all(conn->fs, lease->generation, text, conn->sync, err);
@@ -85,89 +59,73 @@ static hb_status take(files_conn *conn, hb_err *err) {
     files_lease *lease = &conn->lease;
     bool taken;
     HB_TRY(hb_fs_make_folders(conn->fs, conn->hidden, err));
-    hb_status status = hb_lock_take(&lease->lock, &taken, err);
+    hb_status status = hb_turn_take(&lease->turn, &taken, err);
     /* Whoever dropped the workspace has just removed the folder that we made sure of. */
     if (status != HB_OK && strcmp(err->native, "ENOENT") == 0) {
         hb_err_init(err);
+        hb_turn_ask(&lease->turn, true);
         taken = false;
         status = HB_OK;
     }
     HB_TRY(status);
     if (!taken) {
-        ask(lease, true);
         return locked(lease, "HELD", "another process or workspace holds the folder", err);
     }
-    ask(lease, false);
-    lease->since_ms = lease->beat_ms = now_ms(lease);
     lease->marked = false;
     status = files_recover(conn, err);
     if (status == HB_OK) status = forget_if_changed(conn, err);
-    if (status != HB_OK) hb_lock_release(&lease->lock);
+    if (status != HB_OK) hb_lock_release(&lease->turn.lock);
     return status;
-}
-
-/* *held false: another process has the folder. */
-static hb_status beat(files_lease *lease, bool *held, hb_err *err) {
-    *held = lease->lock.held;
-    if (!*held) return HB_OK;
-    int64_t now = now_ms(lease);
-    if (now - lease->beat_ms < HB_LOCK_BEAT_MS) return HB_OK;
-    HB_TRY(hb_lock_beat(&lease->lock, held, err));
-    lease->beat_ms = now;
-    return HB_OK;
 }
 
 static hb_status keep(files_conn *conn, hb_err *err) {
     files_lease *lease = &conn->lease;
     bool held;
-    HB_TRY(beat(lease, &held, err));
+    HB_TRY(hb_turn_beat(&lease->turn, &held, err));
     if (!held) {
         forget_rows(conn);
         return locked(lease, "HELD", "another process has taken the folder over", err);
     }
-    int64_t now = now_ms(lease);
-    if (now - lease->since_ms < TURN_MS) return HB_OK;
-    lease->since_ms = now;
-    if (!is_there(lease, lease->want)) return HB_OK;
+    if (!hb_turn_is_over(&lease->turn)) return HB_OK;
     files_lease_yield(conn);
-    /* Whoever waits takes it while we come back. */
-    lease->lock.fs->remove(lease->lock.fs->ctx, lease->want);
+    hb_turn_pass(&lease->turn);
     return locked(lease, "HELD", "another process waits for the folder", err);
 }
 
 hb_status files_lease_open(files_conn *conn, const hb_instance *instance, hb_err *err) {
     files_lease *lease = &conn->lease;
     if (instance->clock == NULL || !instance->shared) return files_recover(conn, err);
-    lease->lock.path = hb_fs_join(&conn->arena, conn->hidden, HB_STR("lock"));
-    lease->want = hb_fs_join(&conn->arena, conn->hidden, HB_STR("lock-want"));
+    lease->turn.lock.path = hb_fs_join(&conn->arena, conn->hidden, HB_STR("lock"));
+    lease->turn.want = hb_fs_join(&conn->arena, conn->hidden, HB_STR("lock-want"));
     lease->generation = hb_fs_join(&conn->arena, conn->hidden, HB_STR("generation"));
-    if (lease->lock.path.ptr == NULL || lease->want.ptr == NULL || lease->generation.ptr == NULL) {
+    if (lease->turn.lock.path.ptr == NULL || lease->turn.want.ptr == NULL ||
+        lease->generation.ptr == NULL) {
         return hb_err_memory(err);
     }
-    lease->lock.fs = conn->fs;
-    lease->lock.mem = conn->mem;
-    lease->lock.owner = instance->owner;
-    lease->clock = instance->clock;
+    lease->turn.lock.fs = conn->fs;
+    lease->turn.lock.mem = conn->mem;
+    lease->turn.lock.owner = instance->owner;
+    lease->turn.clock = instance->clock;
     lease->name = instance->name;
     hb_status status = take(conn, err);
     if (status != HB_E_REFUSED) return status;
     /* Read-only: nothing of ours can be written here, and nothing be half written. */
-    lease->lock.fs = NULL;
+    lease->turn.lock.fs = NULL;
     hb_err_init(err);
     return HB_OK;
 }
 
 hb_status files_lease_enter(files_conn *conn, hb_err *err) {
-    if (conn->lease.lock.fs == NULL) return HB_OK;
+    if (conn->lease.turn.lock.fs == NULL) return HB_OK;
     if (conn->in_tx) return files_lease_beat(conn, err);
-    return conn->lease.lock.held ? keep(conn, err) : take(conn, err);
+    return conn->lease.turn.lock.held ? keep(conn, err) : take(conn, err);
 }
 
 hb_status files_lease_beat(files_conn *conn, hb_err *err) {
     files_lease *lease = &conn->lease;
-    if (lease->lock.fs == NULL) return HB_OK;
+    if (lease->turn.lock.fs == NULL) return HB_OK;
     bool held;
-    HB_TRY(beat(lease, &held, err));
+    HB_TRY(hb_turn_beat(&lease->turn, &held, err));
     if (held) return HB_OK;
     forget_rows(conn);
     /* Outside of a transaction, whoever waits for a held folder may simply call again. */
@@ -179,16 +137,16 @@ hb_status files_lease_beat(files_conn *conn, hb_err *err) {
 
 hb_status files_lease_mark(files_conn *conn, hb_err *err) {
     HB_TRY(files_lease_beat(conn, err));
-    if (conn->lease.lock.fs == NULL || conn->lease.marked) return HB_OK;
+    if (conn->lease.turn.lock.fs == NULL || conn->lease.marked) return HB_OK;
     return write_generation(conn, err);
 }
 
 bool files_lease_is_ours(const files_conn *conn) {
-    return conn->lease.lock.fs == NULL || conn->lease.lock.held;
+    return conn->lease.turn.lock.fs == NULL || conn->lease.turn.lock.held;
 }
 
 void files_lease_extend(files_conn *conn) {
-    if (conn->lease.lock.held) conn->lease.since_ms = now_ms(&conn->lease);
+    hb_turn_extend(&conn->lease.turn);
 }
 
 /* Nothing is left of a workspace that was dropped but what the lease keeps. */
@@ -212,20 +170,20 @@ static bool is_empty(const files_conn *conn) {
 
 void files_lease_yield(files_conn *conn) {
     files_lease *lease = &conn->lease;
-    if (!lease->lock.held || conn->in_tx) return;
+    if (!lease->turn.lock.held || conn->in_tx) return;
     const bool sweep = lease->emptied && is_empty(conn);
     lease->emptied = false;
     if (sweep) conn->fs->remove(conn->fs->ctx, lease->generation);
-    hb_lock_release(&lease->lock);
+    hb_lock_release(&lease->turn.lock);
     if (sweep) files_remove_empty(conn);
 }
 
 void files_lease_end(files_conn *conn) {
     files_lease *lease = &conn->lease;
-    if (lease->lock.fs != NULL) {
-        ask(lease, false);
+    if (lease->turn.lock.fs != NULL) {
+        hb_turn_ask(&lease->turn, false);
         files_lease_yield(conn);
-        hb_lock_release(&lease->lock);
+        hb_lock_release(&lease->turn.lock);
     }
     hb_buf_free(&lease->seen);
 }

@@ -12,20 +12,15 @@
 #ifndef HB_BACKENDS_FILES_LEASE_H
 #define HB_BACKENDS_FILES_LEASE_H
 
-#include "base/clock.h"
-#include "base/lock.h"
+#include "base/turn.h"
 
 typedef struct files_conn files_conn;
 
 typedef struct files_lease {
-    hb_lock lock;               /* .fs NULL: no lease is needed */
-    const hb_clock *clock;
-    hb_str want;                /* file by which another process says that it waits */
+    hb_turn turn;
     hb_str generation;          /* path of the file */
     hb_str name;                /* of the instance, for errors */
     hb_buf seen;                /* the generation when it was last looked at; owned */
-    int64_t since_ms, beat_ms;
-    bool asked;                 /* our own `want` lies there */
     bool marked;                /* the generation is ours since the lock was taken */
     bool emptied;               /* containers were dropped: no folder is left for nothing */
 } files_lease;

@@ -193,7 +193,7 @@ static hb_status conn_configure(sqlite_conn *conn, hb_err *err) {
     if (conn->on_disk) HB_TRY(sqlite_run(conn, "PRAGMA locking_mode=EXCLUSIVE", err));
     HB_TRY(sqlite_lease_enter(conn, err));
     HB_TRY(sqlite_run(conn, "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384", err));
-    if (!conn->on_disk || conn->lease.lock.fs != NULL) return HB_OK;
+    if (!conn->on_disk || conn->lease.turn.lock.fs != NULL) return HB_OK;
     return sqlite_run(conn, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", err);
 }
 
@@ -212,7 +212,7 @@ static hb_status conn_make_tables(sqlite_conn *conn, hb_err *err) {
  * process leaves behind. */
 static const char *conn_vfs(const sqlite_conn *conn) {
     const char *given = conn_option(conn->instance, "vfs");
-    if (given != NULL || conn->lease.lock.fs == NULL) return given;
+    if (given != NULL || conn->lease.turn.lock.fs == NULL) return given;
     const sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
     return vfs != NULL && strcmp(vfs->zName, "unix-dotfile") == 0 ? "unix-none" : NULL;
 }

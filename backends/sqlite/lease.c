@@ -2,53 +2,31 @@
 #include "backends/sqlite/derived.h"
 #include "backends/sqlite/sqlite_priv.h"
 
-#define TURN_MS 200     /* a busy process lets a waiting one in after so long */
-
-static int64_t now_ms(const sqlite_lease *lease) {
-    return lease->clock->now_ms(lease->clock->ctx);
-}
-
 void sqlite_lease_init(sqlite_conn *conn, const char *path) {
     hb_instance *instance = conn->instance;
     sqlite_lease *lease = &conn->lease;
     if (!conn->on_disk || instance->fs == NULL || instance->clock == NULL || !instance->shared)
         return;
     hb_arena *arena = instance->arena;
-    lease->lock.path = hb_arena_printf(arena, "%s.hb-lock", path);
-    lease->want = hb_arena_printf(arena, "%s.hb-lock-want", path);
+    lease->turn.lock.path = hb_arena_printf(arena, "%s.hb-lock", path);
+    lease->turn.want = hb_arena_printf(arena, "%s.hb-lock-want", path);
     lease->shm = hb_arena_printf(arena, "%s-shm", path);
-    if (lease->lock.path.ptr == NULL || lease->want.ptr == NULL || lease->shm.ptr == NULL) return;
-    lease->lock.fs = instance->fs;
-    lease->lock.mem = conn->mem;
-    lease->lock.owner = instance->owner;
-    lease->clock = instance->clock;
+    if (lease->turn.lock.path.ptr == NULL || lease->turn.want.ptr == NULL || lease->shm.ptr == NULL)
+        return;
+    lease->turn.lock.fs = instance->fs;
+    lease->turn.lock.mem = conn->mem;
+    lease->turn.lock.owner = instance->owner;
+    lease->turn.clock = instance->clock;
 }
 
 static hb_status locked(const sqlite_conn *conn, const char *native, const char *text,
                         hb_err *err) {
-    hb_err_set(err, HB_E_LOCKED, "sqlite: %s", text);
-    if (err != NULL) strncpy(err->native, native, sizeof(err->native) - 1);
-    return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, conn->instance->name);
+    return hb_turn_refuse("sqlite", conn->instance->name, native, text, err);
 }
 
 static bool is_there(const sqlite_lease *lease, hb_str path) {
     hb_fs_stat info;
-    return lease->lock.fs->stat(lease->lock.fs->ctx, path, &info) == HB_FS_OK;
-}
-
-/* Says that we wait, or takes it back. */
-static void ask(sqlite_lease *lease, bool wanted) {
-    if (lease->asked == wanted) return;
-    lease->asked = wanted;
-    const hb_fs *fs = lease->lock.fs;
-    hb_err ignored;     /* without it we only wait longer */
-    hb_err_init(&ignored);
-    if (wanted) {
-        lease->asked =
-            hb_fs_write_all(fs, lease->want, lease->lock.owner, false, &ignored) == HB_OK;
-    } else {
-        fs->remove(fs->ctx, lease->want);
-    }
+    return lease->turn.lock.fs->stat(lease->turn.lock.fs->ctx, path, &info) == HB_FS_OK;
 }
 
 /* ---- what another process may have changed ----------------------------------------------- */
@@ -89,26 +67,19 @@ static hb_status start(sqlite_conn *conn, hb_err *err) {
 static hb_status take(sqlite_conn *conn, hb_err *err) {
     sqlite_lease *lease = &conn->lease;
     bool taken;
-    HB_TRY(hb_lock_take(&lease->lock, &taken, err));
+    HB_TRY(hb_turn_take(&lease->turn, &taken, err));
     if (!taken) {
-        ask(lease, true);
         return locked(conn, "HELD", "another process or workspace holds the database file", err);
     }
-    ask(lease, false);
-    lease->since_ms = lease->beat_ms = now_ms(lease);
     hb_status status = start(conn, err);
-    if (status != HB_OK) hb_lock_release(&lease->lock);
+    if (status != HB_OK) hb_lock_release(&lease->turn.lock);
     return status;
 }
 
 static hb_status keep(sqlite_conn *conn, hb_err *err) {
     sqlite_lease *lease = &conn->lease;
-    int64_t now = now_ms(lease);
-    bool held = true;
-    if (now - lease->beat_ms >= HB_LOCK_BEAT_MS) {
-        HB_TRY(hb_lock_beat(&lease->lock, &held, err));
-        lease->beat_ms = now;
-    }
+    bool held;
+    HB_TRY(hb_turn_beat(&lease->turn, &held, err));
     if (!held) {
         lease->lost = true;
         return locked(conn, "LOST",
@@ -116,23 +87,20 @@ static hb_status keep(sqlite_conn *conn, hb_err *err) {
                       "the database file over; open the workspace again",
                       err);
     }
-    if (conn->in_tx || now - lease->since_ms < TURN_MS) return HB_OK;
-    lease->since_ms = now;
-    if (!is_there(lease, lease->want)) return HB_OK;
+    if (conn->in_tx || !hb_turn_is_over(&lease->turn)) return HB_OK;
     sqlite_lease_yield(conn);
-    if (lease->lock.held) return HB_OK;
-    /* Whoever waits takes it while we come back. */
-    lease->lock.fs->remove(lease->lock.fs->ctx, lease->want);
+    if (lease->turn.lock.held) return HB_OK;
+    hb_turn_pass(&lease->turn);
     return locked(conn, "HELD", "another process waits for the database file", err);
 }
 
 hb_status sqlite_lease_enter(sqlite_conn *conn, hb_err *err) {
     sqlite_lease *lease = &conn->lease;
-    if (lease->lock.fs == NULL) return HB_OK;
+    if (lease->turn.lock.fs == NULL) return HB_OK;
     if (lease->lost) {
         return locked(conn, "LOST", "another process took the database file over", err);
     }
-    return lease->lock.held ? keep(conn, err) : take(conn, err);
+    return lease->turn.lock.held ? keep(conn, err) : take(conn, err);
 }
 
 /* Puts the log into the file and removes it. */
@@ -151,7 +119,7 @@ static bool fold_log(sqlite_conn *conn) {
 
 void sqlite_lease_yield(sqlite_conn *conn) {
     sqlite_lease *lease = &conn->lease;
-    if (!lease->lock.held || conn->in_tx || lease->lost) return;
+    if (!lease->turn.lock.held || conn->in_tx || lease->lost) return;
     hb_err ignored;     /* then the file stays ours until the next time */
     hb_err_init(&ignored);
     if (read_version(conn, &lease->version, &ignored) != HB_OK) return;
@@ -160,11 +128,11 @@ void sqlite_lease_yield(sqlite_conn *conn) {
                    &ignored) != HB_OK) {
         return;
     }
-    hb_lock_release(&lease->lock);
+    hb_lock_release(&lease->turn.lock);
 }
 
 void sqlite_lease_end(sqlite_lease *lease) {
-    if (lease->lock.fs == NULL) return;
-    ask(lease, false);
-    hb_lock_release(&lease->lock);
+    if (lease->turn.lock.fs == NULL) return;
+    hb_turn_ask(&lease->turn, false);
+    hb_lock_release(&lease->turn.lock);
 }

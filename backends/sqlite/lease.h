@@ -12,20 +12,15 @@
 #ifndef HB_BACKENDS_SQLITE_LEASE_H
 #define HB_BACKENDS_SQLITE_LEASE_H
 
-#include "base/clock.h"
-#include "base/lock.h"
+#include "base/turn.h"
 
 typedef struct sqlite_conn sqlite_conn;
 
 typedef struct sqlite_lease {
-    hb_lock lock;               /* .fs NULL: no lease is needed */
-    const hb_clock *clock;
-    hb_str want;                /* file by which another process says that it waits */
+    hb_turn turn;
     hb_str shm;                 /* file that only a native SQLite in WAL mode makes */
-    int64_t since_ms, beat_ms;
     int64_t version;            /* data_version when it was given back */
     bool lost;                  /* taken over while we slept: the connection is of no use */
-    bool asked;                 /* our own `want` lies there */
 } sqlite_lease;
 
 void sqlite_lease_init(sqlite_conn *conn, const char *path);

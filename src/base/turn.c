@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include "base/turn.h"
+
+#include <string.h>
+
+static int64_t now_ms(const hb_turn *turn) {
+    return turn->clock->now_ms(turn->clock->ctx);
+}
+
+void hb_turn_ask(hb_turn *turn, bool wanted) {
+    if (turn->asked == wanted) return;
+    turn->asked = wanted;
+    const hb_fs *fs = turn->lock.fs;
+    hb_err ignored;     /* without it we only wait longer */
+    hb_err_init(&ignored);
+    if (wanted) {
+        turn->asked = hb_fs_write_all(fs, turn->want, turn->lock.owner, false, &ignored) == HB_OK;
+    } else {
+        fs->remove(fs->ctx, turn->want);
+    }
+}
+
+hb_status hb_turn_take(hb_turn *turn, bool *taken, hb_err *err) {
+    HB_TRY(hb_lock_take(&turn->lock, taken, err));
+    hb_turn_ask(turn, !*taken);
+    if (*taken) turn->since_ms = turn->beat_ms = now_ms(turn);
+    return HB_OK;
+}
+
+hb_status hb_turn_beat(hb_turn *turn, bool *held, hb_err *err) {
+    *held = turn->lock.held;
+    if (!*held) return HB_OK;
+    int64_t now = now_ms(turn);
+    if (now - turn->beat_ms < HB_LOCK_BEAT_MS) return HB_OK;
+    HB_TRY(hb_lock_beat(&turn->lock, held, err));
+    turn->beat_ms = now;
+    return HB_OK;
+}
+
+bool hb_turn_is_over(hb_turn *turn) {
+    int64_t now = now_ms(turn);
+    if (now - turn->since_ms < HB_TURN_MS) return false;
+    turn->since_ms = now;
+    hb_fs_stat info;
+    return turn->lock.fs->stat(turn->lock.fs->ctx, turn->want, &info) == HB_FS_OK;
+}
+
+void hb_turn_pass(hb_turn *turn) {
+    turn->lock.fs->remove(turn->lock.fs->ctx, turn->want);
+}
+
+void hb_turn_extend(hb_turn *turn) {
+    if (turn->lock.held) turn->since_ms = now_ms(turn);
+}
+
+hb_status hb_turn_refuse(const char *engine, hb_str instance, const char *native, const char *text,
+                         hb_err *err) {
+    hb_err_set(err, HB_E_LOCKED, "%s: %s", engine, text);
+    if (err != NULL) strncpy(err->native, native, sizeof(err->native) - 1);
+    return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, instance);
+}
