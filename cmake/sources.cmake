@@ -39,7 +39,7 @@ list(FILTER HB_CORE_SOURCES EXCLUDE REGEX "^src/workspace/no_intents\\.c$")
 
 # What runs once per row or per component: where -O3 pays.
 foreach(source IN LISTS HB_CORE_SOURCES HB_SQLITE_SOURCES)
-    if(source MATCHES "^(src/eval|src/index|src/value/value\\.c|src/value/wire\\.c|src/base/(str|map|mem)\\.c|src/text/(words|pattern)|backends/inmem|backends/sqlite/(read|write))")
+    if(source MATCHES "^(src/eval|src/index|src/value/value\\.c|src/value/wire\\.c|src/base/(str|map|mem)\\.c|src/text/(words|pattern|scan)|backends/inmem|backends/sqlite/(read|write))")
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_HOT}")
     endif()
 endforeach()

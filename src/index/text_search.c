@@ -7,6 +7,8 @@
 
 #define BM25_K1 1.2
 #define BM25_B 0.75
+#define WINDOW 4096u            /* slots; a multiple of 64 */
+#define SLOT_NONE UINT32_MAX    /* no slot is that high: memory follows the slots */
 
 typedef struct query_word {
     uint32_t start, len;    /* in bytes */
@@ -17,9 +19,7 @@ typedef struct search {
     hb_buf bytes;           /* owns the words of the query, folded */
     hb_buf words;           /* owns query_word[]: distinct, in query order, expansions last */
     hb_buf phrase;          /* owns uint32_t[]: the query as indexes into words */
-    uint32_t slot_count;
-    double *scores;         /* by slot; 0: not found, as every word adds more than 0 */
-    uint32_t *seen;         /* ALL, PHRASE: how many words in a row, from the first, the slot has */
+    hb_buf runs;            /* owns run[]: word by word, index by index */
 } search;
 
 static uint32_t word_count(const search *s) {
@@ -116,55 +116,125 @@ static hb_status expand_prefix(search *s, hb_err *err) {
 
 /* ---- scores ---------------------------------------------------------------------------------- */
 
-typedef struct weights {
+typedef struct bm25 {
     double word;            /* idf * (k1 + 1) */
     double base, per_word;  /* the denominator is tf + base + per_word * length */
-} weights;
+} bm25;
 
-static weights weights_of(const hb_text_index *index, const text_term *term) {
+/* A sorted run of postings that is still to be read. */
+typedef struct run {
+    const text_posting *at, *end;
+    const uint32_t *lens;
+    bm25 weights;
+    uint32_t word;
+} run;
+
+/* Scores of the slots [base, base + WINDOW), which stay in the processor's nearest cache. All is 0
+ * between two windows, so that a search costs what its postings cost, not what the index holds. */
+typedef struct window {
+    double scores[WINDOW];
+    uint32_t seen[WINDOW];          /* ALL, PHRASE: words in a row, from the first, of the slot */
+    uint64_t touched[WINDOW / 64];  /* bits: slots that may have a score */
+    uint32_t base;
+} window;
+
+static bm25 bm25_of(const hb_text_index *index, const text_term *term) {
     const double n = index->doc_count;
     const double df = term->df;
     const double average = (double)index->total_words / n;
-    return (weights){ log1p((n - df + 0.5) / (df + 0.5)) * (BM25_K1 + 1.0),
+    return (bm25){ log1p((n - df + 0.5) / (df + 0.5)) * (BM25_K1 + 1.0),
                       BM25_K1 * (1.0 - BM25_B), BM25_K1 * BM25_B / average };
 }
 
-static double part_of(const weights *w, uint32_t tf, uint32_t len) {
-    return w->word * tf / (tf + w->base + w->per_word * len);
-}
-
-static void add_any(search *s, const hb_text_index *index, const text_term *term) {
-    const weights w = weights_of(index, term);
-    const text_posting *list = text_postings(term);
-    for (uint32_t i = 0; i < term->count; i++) {
-        if (list[i].tf == 0) continue;
-        s->scores[list[i].slot] += part_of(&w, list[i].tf, index->lens[list[i].slot]);
-    }
-}
-
-/* Only slots that have every word before `word`, in some field, stay in the race. */
-static void add_all(search *s, const hb_text_index *index, const text_term *term, uint32_t word) {
-    const weights w = weights_of(index, term);
-    const text_posting *list = text_postings(term);
-    for (uint32_t i = 0; i < term->count; i++) {
-        const uint32_t slot = list[i].slot;
-        if (list[i].tf == 0 || s->seen[slot] < word) continue;
-        s->seen[slot] = word + 1;
-        s->scores[slot] += part_of(&w, list[i].tf, index->lens[slot]);
-    }
-}
-
-static void add_scores(search *s) {
+/* The runs of all words, in the order in which their parts of a score are added up. */
+static hb_status collect_runs(search *s, hb_err *err) {
     const uint32_t count = word_count(s);
     for (uint32_t word = 0; word < count; word++) {
         for (uint32_t i = 0; i < s->query->index_count; i++) {
             const hb_text_index *index = s->query->indexes[i];
             const uint32_t number = text_term_find(index, word_at(s, word));
             if (number == TERM_NONE) continue;
-            if (s->seen != NULL) add_all(s, index, &index->terms[number], word);
-            else add_any(s, index, &index->terms[number]);
+            const text_term *term = &index->terms[number];
+            const text_posting *list = text_postings(term);
+            run add = { list, list + term->sorted, index->lens, bm25_of(index, term), word };
+            if (add.at < add.end) hb_buf_add(&s->runs, &add, sizeof(add));
+            add.at = add.end;
+            add.end = list + term->count;
+            if (add.at < add.end) hb_buf_add(&s->runs, &add, sizeof(add));
         }
     }
+    return hb_buf_check(&s->runs, err);
+}
+
+static run *runs_of(const search *s, uint32_t *count) {
+    *count = s->runs.len / (uint32_t)sizeof(run);
+    return (run *)(void *)s->runs.ptr;
+}
+
+/* Moves the run to its first posting whose slot is not below `slot`: by doubling, then halving
+ * steps. */
+static void run_skip(run *r, uint32_t slot) {
+    size_t step = 1;
+    while ((size_t)(r->end - r->at) > step && r->at[step].slot < slot) {
+        r->at += step;
+        step *= 2;
+    }
+    while (step > 0) {
+        if ((size_t)(r->end - r->at) >= step && r->at[step - 1].slot < slot) r->at += step;
+        else step /= 2;
+    }
+}
+
+/* The lowest slot that may be a hit and is not below `from`, or SLOT_NONE: the first one of any
+ * run; if every word must be there, the word that comes last decides. */
+static uint32_t next_slot(const search *s, uint32_t from, bool every) {
+    uint32_t count;
+    run *runs = runs_of(s, &count);
+    uint32_t next = SLOT_NONE;
+    uint32_t latest = 0;
+    uint32_t words = 0;
+    for (uint32_t i = 0; i < count;) {
+        uint32_t first = SLOT_NONE;
+        const uint32_t word = runs[i].word;
+        for (; i < count && runs[i].word == word; i++) {
+            run_skip(&runs[i], from);
+            if (runs[i].at < runs[i].end && runs[i].at->slot < first) first = runs[i].at->slot;
+        }
+        if (first < next) next = first;
+        if (first > latest) latest = first;
+        words++;
+    }
+    if (!every) return next;
+    return words < word_count(s) ? SLOT_NONE : latest;
+}
+
+static void add_any(window *w, run *r) {
+    const text_posting *at = r->at;
+    const uint32_t base = w->base;
+    const bm25 f = r->weights;
+    for (; at < r->end && at->slot - base < WINDOW; at++) {
+        if (at->tf == 0) continue;
+        const uint32_t i = at->slot - base;
+        const double tf = at->tf;
+        w->scores[i] += f.word * tf / (tf + f.base + f.per_word * r->lens[at->slot]);
+        w->touched[i / 64] |= (uint64_t)1 << (i % 64);
+    }
+    r->at = at;
+}
+
+/* Only slots that have every word before this one, in some field, stay in the race. */
+static void add_all(window *w, run *r) {
+    const text_posting *at = r->at;
+    const bm25 f = r->weights;
+    for (; at < r->end && at->slot - w->base < WINDOW; at++) {
+        const uint32_t i = at->slot - w->base;
+        if (at->tf == 0 || w->seen[i] < r->word) continue;
+        const double tf = at->tf;
+        w->seen[i] = r->word + 1;
+        w->scores[i] += f.word * tf / (tf + f.base + f.per_word * r->lens[at->slot]);
+        w->touched[i / 64] |= (uint64_t)1 << (i % 64);
+    }
+    r->at = at;
 }
 
 /* ---- phrase ---------------------------------------------------------------------------------- */
@@ -232,50 +302,84 @@ static bool phrase_in_slot(phrase *p, const search *s, uint32_t slot) {
 
 /* ---- the search ------------------------------------------------------------------------------ */
 
-static bool is_found(const search *s, uint32_t slot, uint32_t count) {
-    if (s->scores[slot] <= 0.0) return false;
-    if (s->seen != NULL && s->seen[slot] < count) return false;
+typedef struct collector {
+    hb_top_k top;
+    phrase phrase;
+    bool every, is_phrase;
+} collector;
+
+/* Takes the hits of the window, and leaves it empty. */
+static void collect_window(const search *s, collector *c, window *w) {
     const hb_text_query *query = s->query;
-    return query->allowed == NULL || hb_bit_has(query->allowed, query->allowed_count, slot);
+    const uint32_t words = word_count(s);
+    for (uint32_t block = 0; block < WINDOW / 64; block++) {
+        for (uint64_t bits = w->touched[block]; bits != 0; bits &= bits - 1) {
+            const uint32_t i = block * 64 + hb_bits_first(bits);
+            const uint32_t slot = w->base + i;
+            const double score = w->scores[i];
+            const bool complete = !c->every || w->seen[i] == words;
+            w->scores[i] = 0.0;
+            w->seen[i] = 0;
+            if (!complete || !hb_top_k_wants(&c->top, score)) continue;
+            if (query->allowed != NULL && !hb_bit_has(query->allowed, query->allowed_count, slot)) {
+                continue;
+            }
+            /* Last, as it reads the text: only for what would enter the result. */
+            if (c->is_phrase && !phrase_in_slot(&c->phrase, s, slot)) continue;
+            hb_top_k_add(&c->top, slot, score);
+        }
+        w->touched[block] = 0;
+    }
+}
+
+static void score_windows(const search *s, collector *c, window *w) {
+    uint32_t count;
+    run *runs = runs_of(s, &count);
+    for (uint32_t slot = next_slot(s, 0, c->every); slot != SLOT_NONE;
+         slot = next_slot(s, slot, c->every)) {
+        if (c->every) {     /* all runs are at or behind `from`, not yet at the slot */
+            for (uint32_t i = 0; i < count; i++) run_skip(&runs[i], slot);
+        }
+        w->base = slot;
+        for (uint32_t i = 0; i < count; i++) {
+            if (c->every) add_all(w, &runs[i]);
+            else add_any(w, &runs[i]);
+        }
+        collect_window(s, c, w);
+        if (SLOT_NONE - slot <= WINDOW) break;
+        slot += WINDOW;
+    }
 }
 
 static hb_status collect(search *s, hb_text_hit *hits, uint32_t *hit_count, hb_err *err) {
     const hb_text_query *query = s->query;
-    const uint32_t count = word_count(s);
-    hb_top_k top = { .hits = hits, .k = query->k, .tie = query->tie, .tie_ctx = query->tie_ctx };
-    phrase p = { .count = 0 };
-    const bool is_phrase = query->mode == HB_SEARCH_PHRASE && s->phrase.len > sizeof(uint32_t);
-    hb_status status = is_phrase ? phrase_init(&p, s, err) : HB_OK;
-    for (uint32_t slot = 0; status == HB_OK && slot < s->slot_count; slot++) {
-        if (!is_found(s, slot, count) || !hb_top_k_wants(&top, s->scores[slot])) continue;
-        /* Last, as it reads the text: only for what would enter the result. */
-        if (is_phrase && !phrase_in_slot(&p, s, slot)) continue;
-        hb_top_k_add(&top, slot, s->scores[slot]);
-    }
-    if (is_phrase) {
-        if (status == HB_OK && p.reader.fold.failed) status = hb_err_memory(err);
-        phrase_free(&p, s);
+    collector c = { .top = { .hits = hits, .k = query->k, .tie = query->tie,
+                             .tie_ctx = query->tie_ctx },
+                    .every = query->mode == HB_SEARCH_ALL || query->mode == HB_SEARCH_PHRASE,
+                    .is_phrase = query->mode == HB_SEARCH_PHRASE &&
+                                 s->phrase.len > sizeof(uint32_t) };
+    window *w = hb_mem_zalloc(query->mem, sizeof(*w));
+    if (w == NULL) return hb_err_memory(err);
+    hb_status status = c.is_phrase ? phrase_init(&c.phrase, s, err) : HB_OK;
+    if (status == HB_OK) score_windows(s, &c, w);
+    hb_mem_free(query->mem, w, sizeof(*w));
+    if (c.is_phrase) {
+        if (status == HB_OK && c.phrase.reader.fold.failed) status = hb_err_memory(err);
+        phrase_free(&c.phrase, s);
     }
     HB_TRY(status);
-    hb_top_k_sort(&top);
-    *hit_count = top.count;
+    hb_top_k_sort(&c.top);
+    *hit_count = c.top.count;
     return HB_OK;
 }
 
-static hb_status run(search *s, hb_text_hit *hits, uint32_t *hit_count, hb_err *err) {
+static hb_status run_search(search *s, hb_text_hit *hits, uint32_t *hit_count, hb_err *err) {
     const hb_text_query *query = s->query;
     HB_TRY(read_query(s, err));
-    if (word_count(s) == 0 || s->slot_count == 0 || query->k == 0) return HB_OK;
+    if (word_count(s) == 0 || query->k == 0) return HB_OK;
     if (query->mode == HB_SEARCH_PREFIX) HB_TRY(expand_prefix(s, err));
-    const bool every = query->mode == HB_SEARCH_ALL || query->mode == HB_SEARCH_PHRASE;
-    s->scores = hb_mem_zalloc(query->mem, s->slot_count * sizeof(*s->scores));
-    if (s->scores == NULL) return hb_err_memory(err);
-    if (every) {
-        s->seen = hb_mem_zalloc(query->mem, s->slot_count * sizeof(*s->seen));
-        if (s->seen == NULL) return hb_err_memory(err);
-    }
-    add_scores(s);
-    return collect(s, hits, hit_count, err);
+    HB_TRY(collect_runs(s, err));
+    return s->runs.len > 0 ? collect(s, hits, hit_count, err) : HB_OK;
 }
 
 uint32_t hb_text_query_slots(const hb_text_query *query) {
@@ -292,13 +396,13 @@ hb_status hb_text_search(const hb_text_query *query, hb_text_hit *hits, uint32_t
     if (query->mode == HB_SEARCH_PHRASE && query->text_of == NULL) {
         return hb_err_set(err, HB_E_UNSUPPORTED, "a phrase search needs the texts of the rows");
     }
-    search s = { .query = query, .slot_count = hb_text_query_slots(query) };
+    search s = { .query = query };
     hb_buf_init(&s.bytes, query->mem);
     hb_buf_init(&s.words, query->mem);
     hb_buf_init(&s.phrase, query->mem);
-    const hb_status status = run(&s, hits, hit_count, err);
-    hb_mem_free(query->mem, s.seen, s.slot_count * sizeof(*s.seen));
-    hb_mem_free(query->mem, s.scores, s.slot_count * sizeof(*s.scores));
+    hb_buf_init(&s.runs, query->mem);
+    const hb_status status = run_search(&s, hits, hit_count, err);
+    hb_buf_free(&s.runs);
     hb_buf_free(&s.phrase);
     hb_buf_free(&s.words);
     hb_buf_free(&s.bytes);

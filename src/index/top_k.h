@@ -37,6 +37,10 @@ void hb_top_k_sort(hb_top_k *top);
 static inline uint32_t hb_bits_words(uint32_t bit_count) {
     return bit_count / 64u + (bit_count % 64u != 0 ? 1u : 0u);
 }
+/* Index of the lowest set bit; `bits` is not 0. */
+static inline uint32_t hb_bits_first(uint64_t bits) {
+    return (uint32_t)__builtin_ctzll(bits);     /* gcc and clang compile all our targets */
+}
 static inline bool hb_bit_has(const uint64_t *bits, uint32_t bit_count, uint32_t bit) {
     return bit < bit_count && (bits[bit / 64u] >> (bit % 64u) & 1u) != 0;
 }

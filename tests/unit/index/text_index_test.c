@@ -206,6 +206,44 @@ static void long_posting_lists_survive_reuse_of_slots(void) {
     hb_text_index_free(index);
 }
 
+/* Scores are made window by window of the slots: the same texts far apart must score the same. */
+static void texts_far_apart_score_as_neighbours_do(void) {
+    enum { APART = 3001 };
+    static const char *const texts[] = { "beta", "alpha beta", "delta be gamma", "gamma alpha eta" };
+    static const hb_search_mode modes[] = { HB_SEARCH_ANY, HB_SEARCH_ALL, HB_SEARCH_PREFIX };
+    model m;
+    memset(&m, 0, sizeof(m));
+    uint32_t state = 21;
+    hb_text_index *far = hb_text_index_new(hb_mem_default());
+    for (uint32_t slot = 0; slot < SLOTS; slot++) {
+        m.present[slot] = true;
+        random_text(&state, m.texts[slot]);
+        must(hb_text_index_put(far, slot * APART + slot % 3, model_text(&m, slot), NULL));
+    }
+    hb_text_index *near = fill(&m);
+    uint32_t found = 0;
+    for (size_t i = 0; i < 12; i++) {
+        hb_text_hit of_near[SLOTS], of_far[SLOTS];
+        uint32_t near_count = 0, far_count = 0;
+        const hb_text_index *const near_indexes[] = { near }, *const far_indexes[] = { far };
+        hb_text_query query = query_of(near_indexes, texts[i / 3]);
+        query.mode = modes[i % 3];
+        must(hb_text_search(&query, of_near, &near_count, NULL));
+        query.indexes = far_indexes;
+        must(hb_text_search(&query, of_far, &far_count, NULL));
+        CHECK_INT(far_count, near_count);
+        for (uint32_t hit = 0; hit < near_count; hit++) {
+            const uint32_t slot = of_near[hit].slot;
+            CHECK_INT(of_far[hit].slot, slot * APART + slot % 3);
+            CHECK(of_far[hit].score == of_near[hit].score);
+        }
+        found += near_count;
+    }
+    CHECK(found > 100);
+    hb_text_index_free(near);
+    hb_text_index_free(far);
+}
+
 static void memory_does_not_grow_with_turns(void) {
     char text[TEXT_MAX];
     uint32_t word = 0;
@@ -455,6 +493,7 @@ TEST_SUITE {
     TEST(scores_are_those_of_the_written_formula);
     TEST(any_sequence_of_edits_equals_a_rebuild);
     TEST(long_posting_lists_survive_reuse_of_slots);
+    TEST(texts_far_apart_score_as_neighbours_do);
     TEST(memory_does_not_grow_with_turns);
     TEST(modes_find_what_they_say);
     TEST(expansions_score_as_the_words_they_are);
