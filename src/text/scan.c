@@ -47,7 +47,8 @@ static probe probe_of(const hb_needle *needle, uint32_t offset) {
 
 /* Bit i: both rare bytes are where they must be if the needle starts at at + i. A call for every 16
  * bytes would cost more than they do: clang leaves it one when it is not told. */
-static inline __attribute__((always_inline)) uint32_t candidates_at(probe *a, const probe *b, const char *at) {
+static inline __attribute__((always_inline)) uint32_t
+candidates_at(probe *a, const probe *b, const char *at) {
     const hb_v16 bytes = hb_v16_load(at + a->offset);
     a->seen = hb_v16_or(a->seen, bytes);
     const hb_v16 of_a = hb_v16_eq(hb_v16_or(bytes, a->bits), a->want);
