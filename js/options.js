@@ -17,6 +17,7 @@ export function known(method, options, names) {
 // What the calls of a workspace take.
 export const WAITING = ["signal", "timeoutMs"];
 export const TRANSFERRING = [...WAITING, "onProgress"];
+export const ALTERING = [...WAITING, "rename", "drop"];
 export const READING = [...WAITING, "entity"];
 export const DELETING = [...READING, "edges"];
 export const GETTING = [...READING, "unique"];

@@ -77,22 +77,45 @@ export interface CallOptions {
   timeoutMs?: number;
 }
 
-/** What differs between a registered structure and a given one, and whether the rows can follow. */
+/** What two definitions of an entity cannot say by themselves. */
+export interface AlterMoves {
+  /** Fields that are called otherwise, `{ old: "new" }`. */
+  rename?: Readonly<Record<string, string>>;
+  /** Fields that go with their values. */
+  drop?: readonly string[];
+}
+
+/** Where a field is kept. */
+export interface AlterPlace {
+  backend: string;
+  strategy: string;
+}
+
+/** What differs between a registered structure and a given one, and what altering does with the rows. */
 export interface AlterPlan {
   entity: string;
   /** `alterEntity` would do it. */
   ok: boolean;
   /** Only descriptions differ, if anything. */
   same: boolean;
+  /** How many there are; `null` when nobody looked: the plan of an error. */
+  rows: number | null;
+  /** `keep`: rows stay as they are; `fill`: they get new values; `rebuild`: all are written anew; `make`, `drop`: the
+   * entity comes to the backend, or leaves it. */
+  backends: { backend: string; action: "keep" | "fill" | "rebuild" | "make" | "drop" }[];
+  moved: { field: string; from: AlterPlace[]; to: AlterPlace[] }[];
   added: { field: string; definition: Record<string, any> }[];
   removed: string[];
-  changed: { field: string; what: ("type" | "required" | "default" | "index" | "unique" | "storage" | "definition")[];
+  renamed: { from: string; to: string }[];
+  changed: { field: string; what: ("name" | "type" | "required" | "default" | "index" | "unique" | "storage" | "definition")[];
     from: Record<string, any>; to: Record<string, any> }[];
   /** Composite indexes differ. */
   indexes: boolean;
   /** Composite unique constraints differ. */
   constraints: boolean;
-  /** Why it would be refused, one text for each field. */
+  /** What is derived for the Catalog differs. */
+  derives: boolean;
+  /** Why it would be refused: for fields, and for the first row that does not fit. */
   refused: string[];
 }
 

@@ -12,7 +12,7 @@ import { HeavenBaseError, cancelled } from "./errors.js";
 import { Frame } from "./frame.js";
 import { Call, Flag, Kind, State } from "./generated/abi.js";
 import { checkGraph, edgeFlags, scrubDangling, shortestPath, traverse, withReferences } from "./graph.js";
-import { DELETING, EXECUTING, GETTING, READING, SETTING, TRANSFERRING, UPSERTING, WAITING, known } from "./options.js";
+import { ALTERING, DELETING, EXECUTING, GETTING, READING, SETTING, TRANSFERRING, UPSERTING, WAITING, known } from "./options.js";
 import { printable } from "./plan-text.js";
 import { PreparedQuery } from "./prepared.js";
 import { Query } from "./query.js";
@@ -349,26 +349,26 @@ export class Workspace {
     throw new HeavenBaseError("TYPE", `${method} takes an entity or a portable definition`);
   }
 
-  /** What `alterEntity` would do, without doing it. @param {AnyEntity | Record<string, unknown>} entity @param {CallOptions} [options] @returns {Promise<import("./types.js").AlterPlan>} */
+  /** What `alterEntity` would do with the rows, without doing it. @param {AnyEntity | Record<string, unknown>} entity @param {CallOptions & import("./types.js").AlterMoves} [options] @returns {Promise<import("./types.js").AlterPlan>} */
   planAlter(entity, options) {
-    return this.#guard(() => this.#read({ kind: Call.ALTER, flags: Flag.DRY_RUN, pack: this.#definitionOf("planAlter", entity) },
-      () => this.#core.json(), known("planAlter", options, WAITING)));
+    return this.#guard(() => {
+      const { rename = null, drop = null, ...waiting } = known("planAlter", options, ALTERING);
+      return this.#read({ kind: Call.ALTER, flags: Flag.DRY_RUN, pack: this.#definitionOf("planAlter", entity), params: [null, rename, drop] }, () => this.#core.json(), waiting);
+    });
   }
 
   /**
-   * Gives a registered entity another structure and keeps its rows: fields are added, which are optional or have a
-   * default (which the rows then hold), defaults, indexes and constraints change. Anything else is refused with its plan.
-   * @template {AnyEntity} E
-   * @param {E | Record<string, unknown>} entity
-   * @param {CallOptions & { confirm: string }} options `confirm` repeats the entity's id
+   * Another structure for a registered entity, whose rows follow it: fields get defaults, other types, places and names.
+   * @template {AnyEntity} E @param {E | Record<string, unknown>} entity
+   * @param {CallOptions & import("./types.js").AlterMoves & { confirm: string }} options `confirm` repeats the entity's id
    * @returns {Promise<E extends AnyEntity ? E : Entity & Record<string, any>>}
    */
   alterEntity(entity, options) {
     return /** @type {Promise<any>} */ (this.#guard(() => {
-      const { confirm, ...waiting } = known("alterEntity", options, [...WAITING, "confirm"]);
+      const { confirm = null, rename = null, drop = null, ...waiting } = known("alterEntity", options, [...ALTERING, "confirm"]);
       const pack = this.#definitionOf("alterEntity", entity);
       this.#checkNames(/** @type {any} */ (pack), entity instanceof Entity ? entity : undefined);
-      return this.#explained(pack, this.#write({ kind: Call.ALTER, pack, params: [confirm ?? null] }, () => {
+      return this.#explained(pack, this.#write({ kind: Call.ALTER, pack, params: [confirm, rename, drop] }, () => {
         const answer = this.#core.json();
         return this.#remember(answer, entity instanceof Entity ? entity : entityFromDefinition(answer.schema), true).entity;
       }, waiting));

@@ -365,8 +365,40 @@ static hb_status remove_below(const files_conn *conn, hb_str name, hb_arena *are
     return hb_fs_remove_tree(conn->fs, conn->mem, folder, err);
 }
 
+/* As part of the open transaction: the rows go, and what cannot be read as one stays. */
+static hb_status clear_in_tx(files_table *table, hb_err *err) {
+    files_conn *conn = table->conn;
+    hb_arena arena;
+    hb_arena_init(&arena, conn->mem);
+    row_loader loader;
+    hb_str *names = NULL;
+    uint32_t count = 0;
+    hb_status status = loader_open(&loader, table, err);
+    hb_str folder = table_folder(table, &arena);
+    if (status == HB_OK && folder.ptr == NULL) status = hb_err_memory(err);
+    if (status == HB_OK) status = hb_fs_names(conn->fs, folder, &arena, &names, &count, err);
+    for (uint32_t i = 0; i < count && status == HB_OK; i++) {
+        hb_str id;
+        bool found;
+        if (!files_row_id(table, names[i], &arena, &id)) continue;
+        hb_str path = hb_fs_join(&arena, folder, names[i]);
+        hb_str target = files_row_name(table, id, &arena);
+        hb_arena_reset(&loader.arena);
+        status = path.ptr == NULL || target.ptr == NULL
+                     ? hb_err_memory(err)
+                     : loader_read(&loader, path, id, &found, err);
+        if (status == HB_OK && found) status = files_tx_remove(conn, target, err);
+        if (status == HB_E_CORRUPT) status = HB_OK;
+    }
+    loader_close(&loader);
+    hb_arena_free(&arena);
+    if (status == HB_OK) table->unseen_in_tx = true;
+    return status == HB_OK ? inner_run(table, HB_FRAG_CLEAR, NULL, NULL, err) : status;
+}
+
 static hb_status run_clear(files_table *table, hb_err *err) {
     files_conn *conn = table->conn;
+    if (conn->in_tx) return clear_in_tx(table, err);
     HB_TRY(settle(conn, err));
     HB_TRY(files_lease_mark(conn, err));
     HB_TRY(inner_run(table, HB_FRAG_CLEAR, NULL, NULL, err));

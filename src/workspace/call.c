@@ -56,7 +56,7 @@ static hb_status register_conflict(const hb_workspace *ws, const hb_schema *befo
     hb_arena arena;
     hb_arena_init(&arena, ws->mem);
     hb_schema_diff diff;
-    hb_status status = hb_schema_diff_make(before, after, &arena, &diff, err);
+    hb_status status = hb_schema_diff_make(before, after, NULL, &arena, &diff, err);
     if (status == HB_OK) {
         hb_buf text;
         hb_buf_init(&text, ws->mem);

@@ -39,6 +39,15 @@ hb_intent_need hb_intent_needed(const hb_workspace *ws, const hb_entity *entity,
     return at_home && keeper->type->tx != NULL ? HB_INTENT_ATOMIC : HB_INTENT_BEFORE;
 }
 
+hb_intent_need hb_intent_needed_for(const hb_workspace *ws, const hb_entity *altered,
+                                    const hb_entity *other) {
+    const hb_instance *keeper = hb_workspace_keeper(ws);
+    if (keeper == NULL || keeper->type->tx == NULL) return HB_INTENT_NONE;
+    uint64_t bits = durable_backends(ws, altered) | durable_backends(ws, other);
+    bits |= (uint64_t)1 << keeper->order;
+    return (bits & (bits - 1)) == 0 ? HB_INTENT_NONE : HB_INTENT_ATOMIC;
+}
+
 /* ---- writing ------------------------------------------------------------------------------- */
 
 /* Is the field in a backend that is not the intent's home? */
@@ -96,8 +105,9 @@ hb_status hb_intent_new(hb_workspace *ws, hb_task *task, hb_intent_need need,
                         hb_intent **out, hb_err *err) {
     hb_intent *intent = HB_NEW(&task->arena, hb_intent);
     if (intent == NULL) return hb_err_memory(err);
-    uint32_t home = parts[0].entity->routing->home;
     intent->atomic = need == HB_INTENT_ATOMIC;
+    uint32_t home =
+        intent->atomic ? hb_workspace_keeper(ws)->order : parts[0].entity->routing->home;
     uint64_t epoch = ++ws->epoch;
     intent->key = hb_arena_printf(&task->arena, HB_INTENT_PREFIX "%.*s/%012llu", HB_ARG(ws->owner),
                                   (unsigned long long)epoch);

@@ -36,6 +36,10 @@ typedef enum hb_intent_need {
 hb_intent_need hb_intent_needed(const hb_workspace *ws, const hb_entity *entity,
                                 const hb_entity *other);
 
+/* For another structure of an entity, which the keeper's commit decides. */
+hb_intent_need hb_intent_needed_for(const hb_workspace *ws, const hb_entity *altered,
+                                    const hb_entity *other);
+
 /* The intent of a write, not stored yet; parts[0] is the entity whose home decides. */
 hb_status hb_intent_new(hb_workspace *ws, hb_task *task, hb_intent_need need,
                         const hb_intent_part *parts, uint32_t part_count, int64_t now_ms,

@@ -11,6 +11,11 @@ hb_intent_need hb_intent_needed(const hb_workspace *ws, const hb_entity *entity,
     return HB_INTENT_NONE;
 }
 
+hb_intent_need hb_intent_needed_for(const hb_workspace *ws, const hb_entity *altered,
+                                    const hb_entity *other) {
+    return hb_intent_needed(ws, altered, other);
+}
+
 hb_status hb_intents_start(hb_task *task, hb_workspace *ws, const hb_intents_asked *asked,
                            hb_intents **out, hb_err *err) {
     (void)task;

@@ -96,6 +96,10 @@ static hb_status advance_prepare(hb_changes *changes, bool *done, hb_err *err) {
         if (has_tx(changes, change->backend)) HB_TRY(run(changes, change, done, err));
         if (!*done) return HB_OK;
     }
+    if (changes->definition != NULL) {
+        HB_TRY(hb_changes_begin(changes, changes->home, err));
+        HB_TRY(hb_entity_persist(changes->ws, changes->definition, err));
+    }
     if (changes->intent != NULL && hb_intent_is_atomic(changes->intent)) {
         HB_TRY(hb_intent_put(changes->ws, changes->intent, err));
     }
@@ -106,9 +110,16 @@ static hb_status advance_prepare(hb_changes *changes, bool *done, hb_err *err) {
 /* Fragments of the home when `of_home`, else of the others. */
 static hb_status advance_commits(hb_changes *changes, bool of_home, bool *done, hb_err *err) {
     *done = true;
+    /* A home may have no fragment of its own: it only keeps the definition. */
+    if (of_home && changes->definition != NULL && (changes->open & bit(changes->home)) != 0) {
+        HB_TRY(commit(changes, changes->home, err));
+    }
     for (; changes->at < changes->count; changes->at++) {
         hb_change *change = &changes->items[changes->at];
         if ((change->backend == changes->home) != of_home) continue;
+        if ((changes->held & bit(change->backend)) != 0 && has_tx(changes, change->backend)) {
+            continue;
+        }
         if ((changes->open & bit(change->backend)) != 0) {
             HB_TRY(commit(changes, change->backend, err));
         } else if (!has_tx(changes, change->backend)) {

@@ -34,6 +34,7 @@ typedef struct hb_changes {
     uint32_t count, cap, at;
     hb_changes_stage stage;
     hb_intent *intent;          /* NULL: none is kept */
+    const hb_entity *definition;    /* stored by the home's commit; NULL: none is */
     uint64_t open;              /* in a transaction */
     uint64_t held;              /* committed, or written without a transaction */
     uint32_t failed_at;         /* backend that refused, or HB_BACKEND_NONE */

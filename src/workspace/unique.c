@@ -215,3 +215,22 @@ hb_status hb_unique_advance(hb_unique *u, bool *done, hb_err *err) {
     hb_map_free(&by_id);
     return status;
 }
+
+hb_status hb_unique_among(hb_task *task, hb_workspace *ws, const hb_entity *entity,
+                          const hb_column *columns, uint32_t row_count, hb_err *err) {
+    const hb_schema *schema = entity->schema;
+    const hb_unique u = {
+        .task = task, .ws = ws, .entity = entity, .columns = columns, .row_count = row_count
+    };
+    hb_status status = HB_OK;
+    for (uint32_t f = 1; f < schema->field_count && status == HB_OK; f++) {
+        const unique_rule rule = { .fields = &f, .field_count = 1 };
+        if (schema->fields[f].unique) status = unique_check_rule(&u, &rule, NULL, err);
+    }
+    for (uint32_t i = 0; i < schema->unique_count && status == HB_OK; i++) {
+        const hb_field_group *group = &schema->uniques[i];
+        const unique_rule rule = { .fields = group->fields, .field_count = group->field_count };
+        status = unique_check_rule(&u, &rule, NULL, err);
+    }
+    return status;
+}

@@ -229,6 +229,9 @@ hb_status hb_unique_start(hb_task *task, hb_workspace *ws, const hb_entity *enti
                           hb_err *err);
 /* *done when all is read; then HB_E_UNIQUE if two rows would hold one value. */
 hb_status hb_unique_advance(hb_unique *unique, bool *done, hb_err *err);
+/* HB_E_UNIQUE if two of these rows, which are all there are, hold one value. */
+hb_status hb_unique_among(hb_task *task, hb_workspace *ws, const hb_entity *entity,
+                          const hb_column *columns, uint32_t row_count, hb_err *err);
 
 /* ---- write.c */
 /* Turns `task` into the deletion of `ids`, which live in its arena. */

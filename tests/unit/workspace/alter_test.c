@@ -93,10 +93,15 @@ static void an_empty_entity_is_altered_too(void) {
 static const struct { const char *definition, *confirm, *says; hb_status want; } refusals[] = {
     { "{\"name\":\"Thing\",\"fields\":{\"a\":\"integer\",\"t\":\"array[short-text]\",\"b\":\"short-text\"}}", "null", "confirm: \"thing\"", HB_E_VALIDATION },
     { "{\"name\":\"Thing\",\"fields\":{\"a\":\"integer\",\"t\":\"array[short-text]\",\"b\":\"short-text\"}}", "\"Thing\"", "another text", HB_E_VALIDATION },
-    { "{\"name\":\"Thing\",\"fields\":{\"a\":\"short-text\",\"t\":\"array[short-text]\"}}", "\"thing\"", "field 'a': the type", HB_E_SCHEMA_CONFLICT },
-    { "{\"name\":\"Thing\",\"fields\":{\"a\":\"integer\"}}", "\"thing\"", "field 't': a field cannot be removed", HB_E_SCHEMA_CONFLICT },
-    { "{\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":\"integer\",\"required\":true},\"t\":\"array[short-text]\"}}", "\"thing\"", "required flag", HB_E_SCHEMA_CONFLICT },
-    { "{\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":\"integer\",\"storage\":{\"to\":\"main\"}},\"t\":\"array[short-text]\"}}", "\"thing\"", "placement", HB_E_SCHEMA_CONFLICT },
+    { "{\"name\":\"Thing\",\"fields\":{\"a\":\"date\",\"t\":\"array[short-text]\"}}", "\"thing\"", "row 'x' does not fit: Date expects", HB_E_VALIDATION },
+    { "{\"name\":\"Thing\",\"fields\":{\"a\":\"integer\"}}", "\"thing\"", "field 't': it goes: name it in drop", HB_E_SCHEMA_CONFLICT },
+    { "{\"name\":\"Thing\",\"fields\":{\"a\":\"integer\",\"t\":\"array[integer]\"}}", "\"thing\"", "row 'x' does not fit", HB_E_VALIDATION },
+    { "{\"name\":\"Thing\",\"fields\":{\"a\":\"integer\",\"t\":{\"type\":\"array[short-text]\",\"required\":true}}}", "\"thing\"", "row 'y' does not fit: a required field", HB_E_VALIDATION },
+    { "{\"name\":\"Thing\",\"fields\":{\"a\":{\"type\":\"integer\",\"storage\":{\"to\":\"nowhere\"}},\"t\":\"array[short-text]\"}}", "\"thing\"", "nowhere", HB_E_ROUTING },
+    { "{\"name\":\"Thing\",\"fields\":{\"a\":\"integer\"}}", "\"thing\",{\"q\":\"t\"}", "", HB_E_UNKNOWN_FIELD },
+    { "{\"name\":\"Thing\",\"fields\":{\"a\":\"integer\"}}", "\"thing\",{\"t\":\"a\"}", "both definitions", HB_E_VALIDATION },
+    { "{\"name\":\"Thing\",\"fields\":{\"a\":\"integer\"}}", "\"thing\",null,[\"a\"]", "cannot be dropped", HB_E_VALIDATION },
+    { "{\"name\":\"Thing\",\"fields\":{\"a\":\"integer\"}}", "\"thing\",[]", "rename expects", HB_E_TYPE },
     { "{\"name\":\"Thing\",\"fields\":{\"a\":\"integer\",\"t\":\"array[short-text]\",\"b\":{\"type\":\"integer\",\"required\":true}}}", "\"thing\"", "optional or have a default", HB_E_SCHEMA_CONFLICT },
     { "{\"name\":\"Thing\",\"fields\":{\"a\":\"integer\",\"t\":\"array[short-text]\",\"b\":{\"type\":\"integer\",\"default\":\"no\"}}}", "\"thing\"", "default", HB_E_SCHEMA_CONFLICT },
     { "{\"name\":\"Other\",\"fields\":{\"a\":\"integer\"}}", "\"other\"", "no registered entity", HB_E_UNKNOWN_ENTITY },
@@ -149,10 +154,10 @@ static void a_plan_says_what_would_happen(void) {
     three_rows(&f);
     CHECK_INT(alter(&f, "{\"name\":\"Thing\",\"fields\":{\"a\":\"short-text\",\"b\":{\"type\":\"integer\",\"default\":1}}}", "", HB_FLAG_DRY_RUN), HB_OK);
     CHECK_STR(answer(&f)->json,
-              "{\"entity\":\"thing\",\"ok\":false,\"same\":false,\"added\":[{\"field\":\"b\",\"definition\":{\"type\":{\"type\":\"integer\"},"
-              "\"default\":1,\"has_default\":true}}],\"removed\":[\"t\"],\"changed\":[{\"field\":\"a\",\"what\":[\"type\"],"
+              "{\"entity\":\"thing\",\"ok\":false,\"same\":false,\"rows\":null,\"backends\":[{\"backend\":\"main\",\"action\":\"rebuild\"}],\"moved\":[],\"added\":[{\"field\":\"b\",\"definition\":{\"type\":{\"type\":\"integer\"},"
+              "\"default\":1,\"has_default\":true}}],\"removed\":[\"t\"],\"renamed\":[],\"changed\":[{\"field\":\"a\",\"what\":[\"type\"],"
               "\"from\":{\"type\":{\"type\":\"integer\"}},\"to\":{\"type\":{\"type\":\"short-text\",\"max_chars\":255}}}],"
-              "\"indexes\":false,\"constraints\":false,\"refused\":[\"t: a field cannot be removed\",\"a: the type of a field cannot be altered\"]}");
+              "\"indexes\":false,\"constraints\":false,\"derives\":false,\"refused\":[\"t: it goes: name it in drop, or its new name in rename\"]}");
     CHECK_INT(define(&f, "{\"name\":\"Thing\",\"fields\":{\"a\":\"short-text\",\"b\":\"integer\"}}"), HB_E_SCHEMA_CONFLICT);
     CHECK(strstr(f.err.msg, "added b; removed t; changed a (type)") != NULL);
     CHECK_INT(alter(&f, before, "", HB_FLAG_DRY_RUN), HB_OK);
