@@ -134,7 +134,8 @@ static bool stores(const hb_type *type, hb_strategy strategy) {
 }
 
 static bool op_is_indexed(const hb_type *type, hb_strategy strategy, bool indexed, hb_op op) {
-    bool item_index = strategy == HB_STRATEGY_SIDE || strategy == HB_STRATEGY_SPARSE_GRAM;
+    bool item_index = strategy == HB_STRATEGY_SIDE || strategy == HB_STRATEGY_SPARSE_GRAM ||
+                      inmem_type_has_text_items(type);
     if (type->id == HB_TYPE_ARRAY) {
         return (indexed || item_index) && op == HB_OP_ARRAY_CONTAINS;
     }

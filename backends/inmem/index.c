@@ -11,12 +11,18 @@ static bool field_is_items(const inmem_field *field) {
     return field->type == HB_TYPE_ARRAY;
 }
 
+/* Built at the first question, so an array that nobody searches costs nothing. */
+bool inmem_type_has_text_items(const hb_type *type) {
+    return type->id == HB_TYPE_ARRAY && type->item != NULL &&
+           (hb_type_is_text(type->item) || type->item->id == HB_TYPE_IDENTIFIER);
+}
+
 bool inmem_field_is_indexed(const inmem_field *field) {
     if (field->edge_ptr != NULL) {
         return true;
     }
     if (field_is_items(field)) {
-        return field->indexed || field->strategy == HB_STRATEGY_SIDE ||
+        return field->indexed || field->text_items || field->strategy == HB_STRATEGY_SIDE ||
                field->strategy == HB_STRATEGY_SPARSE_GRAM;
     }
     hb_kind kind = field->column.kind;

@@ -781,14 +781,16 @@ static hb_status ensure_fields(inmem_store *store, const hb_container *container
             field_take_over(&fields[i], old);
         }
         inmem_field *field = &fields[i];
+        bool text_items = inmem_type_has_text_items(def->type);
         bool same = field->indexed == placed->indexed && field->strategy == placed->strategy &&
-                    field->type == def->type->id;
+                    field->type == def->type->id && field->text_items == text_items;
         if (!same || field->edge_ptr != NULL) {
             inmem_index_forget(store, field);
         }
         field->indexed = placed->indexed;
         field->strategy = placed->strategy;
         field->type = def->type->id;
+        field->text_items = text_items;
     }
     fields_free(store, store->fields, store->field_count);
     store->fields = fields;

@@ -29,6 +29,7 @@ typedef struct inmem_field {
     hb_type_id type;
     hb_strategy strategy;
     bool indexed;
+    bool text_items;            /* an array of texts: its items are indexed without being asked */
     char *edge_ptr;             /* owned: the column of a relation that leads to rows; NULL: none */
     uint32_t edge_len;
     hb_colbuf column;
@@ -108,6 +109,8 @@ void inmem_index_added(inmem_store *store, uint32_t slot);
 void inmem_index_removed(inmem_store *store, uint32_t slot);
 void inmem_index_forget(const inmem_store *store, inmem_field *field);
 bool inmem_field_is_indexed(const inmem_field *field);
+/* Whether membership in an array of this type is answered by an index without being asked to. */
+bool inmem_type_has_text_items(const hb_type *type);
 /* Builds what the field's index needs before it can answer. */
 hb_status inmem_index_values(inmem_store *store, inmem_field *field, hb_err *err);
 hb_status inmem_text_ready(inmem_store *store, inmem_field *field, hb_err *err);

@@ -855,7 +855,7 @@ static void claims_say_what_is_native(void) {
         { HB_TYPE_BOOLEAN, HB_STRATEGY_INLINE, "is_null", HB_EXACT, false },
         { HB_TYPE_ARRAY, HB_STRATEGY_SPARSE_GRAM, "array_contains", HB_EXACT, true },
         { HB_TYPE_ARRAY, HB_STRATEGY_SPARSE_GRAM, "eq", HB_NO, false },
-        { HB_TYPE_ARRAY, HB_STRATEGY_INLINE, "array_contains", HB_EXACT, false },
+        { HB_TYPE_ARRAY, HB_STRATEGY_INLINE, "array_contains", HB_EXACT, true },
         { HB_TYPE_JSON, HB_STRATEGY_JSON, "get", HB_EXACT, false },
         { HB_TYPE_JSON, HB_STRATEGY_JSON, "lt", HB_NO, false },
         { HB_TYPE_HYPER_G, HB_STRATEGY_SIDE, "exists", HB_EXACT, false },
@@ -870,6 +870,10 @@ static void claims_say_what_is_native(void) {
         CHECK_INT(got.native, cases[i].native);
         CHECK(got.native ? got.reason == NULL : got.reason != NULL);
     }
+    CASE("membership in an array of numbers has no index of its own");
+    hb_type number = { .id = HB_TYPE_INTEGER };
+    hb_type numbers = { .id = HB_TYPE_ARRAY, .item = &number };
+    CHECK(!hb_backend_inmem.supports(&numbers, HB_STRATEGY_INLINE, HB_STR("array_contains")).native);
     hb_type id = { .id = HB_TYPE_IDENTIFIER };
     hb_expr leaf = { .kind = HB_EXPR_LEAF, .field = HB_FIELD_OBJECT_ID, .op = HB_OP_EQ };
     CHECK(hb_backend_inmem.offer(&id, HB_STRATEGY_INLINE, false, &leaf).native);
