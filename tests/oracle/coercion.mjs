@@ -7,10 +7,15 @@ const TEXT = new Set(["short-text", "medium-text", "long-text", "identifier"]);
 const TRUE = new Set(["true", "1", "yes", "on"]);
 const FALSE = new Set(["false", "0", "no", "off", ""]);
 const NONE = new Set(["null", "none", "nil", "nan", "na"]);
+const NOT_FINITE = /^[+-]?(nan|inf|infinity)$/i;
+/** Numbers as Python alone writes them: "1_000", digits of other scripts. */
+const PYTHON_NUMBER = /^[+-]?(?=.*(_|[^\x00-\x7f]))[\p{Nd}_]+(\.[\p{Nd}_]+)?$/u;
 const INT64 = [-(2n ** 63n), 2n ** 63n - 1n];
 
 /** Thrown where the reference refuses a value too. */
 export class Refused extends Error {}
+
+const isHuge = (value) => typeof value === "bigint" && (value < INT64[0] || value > INT64[1]);
 
 /** Python's str() of a JSON value, as the reference turns anything into text. */
 export function pythonText(value) {
@@ -27,6 +32,7 @@ function pythonRepr(value) {
   if (isObject(value)) {
     return `{${Object.entries(value).map(([k, v]) => `${pythonRepr(k)}: ${pythonRepr(v)}`).join(", ")}}`;
   }
+  if (value instanceof Date) return value.toISOString();
   const quote = value.includes("'") && !value.includes('"') ? '"' : "'";
   const escaped = value.replaceAll("\\", "\\\\").replaceAll(quote, `\\${quote}`)
     .replaceAll("\n", "\\n").replaceAll("\r", "\\r").replaceAll("\t", "\\t");
@@ -35,6 +41,20 @@ function pythonRepr(value) {
 
 export function isTextType(type) {
   return TEXT.has(type.kind) || (type.kind === "categorical" && type.base === "string");
+}
+
+/** A text that Python alone reads as a number, in everybody's spelling (D21). */
+function plainNumber(value, touches) {
+  if (typeof value !== "string" || !PYTHON_NUMBER.test(value.trim())) return value;
+  touches.push({ number: "D21", mode: "may", absent: true });
+  return value.replaceAll("_", "").replace(/\p{Nd}/gu, (digit) => String(digitValue(digit.codePointAt(0))));
+}
+
+/** Decimal digits come in runs of ten. */
+function digitValue(code) {
+  let below = 0;
+  while (below < 9 && /\p{Nd}/u.test(String.fromCodePoint(code - below - 1))) below++;
+  return below;
 }
 
 function integer(value) {
@@ -54,6 +74,7 @@ function integer(value) {
 function real(value) {
   if (typeof value === "boolean" || typeof value === "bigint") return Number(value);
   if (typeof value === "number") return value;
+  if (typeof value === "string" && NOT_FINITE.test(value.trim())) return NaN;
   if (typeof value === "string" && value.trim() !== "" && !Number.isNaN(Number(value))) return Number(value);
   throw new Refused("not a number");
 }
@@ -125,9 +146,11 @@ function categorical(type, value, touches) {
 }
 
 function asText(value, touches) {
-  if (typeof value === "boolean" || Array.isArray(value) || isObject(value)) {
+  if (typeof value === "boolean" || Array.isArray(value) || isObject(value) || value instanceof Date) {
     touches.push({ number: "D10", mode: "must" });
   }
+  if (typeof value === "number" && !Number.isFinite(value)) touches.push({ number: "D3", mode: "must" });
+  if (isHuge(value)) touches.push({ number: "D6", mode: "may" });
   return pythonText(value);
 }
 
@@ -179,20 +202,21 @@ export function coerce(type, value, touches) {
       return text;
     }
     case "integer": {
-      const number = integer(value);
+      const number = integer(plainNumber(value, touches));
       const big = BigInt(number);
       if (big < INT64[0] || big > INT64[1]) touches.push({ number: "D6", mode: "must", absent: true });
       return number;
     }
     case "float": {
-      const number = real(value);
+      const number = real(plainNumber(value, touches));
+      if (isHuge(value)) touches.push({ number: "D6", mode: "may" });
       if (!Number.isFinite(number)) touches.push({ number: "D3", mode: "must", absent: true });
       return number;
     }
     case "boolean": return boolean(value);
     case "duration": {
       if (typeof value === "boolean") throw new Refused("bool");
-      const number = integer(value);
+      const number = integer(plainNumber(value, touches));
       if (number < 0) throw new Refused("negative");
       return number;
     }
@@ -216,6 +240,10 @@ export function coerce(type, value, touches) {
       return numbers;
     }
     case "array":
+      if (isObject(value)) {        // Python lists the keys of a mapping
+        touches.push({ number: "D21", mode: "may", absent: true });
+        return coerce(type, Object.keys(value), touches);
+      }
       if (!Array.isArray(value)) throw new Refused("not a list");
       if (!type.item) return value;
       return value.map((item) => (item === null ? nullItem(type.item, touches)

@@ -62,7 +62,7 @@ function compareStep(expected, actual) {
       if (isNative(expected.handler_mode) === isNative(actual.handler_mode) && !equal(want, got)) {
         return `${key} ${got} instead of ${want}`;
       }
-    } else if (key === "near_filter_mode" && Array.isArray(want)) {
+    } else if ((key === "near_filter_mode" || key === "metric") && Array.isArray(want)) {
       if (!want.includes(got)) return `${key} ${got} instead of one of ${want}`;
     } else if (key === "unsupported") {
       if (want !== Boolean(actual.unsupported_reason ?? actual.unsupported)) return `unsupported is not ${want}`;

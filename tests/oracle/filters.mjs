@@ -82,7 +82,7 @@ const TEXT_OPS = {
 };
 const NULL_AS_EMPTY = new Set(["match", "contains", "like", "ilike", "wildcard", "regex"]);
 
-const quoted = (text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+const quoted = (text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 
 function likePattern(pattern, flags) {
   const body = Array.from(pattern, (c) => (c === "%" ? "[^\\n]*" : c === "_" ? "[^\\n]" : quoted(c))).join("");

@@ -101,10 +101,14 @@ export function similarity(metric, a, b) {
 }
 
 const TIE = 2e-6;
+const METRIC_OF = { euclidean: "l2", ip: "dot", inner_product: "dot", "inner-product": "dot" };
+
+/** The metric that a name stands for. */
+export const metricOf = (name) => METRIC_OF[name] ?? name ?? "cosine";
 
 function nearest(rows, near) {
   const scored = rows.filter((row) => (row[near.field] ?? null) !== null)
-    .map((row) => ({ ...row, score: similarity(near.metric ?? "cosine", row[near.field], near.query) }));
+    .map((row) => ({ ...row, score: similarity(metricOf(near.metric), row[near.field], near.query) }));
   scored.sort((a, b) => b.score - a.score || compareText(a.object_id, b.object_id));
   const k = Math.max(1, Number(near.top_k ?? 50));
   const cut = scored.length > k && Math.abs(scored[k - 1].score - scored[k].score) <= TIE;

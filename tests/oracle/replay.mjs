@@ -42,7 +42,7 @@ export async function replayCase(HeavenBase, oracleCase, options = {}) {
     }
     for (const [index, step] of oracleCase.steps.entries()) {
       if (waiting.steps.has(step)) continue;
-      const failure = await session.run(step);
+      const failure = await session.run(step).catch((error) => ({ message: `the replayer: ${error.stack}` }));
       if (failure && !step.informative && !oracleCase.informative) failures.push({ index, step, ...failure });
     }
   } finally {

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { coerce, isTextType, Refused } from "./coercion.mjs";
 import { ownField } from "./definition.mjs";
 import { Unknown, visitFilter } from "./filters.mjs";
-import { answer } from "./model.mjs";
+import { answer, metricOf } from "./model.mjs";
 import { placement, primary } from "./placement.mjs";
 import { catalogRows, maskImplicit, metaRows, META_COLUMNS, CATALOG_COLUMNS, systemType } from "./system.mjs";
 import { isObject, normal } from "./values.mjs";
@@ -24,6 +24,7 @@ const FIELD_KEYS = new Set(["name", "type", "dtype", "desc", "description", "tag
 const NULLABLE = new Set(["short-text", "medium-text", "long-text", "identifier", "date", "boolean",
   "categorical", "array"]);
 const PREFILTER = ["combined_scan", "combined_native", "metadata_prefilter", "candidate_id_prefilter"];
+const ITEM_OPS = new Set(["array_contains", "contains", "contained_in"]);
 const MEMBERSHIP = new Set(["eq", "ne", "in"]);
 const TEXT_OPS = new Set(["eq", "ne", "in", "lt", "lte", "gt", "gte", "match", "contains", "starts_with",
   "ends_with", "like", "ilike", "wildcard", "regex", "array_contains", "contained_in"]);
@@ -88,6 +89,16 @@ const undeclaredNames = (ctx) => [...ctx.model.entities.values()]
 
 const isMeta = (ctx) => ctx.args.entity === "sys-metaschema";
 
+/** Columns that select and order name and the entity does not have. */
+function unknownColumns(ctx) {
+  const spec = specOf(ctx);
+  if (!ctx.definition || isAggregate(ctx)) return [];
+  const names = [...(Array.isArray(spec.select) ? spec.select : []),
+    ...(Array.isArray(spec.order) ? spec.order : []).map((name) => String(name).replace(/^-/, ""))];
+  return names.filter((name) => typeof name === "string" && !["object_id", "score", "match"].includes(name)
+    && !ownField(ctx.definition, name.split(".")[0]));
+}
+
 const KINDS = new Set(["entity", "field", "storage"]);
 
 function metaIsModelled(ctx) {
@@ -114,12 +125,16 @@ export const CONDITIONS = {
     && (ctx.definition ? Boolean(ctx.definition.implicitName) : undeclaredNames(ctx)),
   catalogOfUndeclaredName: (ctx) => ctx.args.entity === "sys-catalog" && undeclaredNames(ctx)
     && isModelled(specOf(ctx), CATALOG_COLUMNS),
+  writesMetaschema: isMeta,
+  unknownColumn: (ctx) => unknownColumns(ctx).length > 0
+    && (!ctx.expect.error || CONDITIONS.queriesUndeclaredName(ctx) || CONDITIONS.nullOperand(ctx)),
   metaschemaOfEntities: metaIsModelled,
   metaschemaElsewhere: (ctx) => isMeta(ctx) && !ctx.expect.error && !metaIsModelled(ctx),
   placedElsewhere: (ctx) => Boolean(ctx.expect.steps) && ctx.expect.steps.some((step) => step.field
     && primary(bindings(ctx, true), step.field)?.backend !== primary(bindings(ctx, false), step.field)?.backend),
   nearWithFilter: (ctx) => Boolean(ctx.expect.steps && specOf(ctx).near) && filterFields(ctx).size > 0,
   nearNonFinite: (ctx) => JSON.stringify(specOf(ctx).near ?? null).includes("$$num"),
+  nearMetricAlias: (ctx) => Boolean(ctx.expect.steps) && METRIC_ALIASES.has(specOf(ctx).near?.metric),
   nearUnknownMetric: (ctx) => unknownMetric(specOf(ctx).near?.metric),
   nearDiffers: (ctx) => Boolean(ctx.definition && isObject(specOf(ctx).near) && ctx.expect.rows) && !isAggregate(ctx)
     && (filtersElsewhere(ctx, false) || hasNullVector(ctx) || (specOf(ctx).near.metric ?? "cosine") !== "cosine"),
@@ -135,17 +150,19 @@ export const CONDITIONS = {
   },
   jsonScalarOperand: (ctx) => someOperand(ctx, (type, op, operand) => type.kind === "json" && MEMBERSHIP.has(op)
     && elements(op, operand).some((one) => one !== null && typeof one !== "object")),
+  nullInItems: (ctx) => ctx.expect.error?.class === "TypeError" && someOperand(ctx, (type, op, operand) =>
+    type.kind === "hyper-g" && ["exists", "any", "all"].includes(op) && JSON.stringify(operand ?? "").includes("null")),
   nullOperand: (ctx) => someOperand(ctx, (type, op, operand) => !NULLABLE.has(type.kind) && MEMBERSHIP.has(op)
     && (type.kind !== "vector" || op === "eq") && elements(op, operand).includes(null)),
   operandNotText: (ctx) => someOperand(ctx, (type, op, operand) => TEXT_OPS.has(op)
     && isTextType(type.kind === "array" ? type.item ?? type : type)
-    && !(type.kind === "array" && MEMBERSHIP.has(op))
+    && (type.kind === "array" ? ITEM_OPS.has(op) : op !== "array_contains")
     && elements(op, operand).some((one) => typeof one === "boolean" || (one !== null && typeof one === "object"))),
   nestedArraysInSql: (ctx) => Boolean(ctx.definition) && !ctx.expect.error
     && [...ctx.definition.fields.values()].some((field) => isNestedArray(field.type)
       && primary(bindings(ctx, false), field.name)?.strategy === "side"),
   evaluatedEverywhere: (ctx) => (ctx.expect.error?.class === "LookupError" || Boolean(ctx.expect.steps))
-    && someOperand(ctx, (type, op, _operand, field) => type.kind === "array" && MEMBERSHIP.has(op)
+    && someOperand(ctx, (type, op, _operand, field) => type.kind === "array" && (MEMBERSHIP.has(op) || ITEM_OPS.has(op))
       && ["sparse-gram", "side"].includes(primary(bindings(ctx, false), field)?.strategy)),
   booleanAmongNumbers: (ctx) => Boolean(ctx.definition && ctx.expect.rows) && someOperand(ctx, (type, op, operand, field) =>
     ((type.kind === "array" && !type.item) || type.kind === "json")
@@ -295,6 +312,8 @@ export const EXPECTATIONS = {
   },
   filtersFirst: (_ctx, expect) => ({ ...expect, steps: expect.steps.map((step) => (step.node === "near"
     && step.near_filter_mode !== "none" ? { ...step, near_filter_mode: PREFILTER } : step)) }),
+  canonicalMetric: (ctx, expect) => ({ ...expect, steps: expect.steps.map((step) => (step.metric
+    ? { ...step, metric: [step.metric, metricOf(step.metric)] } : step)) }),
   refuseQuery: (_ctx, _expect, rule) => refusal(rule),
   mayRefuseQuery: (_ctx, expect, rule) => ({ any: [expect, refusal(rule)] }),
   mayRefuseDefinition: (_ctx, expect, rule) => ({ any: [expect, refusal(rule)] }),
