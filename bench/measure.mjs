@@ -12,8 +12,9 @@ import { VARIANTS } from "./workload.mjs";
 /** @typedef {import("./workload.mjs").Workload} Workload */
 /** @typedef {import("./operations.mjs").Operation} Operation */
 /** @typedef {Record<string, Record<string, number[]>>} Samples seconds by operation and engine, one per round */
-/** @typedef {{ name: string, call: (index: number) => any }} Participant */
-/** @typedef {{ engine: string, operation: string, ok: boolean, overlap: number | null, faults: number }} Checked */
+/** @typedef {{ name: string, call: (index: number) => any, slow?: boolean }} Participant */
+/** @typedef {{ engine: string, operation: string, ok: boolean, overlap: number | null, faults: number, reason?: string }} Checked */
+/** @typedef {{ rounds: number, budget: number, say: (line: string) => void, wants?: (operation: string) => boolean }} Options `budget`: seconds per operation, engine and round */
 
 export const SCAN = "simd-scan";
 const BLOCK_SECONDS = 2e-4;
@@ -21,6 +22,8 @@ const BLOCK_CALLS_MAX = 256;
 const FIXED_BLOCK_CALLS = 10;
 const WARMING_CALLS = 2;
 const SLICES = 4;
+/** Of an engine that is slow, fewer questions are asked. */
+const SLOW_VARIANTS = 2;
 
 setFlagsFromString("--expose-gc");
 export const collect = /** @type {() => void} */ (runInNewContext("gc"));
@@ -52,24 +55,36 @@ async function block(call, use, from, count) {
 
 /**
  * Asks everybody in turn, several times over, so that a slow moment of the machine meets all. Gives for each the median of its blocks.
- * @param {readonly Participant[]} participants @param {(value: any) => any} use @param {number} budget seconds for each
+ * Who throws is left out.
+ * @param {readonly Participant[]} participants @param {(value: any) => any} use @param {number} budget seconds for each @param {(name: string, error: unknown) => void} failed
  */
-async function sample(participants, use, budget) {
-  const states = participants.map(({ name, call }) => ({ name, call, at: WARMING_CALLS, count: 0, seconds: /** @type {number[]} */ ([]) }));
+async function sample(participants, use, budget, failed) {
+  const states = participants.map(({ name, call, slow }) => ({ name, call, at: WARMING_CALLS, count: slow ? 1 : 0, seconds: /** @type {number[]} */ ([]) }));
+  const broken = new Set();
   for (let slice = 0; slice < SLICES; slice++) {
-    for (const state of states) {
-      if (state.count === 0) {
-        const single = await block(state.call, use, 0, WARMING_CALLS);
-        state.count = Math.max(1, Math.min(BLOCK_CALLS_MAX, Math.ceil(BLOCK_SECONDS / single)));
+    for (const state of states.filter((one) => !broken.has(one))) {
+      try {
+        await sampleSlice(state, use, budget / SLICES);
+      } catch (error) {
+        broken.add(state);
+        failed(state.name, error);
       }
-      const end = now() + budget / SLICES;
-      do {
-        state.seconds.push(await block(state.call, use, state.at, state.count));
-        state.at += state.count;
-      } while (now() < end);
     }
   }
-  return states.map(({ name, seconds }) => ({ name, seconds: median(seconds) }));
+  return states.filter((state) => !broken.has(state)).map(({ name, seconds }) => ({ name, seconds: median(seconds) }));
+}
+
+/** @param {{ call: Participant["call"], at: number, count: number, seconds: number[] }} state @param {(value: any) => any} use @param {number} budget */
+async function sampleSlice(state, use, budget) {
+  if (state.count === 0) {
+    const single = await block(state.call, use, 0, WARMING_CALLS);
+    state.count = Math.max(1, Math.min(BLOCK_CALLS_MAX, Math.ceil(BLOCK_SECONDS / single)));
+  }
+  const end = now() + budget;
+  do {
+    state.seconds.push(await block(state.call, use, state.at, state.count));
+    state.at += state.count;
+  } while (now() < end);
 }
 
 /** Every call once. @param {(index: number) => any} call @param {(value: any) => any} use @param {number} calls */
@@ -89,16 +104,26 @@ async function load(engine, rows, lean) {
   return { instance, seconds: (now() - start) / rows.length };
 }
 
-/** Asks every variant once and compares with the truth. @param {Engine} engine @param {Instance} instance @param {Workload} workload @param {ReturnType<typeof makeTruth>} truth @returns {Promise<Checked[]>} */
-async function check(engine, instance, workload, truth) {
+/** @param {unknown} error */
+export const reasonOf = (error) => (error instanceof Error ? error.message : String(error)).split("\n")[0].slice(0, 200);
+
+/** @param {string} engine @param {string} operation @param {unknown} error @returns {Checked} */
+const broken = (engine, operation, error) => ({ engine, operation, ok: false, faults: 1, overlap: null, reason: reasonOf(error) });
+
+/** Asks every variant once and compares with the truth. @param {Engine} engine @param {Instance} instance @param {Workload} workload @param {ReturnType<typeof makeTruth>} truth @param {Options} options @returns {Promise<Checked[]>} */
+async function check(engine, instance, workload, truth, { wants = () => true }) {
   const checked = [];
   for (const { key, method, call, check: judge } of OPERATIONS) {
-    if (!judge || !instance[method]) continue;
-    const verdicts = [];
-    for (let index = 0; index < VARIANTS; index++) verdicts.push(judge(await call(instance, workload, index), workload, truth, index, engine.textbook));
-    const overlaps = verdicts.flatMap(({ overlap }) => (overlap === undefined ? [] : [overlap]));
-    checked.push({ engine: engine.name, operation: key, ok: verdicts.every(({ ok }) => ok), faults: verdicts.filter(({ ok }) => !ok).length,
-      overlap: overlaps.length === 0 ? null : overlaps.reduce((a, b) => a + b) / overlaps.length });
+    if (!judge || !instance[method] || !wants(key)) continue;
+    try {
+      const verdicts = [];
+      for (let index = 0; index < (engine.slow ? SLOW_VARIANTS : VARIANTS); index++) verdicts.push(judge(await call(instance, workload, index), workload, truth, index, engine.textbook));
+      const overlaps = verdicts.flatMap(({ overlap }) => (overlap === undefined ? [] : [overlap]));
+      checked.push({ engine: engine.name, operation: key, ok: verdicts.every(({ ok }) => ok), faults: verdicts.filter(({ ok }) => !ok).length,
+        overlap: overlaps.length === 0 ? null : overlaps.reduce((a, b) => a + b) / overlaps.length });
+    } catch (error) {
+      checked.push(broken(engine.name, key, error));
+    }
   }
   return checked;
 }
@@ -107,53 +132,77 @@ async function check(engine, instance, workload, truth) {
 async function checkWritten(engine, instance, { extra }, operation) {
   let faults = 0;
   for (const { object_id, title } of extra) {
-    const row = await instance.getPart(object_id);
+    const row = await instance.getPart?.(object_id);
     if (operation === "upsert" ? row?.title !== title : row !== null && row !== undefined) faults += 1;
   }
   return { engine: engine.name, operation, ok: faults === 0, faults, overlap: null };
 }
 
 /**
- * @param {readonly Engine[]} engines @param {Workload} workload
- * @param {{ rounds: number, budget: number, say: (line: string) => void }} options `budget`: seconds per operation, engine and round
- * @returns {Promise<{ samples: Samples, checked: Checked[] }>}
+ * Opens and loads every engine for one round. One that throws is left out of the round, and said to be broken.
+ * @param {readonly Engine[]} engines @param {Workload} workload @param {{ done: Set<Engine>, record: (operation: string, engine: string, seconds: number) => void, checked: Checked[], options: Options }} state
  */
-export async function measure(engines, workload, { rounds, budget, say }) {
+async function openAll(engines, workload, { done, record, checked, options: { wants = () => true } }) {
+  /** @type {Map<Engine, Instance>} */
+  const open = new Map();
+  for (const engine of engines) {
+    if (done.has(engine)) continue;
+    try {
+      if (!engine.textOnly && !engine.slow && wants("loadLean")) {
+        const lean = await load(engine, workload.lean, true);
+        record("loadLean", engine.name, lean.seconds);
+        await lean.instance.close();
+      }
+      if (engine.buildText && wants("buildText")) record("buildText", engine.name, await engine.buildText(workload.rows) / workload.n);
+      const full = await load(engine, workload.rows, false);
+      record("load", engine.name, full.seconds);
+      open.set(engine, full.instance);
+      if (engine.slow) done.add(engine);
+    } catch (error) {
+      checked.push(broken(engine.name, "load", error));
+    }
+  }
+  return open;
+}
+
+/** @param {readonly Engine[]} engines @param {Workload} workload @param {Options} options @returns {Promise<{ samples: Samples, checked: Checked[] }>} */
+export async function measure(engines, workload, options) {
+  const { rounds, budget, say, wants = () => true } = options;
   const truth = makeTruth(workload);
   const scan = makeScan(workload.rows.map((row) => row.embedding));
   /** @type {Samples} */
   const samples = {};
   /** @type {Checked[]} */
   const checked = [];
+  /** Slow engines take part in the first round alone. @type {Set<Engine>} */
+  const done = new Set();
   const record = (/** @type {string} */ operation, /** @type {string} */ engine, /** @type {number} */ seconds) => ((samples[operation] ??= {})[engine] ??= []).push(seconds);
+  const works = (/** @type {Engine} */ engine, /** @type {string} */ operation) => !checked.some((one) => one.engine === engine.name && one.operation === operation && one.reason);
+  const failed = (/** @type {string} */ operation) => (/** @type {string} */ name, /** @type {unknown} */ error) => void checked.push(broken(name, operation, error));
   for (let round = 0; round < rounds; round++) {
     say(`N = ${workload.n}, round ${round + 1} of ${rounds}`);
-    /** @type {Map<Engine, Instance>} */
-    const open = new Map();
-    for (const engine of rotated(engines, round)) {
-      const lean = await load(engine, workload.lean, true);
-      record("loadLean", engine.name, lean.seconds);
-      await lean.instance.close();
-      const full = await load(engine, workload.rows, false);
-      record("load", engine.name, full.seconds);
-      open.set(engine, full.instance);
-    }
-    if (round === 0) for (const [engine, instance] of open) checked.push(...await check(engine, instance, workload, truth));
+    const open = await openAll(rotated(engines, round), workload, { done, record, checked, options });
+    if (round === 0) for (const [engine, instance] of open) checked.push(...await check(engine, instance, workload, truth, options));
     for (const [at, operation] of OPERATIONS.entries()) {
-      const able = rotated(engines, round + at).filter((engine) => open.get(engine)?.[operation.method]);
+      if (!wants(operation.key)) continue;
+      const able = rotated(engines, round + at).filter((engine) => open.get(engine)?.[operation.method] && works(engine, operation.key));
       const calls = operation.calls?.(workload);
       if (calls !== undefined) {
         for (const engine of able) {
           const instance = /** @type {Instance} */ (open.get(engine));
-          record(operation.key, engine.name, await sampleFixed((index) => operation.call(instance, workload, index), operation.use, calls));
-          if (round === 0) checked.push(await checkWritten(engine, instance, workload, /** @type {"upsert" | "delete"} */ (operation.key)));
+          try {
+            record(operation.key, engine.name, await sampleFixed((index) => operation.call(instance, workload, index), operation.use, calls));
+            if (round === 0 && instance.getPart) checked.push(await checkWritten(engine, instance, workload, /** @type {"upsert" | "delete"} */ (operation.key)));
+          } catch (error) {
+            failed(operation.key)(engine.name, error);
+          }
         }
         continue;
       }
       /** @type {Participant[]} */
-      const participants = able.map((engine) => ({ name: engine.name, call: (index) => operation.call(open.get(engine), workload, index) }));
+      const participants = able.map((engine) => ({ name: engine.name, slow: engine.slow, call: (index) => operation.call(open.get(engine), workload, index) }));
       if (operation.key === "near") participants.splice(round % 2 === 0 ? participants.length : 0, 0, { name: SCAN, call: (index) => ({ ids: [], scores: scan(workload.vectors[index % VARIANTS]) }) });
-      for (const { name, seconds } of await sample(participants, operation.use, budget)) record(operation.key, name, seconds);
+      for (const { name, seconds } of await sample(participants, operation.use, budget, failed(operation.key))) record(operation.key, name, seconds);
     }
     for (const instance of open.values()) await instance.close();
   }

@@ -8,15 +8,19 @@
  * @property {(above: [operation: string, engine: string], below: [operation: string, engine: string]) => number} ratio median of the rounds' own ratios
  * @property {(operation: string, engine: string) => number} overlap
  * @property {(engine: string) => number} memory bytes per raw byte
+ * @property {(index: string, what: "build" | "search" | "recall") => number} vectors of an index over the vectors alone
+ * @property {(key: string) => number} once what a run measures once, whatever N
  */
 /**
  * @typedef {object} Target
  * @property {string} what
- * @property {number[]} at numbers of rows
- * @property {"rate" | "time" | "ratio" | "share"} unit
+ * @property {number[]} at numbers of rows; none: measured once, whatever N
+ * @property {"rate" | "time" | "ratio" | "share" | "bytes"} unit
  * @property {"least" | "most"} sense
  * @property {(figures: Figures) => number} limit
  * @property {(figures: Figures) => number} value
+ * @property {{ key: string, full: number }} [scale] how much of it was done, and how much has to be
+ * @property {boolean} [unbuilt] there is nothing of ours to measure yet
  */
 
 const N = 10_000;
@@ -32,6 +36,15 @@ const rate = (what, operation, engine, perSecond, rows = 1) => ({ what, at: [N],
 
 /** @param {string} what @param {string} operation @param {string} engine @param {number} times @param {string} peer @returns {Target} */
 const ahead = (what, operation, engine, times, peer) => ({ what, at: [N], unit: "ratio", sense: "least", limit: () => times, value: (figures) => figures.ratio([operation, peer], [operation, engine]) });
+
+/** @param {string} what @param {string} key @param {"time" | "ratio" | "bytes"} unit @param {number} limit @param {Target["scale"]} [scale] @returns {Target} */
+const once = (what, key, unit, limit, scale) => ({ what, at: [], unit, sense: "most", limit: () => limit, value: (figures) => figures.once(key), scale });
+
+/** @param {string} what @param {number[]} at @param {"time" | "ratio" | "share"} unit @param {"least" | "most"} sense @param {number} limit @returns {Target} */
+const unbuilt = (what, at, unit, sense, limit) => ({ what, at, unit, sense, limit: () => limit, value: () => NaN, unbuilt: true });
+
+/** Nothing may grow; a heap is never twice the same to the byte. */
+const SAME = 1.02;
 
 /** @type {readonly Target[]} */
 export const TARGETS = [
@@ -56,6 +69,14 @@ export const TARGETS = [
     value: (figures) => figures.ratio(["nearFiltered", "inmem"], ["near", "inmem"]) },
   within("BM25 top-10, inmem", "search", "inmem", 40 * MICRO),
   { what: "BM25 overlap@10 with the textbook, inmem", at: [N, LARGE], unit: "share", sense: "least", limit: () => 0.99, value: (figures) => figures.overlap("search", "inmem") },
+  { what: "text index built, inmem against FTS5 in better-sqlite3", at: [N], unit: "ratio", sense: "least", limit: () => 1, value: (figures) => figures.ratio(["buildText", "better-sqlite3"], ["buildText", "inmem"]) },
+  { what: "vector top-10, inmem, ahead of sqlite-vec", at: [N], unit: "ratio", sense: "least", limit: () => 8, value: (figures) => figures.ratio(["near", "better-sqlite3"], ["near", "inmem"]) },
+  unbuilt("HNSW top-10, recall@10", [N, LARGE], "share", "least", 0.95),
+  unbuilt("HNSW top-10", [N], "time", "most", 0.1 * MILLI),
+  unbuilt("HNSW top-10", [LARGE], "time", "most", 0.5 * MILLI),
+  unbuilt("HNSW build against native usearch, one thread", [N, LARGE], "ratio", "most", 2),
+  unbuilt("int8 vectors with rescoring, recall@10", [N], "share", "least", 0.98),
+  unbuilt("binary vectors with rescoring, recall@10", [N], "share", "least", 0.98),
   within("word, range and vector top-10, inmem", "routed", "inmem", 250 * MICRO),
   { what: "hybrid, inmem, against its search and its near and 0.05 ms", at: [N], unit: "time", sense: "most",
     limit: (figures) => figures.seconds("search", "inmem") + figures.seconds("near", "inmem") + 50 * MICRO, value: (figures) => figures.seconds("hybrid", "inmem") },
@@ -64,6 +85,13 @@ export const TARGETS = [
   within("open and first query beyond bare Node, debug", "open", "debug", 60 * MILLI),
   within("open a file of 10 000 rows and first query beyond bare Node, sqlite", "reopen", "sqlite", 150 * MILLI),
   { what: "memory for each raw byte, inmem", at: [N], unit: "ratio", sense: "most", limit: () => 1.3, value: (figures) => figures.memory("inmem") },
+  once("open and first query, CPU of workerd beyond an empty worker", "workerSeconds", "time", 50 * MILLI),
+  once("full module and script, brotli", "fullBytes", "bytes", 700_000),
+  once("slim module and script, brotli", "slimBytes", "bytes", 200_000),
+  once("rows in a process, all that they and the module take", "roomBytes", "bytes", 128 * 2 ** 20, { key: "roomRows", full: 20_000 }),
+  once("memory after half was deleted and refilled three times, against before", "refillGrowth", "ratio", SAME),
+  once("memory after upserts and deletes in turn, against a tenth of the way", "churnGrowth", "ratio", SAME, { key: "churnWrites", full: 1_000_000 }),
+  once("memory after compact() of a workspace nine tenths deleted, against before", "compactShare", "ratio", 0.5),
   within("1 % filter without index, inmem", "filterScan", "inmem", 600 * MICRO, [LARGE]),
   within("BM25 top-10, inmem", "search", "inmem", 300 * MICRO, [LARGE]),
   within("hybrid, inmem", "hybrid", "inmem", 4 * MILLI, [LARGE]),
