@@ -22,8 +22,8 @@ import { overlap, sameIds, scoresAgree } from "./truth.mjs";
 
 const BATCH = 100;
 export const LIMIT = 100;
-/** Others weigh words by formulas of their own, so that theirs is shown but only nonsense is wrong. */
-const OVERLAP_MIN = { textbook: 0.99, other: 0.1 };
+/** Others weigh words by formulas of their own, or take parts of words for words: how far they agree is shown. */
+const OVERLAP_MIN = { textbook: 0.99, other: 0 };
 
 /** Every value of a row, down to one item of lists. @param {any} row */
 function readAll(row) {

@@ -14,8 +14,8 @@ const FTS = { baseTokenizer: /** @type {const} */ ("simple"), lowercase: true, s
 
 /** @param {import("../engine.mjs").Range} range */
 const inRange = ({ low, high }) => `price >= ${low} AND price < ${high}`;
-/** @param {any} table @param {string} name */
-const column = (table, name) => Array.from(table.getChild(name));
+/** No rows, no columns. @param {any} table @param {string} name */
+const column = (table, name) => Array.from(table.getChild(name) ?? []);
 /** @param {any} table */
 const titled = (table) => ({ ids: column(table, "object_id"), titles: column(table, "title") });
 /** @param {any} table */
@@ -72,7 +72,7 @@ async function makeInstance(db, lean) {
       routed: (word, range, vector) => nearest(vector, `${inRange(range)} AND regexp_like(body, '\\b${word}\\b', 'i')`),
       search: (words) => table.query().fullTextSearch(words, { columns: ["body"] }).select(["object_id", "_score"]).limit(TOP).toArrow()
         .then((/** @type {any} */ found) => ({ ids: column(found, "object_id"), scores: column(found, "_score") })),
-      hybrid: (words, vector) => table.query().nearestTo(vector).distanceType("cosine").fullTextSearch(words, { columns: ["body"] }).rerank(reranker).select(["object_id", "_distance", "_score"]).limit(FUSE_DEPTH).toArrow()
+      hybrid: (words, vector) => table.query().nearestTo(vector).distanceType("cosine").fullTextSearch(words, { columns: ["body"] }).rerank(reranker).limit(FUSE_DEPTH).toArrow()
         .then((/** @type {any} */ found) => ({ ids: column(found, "object_id").slice(0, TOP), scores: [] })),
       match: (needle) => table.query().where(`lower(body) LIKE '%${needle}%'`).select(["object_id"]).toArrow().then((/** @type {any} */ found) => ({ ids: column(found, "object_id") })),
     }),

@@ -28,8 +28,9 @@ function makeInstance(lean) {
     if (row.embedding) row.embedding = Float32Array.from(row.embedding);
     return row;
   };
+  // With its vectors, since without them Orama takes them out of the stored document.
   const near = (/** @type {Float32Array} */ vector, /** @type {any} */ where) => search(db, /** @type {any} */ ({
-    mode: "vector", vector: { value: Array.from(vector), property: "embedding" }, similarity: -1, limit: TOP, includeVectors: false, ...(where && { where }) }));
+    mode: "vector", vector: { value: Array.from(vector), property: "embedding" }, similarity: -1, limit: TOP, includeVectors: true, ...(where && { where }) }));
   const filter = (/** @type {any} */ where) => search(db, /** @type {any} */ ({ term: "", where, limit: rowCount }));
   return {
     async load(rows) {

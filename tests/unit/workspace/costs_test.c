@@ -139,7 +139,7 @@ static void a_call_pays_for_what_comes_back(void) {
         { "filter without an index", by_scan, HITS, 24, 40960, 0 },
         { "filter with a limit", first_of_many, HITS, 24, 40960, 0 },
         { "nearest", nearest, HITS, 20, 20480, 0 },
-        { "search", found, HITS, 24, 20480, 8 },
+        { "search", found, HITS, 24, 73728, 0 },
         { "upsert", write_one, 1, 20, 8192, 0 },
         { "delete", delete_none, 1, 10, 6144, 0 },
     };
