@@ -106,12 +106,12 @@ function namesOf(option, text, known) {
 }
 
 function readOptions() {
-  const { values } = parseArgs({ allowNegative: true, options: { n: { type: "string" }, engines: { type: "string" }, only: { type: "string" }, rounds: { type: "string" }, out: { type: "string" }, json: { type: "string" },
-    peers: { type: "boolean", default: true }, quick: { type: "boolean", default: false }, check: { type: "boolean", default: false } } });
+  const { values } = parseArgs({ options: { n: { type: "string" }, engines: { type: "string" }, only: { type: "string" }, rounds: { type: "string" }, out: { type: "string" }, json: { type: "string" },
+    "no-peers": { type: "boolean", default: false }, quick: { type: "boolean", default: false }, check: { type: "boolean", default: false } } });
   const { quick, check } = values;
   const counts = (values.n ?? (check ? "300" : "1000,10000")).split(",").map(Number).sort((a, b) => a - b);
   if (!counts.every((n) => Number.isInteger(n) && n >= 100)) usage("--n is a list of numbers of rows, 100 at least");
-  const all = [...Object.keys(ENGINES), ...(values.peers || values.engines ? Object.keys(PEERS) : [])];
+  const all = [...Object.keys(ENGINES), ...(!values["no-peers"] || values.engines ? Object.keys(PEERS) : [])];
   const names = values.engines ? namesOf("--engines", values.engines, all) : all;
   const only = values.only ? namesOf("--only", values.only, [...OPERATIONS.map(({ key }) => key), ...OTHERS]) : null;
   const rounds = Number(values.rounds ?? (check ? 1 : 3));

@@ -9,9 +9,8 @@ import { median, reasonOf } from "./measure.mjs";
 const path = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 const TICKS_PER_SECOND = 100; // of /proc on Linux
 const WORKER_ROUNDS = 3;
-/** What the full module must stay below; one that wasm-opt has not seen is far above. */
-const OPTIMISED_BYTES_MAX = 2.2e6;
-
+const FUNCTION_SECTION = 3;
+const CODE_SECTION = 10;
 /** @typedef {Record<string, number | null>} Limits */
 
 /** Script and module together. @param {string} name */
@@ -20,11 +19,43 @@ function brotliBytes(name) {
   return [`../dist/${name}.mjs`, `../dist/${name}.wasm`].reduce((sum, file) => sum + brotliCompressSync(readFileSync(path(file)), { params }).length, 0);
 }
 
+/** How many functions of a module are there twice, byte for byte: wasm-opt leaves none. @param {Buffer} bytes */
+export function duplicateFunctions(bytes) {
+  let at = 8;
+  const leb = () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++];
+      value |= (byte & 127) << shift;
+      if (byte < 128) return value >>> 0;
+    }
+  };
+  /** @type {number[]} */
+  let types = [];
+  /** @type {string[]} */
+  let bodies = [];
+  while (at < bytes.length) {
+    const id = bytes[at++];
+    const length = leb();
+    const end = at + length;
+    if (id === FUNCTION_SECTION) types = Array.from({ length: leb() }, leb);
+    if (id === CODE_SECTION) {
+      bodies = Array.from({ length: leb() }, () => {
+        const size = leb();
+        at += size;
+        return bytes.toString("latin1", at - size, at);
+      });
+    }
+    at = end;
+  }
+  return bodies.length - new Set(bodies.map((body, index) => `${types[index]}:${body}`)).size;
+}
+
 /** Why the build in dist/ is none to measure; null: it is one. */
 export function unfitBuild() {
   if (!existsSync(path("../dist/hb.wasm"))) return "there is no dist/hb.wasm";
-  const bytes = readFileSync(path("../dist/hb.wasm")).length;
-  return bytes > OPTIMISED_BYTES_MAX ? `dist/hb.wasm has ${bytes} bytes: not linked with wasm-opt` : null;
+  const duplicates = duplicateFunctions(readFileSync(path("../dist/hb.wasm")));
+  return duplicates > 0 ? `dist/hb.wasm holds ${duplicates} functions twice: it was linked without wasm-opt` : null;
 }
 
 /** CPU seconds of the workerd that this process started. */

@@ -27,7 +27,8 @@ export function installPeers(names, say) {
   if (wanted.every((name) => name === "python")) return;
   const lock = createHash("sha256").update(readFileSync(path("engines/peers/package-lock.json"))).digest("hex");
   if (existsSync(pin) && readFileSync(pin, "utf8") === lock) return;
-  const installed = step("npm ci, some minutes", "npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+  // Not `npm ci`: that wants the packages of every platform to be there, and registries lack some.
+  const installed = step("npm install, some minutes", "npm", ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
   for (const name of BUILT) step(`building ${name}`, "npm", ["rebuild", name, "--no-audit", "--loglevel=error"]);
   if (installed) writeFileSync(pin, lock);
 }

@@ -4,11 +4,13 @@ import { FUSE_DEPTH, TOP } from "./workload.mjs";
 
 /** @typedef {import("./workload.mjs").Workload} Workload */
 /** @typedef {import("./workload.mjs").Row} Row */
-/** @typedef {{ scores: Map<string, number>, count: number }} Ranking score of every row that may come, and how many must */
+/** @typedef {{ scores: Map<string, number>, count: number }} Ranking score of every row that may come, best first, and how many must */
 
 const FUSE_K = 60;
 const K1 = 1.2;
 const B = 0.75;
+/** What an answer may hold is among so many; the rest need not be kept. */
+const KEPT = 1000;
 const SCORE_EPSILON = 1e-5;
 /** Two rankings by different roundings may swap neighbours that nearly tie. */
 const TIE_EPSILON = 1e-6;
@@ -29,8 +31,8 @@ function cosine(a, b) {
   return dot / Math.sqrt(aa * bb);
 }
 
-/** @param {Map<string, number>} scores @returns {string[]} ids, best first, equal scores in the order of ids */
-const ranked = (scores) => [...scores].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).map(([id]) => id);
+/** The best, equal scores in the order of ids. @param {[id: string, score: number][]} scores @param {number} top @returns {Ranking} */
+const ranked = (scores, top) => ({ scores: new Map(scores.sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).slice(0, KEPT)), count: Math.min(top, scores.length) });
 
 /** @param {Workload} workload */
 export function makeTruth({ rows }) {
@@ -44,8 +46,8 @@ export function makeTruth({ rows }) {
 
   /** @param {Float32Array} vector @param {(row: Row, index: number) => boolean} [passes] @param {number} [top] @returns {Ranking} */
   const near = (vector, passes = () => true, top = TOP) => {
-    const scores = new Map(rows.filter(passes).map((row) => [row.object_id, cosine(vector, row.embedding)]));
-    return { scores, count: Math.min(top, scores.size) };
+    const passing = rows.filter(passes);
+    return ranked(passing.map((row) => [row.object_id, cosine(vector, row.embedding)]), top);
   };
 
   /** @param {string} text @param {number} [top] @returns {Ranking} */
@@ -54,7 +56,8 @@ export function makeTruth({ rows }) {
       const df = wordSets.filter((words) => words.has(term)).length;
       return { term, idf: Math.log(1 + (rows.length - df + 0.5) / (df + 0.5)) };
     });
-    const scores = new Map();
+    /** @type {[string, number][]} */
+    const scores = [];
     bodies.forEach((words, index) => {
       if (!terms.some(({ term }) => wordSets[index].has(term))) return;
       let score = 0;
@@ -62,22 +65,30 @@ export function makeTruth({ rows }) {
         const tf = words.filter((word) => word === term).length;
         score += (idf * tf * (K1 + 1)) / (tf + K1 * (1 - B + (B * words.length) / averageLength));
       }
-      scores.set(rows[index].object_id, score);
+      scores.push([rows[index].object_id, score]);
     });
-    return { scores, count: Math.min(top, scores.size) };
+    return ranked(scores, top);
   };
 
   /** @param {string} text @param {Float32Array} vector @returns {Ranking} */
   const hybrid = (text, vector) => {
     const scores = new Map();
     for (const { scores: own } of [near(vector), search(text)]) {
-      ranked(own).slice(0, FUSE_DEPTH).forEach((id, index) => scores.set(id, (scores.get(id) ?? 0) + 1 / (FUSE_K + index + 1)));
+      [...own.keys()].slice(0, FUSE_DEPTH).forEach((id, index) => scores.set(id, (scores.get(id) ?? 0) + 1 / (FUSE_K + index + 1)));
     }
-    return { scores, count: Math.min(TOP, scores.size) };
+    return ranked([...scores], TOP);
+  };
+
+  /** Every engine is asked the same. @type {Map<string, any>} */
+  const known = new Map();
+  /** @template T @param {string} question @param {() => T} answer @returns {T} */
+  const once = (question, answer) => {
+    if (!known.has(question)) known.set(question, answer());
+    return known.get(question);
   };
 
   return {
-    titles: new Map(rows.map((row) => [row.object_id, row.title])), rows: new Map(rows.map((row) => [row.object_id, row])), inRange, filter, near, search, hybrid,
+    once, titles: new Map(rows.map((row) => [row.object_id, row.title])), rows: new Map(rows.map((row) => [row.object_id, row])), inRange, filter, near, search, hybrid,
     /** @param {string} word @param {{ low: number, high: number }} range @param {Float32Array} vector */
     routed: (word, range, vector) => near(vector, (row, index) => wordSets[index].has(word) && inRange(range)(row)),
     /** @param {string} needle */

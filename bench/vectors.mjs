@@ -2,6 +2,7 @@
 // Approximate vector search: indexes over the vectors alone, built on one thread, asked in turn, their recall against the
 // exact ten. Not engines: they hold no rows.
 import { createRequire } from "node:module";
+import { dotAt } from "./engines/plain-ranking.mjs";
 import { TOP } from "./workload.mjs";
 
 /** @typedef {{ search: (vector: Float32Array) => ArrayLike<number>, close?: () => unknown }} VectorIndex gives positions of vectors, best first */
@@ -64,7 +65,7 @@ export const VECTOR_PEERS = [usearch, hnswlib];
 
 /** @param {readonly Float32Array[]} vectors @param {Float32Array} query @returns {Set<number>} */
 function exact(vectors, query) {
-  const scores = vectors.map((vector) => vector.reduce((sum, x, i) => sum + x * query[i], 0));
+  const scores = vectors.map((vector) => dotAt(query, vector, 0, vector.length));
   return new Set(scores.map((_, at) => at).sort((a, b) => scores[b] - scores[a]).slice(0, TOP));
 }
 

@@ -2,6 +2,7 @@
 // node scripts/run.mjs COMMAND [ARG...]: the commands behind `npm run`, each with the set-up and build it needs.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { totalmem } from "node:os";
 import { build, buildTypes } from "./build.mjs";
 import { at, fail, root, say } from "./lib.mjs";
 import { allNeeds, setup } from "./setup.mjs";
@@ -14,9 +15,9 @@ function buildModule() {
   build("emscripten");
 }
 
-/** Hands over to another program, with its exit code. @param {string} script */
-function start(script) {
-  const result = spawnSync(process.execPath, [at(script), ...args], { cwd: root, stdio: "inherit" });
+/** Hands over to another program, with its exit code. @param {string} script @param {string[]} [options] of Node */
+function start(script, options = []) {
+  const result = spawnSync(process.execPath, [...options, at(script), ...args], { cwd: root, stdio: "inherit" });
   process.exit(result.status ?? 1);
 }
 
@@ -52,7 +53,8 @@ const commands = {
   },
   bench() {
     buildModule();
-    start("bench/bench.mjs");
+    // All engines hold the rows at once, each with objects of its own.
+    start("bench/bench.mjs", [`--max-old-space-size=${Math.floor(totalmem() / 2 ** 21)}`]);
   },
 };
 

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { engine as plain } from "../../bench/engines/plain-js.mjs";
 import { ENGINES } from "../../bench/engines/index.mjs";
+import { duplicateFunctions } from "../../bench/limits.mjs";
 import { measure } from "../../bench/measure.mjs";
 import { OPERATIONS } from "../../bench/operations.mjs";
 import { makeScan } from "../../bench/simd-scan.mjs";
@@ -98,6 +99,13 @@ test("approximate indexes are measured against the exact ten, and one that fails
   const found = /** @type {any} */ (await measureVectors([all, half, /** @type {any} */ (none)], stored, () => vectors[asked++ % vectors.length], { rounds: 1, say() {}, queries: 5 }));
   assert.deepEqual([found.all.recall, found.half.recall, found.none.missing], [1, 0.5, "not here"]);
   assert.equal(found.all.build.length, 1);
+});
+
+test("a module that wasm-opt has not seen is told by its functions", () => {
+  const module = (/** @type {number} */ last) => Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 3, 2, 0, 0, 10, 8, 2, 2, 0, 0x0b, 3, 0, last, 0x0b]);
+  const twice = Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 3, 2, 0, 0, 10, 7, 2, 2, 0, 0x0b, 2, 0, 0x0b]);
+  assert.ok(WebAssembly.validate(module(1)) && WebAssembly.validate(twice));
+  assert.deepEqual([duplicateFunctions(module(1)), duplicateFunctions(twice)], [0, 1]);
 });
 
 test("memory over time is read from a process of its own", () => {

@@ -56,7 +56,7 @@ function makeInstance(lean) {
 
 /** @type {import("../engine.mjs").Engine} */
 export const engine = {
-  name: "orama", title: "Orama", ours: false, textbook: false,
+  name: "orama", title: "Orama", ours: false, textbook: false, rowsMax: 20_000,
   version: () => createRequire(import.meta.url)("./package.json").optionalDependencies["@orama/orama"],
   open: async ({ lean }) => makeInstance(lean),
 };

@@ -55,7 +55,7 @@ async function makeInstance(db, lean) {
 let opened = 0;
 /** @type {import("../engine.mjs").Engine} */
 export const engine = {
-  name: "rxdb", title: "RxDB, memory storage", ours: false, textbook: false,
+  name: "rxdb", title: "RxDB, memory storage", ours: false, textbook: false, rowsMax: 20_000,
   version: () => createRequire(import.meta.url)("./package.json").optionalDependencies.rxdb,
   open: async ({ lean }) => makeInstance(await createRxDatabase({ name: `bench${opened++}`, storage: getRxStorageMemory(), multiInstance: false }), lean),
 };
