@@ -2,8 +2,8 @@
 // LanceDB in memory: an Arrow table, scalar indexes, its full-text index without stemming, vectors without an index.
 import { Index, connect, makeArrowTable, rerankers } from "@lancedb/lancedb";
 import { Field, FixedSizeList, Float32, Float64, Int32, List, Schema, Utf8 } from "apache-arrow";
-import { createRequire } from "node:module";
 import { DIM, FUSE_DEPTH, TOP } from "../../workload.mjs";
+import { versionOf } from "./version.mjs";
 
 const LIMIT = 100;
 const text = () => new Utf8();
@@ -83,6 +83,6 @@ async function makeInstance(db, lean) {
 /** @type {import("../engine.mjs").Engine} */
 export const engine = {
   name: "lancedb", title: "LanceDB", ours: false, textbook: false, native: true,
-  version: () => createRequire(import.meta.url)("./package.json").optionalDependencies["@lancedb/lancedb"],
+  version: () => versionOf("@lancedb/lancedb"),
   open: async ({ lean }) => makeInstance(await connect("memory://"), lean),
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // LokiJS: a collection of objects, unique ids, an index over years. It marks the objects that it is given, so it gets copies.
 import Loki from "lokijs";
-import { createRequire } from "node:module";
+import { versionOf } from "./version.mjs";
 
 /** @param {readonly any[]} rows */
 const titled = (rows) => ({ ids: rows.map((row) => row.object_id), titles: rows.map((row) => row.title) });
@@ -37,6 +37,6 @@ function makeInstance(lean) {
 /** @type {import("../engine.mjs").Engine} */
 export const engine = {
   name: "lokijs", title: "LokiJS", ours: false, textbook: false,
-  version: () => createRequire(import.meta.url)("lokijs/package.json").version,
+  version: () => versionOf("lokijs"),
   open: async ({ lean }) => makeInstance(lean),
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // MiniSearch: full text alone, with the parameters that it comes with.
 import MiniSearch from "minisearch";
-import { createRequire } from "node:module";
 import { TOP } from "../../workload.mjs";
+import { versionOf } from "./version.mjs";
 
 const make = () => new MiniSearch({ idField: "object_id", fields: ["body"], storeFields: ["object_id", "title"] });
 
@@ -26,7 +26,7 @@ function makeInstance() {
 /** @type {import("../engine.mjs").Engine} */
 export const engine = {
   name: "minisearch", title: "MiniSearch", ours: false, textbook: false, textOnly: true,
-  version: () => createRequire(import.meta.url)("./package.json").optionalDependencies.minisearch,
+  version: () => versionOf("minisearch"),
   open: async () => makeInstance(),
   async buildText(rows) {
     const index = make();

@@ -2,8 +2,8 @@
 // Orama: one index over body, numbers, tags and the vector. Its hybrid mode adds scores of either side, which is not a
 // fusion by rank, and takes no word as a condition, so those two are left out, as are orders other than by score.
 import { create, getByID, insert, insertMultiple, remove, search } from "@orama/orama";
-import { createRequire } from "node:module";
 import { DIM, TOP } from "../../workload.mjs";
+import { versionOf } from "./version.mjs";
 
 const SCHEMA = /** @type {const} */ ({ year: "number", price: "number", category: "enum", tags: "enum[]" });
 const BATCH = 1000;
@@ -57,6 +57,6 @@ function makeInstance(lean) {
 /** @type {import("../engine.mjs").Engine} */
 export const engine = {
   name: "orama", title: "Orama", ours: false, textbook: false, rowsMax: 20_000,
-  version: () => createRequire(import.meta.url)("./package.json").optionalDependencies["@orama/orama"],
+  version: () => versionOf("@orama/orama"),
   open: async ({ lean }) => makeInstance(lean),
 };

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // PostgreSQL in WebAssembly, in memory, with pgvector; loaded by COPY, text by tsvector with a GIN index and ts_rank.
-import { createRequire } from "node:module";
 import { PGlite } from "@electric-sql/pglite";
 import { vector } from "@electric-sql/pglite-pgvector";
 import { DIM, FUSE_DEPTH, TOP } from "../../workload.mjs";
 import { fuse } from "../plain-ranking.mjs";
+import { versionOf } from "./version.mjs";
 
 const LIMIT = 100;
 const FIELDS = ["object_id", "name", "title", "year", "price", "category", "tags"];
@@ -70,7 +70,7 @@ async function makeInstance(pg, lean) {
 /** @type {import("../engine.mjs").Engine} */
 export const engine = {
   name: "pglite", title: "PGlite with pgvector and tsvector", ours: false, textbook: false, rowsMax: 20_000,
-  version: () => createRequire(import.meta.url)("./package.json").optionalDependencies["@electric-sql/pglite"],
+  version: () => versionOf("@electric-sql/pglite"),
   async open({ lean }) {
     const pg = await PGlite.create({ extensions: { vector } });
     await pg.exec("CREATE EXTENSION IF NOT EXISTS vector");

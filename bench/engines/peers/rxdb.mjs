@@ -2,7 +2,7 @@
 // RxDB over its memory storage: a collection with a schema, an index over years; vectors as arrays of numbers.
 import { createRxDatabase } from "rxdb";
 import { getRxStorageMemory } from "rxdb/plugins/storage-memory";
-import { createRequire } from "node:module";
+import { versionOf } from "./version.mjs";
 
 const text = { type: "string" };
 const number = { type: "number" };
@@ -56,6 +56,6 @@ let opened = 0;
 /** @type {import("../engine.mjs").Engine} */
 export const engine = {
   name: "rxdb", title: "RxDB, memory storage", ours: false, textbook: false, rowsMax: 20_000,
-  version: () => createRequire(import.meta.url)("./package.json").optionalDependencies.rxdb,
+  version: () => versionOf("rxdb"),
   open: async ({ lean }) => makeInstance(await createRxDatabase({ name: `bench${opened++}`, storage: getRxStorageMemory(), multiInstance: false }), lean),
 };
