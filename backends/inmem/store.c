@@ -375,7 +375,8 @@ static bool column_reserve_heap(hb_colbuf *column, uint64_t bytes) {
 static bool column_write(hb_colbuf *column, const hb_column *in, const uint32_t *slots,
                          const uint32_t *rows, uint32_t reused, uint32_t count) {
     if (!column_reserve_rows(column, (uint64_t)column->row_count + (count - reused)) ||
-        !column_reserve_heap(column, column->heap_len + column_heap_bytes(in, count))) {
+        (!column->shares &&
+         !column_reserve_heap(column, column->heap_len + column_heap_bytes(in, count)))) {
         return false;
     }
     for (uint32_t i = 0; i < reused; i++) {
@@ -396,7 +397,8 @@ static bool columns_write(inmem_store *store, const hb_batch *batch, const uint3
         hb_colbuf *column = &store->fields[done].column;
         column_mark mark = { column->row_count, column->heap_len, column->null_count };
         if (!column_write(column, &batch->columns[done], slots, rows, reused, count)) {
-            if (reused == 0) {      /* with reused slots the heap holds their bytes: it stays */
+            /* With reused slots, or shared bytes, the heap holds what is in use: it stays. */
+            if (reused == 0 && !column->shares) {
                 column_truncate(column, mark);
             }
             HB_ASSERT(column->row_count == store->slot_count);
@@ -624,8 +626,10 @@ static void store_reset(inmem_store *store) {
         hb_kind kind = column->kind;
         uint32_t dim = column->dim;
         inmem_index_forget(store, &store->fields[i]);
+        bool shares = column->shares;
         hb_colbuf_free(column);
         hb_colbuf_init(column, store->mem, kind, dim);
+        column->shares = shares;
     }
     hb_mem_free(store->mem, store->state, store->slot_cap);
     hb_mem_free(store->mem, store->link, store->slot_cap * sizeof(uint32_t));
@@ -699,7 +703,14 @@ static bool column_fill_nulls(hb_colbuf *column, uint32_t count) {
     return true;
 }
 
-static bool field_make(inmem_store *store, const hb_field *def, inmem_field *out) {
+/* Large values that are held outside the row: every one once. */
+static bool field_shares(const hb_field *def, hb_strategy strategy) {
+    return strategy == HB_STRATEGY_EXTERNAL &&
+           (def->kind == HB_KIND_TEXT || def->kind == HB_KIND_BYTES);
+}
+
+static bool field_make(inmem_store *store, const hb_field *def, hb_strategy strategy,
+                       inmem_field *out) {
     out->name_ptr = hb_mem_alloc(store->mem, def->name.len);
     if (out->name_ptr == NULL) {
         return false;
@@ -708,6 +719,9 @@ static bool field_make(inmem_store *store, const hb_field *def, inmem_field *out
     out->name_len = def->name.len;
     hb_colbuf_init(&out->column, store->mem, def->kind,
                    def->kind == HB_KIND_VEC ? def->type->dim : 0);
+    if (field_shares(def, strategy)) {
+        hb_colbuf_share(&out->column);
+    }
     inmem_postings_init(&out->values, store->mem);
     return column_fill_nulls(&out->column, store->slot_count);
 }
@@ -767,7 +781,7 @@ static hb_status ensure_fields(inmem_store *store, const hb_container *container
         const hb_field *def = &container->schema->fields[container->fields[i].field];
         inmem_field *old = store_field(store, def->name);
         bool fresh = old == NULL || !field_fits(old, def);
-        if ((fresh && !field_make(store, def, &fields[i])) ||
+        if ((fresh && !field_make(store, def, container->fields[i].strategy, &fields[i])) ||
             !field_make_edge(store, &container->fields[i], def->type, &fields[i])) {
             fields_free(store, fields, count);
             return hb_err_memory(err);

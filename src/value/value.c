@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "value/pack.h"
+#include "value/share.h"
 
 #define ROWS_FIRST 16u
 #define HEAP_FIRST 64u
@@ -164,7 +165,10 @@ void hb_colbuf_free(hb_colbuf *col) {
     hb_mem_free(col->mem, col->state, col->row_cap);
     hb_mem_free(col->mem, col->data, col->row_cap * kind_size(col->kind, col->dim));
     hb_mem_free(col->mem, col->heap, col->heap_cap);
+    hb_share_free(col);
+    const bool shares = col->shares;
     hb_colbuf_init(col, col->mem, col->kind, col->dim);
+    col->shares = shares;
 }
 
 void hb_colbuf_clear(hb_colbuf *col) {
@@ -172,6 +176,12 @@ void hb_colbuf_clear(hb_colbuf *col) {
     col->heap_len = 0;
     col->garbage_len = 0;
     col->null_count = 0;
+    hb_share_free(col);
+}
+
+void hb_colbuf_share(hb_colbuf *col) {
+    HB_ASSERT(col->heap_len == 0 && (col->kind == HB_KIND_TEXT || col->kind == HB_KIND_BYTES));
+    col->shares = true;
 }
 
 static bool rows_reserve(hb_colbuf *col, uint32_t rows) {
@@ -187,8 +197,8 @@ static bool rows_reserve(hb_colbuf *col, uint32_t rows) {
     uint8_t *state = hb_mem_alloc(col->mem, (size_t)cap);
     if (state == NULL) return false;
     if (size > 0) {
-        uint8_t *data = hb_mem_realloc(col->mem, col->data, col->row_cap * size,
-                                       (size_t)cap * size);
+        uint8_t *data =
+            hb_mem_realloc(col->mem, col->data, col->row_cap * size, (size_t)cap * size);
         if (data == NULL) {
             hb_mem_free(col->mem, state, (size_t)cap);
             return false;
@@ -222,6 +232,8 @@ bool hb_colbuf_reserve(hb_colbuf *col, uint32_t rows, uint32_t heap_bytes) {
 
 /* Appends bytes to the heap. `bytes` may lie in this very heap, which moves when it grows. */
 static bool heap_add(hb_colbuf *col, const void *bytes, uint32_t len, hb_span *out) {
+    if (col->shares && hb_share_take(col, hb_str_n(bytes, len), out)) return true;
+    if (col->shares && !hb_share_reserve(col)) return false;
     const uint8_t *from = bytes;
     const bool own = col->heap != NULL && from >= col->heap && from < col->heap + col->heap_len;
     const size_t own_off = own ? (size_t)(from - col->heap) : 0;
@@ -230,7 +242,13 @@ static bool heap_add(hb_colbuf *col, const void *bytes, uint32_t len, hb_span *o
     *out = (hb_span){ col->heap_len, len };
     if (len > 0) memcpy(col->heap + col->heap_len, from, len);
     col->heap_len += len;
+    if (col->shares) hb_share_add(col, *out);
     return true;
+}
+
+/* A row does not hold these bytes any more. */
+static void heap_drop(hb_colbuf *col, hb_span span) {
+    if (!col->shares || hb_share_drop(col, span)) col->garbage_len += span.len;
 }
 
 static hb_span *col_spans(const hb_colbuf *col) {
@@ -373,6 +391,15 @@ static bool rows_add_one_by_one(hb_colbuf *col, const hb_column *src, const uint
     const hb_colbuf before = *col;
     for (uint32_t i = 0; i < count; i++) {
         if (!hb_colbuf_add_cell(col, src, rows != NULL ? rows[i] : i)) {
+            if (col->shares) {      /* the bytes stay as garbage: others may follow them */
+                const hb_value null = { .kind = HB_KIND_NULL };
+                for (uint32_t row = before.row_count; row < col->row_count; row++) {
+                    hb_colbuf_set(col, row, &null);
+                }
+                col->row_count = before.row_count;
+                col->null_count = before.null_count;
+                return false;
+            }
             col->row_count = before.row_count;
             col->heap_len = before.heap_len;
             col->null_count = before.null_count;
@@ -385,7 +412,7 @@ static bool rows_add_one_by_one(hb_colbuf *col, const hb_column *src, const uint
 bool hb_colbuf_add_rows(hb_colbuf *col, const hb_column *src, const uint32_t *rows,
                         uint32_t count) {
     if (count == 0) return true;
-    if (src->kind != col->kind || src->dim != col->dim || src->data == NULL) {
+    if (src->kind != col->kind || src->dim != col->dim || src->data == NULL || col->shares) {
         return rows_add_one_by_one(col, src, rows, count);
     }
     if (!rows_reserve(col, count)) return false;
@@ -405,7 +432,7 @@ bool hb_colbuf_set(hb_colbuf *col, uint32_t row, const hb_value *value) {
     const bool was_value = col->state[row] == HB_CELL_VALUE;
     if (value->kind == HB_KIND_NULL) {
         if (was_value) {
-            if (is_span(col)) col->garbage_len += col_spans(col)[row].len;
+            if (is_span(col)) heap_drop(col, col_spans(col)[row]);
             element_zero(col, row);
             col->state[row] = HB_CELL_NULL;
             col->null_count++;
@@ -413,9 +440,9 @@ bool hb_colbuf_set(hb_colbuf *col, uint32_t row, const hb_value *value) {
         return true;
     }
     HB_ASSERT(value->kind == col->kind);
-    const uint32_t old_len = is_span(col) && was_value ? col_spans(col)[row].len : 0;
+    const hb_span old = is_span(col) && was_value ? col_spans(col)[row] : (hb_span){ 0, 0 };
     if (!element_set(col, row, value)) return false;
-    col->garbage_len += old_len;
+    heap_drop(col, old);
     if (!was_value) col->null_count--;
     col->state[row] = HB_CELL_VALUE;
     return true;
@@ -433,10 +460,14 @@ bool hb_colbuf_compact(hb_colbuf *col) {
     if (heap == NULL) return false;
     uint32_t at = 0;
     hb_span *spans = col_spans(col);
-    for (uint32_t row = 0; row < col->row_count; row++) {
-        if (spans[row].len > 0) memcpy(heap + at, col->heap + spans[row].off, spans[row].len);
-        spans[row].off = at;
-        at += spans[row].len;
+    if (col->shares) {
+        at = hb_share_move(col, heap);
+    } else {
+        for (uint32_t row = 0; row < col->row_count; row++) {
+            if (spans[row].len > 0) memcpy(heap + at, col->heap + spans[row].off, spans[row].len);
+            spans[row].off = at;
+            at += spans[row].len;
+        }
     }
     HB_ASSERT(at <= cap);
     hb_mem_free(col->mem, col->heap, col->heap_cap);

@@ -97,6 +97,9 @@ typedef struct hb_colbuf {
     uint32_t heap_cap;
     uint32_t garbage_len;
     uint32_t null_count;        /* rows whose state is not VALUE */
+    bool shares;                /* equal values share their bytes in the heap; see share.c */
+    struct hb_shared *shared;   /* owned: the values there are, a hash table */
+    uint32_t shared_cap, shared_count;
 } hb_colbuf;
 
 void hb_colbuf_init(hb_colbuf *col, const hb_mem *mem, hb_kind kind, uint32_t dim);
@@ -115,6 +118,8 @@ bool hb_colbuf_add_rows(hb_colbuf *col, const hb_column *src, const uint32_t *ro
 /* Replaces row `row` (< row_count). */
 bool hb_colbuf_set(hb_colbuf *col, uint32_t row, const hb_value *value);
 bool hb_colbuf_set_cell(hb_colbuf *col, uint32_t row, const hb_column *src, uint32_t src_row);
+/* From now on a value is kept once, however many rows hold it; of an empty TEXT or BYTES column. */
+void hb_colbuf_share(hb_colbuf *col);
 /* Rewrites the heap without garbage. */
 bool hb_colbuf_compact(hb_colbuf *col);
 /* View for reading; valid until the next mutation. */
