@@ -63,15 +63,25 @@ bool hb_instance_bool(const hb_instance *instance, const char *name, bool fallba
 
 /* Something stored that check() found to be wrong. Texts are borrowed for the call. */
 typedef struct hb_finding {
-    /* "file": a stored row that cannot be read; else a structure of the engine: "table",
-     * "side_table", "external" */
+    /* "file": a stored row that cannot be read; "unused": values outside the rows that no row
+     * holds, which is no fault; else a structure of the engine: "table", "side_table",
+     * "external" (a value outside the row is lost) */
     const char *kind;
     hb_str path;                    /* which one: a file's path, a table */
     hb_str field;                   /* the field it concerns, or "" */
     hb_str object_id;               /* the row it concerns, or "" */
     hb_str reason;                  /* one clause, without secrets */
-    bool fixed;                     /* with `fix`: it has been put aside or made good */
+    hb_str belongs;                 /* "file": its own name, which it gets back; "": it has none */
+    uint64_t count;                 /* "unused": how many */
+    bool fixed;                     /* it has been put aside or made good; "external": is null now;
+                                       "unused": they are deleted */
 } hb_finding;
+typedef enum hb_check_how {
+    HB_CHECK_LOOK,
+    HB_CHECK_MEND,                  /* puts right or aside; values that are lost stay named */
+    HB_CHECK_GIVE_UP                /* after that: what nobody brought back is let go; tells only
+                                       "external" and "unused" */
+} hb_check_how;
 typedef hb_status hb_finding_sink(void *arg, const hb_finding *finding, hb_err *err);
 
 typedef enum hb_tx { HB_TX_BEGIN, HB_TX_COMMIT, HB_TX_ROLLBACK } hb_tx;
@@ -126,8 +136,9 @@ struct hb_backend {
                            hb_str **keys, uint32_t *count, hb_err *err);
 
     /* Looks over everything that is stored for a container, and tells `sink` what cannot be used.
-     * `fix`: puts it right or aside first, so that it hides nothing. Local ones; may be NULL. */
-    hb_status (*check)(hb_instance *instance, hb_container *container, bool fix,
+     * Unless it only looks, it puts that right or aside first, so that it hides nothing. Local ones;
+     * may be NULL. */
+    hb_status (*check)(hb_instance *instance, hb_container *container, hb_check_how how,
                        hb_finding_sink *sink, void *arg, hb_err *err);
 
     /* Runs job->fragment. Local: sets job->done and job->out. Remote: emits operations. */

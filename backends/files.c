@@ -49,9 +49,28 @@ static hb_status find_places(files_conn *conn, const hb_instance *instance, hb_e
     conn->hidden = hb_fs_join(&conn->arena, conn->root, HB_STR(FILES_HIDDEN));
     conn->tx_folder = hb_fs_join(&conn->arena, conn->hidden, HB_STR("tx"));
     conn->meta_folder = hb_fs_join(&conn->arena, conn->hidden, HB_STR("meta"));
+    conn->values_folder = hb_fs_join(&conn->arena, conn->hidden, HB_STR("values"));
     bool ok = conn->root.ptr != NULL && conn->hidden.ptr != NULL && conn->tx_folder.ptr != NULL &&
-              conn->meta_folder.ptr != NULL;
+              conn->meta_folder.ptr != NULL && conn->values_folder.ptr != NULL;
     return ok ? HB_OK : hb_err_memory(err);
+}
+
+/* Python knows whole rows alone: where it has worked on the folder, its mirror of the registry
+ * tells so, every value stays in its row. */
+static hb_status choose_layout(files_conn *conn, const hb_instance *instance, hb_err *err) {
+    const hb_str layout = hb_instance_text(instance, "layout");
+    conn->whole_rows = hb_str_eq(layout, HB_STR("python"));
+    if (conn->whole_rows || hb_str_eq(layout, HB_STR("own"))) return HB_OK;
+    if (layout.len > 0) {
+        const hb_str known[2] = { HB_STR("own"), HB_STR("python") };
+        hb_err_set(err, HB_E_VALIDATION, "unknown layout '%.*s'", HB_ARG(layout));
+        return hb_err_hint(err, layout, known, 2);
+    }
+    const hb_str mirror = hb_fs_join(&conn->arena, conn->root, HB_STR("sys_metaschema"));
+    if (mirror.ptr == NULL) return hb_err_memory(err);
+    hb_fs_stat info;
+    conn->whole_rows = conn->fs->stat(conn->fs->ctx, mirror, &info) == HB_FS_OK && info.folder;
+    return HB_OK;
 }
 
 static hb_status conn_start(files_conn *conn, hb_instance *instance, hb_err *err) {
@@ -59,6 +78,7 @@ static hb_status conn_start(files_conn *conn, hb_instance *instance, hb_err *err
     HB_TRY(choose_format(instance, &conn->format, err));
     HB_TRY(find_places(conn, instance, err));
     conn->sync = hb_instance_bool(instance, "sync", false);
+    HB_TRY(choose_layout(conn, instance, err));
     /* Wrong paths and missing permissions are told when opening, not at the first row. */
     HB_TRY(hb_fs_make_folders(conn->fs, conn->root, err));
     HB_TRY(files_lease_open(conn, instance, err));
@@ -130,9 +150,14 @@ static void end(hb_job *job) {
     (void)job;      /* jobs finish in begin() and keep nothing */
 }
 
+static const char layout_desc[] =
+    "'python': values of ExternalRef stay in the row, for HeavenBase for Python; 'own': never. "
+    "Default: 'python' where it has used the folder";
+
 static const hb_option row_options[] = {
     { "path", 's', false, "folder; a workspace has a folder of its own in it" },
     { "sync", 'b', false, "wait for the device at each write: rows survive a power cut" },
+    { "layout", 's', false, layout_desc },
     { NULL, 0, false, NULL },
 };
 
@@ -140,6 +165,7 @@ static const hb_option file_options[] = {
     { "path", 's', false, "folder; a workspace has a folder of its own in it" },
     { "fmt", 's', false, "'json' (the default) or 'pickle'" },
     { "sync", 'b', false, "wait for the device at each write: rows survive a power cut" },
+    { "layout", 's', false, layout_desc },
     { NULL, 0, false, NULL },
 };
 

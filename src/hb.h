@@ -86,7 +86,9 @@ enum {
     HB_FLAG_ANY = 64,       /* GET: the first hit is enough */
     HB_FLAG_COMPUTED = 128, /* UPSERT, SET: the host has run the functions of computed fields */
     HB_FLAG_NO_CATALOG = 4096,  /* IMPORT: Catalog rows come from the file as well */
-    HB_FLAG_LOOSE_EDGES = 8192  /* UPSERT: edges may lead to rows that are still to come */
+    HB_FLAG_LOOSE_EDGES = 8192, /* UPSERT: edges may lead to rows that are still to come */
+    HB_FLAG_PAUSES = 16384      /* AUDIT, REPAIR: HB_STEP_PAUSE now and then, with JSON {part,
+                                   entity, rows} as answer */
 };
 
 #define HB_ENTITY_NONE UINT32_MAX
@@ -124,7 +126,10 @@ typedef struct hb_answer {
     hb_str json;                /* JSON, BYTES */
 } hb_answer;
 
-typedef enum hb_step_kind { HB_STEP_DONE = 0, HB_STEP_OP = 1, HB_STEP_WAIT = 2 } hb_step_kind;
+/* PAUSE: only with HB_FLAG_PAUSES: the answer says how far it is; step again, or free. */
+typedef enum hb_step_kind {
+    HB_STEP_DONE = 0, HB_STEP_OP = 1, HB_STEP_WAIT = 2, HB_STEP_PAUSE = 3
+} hb_step_kind;
 
 typedef struct hb_step {
     hb_step_kind kind;

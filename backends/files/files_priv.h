@@ -7,6 +7,7 @@
  *   <workspace>/<entity>/.quarantine/      unreadable files that repair moved away
  *   <workspace>/.heavenbase/meta/          definitions and intents, one file per key
  *   <workspace>/.heavenbase/tx/            what a call has written and not yet moved in place
+ *   <workspace>/.heavenbase/values/        values outside the rows (external.c)
  *   <workspace>/.heavenbase/lock/          the process that is busy with the folder
  *   <workspace>/.heavenbase/generation     changes when rows do
  *
@@ -22,6 +23,7 @@
 #define FILES_ROW_BYTES_MAX (64u << 20)
 #define FILES_HIDDEN ".heavenbase"
 #define FILES_QUARANTINE ".quarantine"
+#define FILES_MISNAMED "MISNAMED"   /* err->native: a whole row under another row's name */
 #define FILES_FETCH_SINGLE_MAX 256u /* up to so many ids are read one by one */
 
 typedef struct files_table files_table;
@@ -48,10 +50,11 @@ struct files_conn {             /* of one instance */
     hb_arena arena;             /* texts that live as long as the instance */
     const files_format *format;
     hb_str root;                /* <path>/<workspace> */
-    hb_str hidden, tx_folder, meta_folder;
+    hb_str hidden, tx_folder, meta_folder, values_folder;
     hb_instance inner;          /* inmem: rows that were read */
     files_table *tables;
     bool sync;                  /* wait for the device */
+    bool whole_rows;            /* every value stays in its row, as Python has it */
     bool in_tx;
     bool pending;               /* a journal that counts is not carried out yet */
     hb_arena tx;                /* of the open transaction */
@@ -68,7 +71,9 @@ struct files_table {
     hb_container cache;         /* the same container in conn->inner */
     hb_str name;                /* folder below the root; owned */
     uint32_t *sorted;           /* fields by name, as JSON lists them; owned */
-    uint32_t field_count;       /* of `sorted` */
+    uint8_t *outside;           /* by container field; see external.h; owned */
+    bool has_outside;           /* any of them is */
+    uint32_t field_count;       /* of `sorted` and `outside` */
     bool loaded;                /* conn->inner holds every readable row */
     bool loaded_in_tx;          /* since the open transaction began: a rollback takes it back */
     bool unseen_in_tx;          /* written in it without being loaded */
@@ -112,9 +117,34 @@ hb_status files_meta_list(hb_instance *instance, hb_str prefix, hb_arena *arena,
 /* ---- table.c */
 hb_status files_run(hb_job *job, hb_err *err);
 void files_table_free(files_table *table);
+/* What an earlier commit left to do comes before reading. */
+hb_status files_settle(files_conn *conn, hb_err *err);
+/* Folder of the entity, below the host; .ptr NULL when out of memory. */
+hb_str files_table_folder(const files_table *table, hb_arena *arena);
+/* *out: names[at], one of the sorted names in the folder, holds row `id` under another name than
+ * its own, and there is a file of that name, which counts. */
+hb_status files_is_second(const files_table *table, const hb_str *names, uint32_t count, uint32_t at,
+                          hb_str id, hb_arena *arena, bool *out, hb_err *err);
+
+typedef struct files_loader {   /* reads row files one by one */
+    files_table *table;
+    hb_arena arena;             /* of the rows since the last flush */
+    hb_buf bytes, pack;
+    hb_rowset rows;
+    hb_value *cells;            /* of the last one read, by container field */
+} files_loader;
+/* Close it also after a failure. */
+hb_status files_loader_open(files_loader *loader, files_table *table, hb_err *err);
+void files_loader_close(files_loader *loader);
+/* Reads one file into loader->cells. CORRUPT when it cannot be used; *found false when there is
+ * none. */
+hb_status files_loader_read(files_loader *loader, hb_str path, hb_str id, bool *found,
+                            hb_err *err);
 /* Removes the folders that nothing is left in, so that a dropped workspace leaves none. */
 void files_remove_empty(const files_conn *conn);
-hb_status files_check(hb_instance *instance, hb_container *container, bool fix,
+
+/* ---- check.c: for audit and repair */
+hb_status files_check(hb_instance *instance, hb_container *container, hb_check_how how,
                       hb_finding_sink *sink, void *arg, hb_err *err);
 
 /* ---- row.c: cells */

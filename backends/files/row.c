@@ -197,8 +197,10 @@ static hb_status row_check_id(hb_str expected, hb_value *id, hb_err *err) {
         return HB_OK;
     }
     if (hb_str_eq(id->as.s, expected)) return HB_OK;
-    return hb_err_set(err, HB_E_CORRUPT, "its object_id is '%.*s', the file's name says '%.*s'",
-                      HB_ARG(hb_str_sub(id->as.s, 0, 63)), HB_ARG(hb_str_sub(expected, 0, 63)));
+    hb_err_set(err, HB_E_CORRUPT, "its object_id is '%.*s', the file's name says '%.*s'",
+               HB_ARG(hb_str_sub(id->as.s, 0, 63)), HB_ARG(hb_str_sub(expected, 0, 63)));
+    if (err != NULL) strncpy(err->native, FILES_MISNAMED, sizeof(err->native) - 1);
+    return HB_E_CORRUPT;
 }
 
 hb_status files_row_cells(const files_table *table, hb_str pack, hb_str expected, hb_arena *arena,

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
 /* Containers: rows are read into the inner inmem instance, which then answers; writes go to files
  * and, once a container is loaded, to the inner instance too. */
-#include "backends/files/files_priv.h"
+#include "backends/files/external.h"
 
 #define LOAD_ROWS 1024u     /* rows handed over at once */
 
 /* ---- the inner instance ------------------------------------------------------------------- */
 
 /* Runs a fragment on the rows in memory as part of `job`, which takes the result. */
-static hb_status inner_answer(files_table *table, hb_job *job, hb_err *err) {
-    hb_fragment fragment = *job->fragment;
-    fragment.container = &table->cache;
+hb_status files_answer_from_memory(files_table *table, hb_job *job, const hb_fragment *fragment,
+                                   hb_err *err) {
+    hb_fragment own = *fragment;
+    own.container = &table->cache;
     hb_job inner = *job;
     inner.instance = &table->conn->inner;
-    inner.fragment = &fragment;
+    inner.fragment = &own;
     hb_status status = inner.instance->type->begin(&inner, err);
     inner.instance->type->end(&inner);
     job->out = inner.out;
@@ -57,15 +58,22 @@ static void sort_fields(files_table *table) {
 static hb_status adopt_fields(files_table *table, const hb_container *container, hb_err *err) {
     const hb_mem *mem = table->conn->mem;
     uint32_t *sorted = hb_mem_alloc(mem, container->field_count * sizeof(*sorted));
-    if (sorted == NULL) return hb_err_memory(err);
+    uint8_t *outside = hb_mem_zalloc(mem, container->field_count);
+    if (sorted == NULL || outside == NULL) {
+        hb_mem_free(mem, sorted, container->field_count * sizeof(*sorted));
+        hb_mem_free(mem, outside, container->field_count);
+        return hb_err_memory(err);
+    }
     hb_mem_free(mem, table->sorted, table->field_count * sizeof(*sorted));
+    hb_mem_free(mem, table->outside, table->field_count);
     table->sorted = sorted;
+    table->outside = outside;
     table->field_count = container->field_count;
     void *rows = table->cache.state;
     table->cache = *container;
     table->cache.state = rows;
     sort_fields(table);
-    return HB_OK;
+    return files_values_adopt(table, err);
 }
 
 /* "my-entity" is stored in "my_entity". */
@@ -100,6 +108,7 @@ void files_table_free(files_table *table) {
     }
     conn->inner.type->release(&conn->inner, &table->cache);
     hb_mem_free(conn->mem, table->sorted, table->field_count * sizeof(*table->sorted));
+    hb_mem_free(conn->mem, table->outside, table->field_count);
     hb_mem_free(conn->mem, (void *)(uintptr_t)table->name.ptr, table->name.len);
     hb_mem_free(conn->mem, table, sizeof(*table));
 }
@@ -127,15 +136,7 @@ static hb_status run_ensure(hb_job *job, hb_err *err) {
 
 /* ---- reading files ------------------------------------------------------------------------ */
 
-typedef struct row_loader {
-    files_table *table;
-    hb_arena arena;             /* of the rows since the last flush */
-    hb_buf bytes, pack;
-    hb_rowset rows;
-    hb_value *cells;
-} row_loader;
-
-static hb_status loader_open(row_loader *loader, files_table *table, hb_err *err) {
+hb_status files_loader_open(files_loader *loader, files_table *table, hb_err *err) {
     memset(loader, 0, sizeof(*loader));
     const hb_mem *mem = table->conn->mem;
     loader->table = table;
@@ -152,7 +153,7 @@ static hb_status loader_open(row_loader *loader, files_table *table, hb_err *err
     return loader->cells != NULL ? HB_OK : hb_err_memory(err);
 }
 
-static void loader_close(row_loader *loader) {
+void files_loader_close(files_loader *loader) {
     hb_mem_free(loader->table->conn->mem, loader->cells,
                 loader->table->field_count * sizeof(*loader->cells));
     hb_rowset_free(&loader->rows);
@@ -161,7 +162,7 @@ static void loader_close(row_loader *loader) {
     hb_arena_free(&loader->arena);
 }
 
-static hb_status loader_flush(row_loader *loader, hb_err *err) {
+static hb_status loader_flush(files_loader *loader, hb_err *err) {
     if (loader->rows.row_count == 0) return HB_OK;
     hb_batch batch = hb_rowset_batch(&loader->rows);
     HB_TRY(inner_run(loader->table, HB_FRAG_WRITE, &batch, NULL, err));
@@ -172,9 +173,8 @@ static hb_status loader_flush(row_loader *loader, hb_err *err) {
     return HB_OK;
 }
 
-/* Reads one file into loader->cells. CORRUPT when it cannot be used; *found false when there is
- * none. */
-static hb_status loader_read(row_loader *loader, hb_str path, hb_str id, bool *found, hb_err *err) {
+hb_status files_loader_read(files_loader *loader, hb_str path, hb_str id, bool *found,
+                            hb_err *err) {
     files_table *table = loader->table;
     const hb_fs *fs = table->conn->fs;
     hb_buf_clear(&loader->bytes);
@@ -191,26 +191,49 @@ static hb_status loader_read(row_loader *loader, hb_str path, hb_str id, bool *f
 }
 
 /* A file that cannot be used is passed over: files_check names it. */
-static hb_status loader_take(row_loader *loader, hb_str path, hb_str id, hb_err *err) {
+static hb_status loader_take(files_loader *loader, hb_str path, hb_str id, hb_err *err) {
     bool found;
     HB_TRY(files_lease_beat(loader->table->conn, err));
     hb_arena_reset(&loader->arena);
-    hb_status status = loader_read(loader, path, id, &found, err);
+    hb_status status = files_loader_read(loader, path, id, &found, err);
     if (status == HB_E_CORRUPT || (status == HB_OK && !found)) return HB_OK;
     HB_TRY(status);
+    HB_TRY(files_values_inline(loader->table, &loader->arena, loader->cells, err));
     for (uint32_t i = 0; i < loader->rows.column_count; i++) {
         if (!hb_colbuf_add(&loader->rows.columns[i], &loader->cells[i])) return hb_err_memory(err);
     }
     return ++loader->rows.row_count == LOAD_ROWS ? loader_flush(loader, err) : HB_OK;
 }
 
-static hb_str table_folder(const files_table *table, hb_arena *arena) {
+hb_str files_table_folder(const files_table *table, hb_arena *arena) {
     return hb_fs_join(arena, table->conn->root, table->name);
 }
 
-static hb_status load_folder(row_loader *loader, hb_arena *arena, hb_err *err) {
+hb_status files_is_second(const files_table *table, const hb_str *names, uint32_t count,
+                          uint32_t at, hb_str id, hb_arena *arena, bool *out, hb_err *err) {
+    hb_str own = files_percent(arena, id);
+    if (own.ptr != NULL) {
+        own = hb_arena_printf(arena, "%.*s%.*s", HB_ARG(own), HB_ARG(table->conn->format->suffix));
+    }
+    if (own.ptr == NULL) return hb_err_memory(err);
+    *out = false;
+    if (hb_str_eq(own, names[at])) return HB_OK;
+    uint32_t low = 0, high = count;
+    while (low < high) {
+        const uint32_t mid = low + (high - low) / 2;
+        if (hb_str_cmp(names[mid], own) < 0) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    *out = low < count && hb_str_eq(names[low], own);
+    return HB_OK;
+}
+
+static hb_status load_folder(files_loader *loader, hb_arena *arena, hb_err *err) {
     files_table *table = loader->table;
-    hb_str folder = table_folder(table, arena);
+    hb_str folder = files_table_folder(table, arena);
     if (folder.ptr == NULL) return hb_err_memory(err);
     hb_str *names;
     uint32_t count;
@@ -218,6 +241,9 @@ static hb_status load_folder(row_loader *loader, hb_arena *arena, hb_err *err) {
     for (uint32_t i = 0; i < count; i++) {
         hb_str id;
         if (!files_row_id(table, names[i], arena, &id)) continue;
+        bool second;
+        HB_TRY(files_is_second(table, names, count, i, id, arena, &second, err));
+        if (second) continue;
         hb_str path = hb_fs_join(arena, folder, names[i]);
         if (path.ptr == NULL) return hb_err_memory(err);
         HB_TRY(loader_take(loader, path, id, err));
@@ -225,21 +251,20 @@ static hb_status load_folder(row_loader *loader, hb_arena *arena, hb_err *err) {
     return loader_flush(loader, err);
 }
 
-/* What an earlier commit left to do comes before reading. */
-static hb_status settle(files_conn *conn, hb_err *err) {
+hb_status files_settle(files_conn *conn, hb_err *err) {
     return conn->pending && !conn->in_tx ? files_recover(conn, err) : HB_OK;
 }
 
 static hb_status table_load(files_table *table, hb_err *err) {
     if (table->loaded) return HB_OK;
-    HB_TRY(settle(table->conn, err));
+    HB_TRY(files_settle(table->conn, err));
     HB_TRY(inner_run(table, HB_FRAG_CLEAR, NULL, NULL, err));
     hb_arena arena;
     hb_arena_init(&arena, table->conn->mem);
-    row_loader loader;
-    hb_status status = loader_open(&loader, table, err);
+    files_loader loader;
+    hb_status status = files_loader_open(&loader, table, err);
     if (status == HB_OK) status = load_folder(&loader, &arena, err);
-    loader_close(&loader);
+    files_loader_close(&loader);
     hb_arena_free(&arena);
     table->loaded = status == HB_OK;
     files_lease_extend(table->conn);
@@ -249,12 +274,12 @@ static hb_status table_load(files_table *table, hb_err *err) {
 
 /* The rows of a few ids, as they are on disk now; rows that are gone leave the memory. */
 static hb_status load_ids(files_table *table, const hb_ids *ids, hb_err *err) {
-    HB_TRY(settle(table->conn, err));
+    HB_TRY(files_settle(table->conn, err));
     HB_TRY(inner_run(table, HB_FRAG_DELETE, NULL, ids, err));
     hb_arena arena;
     hb_arena_init(&arena, table->conn->mem);
-    row_loader loader;
-    hb_status status = loader_open(&loader, table, err);
+    files_loader loader;
+    hb_status status = files_loader_open(&loader, table, err);
     for (uint32_t i = 0; i < ids->count && status == HB_OK; i++) {
         hb_str name = files_row_name(table, ids->ids[i], &arena);
         hb_str path = name.ptr != NULL ? hb_fs_join(&arena, table->conn->root, name) : name;
@@ -262,14 +287,14 @@ static hb_status load_ids(files_table *table, const hb_ids *ids, hb_err *err) {
             path.ptr != NULL ? loader_take(&loader, path, ids->ids[i], err) : hb_err_memory(err);
     }
     if (status == HB_OK) status = loader_flush(&loader, err);
-    loader_close(&loader);
+    files_loader_close(&loader);
     hb_arena_free(&arena);
     return status;
 }
 
 /* ---- writing files ------------------------------------------------------------------------ */
 
-static hb_status put_rows(files_table *table, const hb_batch *batch, hb_err *err) {
+hb_status files_put_rows(files_table *table, const hb_batch *batch, hb_err *err) {
     files_conn *conn = table->conn;
     hb_arena arena;
     hb_buf bytes;
@@ -290,9 +315,17 @@ static hb_status put_rows(files_table *table, const hb_batch *batch, hb_err *err
 }
 
 static hb_status run_write(files_table *table, hb_job *job, hb_err *err) {
-    HB_TRY(put_rows(table, job->fragment->batch, err));
+    hb_arena arena;
+    hb_arena_init(&arena, table->conn->mem);
+    hb_batch batch;
+    hb_status status = files_values_put(table, job->fragment->batch, &arena, &batch, err);
+    if (status == HB_OK) status = files_put_rows(table, &batch, err);
     /* Rows that were read one by one are read again; only a whole container is kept in step. */
-    return table->loaded ? inner_run(table, HB_FRAG_WRITE, job->fragment->batch, NULL, err) : HB_OK;
+    if (status == HB_OK && table->loaded) {
+        status = inner_run(table, HB_FRAG_WRITE, &batch, NULL, err);
+    }
+    hb_arena_free(&arena);
+    return status;
 }
 
 static hb_status row_exists(const files_table *table, hb_str target, hb_arena *arena, bool *out,
@@ -355,6 +388,7 @@ void files_remove_empty(const files_conn *conn) {
     const hb_fs *fs = conn->fs;
     fs->remove_folder(fs->ctx, conn->tx_folder);
     fs->remove_folder(fs->ctx, conn->meta_folder);
+    fs->remove_folder(fs->ctx, conn->values_folder);
     fs->remove_folder(fs->ctx, conn->hidden);
     fs->remove_folder(fs->ctx, conn->root);
 }
@@ -370,11 +404,11 @@ static hb_status clear_in_tx(files_table *table, hb_err *err) {
     files_conn *conn = table->conn;
     hb_arena arena;
     hb_arena_init(&arena, conn->mem);
-    row_loader loader;
+    files_loader loader;
     hb_str *names = NULL;
     uint32_t count = 0;
-    hb_status status = loader_open(&loader, table, err);
-    hb_str folder = table_folder(table, &arena);
+    hb_status status = files_loader_open(&loader, table, err);
+    hb_str folder = files_table_folder(table, &arena);
     if (status == HB_OK && folder.ptr == NULL) status = hb_err_memory(err);
     if (status == HB_OK) status = hb_fs_names(conn->fs, folder, &arena, &names, &count, err);
     for (uint32_t i = 0; i < count && status == HB_OK; i++) {
@@ -386,11 +420,11 @@ static hb_status clear_in_tx(files_table *table, hb_err *err) {
         hb_arena_reset(&loader.arena);
         status = path.ptr == NULL || target.ptr == NULL
                      ? hb_err_memory(err)
-                     : loader_read(&loader, path, id, &found, err);
+                     : files_loader_read(&loader, path, id, &found, err);
         if (status == HB_OK && found) status = files_tx_remove(conn, target, err);
         if (status == HB_E_CORRUPT) status = HB_OK;
     }
-    loader_close(&loader);
+    files_loader_close(&loader);
     hb_arena_free(&arena);
     if (status == HB_OK) table->unseen_in_tx = true;
     return status == HB_OK ? inner_run(table, HB_FRAG_CLEAR, NULL, NULL, err) : status;
@@ -399,13 +433,17 @@ static hb_status clear_in_tx(files_table *table, hb_err *err) {
 static hb_status run_clear(files_table *table, hb_err *err) {
     files_conn *conn = table->conn;
     if (conn->in_tx) return clear_in_tx(table, err);
-    HB_TRY(settle(conn, err));
+    HB_TRY(files_settle(conn, err));
     HB_TRY(files_lease_mark(conn, err));
     HB_TRY(inner_run(table, HB_FRAG_CLEAR, NULL, NULL, err));
     table->loaded = false;
     hb_arena arena;
     hb_arena_init(&arena, conn->mem);
     hb_status status = remove_below(conn, table->name, &arena, err);
+    if (status == HB_OK) {
+        hb_str values = files_values_folder(table, &arena);
+        status = values.ptr != NULL ? remove_below(conn, values, &arena, err) : hb_err_memory(err);
+    }
     /* HeavenBase for Python keeps a second system entity beside, which is computed here. */
     if (status == HB_OK && hb_str_eq(table->name, HB_STR("sys_catalog"))) {
         status = remove_below(conn, HB_STR("sys_metaschema"), &arena, err);
@@ -433,97 +471,11 @@ hb_status files_run(hb_job *job, hb_err *err) {
     case HB_FRAG_FETCH:
         if (!table->loaded && fragment->ids->count <= FILES_FETCH_SINGLE_MAX) {
             HB_TRY(load_ids(table, fragment->ids, err));
-            return inner_answer(table, job, err);
+            return files_answer(table, job, err);
         }
         break;
     default: break;
     }
     HB_TRY(table_load(table, err));
-    return inner_answer(table, job, err);
-}
-
-/* ---- checking ----------------------------------------------------------------------------- */
-
-/* Moves an unreadable file into the folder's quarantine, under a name that is free there. */
-static hb_status quarantine(files_table *table, hb_str folder, hb_str name, hb_arena *arena,
-                            hb_err *err) {
-    const hb_fs *fs = table->conn->fs;
-    hb_str away = hb_fs_join(arena, folder, HB_STR(FILES_QUARANTINE));
-    hb_str from = hb_fs_join(arena, folder, name);
-    if (away.ptr == NULL || from.ptr == NULL) return hb_err_memory(err);
-    HB_TRY(hb_fs_make_folders(fs, away, err));
-    for (uint32_t i = 0;; i++) {
-        hb_str to = i == 0 ? hb_arena_printf(arena, "%.*s/%.*s", HB_ARG(away), HB_ARG(name))
-                           : hb_arena_printf(arena, "%.*s/%.*s.%u", HB_ARG(away), HB_ARG(name), i);
-        if (to.ptr == NULL) return hb_err_memory(err);
-        hb_fs_stat info;
-        hb_fs_code code = fs->stat(fs->ctx, to, &info);
-        if (code == HB_FS_OK) continue;
-        if (code != HB_FS_MISSING) return hb_fs_fail(code, "look at", to, err);
-        return hb_fs_fail(fs->rename(fs->ctx, from, to), "move away", from, err);
-    }
-}
-
-typedef struct file_check {
-    row_loader *loader;
-    hb_arena *arena; /* of the whole check */
-    hb_str folder;
-    bool fix;
-    hb_finding_sink *sink;
-    void *arg;
-} file_check;
-
-static hb_status check_file(const file_check *check, hb_str name, hb_str id, hb_err *err) {
-    files_table *table = check->loader->table;
-    hb_str path = hb_fs_join(check->arena, check->folder, name);
-    if (path.ptr == NULL) return hb_err_memory(err);
-    bool found;
-    hb_arena_reset(&check->loader->arena);
-    hb_err reason;
-    hb_err_init(&reason);
-    hb_status status = loader_read(check->loader, path, id, &found, &reason);
-    if (status == HB_OK) return HB_OK;
-    if (status != HB_E_CORRUPT) {
-        *err = reason;
-        return status;
-    }
-    if (check->fix) {
-        HB_TRY(quarantine(table, check->folder, name, check->arena, err));
-        table->loaded = false;
-    }
-    const hb_finding finding = { .kind = "file",
-                                 .path = path,
-                                 .object_id = id,
-                                 .reason = hb_str_c(reason.msg),
-                                 .fixed = check->fix };
-    return check->sink(check->arg, &finding, err);
-}
-
-hb_status files_check(hb_instance *instance, hb_container *container, bool fix,
-                      hb_finding_sink *sink, void *arg, hb_err *err) {
-    (void)instance;
-    files_table *table = container->state;
-    if (table == NULL) return HB_OK;
-    HB_TRY(files_lease_enter(table->conn, err));
-    HB_TRY(settle(table->conn, err));
-    hb_arena arena;
-    hb_arena_init(&arena, table->conn->mem);
-    row_loader loader;
-    hb_str *names = NULL;
-    uint32_t count = 0;
-    hb_status status = loader_open(&loader, table, err);
-    file_check check = { &loader, &arena, table_folder(table, &arena), fix, sink, arg };
-    if (status == HB_OK && check.folder.ptr == NULL) status = hb_err_memory(err);
-    if (status == HB_OK) {
-        status = hb_fs_names(table->conn->fs, check.folder, &arena, &names, &count, err);
-    }
-    for (uint32_t i = 0; i < count && status == HB_OK; i++) {
-        hb_str id;
-        if (files_row_id(table, names[i], &arena, &id)) {
-            status = check_file(&check, names[i], id, err);
-        }
-    }
-    loader_close(&loader);
-    hb_arena_free(&arena);
-    return status;
+    return files_answer(table, job, err);
 }

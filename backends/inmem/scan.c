@@ -198,6 +198,32 @@ static hb_status rows_into_order(inmem_scan *scan, inmem_rows *rows, hb_err *err
     return HB_OK;
 }
 
+/* The first place of the order array that can hold a match: pages ask for the ids after one. */
+static uint32_t order_start(const inmem_store *store, const hb_expr *filter) {
+    for (uint32_t i = 0; filter != NULL && filter->kind == HB_EXPR_AND && i < filter->arg_count;
+         i++) {
+        uint32_t start = order_start(store, filter->args[i]);
+        if (start > 0) {
+            return start;
+        }
+    }
+    if (filter == NULL || filter->kind != HB_EXPR_LEAF || filter->field != HB_FIELD_OBJECT_ID ||
+        filter->value.kind != HB_KIND_TEXT || (filter->op != HB_OP_GT && filter->op != HB_OP_GTE)) {
+        return 0;
+    }
+    uint32_t low = 0;
+    uint32_t high = store->sorted_count;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        if (hb_str_cmp(inmem_store_id(store, store->order[mid]), filter->value.as.s) < 0) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
 hb_status inmem_scan_ordered(inmem_scan *scan, uint64_t need, inmem_rows *out, hb_err *err) {
     inmem_store *store = scan->store;
     inmem_rows source;
@@ -214,7 +240,8 @@ hb_status inmem_scan_ordered(inmem_scan *scan, uint64_t need, inmem_rows *out, h
     }
     HB_TRY(inmem_store_tidy(store, err));
     HB_TRY(rows_make(scan, need < store->live_count ? need : store->live_count, out, err));
-    return scan_list(scan, store->order, store->sorted_count, need, out, err);
+    uint32_t start = order_start(store, scan->fragment->filter);
+    return scan_list(scan, store->order + start, store->sorted_count - start, need, out, err);
 }
 
 /* ---- sorting ---------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Looks over a table: SQLite's own check of the table and its indexes, the item tables against the
- * rows, and the values outside the rows. The row is the truth: indexes and item tables are made
- * anew from it; a value that is gone becomes null. */
+ * rows, and the values outside the rows (blob.c). The row is the truth: indexes and item tables are
+ * made anew from it. */
 #include "backends/sqlite/layout.h"
 
 #define MESSAGES_MAX 32u
@@ -82,35 +82,37 @@ static hb_status check_engine(sqlite_table *table, const sqlite_checker *checker
     return status;
 }
 
-typedef struct gone_value {
-    const sqlite_table *table;
-    const sqlite_checker *to;
-} gone_value;
+/* In one transaction, unless it only looks. */
+typedef struct blobs_body_arg {
+    hb_check_how how;
+    const sqlite_checker *checker;
+} blobs_body_arg;
 
-static hb_status tell_gone(void *arg, uint32_t field, hb_str object_id, hb_err *err) {
-    const gone_value *gone = arg;
-    const hb_container *container = gone->table->container;
-    const hb_finding finding = {
-        .kind = "external",
-        .path = gone->table->blobs[container->by_field[field]],
-        .field = container->schema->fields[field].name,
-        .object_id = object_id,
-        .reason = HB_STR("the value that is kept outside the row is gone"),
-        .fixed = gone->to->fix,
-    };
-    return gone->to->sink(gone->to->arg, &finding, err);
+static hb_status blobs_body(sqlite_table *table, hb_job *job, hb_err *err) {
+    const blobs_body_arg *arg = job->state;
+    return sqlite_blobs_check(table, arg->how, arg->checker->sink, arg->checker->arg, err);
 }
 
-hb_status sqlite_check(hb_instance *instance, hb_container *container, bool fix,
+static hb_status check_blobs(sqlite_table *table, hb_check_how how, const sqlite_checker *checker,
+                             hb_err *err) {
+    if (how == HB_CHECK_LOOK) {
+        return sqlite_blobs_check(table, how, checker->sink, checker->arg, err);
+    }
+    blobs_body_arg arg = { how, checker };
+    hb_job job = { .state = &arg };
+    return sqlite_in_tx(table, &job, blobs_body, err);
+}
+
+hb_status sqlite_check(hb_instance *instance, hb_container *container, hb_check_how how,
                        hb_finding_sink *sink, void *arg, hb_err *err) {
     sqlite_table *table;
     HB_TRY(sqlite_table_need(instance, container, &table, err));
     uint32_t found = 0;
+    const bool fix = how == HB_CHECK_MEND;
     const sqlite_checker checker = { .sink = sink, .arg = arg, .fix = fix, .count = &found };
+    if (how == HB_CHECK_GIVE_UP) return check_blobs(table, how, &checker, err);
     HB_TRY(check_engine(table, &checker, err));
-    gone_value gone = { .table = table, .to = &checker };
-    uint64_t unused;    /* no fault: rewriting a row leaves them, and `fix` deletes them */
-    HB_TRY(sqlite_blobs_check(instance, container, fix, tell_gone, &gone, &unused, err));
+    HB_TRY(check_blobs(table, how, &checker, err));
     const sqlite_layout *layout = table->conn->layout;
     if (layout->check_sides != NULL) HB_TRY(layout->check_sides(table, &checker, err));
     if (!fix) return HB_OK;

@@ -247,7 +247,9 @@ static hb_status field_add(sqlite_query *query, sqlite3_stmt *stmt, uint32_t at,
                            hb_err *err) {
     sqlite_table *table = query->table;
     uint32_t place = at > 0 ? table->container->by_field[query->fields[at - 1]] : 0;
-    if (table->blobs[place].len > 0) return sqlite_blob_add(table, place, stmt, (int)at, out, err);
+    if (table->blobs[place].len > 0) {
+        return sqlite_blob_add(table, place, stmt, (int)at, query->job->lost_as_null, out, err);
+    }
     return cell_add(query, stmt, (int)at, out, err);
 }
 

@@ -247,7 +247,7 @@ hb_status sqlite_words_list(sqlite_query *query, uint32_t place, hb_str text, sq
 
 /* ---- check.c --------------------------------------------------------------------------------- */
 
-hb_status sqlite_check(hb_instance *instance, hb_container *container, bool fix,
+hb_status sqlite_check(hb_instance *instance, hb_container *container, hb_check_how how,
                        hb_finding_sink *sink, void *arg, hb_err *err);
 
 /* ---- claims.c -------------------------------------------------------------------------------- */
@@ -274,13 +274,14 @@ bool sqlite_has_blobs(const hb_type *type, hb_strategy strategy);
 hb_status sqlite_blob_put(sqlite_table *table, uint32_t place, const hb_value *value,
                           sqlite_ref *out, hb_err *err);
 int sqlite_ref_bind(sqlite3_stmt *stmt, int at, hb_kind kind, const sqlite_ref *ref);
-/* Appends the value that column `at` of the row refers to; HB_E_CORRUPT when it is gone. */
+/* Appends the value that column `at` of the row refers to; one that is gone is HB_E_CORRUPT, or
+ * null where `lost_as_null`. */
 hb_status sqlite_blob_add(sqlite_table *table, uint32_t place, sqlite3_stmt *row, int at,
-                          hb_colbuf *out, hb_err *err);
-/* Rows whose value is gone go to `sink`, by schema field; *unused counts values that no row holds.
- * `fix`: the former become null, the latter are deleted. For audit and repair. */
-typedef hb_status sqlite_blob_sink(void *arg, uint32_t field, hb_str object_id, hb_err *err);
-hb_status sqlite_blobs_check(hb_instance *instance, hb_container *container, bool fix,
-                             sqlite_blob_sink *sink, void *arg, uint64_t *unused, hb_err *err);
+                          bool lost_as_null, hb_colbuf *out, hb_err *err);
+/* For audit and repair: tells rows whose value is gone or was changed, and values that no row
+ * holds. Mending puts changed ones aside under another hash; giving up makes the former null and
+ * deletes the latter. */
+hb_status sqlite_blobs_check(sqlite_table *table, hb_check_how how, hb_finding_sink *sink,
+                             void *arg, hb_err *err);
 
 #endif

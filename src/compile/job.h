@@ -55,6 +55,7 @@ typedef struct hb_job {
     /* the task's; what runs for long in begin() looks at it now and then */
     hb_deadline deadline;
     void *state;                    /* the backend's own; freed in end() */
+    bool lost_as_null;              /* a value outside its row that is lost reads as null */
     bool done;                      /* set by begin() or reply() */
     hb_rowset out;                  /* the result; owned by the job */
     uint64_t rows_examined;         /* for explain --analyze and tests of cost */

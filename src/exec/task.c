@@ -57,6 +57,7 @@ hb_status hb_task_start_job(hb_task *task, hb_instance *instance, const hb_fragm
     entry->job.mem = task->mem;
     entry->job.arena = &task->arena;
     entry->job.deadline = task->deadline;
+    entry->job.lost_as_null = task->lost_as_null;
     entry->job.next_op_id = &task->next_op_id;
     entry->next = task->jobs;
     task->jobs = entry;
@@ -157,7 +158,12 @@ hb_status hb_task_step(hb_task *task, hb_step *out, hb_err *err) {
                 task->failed = true;
                 return status;
             }
-            continue;
+            if (!task->pause) continue;
+            task->pause = false;
+            task->progress = true;
+            out->kind = HB_STEP_PAUSE;
+            out->timeout_ms = hb_deadline_left_ms(&task->deadline);
+            return HB_OK;
         }
         if (task_has_ops(task)) {
             out->kind = HB_STEP_OP;
@@ -208,7 +214,7 @@ hb_status hb_task_reply(hb_task *task, const hb_host_reply *reply, hb_err *err) 
 }
 
 const hb_answer *hb_task_answer(const hb_task *task) {
-    return task->done ? &task->answer : NULL;
+    return task->done || task->answer.kind == HB_ANSWER_JSON ? &task->answer : NULL;
 }
 
 void hb_task_free(hb_task *task) {

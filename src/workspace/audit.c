@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* audit and repair: what earlier writes left (intents), then the backends' own structures
- * (audit_stored.c), then the rows in every backend (replicas.c), the edges between rows (graph.c),
+ * (audit_stored.h), then the rows in every backend (replicas.c), the edges between rows (graph.c),
  * then the Catalog, whose rows are compared here with what the entities' rows project to. */
 #include <cJSON.h>
 
@@ -46,9 +46,11 @@ typedef struct audit_program {
     audit_pass *before, *after;
     cJSON *root;                    /* the report; owned */
     hb_intents *intents;            /* repair: what earlier writes left; NULL until then */
+    hb_stored *stored;          /* what the backends find; NULL until then */
+    uint32_t stored_at;         /* entity to look over next */
+    bool gave_up;               /* what nobody could bring back was let go */
     hb_replicas *replicas, *replicas_after;
     hb_graph_check *edges;
-    bool is_stored_ok, is_stored_known;
     hb_changes *changes;            /* repair's writes */
 } audit_program;
 
@@ -279,20 +281,20 @@ static hb_status audit_add_report(const hb_workspace *ws, const audit_pass *pass
     cJSON *report = cJSON_AddObjectToObject(parent, key);
     cJSON_AddBoolToObject(report, "ok", audit_is_ok(pass));
     cJSON *missing = cJSON_AddArrayToObject(report, "missing");
-    for (uint32_t i = 0; i < pass->missing_count; i++) {
+    for (uint32_t i = 0; i < pass->missing_count && i < HB_AUDIT_LIST_MAX; i++) {
         cJSON *item = cJSON_CreateObject();
         cJSON_AddItemToArray(missing, item);
         HB_TRY(audit_add_row(ws, item, "expected", pass->sources[pass->missing[i].source].expected,
                              pass->missing[i].row, err));
     }
     cJSON *dangling = cJSON_AddArrayToObject(report, "dangling");
-    for (uint32_t i = 0; i < pass->dangling_count; i++) {
+    for (uint32_t i = 0; i < pass->dangling_count && i < HB_AUDIT_LIST_MAX; i++) {
         cJSON *item = cJSON_CreateObject();
         cJSON_AddItemToArray(dangling, item);
         HB_TRY(audit_add_row(ws, item, "catalog", pass->catalog, pass->dangling[i], err));
     }
     cJSON *mismatched = cJSON_AddArrayToObject(report, "mismatched");
-    for (uint32_t i = 0; i < pass->mismatched_count; i++) {
+    for (uint32_t i = 0; i < pass->mismatched_count && i < HB_AUDIT_LIST_MAX; i++) {
         cJSON *item = cJSON_CreateObject();
         cJSON_AddItemToArray(mismatched, item);
         HB_TRY(audit_add_mismatch(ws, pass, i, item, arena, err));
@@ -354,12 +356,13 @@ static hb_status audit_add_replicas(audit_program *a, bool *ok, hb_err *err) {
     *ok = hb_replicas_are_ok(a->replicas);
     if (!a->repair) return hb_replicas_json(a->replicas, a->root, "replicas", err);
     cJSON *replicas = cJSON_AddObjectToObject(a->root, "replicas");
-    uint32_t missing = 0, different = 0, orphaned = 0;
-    if (!a->dry_run) hb_replicas_counts(a->replicas, &missing, &different, &orphaned);
+    const hb_replica_counts counts = hb_replicas_counts(a->replicas);
+    const bool wrote = !a->dry_run;
     cJSON_AddBoolToObject(replicas, "dry_run", a->dry_run);
-    cJSON_AddNumberToObject(replicas, "missing_written", missing);
-    cJSON_AddNumberToObject(replicas, "different_rewritten", different);
-    cJSON_AddNumberToObject(replicas, "orphaned_deleted", orphaned);
+    cJSON_AddNumberToObject(replicas, "missing_written", wrote ? (double)counts.missing : 0);
+    cJSON_AddNumberToObject(replicas, "different_rewritten", wrote ? (double)counts.different : 0);
+    cJSON_AddNumberToObject(replicas, "orphaned_deleted",
+                            wrote ? (double)hb_replicas_deleted(a->replicas) : 0);
     HB_TRY(hb_replicas_json(a->replicas, replicas, "before", err));
     if (a->replicas_after != NULL) {
         *ok = hb_replicas_are_ok(a->replicas_after);
@@ -380,7 +383,7 @@ static hb_status audit_add_edges(audit_program *a, bool *ok, hb_err *err) {
     hb_buf json;
     hb_buf_init(&json, a->ws->mem);
     hb_buf_add_char(&json, '[');
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && i < HB_AUDIT_LIST_MAX; i++) {
         if (i > 0) hb_buf_add_char(&json, ',');
         hb_dangling_json(&list[i], &json);
     }
@@ -394,13 +397,49 @@ static hb_status audit_add_edges(audit_program *a, bool *ok, hb_err *err) {
     return status;
 }
 
+/* "totals": how many there are of everything that is listed up to HB_AUDIT_LIST_MAX times. */
+static hb_status audit_add_totals(audit_program *a, const hb_stored_counts *stored, hb_err *err) {
+    cJSON *totals = cJSON_AddObjectToObject(a->root, "totals");
+    cJSON *catalog = cJSON_AddObjectToObject(totals, "catalog");
+    cJSON *replicas = cJSON_AddObjectToObject(totals, "replicas");
+    const hb_replica_counts counts = hb_replicas_counts(a->replicas);
+    const hb_dangling *list;
+    uint32_t dangling;
+    hb_graph_check_take(a->edges, &list, &dangling);
+    const struct {
+        cJSON *to;
+        const char *key;
+        uint64_t count;
+    } all[] = {
+        { catalog, "missing", a->before->missing_count },
+        { catalog, "dangling", a->before->dangling_count },
+        { catalog, "mismatched", a->before->mismatched_count },
+        { replicas, "missing", counts.missing },
+        { replicas, "orphaned", counts.orphaned },
+        { replicas, "different", counts.different },
+        { totals, "storage", stored->problems },
+        { totals, "unused", stored->unused },
+        { totals, "files", stored->files },
+        { totals, "edges", dangling },
+    };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (cJSON_AddNumberToObject(all[i].to, all[i].key, (double)all[i].count) == NULL) {
+            return hb_err_memory(err);
+        }
+    }
+    return HB_OK;
+}
+
 static hb_status audit_finish(audit_program *a, hb_task *task, hb_err *err) {
-    bool catalog = false, replicas = false, intents = false, edges = false;
+    bool catalog = false, replicas = false, intents = false, edges = false, stored = false;
+    hb_stored_counts counts;
+    HB_TRY(hb_stored_finish(a->stored, &counts, &stored, err));
     HB_TRY(audit_add_edges(a, &edges, err));
     HB_TRY(audit_add_catalog(a, task, &catalog, err));
     HB_TRY(audit_add_replicas(a, &replicas, err));
     HB_TRY(audit_add_intents(a, a->root, &intents, err));
-    bool ok = catalog && replicas && intents && edges && a->is_stored_ok;
+    HB_TRY(audit_add_totals(a, &counts, err));
+    bool ok = catalog && replicas && intents && edges && stored;
     cJSON_AddBoolToObject(a->root, "ok", ok);
     /* The order of a report: the Catalog, which every workspace has, comes first. */
     cJSON *first = cJSON_DetachItemFromObjectCaseSensitive(a->root, "catalog");
@@ -417,6 +456,7 @@ static hb_status audit_finish(audit_program *a, hb_task *task, hb_err *err) {
 static void audit_cleanup(hb_task *task, bool failed) {
     audit_program *a = task->program;
     (void)failed;
+    hb_stored_end(a->stored);
     hb_intents_end(a->intents);
     hb_replicas_end(a->replicas);
     hb_replicas_end(a->replicas_after);
@@ -504,20 +544,61 @@ static hb_status repair_intents(audit_program *a, hb_task *task, bool *done, hb_
     return hb_intents_advance(a->intents, done, err);
 }
 
-/* A pass over the replicas, and after a repair a second one. */
+/* How far it is, for a host that looks on. */
+static hb_status audit_pause(hb_task *task, const char *part, hb_str entity, uint64_t rows,
+                             hb_err *err) {
+    if (!task->pauses) return HB_OK;
+    hb_buf json;
+    hb_buf_init(&json, task->mem);
+    hb_buf_printf(&json, "{\"part\":\"%s\",\"entity\":", part);
+    hb_buf_add_json_str(&json, entity);
+    hb_buf_add_c(&json, ",\"rows\":");
+    hb_buf_add_i64(&json, (int64_t)rows);
+    hb_buf_add_char(&json, '}');
+    hb_status status = hb_buf_check(&json, err);
+    if (status == HB_OK) status = hb_task_finish_json(task, hb_buf_str(&json), err);
+    hb_buf_free(&json);
+    task->done = false;
+    task->pause = true;
+    return status;
+}
+
+/* The backends' own structures, an entity at a time. */
+static hb_status audit_stored(audit_program *a, hb_task *task, bool *done, hb_err *err) {
+    if (a->stored == NULL) HB_TRY(hb_stored_start(a->ws, &task->arena, a->root, &a->stored, err));
+    const hb_check_how how = a->repair && !a->dry_run ? HB_CHECK_MEND : HB_CHECK_LOOK;
+    while (a->stored_at < a->ws->entity_count && !task->pause) {
+        const hb_entity *entity = a->ws->entities[a->stored_at];
+        HB_TRY(hb_stored_check(a->stored, a->stored_at++, how, err));
+        HB_TRY(audit_pause(task, "storage", entity->schema->entity_id, 0, err));
+    }
+    *done = a->stored_at == a->ws->entity_count && !task->pause;
+    return HB_OK;
+}
+
+static hb_status replicas_advance(hb_replicas *replicas, hb_task *task, bool *done, hb_err *err) {
+    HB_TRY(hb_replicas_advance(replicas, done, err));
+    if (!task->pause) return HB_OK;
+    hb_str entity;
+    const uint64_t rows = hb_replicas_rows(replicas, &entity);
+    return audit_pause(task, "replicas", entity, rows, err);
+}
+
+/* A pass over the replicas; after a repair what they could not bring back goes, and a second one
+ * follows. */
 static hb_status audit_replicas(audit_program *a, hb_task *task, bool *done, hb_err *err) {
     bool fix = a->repair && !a->dry_run;
     if (a->replicas == NULL) {
-        /* A file that was just put aside may be the row that others seem to be left over from. */
-        bool spare = cJSON_GetArraySize(cJSON_GetObjectItem(a->root, "files")) > 0;
-        HB_TRY(hb_replicas_start(task, a->ws, fix, spare, &a->replicas, err));
+        HB_TRY(hb_replicas_start(task, a->ws, fix, a->stored, &a->replicas, err));
     }
-    if (a->replicas_after == NULL) {
-        HB_TRY(hb_replicas_advance(a->replicas, done, err));
+    if (!fix || !a->gave_up) {
+        HB_TRY(replicas_advance(a->replicas, task, done, err));
         if (!*done || !fix) return HB_OK;
-        HB_TRY(hb_replicas_start(task, a->ws, false, false, &a->replicas_after, err));
+        HB_TRY(hb_stored_give_up(a->stored, err));
+        a->gave_up = true;
+        HB_TRY(hb_replicas_start(task, a->ws, false, NULL, &a->replicas_after, err));
     }
-    return hb_replicas_advance(a->replicas_after, done, err);
+    return replicas_advance(a->replicas_after, task, done, err);
 }
 
 /* Everything that comes before the Catalog, which is read last: after what it depends on is mended.
@@ -525,15 +606,17 @@ static hb_status audit_replicas(audit_program *a, hb_task *task, bool *done, hb_
 static hb_status audit_lead(audit_program *a, hb_task *task, bool *done, hb_err *err) {
     bool fix = a->repair && !a->dry_run;
     *done = true;
-    if (!a->is_stored_known) {
-        if (fix) HB_TRY(repair_intents(a, task, done, err));
-        if (!*done) return HB_OK;
-        HB_TRY(hb_audit_stored(a->ws, fix, a->root, &task->arena, &a->is_stored_ok, err));
-        a->is_stored_known = true;
-    }
-    HB_TRY(audit_replicas(a, task, done, err));
+    if (a->stored == NULL && fix) HB_TRY(repair_intents(a, task, done, err));
     if (!*done) return HB_OK;
-    if (a->edges == NULL) HB_TRY(hb_graph_check_start(task, a->ws, NULL, &a->edges, err));
+    if (a->stored == NULL || a->stored_at < a->ws->entity_count) {
+        HB_TRY(audit_stored(a, task, done, err));
+        if (!*done) return HB_OK;
+    }
+    if (a->edges == NULL) {
+        HB_TRY(audit_replicas(a, task, done, err));
+        if (!*done) return HB_OK;
+        HB_TRY(hb_graph_check_start(task, a->ws, NULL, &a->edges, err));
+    }
     HB_TRY(hb_graph_check_advance(a->edges, done, err));
     return *done ? audit_start(a->ws, task, &a->before, err) : HB_OK;
 }
@@ -574,6 +657,8 @@ static hb_status audit_call(hb_workspace *ws, const hb_request *request, hb_task
     task->advance = audit_advance;
     task->cleanup = audit_cleanup;
     task->refused = audit_refused;
+    task->lost_as_null = true;
+    task->pauses = (request->flags & HB_FLAG_PAUSES) != 0;
     a->root = cJSON_CreateObject();
     return a->root != NULL ? HB_OK : hb_err_memory(err);
 }

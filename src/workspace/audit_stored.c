@@ -1,77 +1,228 @@
 // SPDX-License-Identifier: MIT
 /* What the backends themselves find wrong with their storage, for audit and repair. */
+#include "workspace/audit_stored.h"
+
 #include <cJSON.h>
 
-#include "workspace/workspace.h"
-
-typedef struct stored_report {
-    cJSON *files, *problems;
-    bool ok;                    /* nothing is left to mend */
+struct hb_stored {
+    hb_workspace *ws;
     hb_arena *arena;
-    hb_str backend, entity;
-} stored_report;
+    cJSON *root;                /* the report; borrowed */
+    cJSON *files, *problems, *unused;
+    hb_map aside;               /* "entity/id" of rows whose file was put aside */
+    hb_map lost;                /* "backend/entity/field/id" of values outside that are lost */
+    hb_buf key;                 /* scratch */
+    hb_stored_counts counts;
+    uint64_t external_count;    /* of the problems: values that are lost */
+    uint64_t left_count;        /* files and problems that nothing was done about */
+    hb_check_how how;
+    hb_str backend, entity;     /* that are looked at */
+};
 
-static bool add_text(const stored_report *report, cJSON *item, const char *key, hb_str text) {
-    hb_str copy = hb_arena_printf(report->arena, "%.*s", HB_ARG(text));
+static bool add_text(const hb_stored *s, cJSON *item, const char *key, hb_str text) {
+    hb_str copy = hb_arena_printf(s->arena, "%.*s", HB_ARG(text));
     return copy.ptr != NULL && cJSON_AddStringToObject(item, key, copy.ptr) != NULL;
 }
 
-static hb_status add_finding(void *arg, const hb_finding *finding, hb_err *err) {
-    stored_report *report = arg;
-    bool is_file = hb_str_eq(hb_str_c(finding->kind), HB_STR("file"));
+/* A new item of `list`, or NULL. */
+static cJSON *add_item(const hb_stored *s, cJSON *list, const hb_finding *finding) {
     cJSON *item = cJSON_CreateObject();
-    if (item == NULL || !cJSON_AddItemToArray(is_file ? report->files : report->problems, item)) {
+    if (item == NULL || !cJSON_AddItemToArray(list, item)) {
         cJSON_Delete(item);
-        return hb_err_memory(err);
+        return NULL;
     }
-    report->ok = report->ok && finding->fixed;
-    bool ok =
-        add_text(report, item, "backend", report->backend) &&
-        add_text(report, item, "entity", report->entity) &&
-        add_text(report, item, "path", finding->path) &&
-        add_text(report, item, "object_id", finding->object_id) &&
-        add_text(report, item, "reason", finding->reason) &&
-        cJSON_AddBoolToObject(item, is_file ? "quarantined" : "repaired", finding->fixed) != NULL;
-    if (ok && !is_file) {
-        ok = add_text(report, item, "field", finding->field) &&
-             cJSON_AddStringToObject(item, "what", finding->kind) != NULL;
+    bool ok = add_text(s, item, "backend", s->backend) && add_text(s, item, "entity", s->entity) &&
+              add_text(s, item, "path", finding->path);
+    return ok ? item : NULL;
+}
+
+static bool is_noted(hb_stored *s, const hb_map *map, const hb_str *parts, uint32_t count) {
+    hb_buf_clear(&s->key);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0) hb_buf_add_char(&s->key, '/');
+        hb_buf_add_str(&s->key, parts[i]);
+    }
+    return !s->key.failed && hb_map_find(map, hb_buf_str(&s->key)) != HB_MAP_NONE;
+}
+
+static hb_status set_note(hb_stored *s, hb_map *map, const hb_str *parts, uint32_t count,
+                          hb_err *err) {
+    if (is_noted(s, map, parts, count)) return HB_OK;
+    HB_TRY(hb_buf_check(&s->key, err));
+    hb_str key = hb_arena_str(s->arena, hb_buf_str(&s->key));
+    return key.ptr != NULL && hb_map_put(map, key, 1) ? HB_OK : hb_err_memory(err);
+}
+
+static hb_status add_file(hb_stored *s, const hb_finding *finding, hb_err *err) {
+    const bool back = finding->belongs.len > 0;
+    if (finding->fixed && !back) {
+        const hb_str key[] = { s->entity, finding->object_id };
+        HB_TRY(set_note(s, &s->aside, key, 2, err));
+    }
+    if (!finding->fixed) s->left_count++;
+    if (s->counts.files++ >= HB_AUDIT_LIST_MAX) return HB_OK;
+    cJSON *item = add_item(s, s->files, finding);
+    bool ok = item != NULL && add_text(s, item, "object_id", finding->object_id) &&
+              add_text(s, item, "reason", finding->reason) &&
+              cJSON_AddBoolToObject(item, "quarantined", finding->fixed && !back) != NULL;
+    if (ok && back) {
+        ok = add_text(s, item, "belongs", finding->belongs) &&
+             cJSON_AddBoolToObject(item, "renamed", finding->fixed) != NULL;
     }
     return ok ? HB_OK : hb_err_memory(err);
 }
 
-static hb_status check_entity(hb_workspace *ws, const hb_entity *entity, bool fix,
-                              stored_report *report, hb_err *err) {
-    for (uint32_t b = 0; b < entity->routing->backend_count; b++) {
-        hb_instance *instance = hb_entity_instances(ws, entity)[b];
-        hb_container *container = entity->routing->containers[b];
-        if (container == NULL || instance->type->check == NULL) continue;
-        report->backend = instance->name;
-        report->entity = entity->schema->entity_id;
-        hb_status status =
-            instance->type->check(instance, container, fix, add_finding, report, err);
-        if (status != HB_OK) {
-            return hb_err_where(err, report->entity, HB_STR_EMPTY, instance->name);
+static hb_status add_problem(hb_stored *s, const hb_finding *finding, hb_err *err) {
+    const bool external = hb_str_eq(hb_str_c(finding->kind), HB_STR("external"));
+    if (external) {
+        const hb_str key[] = { s->backend, s->entity, finding->field, finding->object_id };
+        HB_TRY(set_note(s, &s->lost, key, 4, err));
+        s->external_count++;
+    } else if (!finding->fixed) {
+        s->left_count++;
+    }
+    if (s->counts.problems++ >= HB_AUDIT_LIST_MAX) return HB_OK;
+    cJSON *item = add_item(s, s->problems, finding);
+    bool ok = item != NULL && add_text(s, item, "object_id", finding->object_id) &&
+              add_text(s, item, "reason", finding->reason) &&
+              cJSON_AddBoolToObject(item, "repaired", finding->fixed) != NULL &&
+              add_text(s, item, "field", finding->field) &&
+              cJSON_AddStringToObject(item, "what", finding->kind) != NULL;
+    return ok ? HB_OK : hb_err_memory(err);
+}
+
+static hb_status add_unused(hb_stored *s, const hb_finding *finding, hb_err *err) {
+    s->counts.unused += finding->count;
+    cJSON *item = add_item(s, s->unused, finding);
+    bool ok = item != NULL && add_text(s, item, "field", finding->field) &&
+              cJSON_AddNumberToObject(item, "values", (double)finding->count) != NULL &&
+              cJSON_AddBoolToObject(item, "deleted", finding->fixed) != NULL;
+    return ok ? HB_OK : hb_err_memory(err);
+}
+
+static bool item_is(const cJSON *item, const char *key, hb_str text) {
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(item, key);
+    return cJSON_IsString(member) && hb_str_eq(hb_str_c(member->valuestring), text);
+}
+
+/* A value that nobody had any more: its problem says so. */
+static hb_status note_lost(hb_stored *s, const hb_finding *finding, hb_err *err) {
+    for (cJSON *item = s->problems->child; item != NULL; item = item->next) {
+        if (!item_is(item, "what", HB_STR("external")) || !item_is(item, "backend", s->backend) ||
+            !item_is(item, "entity", s->entity) || !item_is(item, "field", finding->field) ||
+            !item_is(item, "object_id", finding->object_id)) {
+            continue;
         }
+        cJSON *value = cJSON_CreateString("lost");
+        if (value == NULL) return hb_err_memory(err);
+        cJSON_ReplaceItemInObjectCaseSensitive(item, "value", value);
+        return HB_OK;
     }
     return HB_OK;
 }
 
-hb_status hb_audit_stored(hb_workspace *ws, bool fix, cJSON *root, hb_arena *arena, bool *ok,
+static hb_status add_finding(void *arg, const hb_finding *finding, hb_err *err) {
+    hb_stored *s = arg;
+    const hb_str kind = hb_str_c(finding->kind);
+    if (hb_str_eq(kind, HB_STR("file"))) return add_file(s, finding, err);
+    if (hb_str_eq(kind, HB_STR("unused"))) return add_unused(s, finding, err);
+    return s->how == HB_CHECK_GIVE_UP ? note_lost(s, finding, err) : add_problem(s, finding, err);
+}
+
+/* ---- looking -----------------------------------------------------------------------------------
+ */
+
+hb_status hb_stored_start(hb_workspace *ws, hb_arena *arena, cJSON *root, hb_stored **out,
                           hb_err *err) {
+    hb_stored *s = HB_NEW(arena, hb_stored);
+    if (s == NULL) return hb_err_memory(err);
+    s->ws = ws;
+    s->arena = arena;
+    s->root = root;
+    hb_map_init(&s->aside, ws->mem);
+    hb_map_init(&s->lost, ws->mem);
+    hb_buf_init(&s->key, ws->mem);
+    *out = s;
     cJSON *storage = cJSON_AddObjectToObject(root, "storage");
-    stored_report report = { .files = cJSON_AddArrayToObject(root, "files"),
-                             .problems = cJSON_AddArrayToObject(storage, "problems"),
-                             .ok = true,
-                             .arena = arena };
-    if (report.files == NULL || report.problems == NULL) return hb_err_memory(err);
-    for (uint32_t i = 0; i < ws->entity_count; i++) {
-        if (!ws->entities[i]->ensured || ws->entities[i]->is_virtual) continue;
-        HB_TRY(check_entity(ws, ws->entities[i], fix, &report, err));
+    s->files = cJSON_AddArrayToObject(root, "files");
+    s->problems = cJSON_AddArrayToObject(storage, "problems");
+    s->unused = cJSON_AddArrayToObject(storage, "unused");
+    bool ok = s->files != NULL && s->problems != NULL && s->unused != NULL;
+    return ok ? HB_OK : hb_err_memory(err);
+}
+
+void hb_stored_end(hb_stored *s) {
+    if (s == NULL) return;
+    hb_map_free(&s->aside);
+    hb_map_free(&s->lost);
+    hb_buf_free(&s->key);
+}
+
+static hb_status check_entity(hb_stored *s, const hb_entity *entity, hb_err *err) {
+    for (uint32_t b = 0; b < entity->routing->backend_count; b++) {
+        hb_instance *instance = hb_entity_instances(s->ws, entity)[b];
+        hb_container *container = entity->routing->containers[b];
+        if (container == NULL || instance->type->check == NULL) continue;
+        s->backend = instance->name;
+        s->entity = entity->schema->entity_id;
+        hb_status status = instance->type->check(instance, container, s->how, add_finding, s, err);
+        if (status != HB_OK) return hb_err_where(err, s->entity, HB_STR_EMPTY, instance->name);
     }
-    *ok = report.ok;
-    bool sound = true;
-    for (const cJSON *item = report.problems->child; item != NULL; item = item->next) {
+    return HB_OK;
+}
+
+/* Until it turns out otherwise, another backend gave the values back. */
+static hb_status expect_restored(hb_stored *s, hb_err *err) {
+    for (cJSON *item = s->problems->child; item != NULL; item = item->next) {
+        if (!item_is(item, "what", HB_STR("external"))) continue;
+        cJSON *repaired = cJSON_CreateTrue();
+        if (repaired == NULL) return hb_err_memory(err);
+        cJSON_ReplaceItemInObjectCaseSensitive(item, "repaired", repaired);
+        if (cJSON_AddStringToObject(item, "value", "restored") == NULL) return hb_err_memory(err);
+    }
+    return HB_OK;
+}
+
+hb_status hb_stored_check(hb_stored *s, uint32_t index, hb_check_how how, hb_err *err) {
+    s->how = how;
+    const hb_entity *entity = s->ws->entities[index];
+    return entity->ensured && !entity->is_virtual ? check_entity(s, entity, err) : HB_OK;
+}
+
+hb_status hb_stored_give_up(hb_stored *s, hb_err *err) {
+    HB_TRY(expect_restored(s, err));
+    for (uint32_t i = 0; i < s->ws->entity_count; i++) {
+        HB_TRY(hb_stored_check(s, i, HB_CHECK_GIVE_UP, err));
+    }
+    s->external_count = 0;
+    return HB_OK;
+}
+
+/* ---- what came of it ---------------------------------------------------------------------------
+ */
+
+bool hb_stored_has_aside(const hb_stored *s) {
+    return s->aside.count > 0;
+}
+
+bool hb_stored_is_aside(hb_stored *s, hb_str entity, hb_str object_id) {
+    const hb_str key[] = { entity, object_id };
+    return s->aside.count > 0 && is_noted(s, &s->aside, key, 2);
+}
+
+bool hb_stored_is_lost(hb_stored *s, hb_str backend, hb_str entity, hb_str field,
+                       hb_str object_id) {
+    const hb_str key[] = { backend, entity, field, object_id };
+    return s->lost.count > 0 && is_noted(s, &s->lost, key, 4);
+}
+
+hb_status hb_stored_finish(hb_stored *s, hb_stored_counts *counts, bool *ok, hb_err *err) {
+    *counts = s->counts;
+    *ok = s->left_count + s->external_count == 0;
+    bool sound = s->counts.problems <= HB_AUDIT_LIST_MAX || *ok;
+    for (const cJSON *item = s->problems->child; item != NULL; item = item->next) {
         sound = sound && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(item, "repaired"));
     }
+    cJSON *storage = cJSON_GetObjectItemCaseSensitive(s->root, "storage");
     return cJSON_AddBoolToObject(storage, "ok", sound) != NULL ? HB_OK : hb_err_memory(err);
 }

@@ -199,14 +199,6 @@ hb_status hb_catalog_id(const hb_workspace *ws, hb_str entity_id, hb_str object_
 /* Catalog fields that a row's projection determines (audited): true for those. */
 bool hb_catalog_is_projected(const hb_schema *catalog, uint32_t field, const hb_schema *entity);
 
-/* ---- audit_stored.c */
-/* Adds "files": [{backend, entity, path, object_id, reason, quarantined}], rows that nobody can
- * read, and "storage": {ok, problems: [{backend, entity, field, what, object_id, path, reason,
- * repaired}]}, structures that do not fit the rows, by what the backends found when they looked
- * over their storage. `fix`: the first are put aside, the second made anew. *ok: none is left. */
-hb_status hb_audit_stored(hb_workspace *ws, bool fix, cJSON *root, hb_arena *arena, bool *ok,
-                          hb_err *err);
-
 /* ---- calls: each makes the task of one request */
 typedef hb_status hb_call_fn(hb_workspace *ws, const hb_request *request, hb_task *task,
                              hb_err *err);

@@ -11,9 +11,11 @@ const Paper = entity("Paper", { title: ShortText, pages: Integer,
   body: field(LongText).store({ to: "main", strategy: ExternalRef }), scan: field(Artifact).store({ to: "main", strategy: ExternalRef }) });
 const bytes = (length, seed) => Uint8Array.from({ length }, (_, i) => (i * 31 + seed) & 255);
 
-for (const type of ["inmem", "sqlite"]) {
-  test(`${type}: rows read back as they were written`, async () => {
-    const ws = await HeavenBase.open("papers", { backends: { main: { type } } });
+for (const type of ["inmem", "sqlite", "json", "pickle"]) {
+  test(`${type}: rows read back as they were written`, async (t) => {
+    const path = mkdtempSync(join(tmpdir(), "hb-external-"));
+    t.after(() => rmSync(path, { recursive: true, force: true }));
+    const ws = await HeavenBase.open("papers", { backends: { main: type === "json" || type === "pickle" ? { type, path } : { type } } });
     await ws.register(Paper);
     const rows = Array.from({ length: 20 }, (_, i) => ({ object_id: `p${String(i).padStart(2, "0")}`, title: `t${i}`, pages: i,
       body: i % 5 === 4 ? null : "word ".repeat(2000 + i % 3), scan: i % 4 === 3 ? null : bytes(5000, i % 2) }));
@@ -39,7 +41,14 @@ for (const type of ["inmem", "sqlite"]) {
     assert.deepEqual((await ws.capabilities.ops(LongText, ExternalRef)).map(({ op }) => op), ["is_null"]);
     assert.equal(await ws.delete("p02", { entity: Paper }), true);
     assert.equal((await ws.get("p05", { entity: Paper })).body, rows[5].body);
-    assert.equal((await ws.audit()).catalog.ok, true);
+    await ws.set("p03", { body: "unique ".repeat(500) }, { entity: Paper });
+    await ws.set("p03", { body: rows[3].body }, { entity: Paper });
+    const audit = await ws.audit();
+    assert.equal(audit.ok, true);
+    assert.equal(audit.totals.unused, type === "inmem" ? 0 : 1);
+    assert.equal((await ws.repair()).ok, true);
+    assert.equal((await ws.audit()).totals.unused, 0);
+    assert.equal((await ws.get("p05", { entity: Paper })).body, rows[5].body);
     await ws.close();
   });
 }

@@ -24,25 +24,40 @@ static int64_t number(fixture *f, const char *sql) {
     return value;
 }
 
-static hb_status note(void *arg, uint32_t field, hb_str object_id, hb_err *err) {
+typedef struct findings {
+    hb_buf text;                /* "<id>/<field> " of values that are lost */
+    uint64_t unused;
+} findings;
+
+static hb_status note(void *arg, const hb_finding *finding, hb_err *err) {
     (void)err;
-    hb_buf *out = arg;
-    hb_buf_add_str(out, object_id);
-    hb_buf_printf(out, "/%u ", (unsigned)field);
+    findings *out = arg;
+    if (strcmp(finding->kind, "unused") == 0) {
+        out->unused += finding->count;
+        return HB_OK;
+    }
+    CHECK_CSTR(finding->kind, "external");
+    hb_buf_printf(&out->text, "%.*s/%.*s ", HB_ARG(finding->object_id), HB_ARG(finding->field));
     return HB_OK;
 }
 
-static const char *check(fixture *f, bool fix, uint64_t *unused) {
+static const char *look_over(fixture *f, hb_check_how how, uint64_t *unused) {
     hb_entity *entity = f->ws->entities[hb_workspace_entity(f->ws, HB_STR("doc"))];
-    hb_buf out;
-    hb_buf_init(&out, hb_mem_default());
-    hb_status status = sqlite_blobs_check(f->ws->instances[0], entity->routing->containers[0], fix, note,
-                                          &out, unused, &f->err);
+    findings found = { .unused = 0 };
+    hb_buf_init(&found.text, hb_mem_default());
+    hb_status status = sqlite_check(f->ws->instances[0], entity->routing->containers[0], how, note, &found, &f->err);
     CHECK_INT(status, HB_OK);
-    hb_buf_add_char(&out, '\0');
-    const char *text = hb_arena_copy(&f->arena, out.ptr, out.len);
-    hb_buf_free(&out);
+    hb_buf_add_char(&found.text, '\0');
+    const char *text = hb_arena_copy(&f->arena, found.text.ptr, found.text.len);
+    hb_buf_free(&found.text);
+    *unused = found.unused;
     return text;
+}
+
+/* CHECK_CSTR takes its text twice. */
+static void check(fixture *f, hb_check_how how, const char *want, uint64_t *unused) {
+    const char *found = look_over(f, how, unused);
+    CHECK_CSTR(found, want);
 }
 
 static void equal_values_are_kept_once(void) {
@@ -84,21 +99,40 @@ static void a_value_that_is_gone_hides_nothing_else(void) {
     CHECK_INT(query(&f, "doc", "{\"select\":[\"body\"]}"), HB_E_CORRUPT);
     CHECK_CSTR(f.err.field, "body");
     CHECK(strstr(f.err.msg, "'a'") != NULL);
-    hb_entity *entity = f.ws->entities[hb_workspace_entity(f.ws, HB_STR("doc"))];
-    uint32_t body = hb_schema_find(entity->schema, HB_STR("body"));
-    hb_str want = hb_arena_printf(&f.arena, "a/%u ", (unsigned)body);
-    CHECK_CSTR(check(&f, false, &unused), want.ptr);
+    check(&f, HB_CHECK_LOOK, "a/body ", &unused);
     CHECK_INT(unused, 1);
-    const char *fixed = check(&f, true, &unused);
-    CHECK_CSTR(fixed, want.ptr);
-    CHECK_CSTR(check(&f, false, &unused), "");
+    check(&f, HB_CHECK_MEND, "a/body ", &unused);
+    check(&f, HB_CHECK_GIVE_UP, "a/body ", &unused);
+    CHECK_INT(unused, 1);
+    check(&f, HB_CHECK_LOOK, "", &unused);
     CHECK_INT(unused, 0);
     CHECK_INT(query(&f, "doc", "{}"), HB_OK);
     CHECK_CSTR(lines(&f, "body"), "a|\nb|three\nc|\n");
     fixture_close(&f);
 }
 
+static void a_value_that_was_changed_is_set_aside(void) {
+    fixture f;
+    uint64_t unused;
+    open_docs(&f);
+    upsert(&f, "doc", "{\"object_id\":\"a\",\"body\":\"one\"}");
+    upsert(&f, "doc", "{\"object_id\":\"b\",\"body\":\"two\"}");
+    run(&f, "UPDATE \"unit/doc/body\" SET value = 'eins' WHERE value = 'one'");
+    check(&f, HB_CHECK_LOOK, "a/body ", &unused);
+    check(&f, HB_CHECK_MEND, "a/body ", &unused);
+    CHECK_INT(query(&f, "doc", "{\"select\":[\"body\"]}"), HB_E_CORRUPT);
+    check(&f, HB_CHECK_GIVE_UP, "a/body ", &unused);
+    CHECK_INT(number(&f, "SELECT count(*) FROM \"unit/doc/body\" WHERE value = 'eins'"), 1);
+    check(&f, HB_CHECK_LOOK, "", &unused);
+    CHECK_INT(unused, 0);
+    upsert(&f, "doc", "{\"object_id\":\"a\",\"body\":\"one\"}");
+    CHECK_INT(query(&f, "doc", "{}"), HB_OK);
+    CHECK_CSTR(lines(&f, "body"), "a|one\nb|two\n");
+    fixture_close(&f);
+}
+
 TEST_SUITE {
+    TEST(a_value_that_was_changed_is_set_aside);
     TEST(equal_values_are_kept_once);
     TEST(another_value_of_the_hash_gets_another_name);
     TEST(a_value_that_is_gone_hides_nothing_else);

@@ -86,7 +86,7 @@ static void whole_workspaces_are_ok(void) {
     fixture f;
     fill(&f);
     CHECK(is_ok(report(&f, HB_CALL_AUDIT, 0)));
-    CHECK(contains(answer(&f)->json, "\"storage\":{\"problems\":[],\"ok\":true}"));
+    CHECK(contains(answer(&f)->json, "\"storage\":{\"problems\":[],\"unused\":[],\"ok\":true}"));
     CHECK(contains(answer(&f)->json, "\"orphaned\":[],\"different\":[],\"checked\":{\"entities\":"));
     CHECK(is_ok(report(&f, HB_CALL_REPAIR, 0)));
     fixture_close(&f);
