@@ -179,16 +179,33 @@ export interface ReplicaAudit {
   checked: { entities: number; rows: number };
 }
 
-/** Structures of an engine (indexes, item tables) that do not follow from its rows. */
+/** Structures of an engine (indexes, item tables, values outside the rows) that do not follow from its rows. */
 export interface StorageAudit {
   ok: boolean;
-  /** `object_id`, `field`: what it concerns, or "". */
-  problems: { backend: string; entity: string; field: string; what: "table" | "side_table" | "external"; object_id: string; path: string;
-    reason: string; repaired: boolean }[];
+  /** `object_id`, `field`: what it concerns, or "". `value`, after a repair: what became of a value outside its row. */
+  problems: { backend: string; entity: string; field: string; what: "table" | "side_table" | "index" | "external"; object_id: string;
+    path: string; reason: string; repaired: boolean; value?: "restored" | "lost" }[];
+  /** How many values outside the rows no row holds: no fault. A repair deletes them. */
+  unused: { backend: string; entity: string; field: string; path: string; values: number; deleted: boolean }[];
 }
 
-/** Stored rows that cannot be read. */
-export type FileAudit = { backend: string; entity: string; path: string; object_id: string; reason: string; quarantined: boolean }[];
+/** Stored rows that cannot be read. `belongs`: a whole row whose own file this should be; a repair renames it. */
+export type FileAudit = { backend: string; entity: string; path: string; object_id: string; reason: string; quarantined: boolean;
+  belongs?: string; renamed?: boolean }[];
+
+/** How many findings there are: a report lists the first 100 of a kind. */
+export interface AuditTotals {
+  catalog: { missing: number; dangling: number; mismatched: number };
+  replicas: { missing: number; orphaned: number; different: number };
+  storage: number;
+  /** Values outside the rows. */
+  unused: number;
+  files: number;
+  edges: number;
+}
+
+/** What an audit or a repair is at, and how many rows this part is through. */
+export interface AuditProgress { part: "storage" | "replicas" | "catalog"; entity: string; rows: number }
 
 /** Edges that lead to no row, as `checkGraph` gives them. */
 export interface EdgeAudit {
@@ -211,6 +228,7 @@ export interface Audit {
   files: FileAudit;
   edges: EdgeAudit;
   intents: IntentAudit;
+  totals: AuditTotals;
 }
 
 /** What `repair` did, with the audits before and after; of a dry run the counts are 0. */
@@ -225,6 +243,7 @@ export interface Repair {
   files: FileAudit;
   edges: EdgeAudit;
   intents: IntentAudit & { completed: number; taken_back: number };
+  totals: AuditTotals;
 }
 
 /** A step of a plan: what a backend does, natively or by scan, and why. */

@@ -37,6 +37,9 @@ const SYSTEM = new Map([Catalog, MetaSchema].map((one) => [one.entityId, /** @ty
 /** Without a call for one or two of these, the files are free for others. */
 const REST_MS = 10;
 
+/** Long work pauses for whoever looks on or may stop it. @param {{ signal?: AbortSignal, onProgress?: unknown }} options */
+const pausing = ({ signal, onProgress }) => (signal || onProgress ? Flag.PAUSES : 0);
+
 export class Workspace {
   #core;
   #handle;
@@ -106,12 +109,12 @@ export class Workspace {
     throw new HeavenBaseError("INTERNAL", "a local call waits for the host");
   }
 
-  /** One crossing; a promise only when the host has to do something. @template T @param {Request} request @param {() => T} decode @param {CallOptions} options @returns {T | Promise<T>} */
-  #call(request, decode, { signal, timeoutMs = this.#setting.timeoutMs }) {
+  /** One crossing; a promise only when the host has to do something. @template T @param {Request} request @param {() => T} decode @param {CallOptions & { onProgress?: (progress: any) => void }} options @returns {T | Promise<T>} */
+  #call(request, decode, { signal, timeoutMs = this.#setting.timeoutMs, onProgress }) {
     const state = this.#core.call(this.#handle, timeoutMs === undefined ? request : { ...request, timeoutMs });
     if (state === State.DONE) return decode();
     if (state === State.FAILED) throw this.#core.error();
-    return performTask(this.#core, state, { hosts: this.#setting.hosts, signal, timeoutMs }, decode);
+    return performTask(this.#core, state, { hosts: this.#setting.hosts, signal, timeoutMs, onProgress }, decode);
   }
 
   /** Takes its turn and works; synchronously when nobody is in the way. @template T @param {boolean} write @param {CallOptions | undefined} options @param {() => T | Promise<T>} work @returns {Promise<T>} */
@@ -847,16 +850,19 @@ export class Workspace {
     return this.#guard(() => this.#read({ kind: Call.MANIFEST }, () => this.#core.json(), known("toManifest", options, WAITING)));
   }
 
-  /** Do backends, their structures and the Catalog agree with the source of truth? @param {CallOptions} [options] @returns {Promise<import("./types.js").Audit>} */
+  /** Do backends, their structures and the Catalog agree with the source of truth? `onProgress` hears how far it is. @param {CallOptions & { onProgress?: (progress: import("./types.js").AuditProgress) => void }} [options] @returns {Promise<import("./types.js").Audit>} */
   audit(options) {
-    return this.#guard(() => this.#read({ kind: Call.AUDIT }, () => this.#core.json(), known("audit", options, WAITING)));
+    return this.#guard(() => {
+      const given = known("audit", options, TRANSFERRING);
+      return this.#read({ kind: Call.AUDIT, flags: pausing(given) }, () => this.#core.json(), given);
+    });
   }
 
-  /** Makes anew from the source of truth what audit finds fault with. @param {CallOptions & { dryRun?: boolean }} [options] @returns {Promise<import("./types.js").Repair>} */
+  /** Makes anew from the source of truth what audit finds fault with. @param {CallOptions & { dryRun?: boolean, onProgress?: (progress: import("./types.js").AuditProgress) => void }} [options] @returns {Promise<import("./types.js").Repair>} */
   repair(options) {
     return this.#guard(() => {
-      const given = known("repair", options, [...WAITING, "dryRun"]);
-      return this.#write({ kind: Call.REPAIR, flags: given.dryRun ? Flag.DRY_RUN : 0 }, () => this.#core.json(), given);
+      const given = known("repair", options, [...TRANSFERRING, "dryRun"]);
+      return this.#write({ kind: Call.REPAIR, flags: (given.dryRun ? Flag.DRY_RUN : 0) | pausing(given) }, () => this.#core.json(), given);
     });
   }
 

@@ -9,21 +9,25 @@ import { performSql } from "../host/sql.js";
 
 /** @typedef {import("./call.js").HostOp} HostOp */
 /** @typedef {import("./call.js").HostReply} HostReply */
-/** The part of Core that a task needs. @typedef {Pick<import("./call.js").Core, "readOp" | "goOn" | "takeReply" | "cancel" | "error" | "task">} TaskCore */
+/** The part of Core that a task needs. @typedef {Pick<import("./call.js").Core, "readOp" | "goOn" | "takeReply" | "cancel" | "error" | "task" | "json">} TaskCore */
 /**
  * @typedef {object} Hosts
  * @property {typeof fetch} [fetch]
  * @property {Record<string, import("../host/sql.js").SqlDriver>} [drivers] by backend instance
  */
-/** @typedef {{ hosts: Hosts, signal?: AbortSignal, timeoutMs?: number }} TaskOptions */
+/** `onProgress` hears how far a call is that pauses. @typedef {{ hosts: Hosts, signal?: AbortSignal, timeoutMs?: number, onProgress?: (progress: any) => void }} TaskOptions */
+
+/** Long work lets others in after so long. */
+const TURN_MS = 16;
 
 /**
  * @template T
  * @param {TaskCore} core @param {number} state what the call returned @param {TaskOptions} options @param {() => T} decode
  * @returns {Promise<T>}
  */
-export async function performTask(core, state, { hosts, signal, timeoutMs }, decode) {
+export async function performTask(core, state, { hosts, signal, timeoutMs, onProgress }, decode) {
   const { task } = core;
+  let since = Date.now();
   const stop = new AbortController();
   const end = ending(signal, timeoutMs);
   /** @type {Set<Promise<{ op: HostOp, reply: HostReply, settled: Promise<unknown> }>>} */
@@ -32,6 +36,15 @@ export async function performTask(core, state, { hosts, signal, timeoutMs }, dec
     for (;;) {
       if (state === State.DONE) return decode();
       if (state === State.FAILED) throw core.error();
+      if (state === State.PAUSE) {
+        onProgress?.(core.json());
+        if (Date.now() - since >= TURN_MS || signal?.aborted) {
+          await Promise.race([end.aborted, new Promise((resolve) => { setTimeout(resolve); })]);
+          since = Date.now();
+        }
+        state = core.goOn(task);
+        continue;
+      }
       if (state === State.OP) {
         launch(core.readOp());
         state = core.goOn(task);

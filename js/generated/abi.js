@@ -84,7 +84,7 @@ export const Call = Object.freeze({
   VALIDATE: 30,
 });
 
-/** @type {{ readonly OVERWRITE: number, readonly DROP_UNKNOWN: number, readonly REPLACE: number, readonly DRY_RUN: number, readonly NO_PUSHDOWN: number, readonly WANT_TOTAL: number, readonly ANY: number, readonly NO_CATALOG: number, readonly EDGES_DETACH: number, readonly EDGES_RESTRICT: number, readonly COMPUTED: number }} */
+/** @type {{ readonly OVERWRITE: number, readonly DROP_UNKNOWN: number, readonly REPLACE: number, readonly DRY_RUN: number, readonly NO_PUSHDOWN: number, readonly WANT_TOTAL: number, readonly ANY: number, readonly NO_CATALOG: number, readonly EDGES_DETACH: number, readonly EDGES_RESTRICT: number, readonly COMPUTED: number, readonly PAUSES: number }} */
 export const Flag = Object.freeze({
   OVERWRITE: 1,
   DROP_UNKNOWN: 2,
@@ -97,6 +97,7 @@ export const Flag = Object.freeze({
   EDGES_DETACH: 1024,
   EDGES_RESTRICT: 2048,
   COMPUTED: 128,
+  PAUSES: 16384,
 });
 
 /** @type {{ readonly NULL: number, readonly BOOL: number, readonly I64: number, readonly F64: number, readonly TEXT: number, readonly BYTES: number, readonly VEC: number, readonly PACK: number }} */
@@ -125,12 +126,13 @@ export const Role = Object.freeze({
   METADATA: 2,
 });
 
-/** @type {{ readonly DONE: number, readonly OP: number, readonly WAIT: number, readonly FAILED: number }} */
+/** @type {{ readonly DONE: number, readonly OP: number, readonly WAIT: number, readonly FAILED: number, readonly PAUSE: number }} */
 export const State = Object.freeze({
   DONE: 0,
   OP: 1,
   WAIT: 2,
   FAILED: 3,
+  PAUSE: 4,
 });
 
 /** @type {{ readonly NONE: number, readonly FRAME: number, readonly JSON: number, readonly BYTES: number }} */

@@ -32,12 +32,13 @@ typedef enum hb_abi_state {
     HB_ABI_DONE = 0,
     HB_ABI_OP = 1,
     HB_ABI_WAIT = 2,
-    HB_ABI_FAILED = 3
+    HB_ABI_FAILED = 3,
+    HB_ABI_PAUSE = 4                /* the answer says how far it is; hb_task_go_on */
 } hb_abi_state;
 
 typedef struct hb_abi_reply {
     uint32_t state;                 /* hb_abi_state; also what the call returned */
-    uint32_t task;                  /* OP, WAIT: the task's handle */
+    uint32_t task;                  /* OP, WAIT, PAUSE: the task's handle */
     uint32_t answer;                /* hb_answer_kind */
     uint32_t ptr, len;              /* FRAME: wire form; JSON: text */
     uint32_t total_known, truncated;

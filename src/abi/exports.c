@@ -170,6 +170,12 @@ static uint32_t reply_answer(const hb_answer *answer) {
     return HB_ABI_DONE;
 }
 
+static uint32_t reply_pause(const hb_answer *answer) {
+    if (reply_answer(answer) == HB_ABI_FAILED) return HB_ABI_FAILED;
+    module.reply.state = HB_ABI_PAUSE;
+    return HB_ABI_PAUSE;
+}
+
 static uint32_t reply_op(const hb_host_op *op) {
     hb_abi_reply *reply = &module.reply;
     hb_pack_map(&module.out, op->header_count);
@@ -221,7 +227,9 @@ static uint32_t frame_step(call_frame *frame, uint32_t handle) {
             module.exchange = (byte_block){ NULL, 0 };
         }
         module.reply.state = HB_ABI_WAIT;
-        state = step.kind == HB_STEP_OP ? reply_op(step.op) : HB_ABI_WAIT;
+        state = step.kind == HB_STEP_OP      ? reply_op(step.op)
+                : step.kind == HB_STEP_PAUSE ? reply_pause(hb_task_answer(frame->task))
+                                             : HB_ABI_WAIT;
         if (state != HB_ABI_FAILED) {
             module.reply.task = handle;
             return state;

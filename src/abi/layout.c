@@ -74,6 +74,7 @@ static const entry flags[] = {
     { "EDGES_DETACH", HB_FLAG_EDGES_DETACH },
     { "EDGES_RESTRICT", HB_FLAG_EDGES_RESTRICT },
     { "COMPUTED", HB_FLAG_COMPUTED },
+    { "PAUSES", HB_FLAG_PAUSES },
 };
 
 static const entry kinds[] = {
@@ -98,6 +99,7 @@ static const entry states[] = {
     { "OP", HB_ABI_OP },
     { "WAIT", HB_ABI_WAIT },
     { "FAILED", HB_ABI_FAILED },
+    { "PAUSE", HB_ABI_PAUSE },
 };
 static const entry answers[] = {
     { "NONE", HB_ANSWER_NONE },

@@ -100,14 +100,44 @@ test("more rows than a page, with faults in several of them", async () => {
   await alone.close();
   // `vec` is in memory: after the reopening it lacks every row.
   const again = await open();
-  const { replicas } = await again.audit();
-  assert.equal(replicas.missing.length, 701);
+  /** @type {any[]} */
+  const heard = [];
+  const { replicas, totals } = await again.audit({ onProgress: (progress) => heard.push(progress) });
+  assert.deepEqual(totals.replicas, { missing: 701, orphaned: 1, different: 1 });
+  assert.equal(replicas.missing.length, 100);
   assert.deepEqual(replicas.missing.filter(({ backend }) => backend === "search").map((row) => row.object_id), ["r010"]);
   assert.deepEqual(replicas.different.map((row) => row.object_id), ["r400"]);
   assert.deepEqual(replicas.orphaned.map((row) => row.object_id), ["z"]);
   assert.equal(replicas.checked.rows, 701);
+  assert.deepEqual(heard.filter(({ part }) => part === "replicas").map(({ entity, rows }) => [entity, rows]), [["doc", 256], ["doc", 512], ["doc", 701]]);
+  const stop = new AbortController();
+  await assert.rejects(again.audit({ signal: stop.signal, onProgress: ({ part }) => part === "replicas" && stop.abort() }), { code: "CANCELLED" });
+  await assert.rejects(again.repair({ signal: stop.signal, timeoutMs: 60_000 }), { code: "CANCELLED" });
+  const half = new AbortController();
+  await assert.rejects(again.repair({ signal: half.signal, onProgress: ({ rows }) => rows === 512 && half.abort() }), { code: "CANCELLED" });
   assert.equal((await again.repair()).ok, true);
   assert.equal((await again.audit()).ok, true);
+  await again.close();
+});
+
+test("a home's row comes back from a backend that has all of it", async () => {
+  const at = join(folder, "whole");
+  fs.mkdirSync(at);
+  const both = () => field(LongText).store({ to: "main" }).store({ to: "side" });
+  const Twin = entity("Twin", { name: both(), body: both() });
+  const open = () => HeavenBase.open("audited", { backends: {
+    main: { type: "json", path: join(at, "main") }, side: { type: "sqlite", database: join(at, "side.db") } } });
+  const ws = await open();
+  await ws.register(Twin);
+  await ws.upsertMany(Twin, [{ object_id: "a", body: "first" }, { object_id: "b", body: "second" }]);
+  const rows = await ws.rows(Twin);
+  await ws.close();
+  fs.writeFileSync(join(at, "main", "audited", "twin", "a.json"), "{ no row");
+  const again = await open();
+  const repaired = await again.repair();
+  assert.equal(repaired.ok, true, JSON.stringify(repaired));
+  assert.deepEqual(repaired.replicas.before.missing, [{ entity: "twin", object_id: "a", backend: "main" }]);
+  assert.deepEqual(await again.rows(Twin), rows);
   await again.close();
 });
 
