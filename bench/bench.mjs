@@ -23,8 +23,8 @@ const say = (/** @type {string} */ line) => process.stderr.write(`${line}\n`);
 const PROCESS_ROUNDS_MAX = 5;
 /** What --only takes beside the operations. */
 const OTHERS = ["load", "loadLean", "buildText", "open", "reopen", "memory", "vectors", "limits"];
-/** The graphs are built once where that takes minutes. */
-const VECTOR_ROWS_ONCE = 20_000;
+/** Graphs of more vectors are built once: that takes long enough. */
+const VECTOR_ROWS_ONCE = 5_000;
 /** Writes in turn, and rows that must fit a worker's memory; fewer where only the answers matter. */
 const LIMITS = { full: { churn: 1_000_000, rows: 20_000 }, quick: { churn: 50_000, rows: 20_000 }, check: { churn: 400, rows: 400 } };
 

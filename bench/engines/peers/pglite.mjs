@@ -69,7 +69,7 @@ async function makeInstance(pg, lean) {
 
 /** @type {import("../engine.mjs").Engine} */
 export const engine = {
-  name: "pglite", title: "PGlite with pgvector and tsvector", ours: false, textbook: false, rowsMax: 20_000,
+  name: "pglite", title: "PGlite with pgvector and tsvector", ours: false, textbook: false, slow: true, rowsMax: 20_000,
   version: () => versionOf("@electric-sql/pglite"),
   async open({ lean }) {
     const pg = await PGlite.create({ extensions: { vector } });

@@ -82,7 +82,7 @@ async function makeInstance(lean) {
 
 /** @type {import("../engine.mjs").Engine} */
 export const engine = {
-  name: "python", title: "HeavenBase for Python, inmem, over a pipe", ours: false, textbook: false, slow: true, rowsMax: 10_000,
+  name: "python", title: "HeavenBase for Python, inmem, over a pipe", ours: false, textbook: false, slow: true, rowsMax: 20_000,
   version() {
     if (!existsSync(program)) throw new Error("not installed: node scripts/run.mjs setup python");
     return execFileSync(program, ["-c", "import importlib.metadata as m; print(m.version('heavenbase'))"], { encoding: "utf8" }).trim();
