@@ -7,6 +7,8 @@ import { versionOf } from "./version.mjs";
 
 const SCHEMA = /** @type {const} */ ({ year: "number", price: "number", category: "enum", tags: "enum[]" });
 const BATCH = 1000;
+/** Without it Orama takes the vectors out of the stored documents that it answers with. */
+const KEEP = { includeVectors: true };
 
 /** @param {any} row */
 const stored = (row) => ({ ...row, id: row.object_id, ...(row.embedding && { embedding: Array.from(row.embedding) }) });
@@ -28,10 +30,9 @@ function makeInstance(lean) {
     if (row.embedding) row.embedding = Float32Array.from(row.embedding);
     return row;
   };
-  // With its vectors, since without them Orama takes them out of the stored document.
   const near = (/** @type {Float32Array} */ vector, /** @type {any} */ where) => search(db, /** @type {any} */ ({
-    mode: "vector", vector: { value: Array.from(vector), property: "embedding" }, similarity: -1, limit: TOP, includeVectors: true, ...(where && { where }) }));
-  const filter = (/** @type {any} */ where) => search(db, /** @type {any} */ ({ term: "", where, limit: rowCount }));
+    mode: "vector", vector: { value: Array.from(vector), property: "embedding" }, similarity: -1, limit: TOP, ...KEEP, ...(where && { where }) }));
+  const filter = (/** @type {any} */ where) => search(db, /** @type {any} */ ({ term: "", where, limit: rowCount, ...KEEP }));
   return {
     async load(rows) {
       rowCount += rows.length;
@@ -48,7 +49,7 @@ function makeInstance(lean) {
     ...(!lean && {
       near: async (vector) => scored(await near(vector, undefined)),
       nearFiltered: async (vector, range) => scored(await near(vector, inRange(range))),
-      search: async (text) => scored(await search(db, /** @type {any} */ ({ term: text, properties: ["body"], tolerance: 0, threshold: 1, limit: TOP, relevance: { k: 1.2, b: 0.75, d: 0 } }))),
+      search: async (text) => scored(await search(db, /** @type {any} */ ({ term: text, properties: ["body"], tolerance: 0, threshold: 1, limit: TOP, ...KEEP, relevance: { k: 1.2, b: 0.75, d: 0 } }))),
     }),
     close() {},
   };
