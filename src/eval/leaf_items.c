@@ -4,11 +4,18 @@
 #include "eval/leaf.h"
 #include "value/coerce.h"
 
+#define EMPTY_MAP "\x80"     /* MessagePack */
+
 static hb_status items_error(const hb_leaf *leaf, hb_err *err, hb_status code, const char *what) {
     hb_str op = hb_op_name(leaf->op);
     hb_err_set(err, code, "'%.*s' expects a mapping of columns to conditions; %s", HB_ARG(op),
                what);
     return hb_err_where(err, HB_STR_EMPTY, leaf->field, HB_STR_EMPTY);
+}
+
+/* Every item would do, or none is asked about: a slip, not a question. */
+static hb_status items_none(const hb_leaf *leaf, hb_err *err) {
+    return items_error(leaf, err, HB_E_QUERY, "found none");
 }
 
 static const hb_hyper_field *items_column(const hb_type *type, hb_str name) {
@@ -161,7 +168,7 @@ static bool items_is_where(const hb_type *type, hb_str bytes, hb_str *where, hb_
     if (!hb_pack_next(&reader, &head) || head.tag != HB_PACK_MAP || head.count == 0) {
         return false;
     }
-    *where = *then = HB_STR("\x80");
+    *where = *then = HB_STR(EMPTY_MAP);
     for (uint32_t i = 0; i < head.count; i++) {
         hb_pack_item key;
         hb_str value;
@@ -191,16 +198,19 @@ hb_status hb_leaf_items_new(hb_leaf *leaf, const hb_type *type, const hb_expr *e
     hb_str where = expr->value.as.s;
     hb_str then = HB_STR_EMPTY;
     if (!items->all) {
-        return items_conjunction(leaf, type, where, arena, chain, &items->where,
-                                 &items->where_count, err);
+        HB_TRY(items_conjunction(leaf, type, where, arena, chain, &items->where,
+                                 &items->where_count, err));
+        return items->where_count > 0 ? HB_OK : items_none(leaf, err);
     }
     if (!items_is_where(type, expr->value.as.s, &where, &then)) {
-        return items_conjunction(leaf, type, expr->value.as.s, arena, chain, &items->then,
-                                 &items->then_count, err);
+        then = expr->value.as.s;
+        where = HB_STR(EMPTY_MAP);
     }
     HB_TRY(items_conjunction(leaf, type, where, arena, chain, &items->where, &items->where_count,
                              err));
-    return items_conjunction(leaf, type, then, arena, chain, &items->then, &items->then_count, err);
+    HB_TRY(items_conjunction(leaf, type, then, arena, chain, &items->then, &items->then_count,
+                             err));
+    return items->then_count > 0 ? HB_OK : items_none(leaf, err);
 }
 
 static hb_value item_column(hb_str item, hb_str name) {
