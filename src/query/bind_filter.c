@@ -2,6 +2,8 @@
 /* Leaves of a filter: which operators a type has, and operands as values of that type. */
 #include "query/spec.h"
 
+#include <math.h>
+
 #include "base/num.h"
 #include "text/pattern.h"
 #include "value/coerce.h"
@@ -123,6 +125,12 @@ static hb_status leaf_coerce(leaf_ctx *ctx, const hb_type *type, const hb_value 
     return hb_coerce_value(type, in, ctx->bind->arena, out, ctx->err);
 }
 
+/* Json holds no other numbers, so a question about one is a slip. */
+static hb_status leaf_finite(const leaf_ctx *ctx, const hb_value *value) {
+    if (value->kind != HB_KIND_F64 || isfinite(value->as.f)) return HB_OK;
+    return hb_err_set(ctx->err, HB_E_VALIDATION, "numbers in Json are finite");
+}
+
 /* IN: items one by one; a null among them matches null rows (not under a path: there, never). */
 static hb_status leaf_list(leaf_ctx *ctx, const hb_value *operand) {
     hb_arena *arena = ctx->bind->arena;
@@ -141,6 +149,7 @@ static hb_status leaf_list(leaf_ctx *ctx, const hb_value *operand) {
         if (!hb_pack_skip(&reader, &whole))
             return hb_err_set(ctx->err, HB_E_TYPE, "'in' holds a malformed item");
         HB_TRY(hb_pack_to_value(whole, arena, &item, ctx->err));
+        if (leaf->path_len > 0) HB_TRY(leaf_finite(ctx, &item));
         if (item.kind != HB_KIND_NULL && leaf->path_len == 0) {
             hb_value given = item;
             HB_TRY(leaf_coerce(ctx, ctx->field->type, &given, &item));
@@ -239,7 +248,7 @@ static hb_status leaf_compare(leaf_ctx *ctx, const hb_value *operand, bool *is_n
     }
     if (ctx->leaf->path_len > 0 || type == NULL) {
         ctx->leaf->value = *operand;
-        return HB_OK;
+        return leaf_finite(ctx, operand);
     }
     HB_TRY(leaf_coerce(ctx, type, operand, &ctx->leaf->value));
     *is_null = ctx->leaf->value.kind == HB_KIND_NULL; /* "null" is a word for a boolean */
@@ -264,7 +273,7 @@ static hb_status leaf_null(leaf_ctx *ctx, const hb_expr **out) {
         ctx->leaf->value = (hb_value){ HB_KIND_TEXT, { .s = HB_STR_EMPTY } };
         return HB_OK;
     }
-    if ((BIT(ctx->op) & OPS_ORDER) != 0) {
+    if ((BIT(ctx->op) & OPS_ORDER) != 0 && ctx->leaf->path_len == 0) {
         return hb_err_set(ctx->err, HB_E_TYPE, "'%.*s' needs a value, got null",
                           HB_ARG(hb_op_name(ctx->op)));
     }
@@ -340,7 +349,7 @@ static hb_status leaf_get(leaf_ctx *ctx, yyjson_val *json, yyjson_val **operand)
     for (yyjson_val *key = yyjson_obj_iter_next(&iter); key; key = yyjson_obj_iter_next(&iter)) {
         if (hb_str_eq(spec_str(key), HB_STR("path"))) continue;
         if (!hb_op_find(spec_str(key), &ctx->op)) {
-            return hb_err_set(ctx->err, HB_E_QUERY,
+            return hb_err_set(ctx->err, HB_E_UNSUPPORTED,
                               "a path into a Json field has no operator '%.*s'",
                               HB_ARG(spec_str(key)));
         }

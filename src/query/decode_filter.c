@@ -122,10 +122,9 @@ static hb_status filter_not(filter_ctx *ctx, yyjson_val *json, uint32_t depth, s
 static hb_status filter_logical(filter_ctx *ctx, hb_str key, yyjson_val *json, uint32_t depth,
                                 spec_expr **out) {
     static const hb_str known[] = { { "$and", 4 }, { "$or", 3 }, { "$not", 4 } };
-    hb_str word = hb_str_trim(key);
-    if (hb_str_eq_nocase(word, known[0])) return filter_list(ctx, HB_EXPR_AND, json, depth, out);
-    if (hb_str_eq_nocase(word, known[1])) return filter_list(ctx, HB_EXPR_OR, json, depth, out);
-    if (hb_str_eq_nocase(word, known[2])) return filter_not(ctx, json, depth, out);
+    if (hb_str_eq(key, known[0])) return filter_list(ctx, HB_EXPR_AND, json, depth, out);
+    if (hb_str_eq(key, known[1])) return filter_list(ctx, HB_EXPR_OR, json, depth, out);
+    if (hb_str_eq(key, known[2])) return filter_not(ctx, json, depth, out);
     hb_err_set(ctx->err, HB_E_QUERY, "unsupported logical filter operator '%.*s'", HB_ARG(key));
     return hb_err_hint(ctx->err, key, known, sizeof known / sizeof known[0]);
 }
@@ -146,10 +145,9 @@ static hb_status filter_object(filter_ctx *ctx, yyjson_val *json, uint32_t depth
     for (yyjson_val *key = yyjson_obj_iter_next(&iter); key != NULL;
          key = yyjson_obj_iter_next(&iter)) {
         hb_str name = spec_str(key);
-        hb_str word = hb_str_trim(name);
         yyjson_val *value = yyjson_obj_iter_get_val(key);
         spec_expr *arg;
-        if (word.len > 0 && word.ptr[0] == '$') {
+        if (name.len > 0 && name.ptr[0] == '$') {
             HB_TRY(filter_logical(ctx, name, value, depth, &arg));
         } else {
             HB_TRY(filter_field(ctx, name, value, &arg));

@@ -106,7 +106,7 @@ static bool take_clock(cursor *c, int64_t *us) {
 /* "", "Z", "+hh", "+hh:mm", "+hhmm", "+hh:mm:ss": microseconds east of UTC. */
 static bool take_zone(cursor *c, int64_t *offset) {
     *offset = 0;
-    if (c->pos == c->text.len || take(c, 'Z') || take(c, 'z')) return true;
+    if (c->pos == c->text.len || take(c, 'Z')) return true;
     const bool west = peek(c) == '-';
     if (!take(c, '+') && !take(c, '-')) return false;
     if (!take_clock(c, offset)) return false;

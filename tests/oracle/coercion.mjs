@@ -17,6 +17,12 @@ export class Refused extends Error {}
 
 const isHuge = (value) => typeof value === "bigint" && (value < INT64[0] || value > INT64[1]);
 
+/** Whether a value or one inside it passes a test. */
+function holds(value, test) {
+  if (Array.isArray(value)) return value.some((item) => holds(item, test));
+  return isObject(value) ? Object.values(value).some((item) => holds(item, test)) : test(value);
+}
+
 /** Python's str() of a JSON value, as the reference turns anything into text. */
 export function pythonText(value) {
   if (typeof value === "string") return value;
@@ -127,7 +133,14 @@ function floorDivide(a, b) {
   return a % b < 0n ? q - 1n : q;
 }
 
-function date(value) {
+/** Dates as Python alone takes them: "2024-W01-1", "20240102" (D21). */
+const PYTHON_DATE = /^\d{4}-?W\d{2}(-?\d)?$|^\d{8}$/;
+
+function date(value, touches) {
+  if (typeof value === "string" && PYTHON_DATE.test(value.trim())) {
+    touches.push({ number: "D21", mode: "may", absent: true });
+    return /^\d{8}$/.test(value.trim()) ? value.trim().replace(/(....)(..)(..)/, "$1-$2-$3") : value;
+  }
   if (value instanceof Date) return value.toISOString().slice(0, 10);
   if (typeof value !== "string" || !/^\s*\d{4}-\d{2}-\d{2}\s*$/.test(value)) throw new Refused("not a date");
   microseconds(value);
@@ -136,7 +149,8 @@ function date(value) {
 
 function categorical(type, value, touches) {
   if (type.base === "integer") {
-    const number = typeof value === "boolean" ? NaN : typeof value === "string" ? Number(value || NaN) : value;
+    const plain = plainNumber(value, touches);
+    const number = typeof plain === "boolean" ? NaN : typeof plain === "string" ? Number(plain || NaN) : plain;
     if (!type.values.includes(number)) throw new Refused("not a member");
     return number;
   }
@@ -220,7 +234,7 @@ export function coerce(type, value, touches) {
       if (number < 0) throw new Refused("negative");
       return number;
     }
-    case "date": return date(value);
+    case "date": return date(value, touches);
     case "timestamp": {
       const stamp = timestamp(type, value);
       const bounded = stamp < BigInt(type.min) ? type.min : stamp > BigInt(type.max) ? type.max : stamp;
@@ -229,6 +243,7 @@ export function coerce(type, value, touches) {
     }
     case "categorical": return categorical(type, value, touches);
     case "json":
+      if (holds(value, isHuge)) touches.push({ number: "D6", mode: "may", absent: true });
       if (typeof value !== "string") return value;
       touches.push({ number: "D8", mode: "store" });
       return parseJsonText(value);
@@ -237,6 +252,7 @@ export function coerce(type, value, touches) {
       if (type.dim && value.length !== type.dim) throw new Refused("dimension");
       const numbers = value.map((item) => real(item === null ? "x" : item));
       if (!numbers.every(Number.isFinite)) touches.push({ number: "D3", mode: "must", absent: true });
+      else if (!numbers.every((one) => Number.isFinite(Math.fround(one)))) touches.push({ number: "D22", mode: "may", absent: true });
       return numbers;
     }
     case "array":
@@ -245,7 +261,10 @@ export function coerce(type, value, touches) {
         return coerce(type, Object.keys(value), touches);
       }
       if (!Array.isArray(value)) throw new Refused("not a list");
-      if (!type.item) return value;
+      if (!type.item) {
+        if (holds(value, isHuge)) touches.push({ number: "D6", mode: "may", absent: true });
+        return value;
+      }
       return value.map((item) => (item === null ? nullItem(type.item, touches)
         : coerce(type.item, item, touches)));
     case "hyper-g":

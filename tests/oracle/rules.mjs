@@ -24,8 +24,10 @@ const FIELD_KEYS = new Set(["name", "type", "dtype", "desc", "description", "tag
 const NULLABLE = new Set(["short-text", "medium-text", "long-text", "identifier", "date", "boolean",
   "categorical", "array"]);
 const PREFILTER = ["combined_scan", "combined_native", "metadata_prefilter", "candidate_id_prefilter"];
+const ORDER_OPS = new Set(["lt", "lte", "gt", "gte"]);
 const ITEM_OPS = new Set(["array_contains", "contains", "contained_in"]);
 const MEMBERSHIP = new Set(["eq", "ne", "in"]);
+const PATTERN_OPS = new Set(["match", "contains", "starts_with", "ends_with", "like", "ilike", "wildcard", "regex"]);
 const TEXT_OPS = new Set(["eq", "ne", "in", "lt", "lte", "gt", "gte", "match", "contains", "starts_with",
   "ends_with", "like", "ilike", "wildcard", "regex", "array_contains", "contained_in"]);
 
@@ -89,6 +91,31 @@ const undeclaredNames = (ctx) => [...ctx.model.entities.values()]
 
 const isMeta = (ctx) => ctx.args.entity === "sys-metaschema";
 
+/** A path of the filter with a position in it, or `contains` asked of a path where a row has a list. */
+function reachesIntoList(ctx) {
+  let found = false;
+  visitFilter(specOf(ctx).filter, (field, op, operand) => {
+    const [base, ...rest] = String(field).split(".");
+    if (ctx.definition.fields.get(base)?.type.kind !== "json") return;
+    const path = op === "get" ? [operand?.path ?? []].flat().join(".").split(".") : rest;
+    const asked = op === "get" && isObject(operand) ? Object.keys(operand).map((key) => key.replace("$", "")) : [op];
+    found ||= path.some((step) => /^\d+$/.test(step)) || (path.length > 0 && asked.includes("contains")
+      && ctx.model.rows(ctx.args.entity).some((row) => Array.isArray(path.reduce((value, step) => value?.[step], row[base]))));
+  });
+  return found;
+}
+
+/** Conditions on items that compare a column as text that is none, or a text with something else. */
+function strangeItemConditions(type, operand) {
+  const parts = isObject(operand?.where) || isObject(operand?.then) ? [operand.where ?? {}, operand.then ?? {}] : [operand ?? {}];
+  return parts.some((part) => Object.entries(part).some(([name, condition]) => {
+    const column = type.columns.find((one) => one.name === name)?.type;
+    const asked = isObject(condition) ? Object.entries(condition).map(([op, value]) => [op.replace("$", ""), value]) : [["eq", condition]];
+    return column !== undefined && asked.some(([op, value]) => (!isTextType(column) && PATTERN_OPS.has(op))
+      || (op !== "in" && value !== null && (typeof value === "object" || typeof value === "boolean")));
+  }));
+}
+
 /** Columns that select and order name and the entity does not have. */
 function unknownColumns(ctx) {
   const spec = specOf(ctx);
@@ -133,7 +160,7 @@ export const CONDITIONS = {
   placedElsewhere: (ctx) => Boolean(ctx.expect.steps) && ctx.expect.steps.some((step) => step.field
     && primary(bindings(ctx, true), step.field)?.backend !== primary(bindings(ctx, false), step.field)?.backend),
   nearWithFilter: (ctx) => Boolean(ctx.expect.steps && specOf(ctx).near) && filterFields(ctx).size > 0,
-  nearNonFinite: (ctx) => JSON.stringify(specOf(ctx).near ?? null).includes("$$num"),
+  nearNonFinite: (ctx) => JSON.stringify(specOf(ctx).near ?? null, (_key, item) => (typeof item === "bigint" ? String(item) : item)).includes("$$num"),
   nearMetricAlias: (ctx) => Boolean(ctx.expect.steps) && METRIC_ALIASES.has(specOf(ctx).near?.metric),
   nearUnknownMetric: (ctx) => unknownMetric(specOf(ctx).near?.metric),
   nearDiffers: (ctx) => Boolean(ctx.definition && isObject(specOf(ctx).near) && ctx.expect.rows) && !isAggregate(ctx)
@@ -150,12 +177,22 @@ export const CONDITIONS = {
   },
   jsonScalarOperand: (ctx) => someOperand(ctx, (type, op, operand) => type.kind === "json" && MEMBERSHIP.has(op)
     && elements(op, operand).some((one) => one !== null && typeof one !== "object")),
+  nullLogical: (ctx) => !ctx.expect.error && /"\$(and|or)":\[[^\]]*null|"\$(and|or|not)":null/.test(JSON.stringify(normal(specOf(ctx).filter) ?? "")),
+  nullOrder: (ctx) => !ctx.expect.error && someOperand(ctx, (type, op, operand) => operand === null && ORDER_OPS.has(op)
+    && isTextType(type)),
+  pathIntoList: (ctx) => !ctx.expect.error && Boolean(ctx.definition) && reachesIntoList(ctx),
+  itemConditions: (ctx) => !ctx.expect.error && someOperand(ctx, (type, op, operand) => type.kind === "hyper-g"
+    && (op === "match" || (["exists", "any", "all"].includes(op) && strangeItemConditions(type, operand)))),
+  nearAggregates: (ctx) => Boolean(ctx.definition && isObject(specOf(ctx).near) && ctx.expect.rows && isAggregate(ctx))
+    && (filtersElsewhere(ctx, false) || hasNullVector(ctx) || (specOf(ctx).near.metric ?? "cosine") !== "cosine"),
   nullInItems: (ctx) => ctx.expect.error?.class === "TypeError" && someOperand(ctx, (type, op, operand) =>
-    type.kind === "hyper-g" && ["exists", "any", "all"].includes(op) && JSON.stringify(operand ?? "").includes("null")),
+    (type.kind === "hyper-g" && ["exists", "any", "all"].includes(op) && JSON.stringify(normal(operand) ?? "").includes("null"))
+      || (type.kind === "array" && ITEM_OPS.has(op) && operand === null)),
   nullOperand: (ctx) => someOperand(ctx, (type, op, operand) => !NULLABLE.has(type.kind) && MEMBERSHIP.has(op)
     && (type.kind !== "vector" || op === "eq") && elements(op, operand).includes(null)),
   operandNotText: (ctx) => someOperand(ctx, (type, op, operand) => TEXT_OPS.has(op)
-    && isTextType(type.kind === "array" ? type.item ?? type : type)
+    && (isTextType(type.kind === "array" ? type.item ?? type : type)
+      || (["date", "categorical"].includes(type.kind) && !MEMBERSHIP.has(op) && !ORDER_OPS.has(op)))
     && (type.kind === "array" ? ITEM_OPS.has(op) : op !== "array_contains")
     && elements(op, operand).some((one) => typeof one === "boolean" || (one !== null && typeof one === "object"))),
   nestedArraysInSql: (ctx) => Boolean(ctx.definition) && !ctx.expect.error
