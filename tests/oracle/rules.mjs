@@ -209,11 +209,20 @@ export const CONDITIONS = {
     && JSON.stringify([specOf(ctx).group_by, specOf(ctx).aggregate]).includes('"name"'),
   aggregateReadsMore: (ctx) => Boolean(ctx.definition && ctx.expect.error) && isObject(specOf(ctx).aggregate)
     && Object.values(specOf(ctx).aggregate).some((metric) => readsMore(ctx.definition.fields, metric)),
+  altersMore: (ctx) => Boolean(ctx.defined && ctx.expect.error) && ctx.args.confirm === ctx.defined.id
+    && changesFields(ctx.model.definition(ctx.defined.id), ctx.defined),
   unknownDefinitionKey: (ctx) => isObject(ctx.args.definition) && hasUnknownKeys(ctx.args.definition),
   defaultOfWrongType: (ctx) => Boolean(ctx.defined) && [...ctx.defined.fields.values()]
     .some((field) => field.hasDefault && field.default !== null && refuses(field.type, field.default)),
   refusedRows: (ctx) => !ctx.expect.error && (ctx.model.phantoms.get(ctx.args.entity)?.size ?? 0) > 0,
 };
+
+/** Whether a field that stays has another type, default or duty. */
+function changesFields(from, to) {
+  const shape = ({ type, required, hasDefault, default: value }) => JSON.stringify([type, required, hasDefault, value].map(normal));
+  return Boolean(from) && [...to.fields].some(([name, field]) => from.fields.has(name)
+    && shape(from.fields.get(name)) !== shape(field));
+}
 
 function hasUnknownKeys(definition) {
   const { fields } = definition;
@@ -353,6 +362,7 @@ export const EXPECTATIONS = {
     ? { ...step, metric: [step.metric, metricOf(step.metric)] } : step)) }),
   refuseQuery: (_ctx, _expect, rule) => refusal(rule),
   mayRefuseQuery: (_ctx, expect, rule) => ({ any: [expect, refusal(rule)] }),
+  mayAlter: (ctx, expect) => ({ any: [expect, { value: ctx.defined.id }] }),
   mayRefuseDefinition: (_ctx, expect, rule) => ({ any: [expect, refusal(rule)] }),
   mayAnswer: (ctx, expect) => (expect.steps ? { ...expect, steps: expect.steps.map(({ unsupported: _, ...step }) => step) }
     : { any: [expect, modelled(ctx, () => ctx.model.query(ctx.args.entity, specOf(ctx)))] }),

@@ -19,6 +19,7 @@ export class Session {
     this.driver = driver;
     this.model = new Model(oracleCase.backends);
     this.workspaceId = "oracle";
+    this.standing = new Map();      // entity id -> the definition that our workspace has
     this.touched = [];              // {number, step, index} for reports
   }
 
@@ -47,7 +48,16 @@ export class Session {
     this.note(used, ctx.step);
     const answer = await this.driver.perform(ctx.step.op, ctx.args);
     this.#follow(ctx, answer);
-    return verdict(compare(expect, answer, ctx.step.ignore), expect, answer);
+    const wrong = compare(expect, answer, ctx.step.ignore);
+    if (ctx.step.op === "alter" && ctx.expect.error && !answer.error && !wrong) return this.#undoAlter(ctx);
+    return verdict(wrong, expect, answer);
+  }
+
+  /** The reference kept the entity as it was. */
+  async #undoAlter(ctx) {
+    const definition = this.standing.get(ctx.defined.id);
+    const answer = await this.driver.perform("alter", { definition, confirm: ctx.args.confirm });
+    return answer.error ? verdict("D25: it cannot be altered back", { value: ctx.defined.id }, answer) : null;
   }
 
   /** What a step that is not a row write leaves in the model. */
@@ -62,7 +72,10 @@ export class Session {
     if (ctx.expect.error) return;
     if ((op === "register" || op === "alter") && ctx.defined) {
       if (answer.error) this.model.refused.add(ctx.defined.id);
-      else this.model.register(ctx.defined);
+      else {
+        this.model.register(ctx.defined);
+        this.standing.set(ctx.defined.id, ctx.args.definition);
+      }
     }
     const gone = op === "delete" ? [ctx.args.id] : op === "delete_many" ? ctx.args.ids : [];
     for (const id of gone) this.model.remove(ctx.args.entity ?? this.model.holder(id), id);
