@@ -152,6 +152,10 @@ hb_status files_check(hb_instance *instance, hb_container *container, hb_check_h
  * what does not fit. `expected`: the object_id that the file's name stands for. */
 hb_status files_row_cells(const files_table *table, hb_str pack, hb_str expected, hb_arena *arena,
                           hb_value *cells, hb_err *err);
+/* A cell of a WRITE batch as it stands in a row: one MessagePack value in `pack`, which is emptied
+ * first; a Json value is the text of its JSON. */
+hb_status files_cell_pack(const files_table *table, const hb_batch *batch, uint32_t field,
+                          uint32_t row, hb_buf *pack, hb_err *err);
 /* Copies a value, with the reference's wrappers of what JSON cannot say replaced: big integers,
  * tuples, sets, decimals. */
 hb_status files_unwrap(hb_str pack, hb_buf *out, hb_err *err);

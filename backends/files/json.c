@@ -188,24 +188,6 @@ hb_status files_json_decode(hb_str bytes, hb_buf *pack, hb_err *err) {
     return status;
 }
 
-/* One cell; `scratch` is emptied. */
-static hb_status encode_cell(const files_table *table, const hb_batch *batch, uint32_t field,
-                             uint32_t row, hb_buf *scratch, hb_buf *out, hb_err *err) {
-    hb_value value = hb_column_get(&batch->columns[field], row);
-    hb_buf_clear(scratch);
-    hb_pack_value(scratch, &value);
-    HB_TRY(hb_buf_check(scratch, err));
-    if (value.kind == HB_KIND_NULL || !files_is_json_text(table, field)) {
-        return files_json_value(hb_buf_str(scratch), 2, 1, out, err);
-    }
-    hb_buf text;
-    hb_buf_init(&text, out->mem);
-    hb_status status = files_json_value(hb_buf_str(scratch), 0, 0, &text, err);
-    if (status == HB_OK) hb_buf_add_json_str(out, hb_buf_str(&text));
-    hb_buf_free(&text);
-    return status;
-}
-
 static hb_status json_encode(const files_table *table, const hb_batch *batch, uint32_t row,
                              hb_buf *out, hb_err *err) {
     hb_buf scratch;
@@ -217,7 +199,8 @@ static hb_status json_encode(const files_table *table, const hb_batch *batch, ui
         hb_buf_add_c(out, i > 0 ? ",\n  " : "\n  ");
         hb_buf_add_json_str(out, files_field(table, field)->name);
         hb_buf_add_c(out, ": ");
-        status = encode_cell(table, batch, field, row, &scratch, out, err);
+        status = files_cell_pack(table, batch, field, row, &scratch, err);
+        if (status == HB_OK) status = files_json_value(hb_buf_str(&scratch), 2, 1, out, err);
     }
     hb_buf_add_c(out, "\n}");
     hb_buf_free(&scratch);

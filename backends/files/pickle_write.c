@@ -119,24 +119,6 @@ static hb_status add_next(hb_pack_reader *r, uint32_t depth, hb_buf *out, hb_err
     return HB_OK;
 }
 
-static hb_status encode_cell(const files_table *table, const hb_batch *batch, uint32_t field,
-                             uint32_t row, hb_buf *scratch, hb_buf *out, hb_err *err) {
-    hb_value value = hb_column_get(&batch->columns[field], row);
-    hb_buf_clear(scratch);
-    hb_pack_value(scratch, &value);
-    HB_TRY(hb_buf_check(scratch, err));
-    if (value.kind == HB_KIND_NULL || !files_is_json_text(table, field)) {
-        hb_pack_reader r = hb_pack_read(hb_buf_str(scratch));
-        return add_next(&r, 0, out, err);
-    }
-    hb_buf text;
-    hb_buf_init(&text, out->mem);
-    hb_status status = files_json_value(hb_buf_str(scratch), 0, 0, &text, err);
-    if (status == HB_OK) add_text(out, hb_buf_str(&text));
-    hb_buf_free(&text);
-    return status;
-}
-
 static hb_status pickle_encode(const files_table *table, const hb_batch *batch, uint32_t row,
                                hb_buf *out, hb_err *err) {
     hb_buf scratch, body;
@@ -147,7 +129,9 @@ static hb_status pickle_encode(const files_table *table, const hb_batch *batch, 
     hb_status status = HB_OK;
     for (uint32_t i = 0; i < table->field_count && status == HB_OK; i++) {
         add_text(&body, files_field(table, i)->name);
-        status = encode_cell(table, batch, i, row, &scratch, &body, err);
+        status = files_cell_pack(table, batch, i, row, &scratch, err);
+        hb_pack_reader cell = hb_pack_read(hb_buf_str(&scratch));
+        if (status == HB_OK) status = add_next(&cell, 0, &body, err);
     }
     hb_buf_add_char(&body, PICKLE_SETITEMS);
     hb_buf_add_char(&body, PICKLE_STOP);

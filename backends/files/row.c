@@ -105,6 +105,25 @@ hb_status files_unwrap(hb_str pack, hb_buf *out, hb_err *err) {
     return hb_buf_check(out, err);
 }
 
+hb_status files_cell_pack(const files_table *table, const hb_batch *batch, uint32_t field,
+                          uint32_t row, hb_buf *pack, hb_err *err) {
+    const hb_value value = hb_column_get(&batch->columns[field], row);
+    hb_buf_clear(pack);
+    hb_pack_value(pack, &value);
+    HB_TRY(hb_buf_check(pack, err));
+    if (value.kind == HB_KIND_NULL || !files_is_json_text(table, field)) return HB_OK;
+    hb_buf text;
+    hb_buf_init(&text, pack->mem);
+    hb_status status = files_json_value(hb_buf_str(pack), 0, 0, &text, err);
+    if (status == HB_OK) {
+        hb_buf_clear(pack);
+        hb_pack_str(pack, hb_buf_str(&text));
+        status = hb_buf_check(pack, err);
+    }
+    hb_buf_free(&text);
+    return status;
+}
+
 /* ---- cells ------------------------------------------------------------------------------ */
 
 static int base64_digit(char c) {

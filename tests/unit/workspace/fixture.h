@@ -14,6 +14,8 @@ typedef struct fixture {
     hb_err err;
     hb_task *task;          /* of the last call that succeeded */
     hb_arena arena;
+    int64_t now_ms;         /* of the calls; 0: some time in 2023 */
+    int number;             /* which one it is, for tests with several */
 } fixture;
 
 static inline void fixture_open(fixture *f, const char *options) {
@@ -33,7 +35,7 @@ static inline void fixture_close(fixture *f) {
 static inline hb_status call(fixture *f, hb_request request) {
     hb_task_free(f->task);
     f->task = NULL;
-    request.now_ms = 1700000000000;
+    request.now_ms = f->now_ms != 0 ? f->now_ms : 1700000000000;
     hb_task *task;
     HB_TRY(hb_workspace_start(f->ws, &request, &task, &f->err));
     hb_step step;

@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Writes over three durable backends, each of which may refuse: what is named, what stays, who completes it. */
-#include "tests/unit/test.h"
+#include "tests/unit/workspace/fixture.h"
 
 #include <stdio.h>
-
-#include "hb.h"
-#include "value/pack.h"
-#include "workspace/workspace.h"
-
 
 /* ---- backends that refuse on request ----------------------------------------------------- */
 
@@ -55,15 +50,6 @@ static hb_status scripted_meta_delete(hb_instance *instance, hb_str key, hb_err 
 
 /* ---- a workspace on three files ------------------------------------------------------------ */
 
-typedef struct fixture {
-    int number;
-    hb_workspace *ws;
-    hb_err err;
-    hb_task *task;
-    hb_arena arena;
-    int64_t now_ms;
-} fixture;
-
 static const char *const files[3] = { "hb-intent-main.db", "hb-intent-vec.db", "hb-intent-other.db" };
 static const char definition[] =
     "{\"name\":\"Doc\",\"fields\":{\"title\":{\"type\":\"short-text\",\"stores\":[{\"to\":\"main\"}]},"
@@ -86,33 +72,6 @@ static void remove_files(void) {
     }
 }
 
-static hb_status call(fixture *f, hb_request request) {
-    hb_task_free(f->task);
-    f->task = NULL;
-    request.now_ms = f->now_ms;
-    hb_task *task;
-    HB_TRY(hb_workspace_start(f->ws, &request, &task, &f->err));
-    hb_step step;
-    hb_status status = hb_task_step(task, &step, &f->err);
-    if (status != HB_OK) {
-        hb_task_free(task);
-        return status;
-    }
-    CHECK_INT(step.kind, HB_STEP_DONE);
-    f->task = task;
-    return HB_OK;
-}
-
-static hb_str pack_of(fixture *f, const char *json) {
-    hb_buf pack;
-    hb_buf_init(&pack, hb_mem_default());
-    hb_err err;
-    CHECK(hb_pack_from_json(hb_str_c(json), &pack, &err) == HB_OK);
-    hb_str copy = hb_arena_str(&f->arena, hb_buf_str(&pack));
-    hb_buf_free(&pack);
-    return copy;
-}
-
 static void wrap(fixture *f) {
     for (int i = 0; i < 3; i++) {
         hb_instance *instance = f->ws->instances[i];
@@ -126,7 +85,7 @@ static void wrap(fixture *f) {
     }
 }
 
-static void fixture_open(fixture *f, int number, const char *owner, int64_t now_ms) {
+static void many_open(fixture *f, int number, const char *owner, int64_t now_ms) {
     memset(f, 0, sizeof(*f));
     f->number = number;
     f->now_ms = now_ms;
@@ -144,7 +103,7 @@ static void fixture_open(fixture *f, int number, const char *owner, int64_t now_
     wrap(f);
 }
 
-static void fixture_close(fixture *f) {
+static void many_close(fixture *f) {
     hb_task_free(f->task);
     if (f->ws != NULL) {
         for (int i = 0; i < 3; i++) f->ws->instances[i]->type = scripts[f->number][i].real;
@@ -153,28 +112,12 @@ static void fixture_close(fixture *f) {
     hb_arena_free(&f->arena);
 }
 
-static hb_status write_row(fixture *f, hb_call_kind kind, const char *entity, const char *json) {
-    hb_str pack = pack_of(f, json);
-    hb_pack_reader reader = hb_pack_read(pack);
-    hb_pack_item map, key;
-    CHECK(hb_pack_next(&reader, &map));
-    hb_column *columns = hb_arena_array(&f->arena, map.count, sizeof(*columns));
-    for (uint32_t i = 0; i < map.count; i++) {
-        hb_str whole;
-        CHECK(hb_pack_next(&reader, &key) && hb_pack_skip(&reader, &whole));
-        hb_span *span = hb_arena_alloc(&f->arena, sizeof(*span));
-        *span = (hb_span){ 0, whole.len };
-        columns[i] = (hb_column){ key.s, HB_KIND_PACK, 0, NULL, span, (const uint8_t *)whole.ptr, whole.len };
-    }
-    return call(f, (hb_request){ .kind = kind, .entity = hb_workspace_entity(f->ws, hb_str_c(entity)),
-                                 .flags = HB_FLAG_OVERWRITE, .batch = { 1, map.count, columns } });
+static hb_status put_row(fixture *f, hb_call_kind kind, const char *entity, const char *json) {
+    return write_row(f, kind, entity, json, HB_FLAG_OVERWRITE);
 }
 
 static hb_status delete_row(fixture *f, const char *entity, const char *id) {
-    hb_span span = { 0, (uint32_t)strlen(id) };
-    hb_column column = { HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, &span, (const uint8_t *)id, span.len };
-    return call(f, (hb_request){ .kind = HB_CALL_DELETE, .entity = hb_workspace_entity(f->ws, hb_str_c(entity)),
-                                 .batch = { 1, 1, &column } });
+    return by_id(f, HB_CALL_DELETE, entity, id);
 }
 
 /* "title|note" of a row as it can be read, "" when there is none. */
@@ -209,12 +152,12 @@ static hb_status repair(fixture *f) { return call(f, (hb_request){ .kind = HB_CA
 /* Registered, with one row of each entity. */
 static void start(fixture *f) {
     remove_files();
-    fixture_open(f, 0, "one", 1000000);
+    many_open(f, 0, "one", 1000000);
     CHECK_INT(call(f, (hb_request){ .kind = HB_CALL_REGISTER, .text = pack_of(f, definition) }), HB_OK);
     CHECK_INT(call(f, (hb_request){ .kind = HB_CALL_REGISTER, .text = pack_of(f, far_definition) }), HB_OK);
-    CHECK_INT(write_row(f, HB_CALL_UPSERT, "doc",
+    CHECK_INT(put_row(f, HB_CALL_UPSERT, "doc",
                         "{\"object_id\":\"a\",\"title\":\"old\",\"emb\":[1,0],\"note\":\"old\"}"), HB_OK);
-    CHECK_INT(write_row(f, HB_CALL_UPSERT, "far", "{\"object_id\":\"a\",\"title\":\"old\",\"note\":\"old\"}"), HB_OK);
+    CHECK_INT(put_row(f, HB_CALL_UPSERT, "far", "{\"object_id\":\"a\",\"title\":\"old\",\"note\":\"old\"}"), HB_OK);
     CHECK_INT(intents(f), 0);
 }
 
@@ -233,13 +176,13 @@ static void a_whole_write_leaves_no_intent(void) {
     fixture f;
     start(&f);
     const uint32_t commits = scripts[0][0].commits;
-    CHECK_INT(write_row(&f, HB_CALL_UPSERT, "doc", change), HB_OK);
+    CHECK_INT(put_row(&f, HB_CALL_UPSERT, "doc", change), HB_OK);
     CHECK_INT(scripts[0][0].commits, commits + 1);  /* the intent came with the rows */
-    CHECK_INT(write_row(&f, HB_CALL_UPSERT, "far", far_change), HB_OK);
+    CHECK_INT(put_row(&f, HB_CALL_UPSERT, "far", far_change), HB_OK);
     CHECK_INT(intents(&f), 0);
     CHECK_CSTR(row_text(&f, "doc", "a"), "new|new");
     CHECK_CSTR(row_text(&f, "far", "a"), "new|new");
-    fixture_close(&f);
+    many_close(&f);
 }
 
 static void a_refusal_before_the_source_of_truth_takes_all_back(void) {
@@ -253,12 +196,12 @@ static void a_refusal_before_the_source_of_truth_takes_all_back(void) {
         bool far = cases[i].entity[0] == 'f';
         struct script *script = &scripts[0][cases[i].backend];
         *(cases[i].commit ? &script->no_commit : &script->no_write) = true;
-        CHECK_INT(write_row(&f, HB_CALL_UPSERT, cases[i].entity, far ? far_change : change),
+        CHECK_INT(put_row(&f, HB_CALL_UPSERT, cases[i].entity, far ? far_change : change),
                   cases[i].commit ? HB_E_BACKEND : HB_E_UNAVAILABLE);
         script->no_commit = script->no_write = false;
         CHECK_INT(intents(&f), 0);
         CHECK_CSTR(row_text(&f, cases[i].entity, "a"), "old|old");
-        fixture_close(&f);
+        many_close(&f);
     }
 }
 
@@ -266,7 +209,7 @@ static void a_refusal_in_the_second_names_what_is_where(void) {
     fixture f;
     start(&f);
     scripts[0][1].no_commit = true;
-    CHECK_INT(write_row(&f, HB_CALL_UPSERT, "doc", change), HB_E_PARTIAL_WRITE);
+    CHECK_INT(put_row(&f, HB_CALL_UPSERT, "doc", change), HB_E_PARTIAL_WRITE);
     says(&f, "committed on 'main', pending on 'vec', 'other'");
     says(&f, "the disk is gone");
     CHECK_CSTR(f.err.backend, "vec");
@@ -277,7 +220,7 @@ static void a_refusal_in_the_second_names_what_is_where(void) {
     CHECK_INT(repair(&f), HB_OK);       /* its own: at any time */
     CHECK_INT(intents(&f), 0);
     CHECK_CSTR(row_text(&f, "doc", "a"), "new|new");
-    fixture_close(&f);
+    many_close(&f);
 }
 
 static void a_refusal_in_the_third_too(void) {
@@ -289,10 +232,10 @@ static void a_refusal_in_the_third_too(void) {
     CHECK_INT(intents(&f), 1);
     scripts[0][2].no_commit = false;
     /* A write to the same rows completes it first. */
-    CHECK_INT(write_row(&f, HB_CALL_SET, "doc", "{\"object_id\":\"a\",\"title\":\"again\"}"), HB_OK);
+    CHECK_INT(put_row(&f, HB_CALL_SET, "doc", "{\"object_id\":\"a\",\"title\":\"again\"}"), HB_OK);
     CHECK_INT(intents(&f), 0);
     CHECK_CSTR(row_text(&f, "doc", "a"), "again|-");
-    fixture_close(&f);
+    many_close(&f);
 }
 
 static void reopening_completes_what_is_due(void) {
@@ -300,16 +243,16 @@ static void reopening_completes_what_is_due(void) {
         fixture f;
         start(&f);
         scripts[0][1].no_commit = true;
-        CHECK_INT(write_row(&f, HB_CALL_UPSERT, "doc", change), HB_E_PARTIAL_WRITE);
-        fixture_close(&f);
-        fixture_open(&f, 0, "two", early ? 1000999 : 1001000);
+        CHECK_INT(put_row(&f, HB_CALL_UPSERT, "doc", change), HB_E_PARTIAL_WRITE);
+        many_close(&f);
+        many_open(&f, 0, "two", early ? 1000999 : 1001000);
         CHECK_INT(intents(&f), early);
         CHECK_CSTR(row_text(&f, "doc", "a"), early ? "new|old" : "new|new");
         if (early) {
             CHECK_INT(repair(&f), HB_OK);
             CHECK_INT(intents(&f), 1);  /* somebody else's, and not due */
-            CHECK_INT(write_row(&f, HB_CALL_SET, "doc", "{\"object_id\":\"a\",\"title\":\"x\"}"), HB_E_LOCKED);
-            CHECK_INT(write_row(&f, HB_CALL_UPSERT, "doc", "{\"object_id\":\"b\",\"title\":\"x\"}"), HB_OK);
+            CHECK_INT(put_row(&f, HB_CALL_SET, "doc", "{\"object_id\":\"a\",\"title\":\"x\"}"), HB_E_LOCKED);
+            CHECK_INT(put_row(&f, HB_CALL_UPSERT, "doc", "{\"object_id\":\"b\",\"title\":\"x\"}"), HB_OK);
             f.now_ms = 1001000;
             CHECK_INT(call(&f, (hb_request){ .kind = HB_CALL_REPAIR, .flags = HB_FLAG_DRY_RUN }), HB_OK);
             CHECK_INT(intents(&f), 1);
@@ -317,7 +260,7 @@ static void reopening_completes_what_is_due(void) {
             CHECK_INT(intents(&f), 0);
             CHECK_CSTR(row_text(&f, "doc", "a"), "new|new");
         }
-        fixture_close(&f);
+        many_close(&f);
     }
 }
 
@@ -325,11 +268,11 @@ static void one_stored_ahead_is_carried_forward_or_taken_back(void) {
     fixture f;
     start(&f);
     scripts[0][2].no_commit = true;     /* vec is the home of far, main keeps its intent and its Catalog row */
-    CHECK_INT(write_row(&f, HB_CALL_UPSERT, "far", far_change), HB_E_PARTIAL_WRITE);
+    CHECK_INT(put_row(&f, HB_CALL_UPSERT, "far", far_change), HB_E_PARTIAL_WRITE);
     says(&f, "committed on 'vec', pending on 'other', 'main'");
     CHECK_INT(intents(&f), 1);
-    fixture_close(&f);
-    fixture_open(&f, 0, "two", 1001000);
+    many_close(&f);
+    many_open(&f, 0, "two", 1001000);
     CHECK_INT(intents(&f), 0);
     CHECK_CSTR(row_text(&f, "far", "a"), "new|new");
     /* As a killed process leaves it: the intent is there, the source of truth is as it was. */
@@ -342,20 +285,20 @@ static void one_stored_ahead_is_carried_forward_or_taken_back(void) {
     CHECK_INT(intents(&f), 0);
     CHECK_CSTR(row_text(&f, "far", "a"), "new|new");
     scripts[0][1].no_commit = scripts[0][0].no_meta_delete = true;
-    CHECK_INT(write_row(&f, HB_CALL_UPSERT, "far", "{\"object_id\":\"b\",\"title\":\"b\",\"note\":\"b\"}"),
+    CHECK_INT(put_row(&f, HB_CALL_UPSERT, "far", "{\"object_id\":\"b\",\"title\":\"b\",\"note\":\"b\"}"),
               HB_E_BACKEND);
     scripts[0][1].no_commit = scripts[0][0].no_meta_delete = false;
     CHECK_INT(repair(&f), HB_OK);
     CHECK_INT(intents(&f), 0);
     CHECK_CSTR(row_text(&f, "far", "b"), "");
-    fixture_close(&f);
+    many_close(&f);
 }
 
 static void completing_again_changes_nothing(void) {
     fixture f;
     start(&f);
     scripts[0][0].no_meta_delete = true;
-    CHECK_INT(write_row(&f, HB_CALL_UPSERT, "doc", change), HB_OK);     /* whole, but its intent could not go */
+    CHECK_INT(put_row(&f, HB_CALL_UPSERT, "doc", change), HB_OK);     /* whole, but its intent could not go */
     CHECK_INT(intents(&f), 1);
     scripts[0][1].no_write = true;
     CHECK_INT(repair(&f), HB_E_UNAVAILABLE);
@@ -365,7 +308,7 @@ static void completing_again_changes_nothing(void) {
     CHECK_INT(repair(&f), HB_OK);
     CHECK_INT(intents(&f), 0);
     CHECK_CSTR(row_text(&f, "doc", "a"), "new|new");
-    fixture_close(&f);
+    many_close(&f);
 }
 
 static void damaged_intents_are_only_removed_by_repair(void) {
@@ -376,7 +319,7 @@ static void damaged_intents_are_only_removed_by_repair(void) {
     hb_instance *keeper = hb_workspace_keeper(f.ws);
     for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
         CHECK_INT(keeper->type->meta_put(keeper, HB_STR("intent/x/1"), hb_str_c(damaged[i]), &f.err), HB_OK);
-        CHECK_INT(write_row(&f, HB_CALL_UPSERT, "doc", change), HB_OK);
+        CHECK_INT(put_row(&f, HB_CALL_UPSERT, "doc", change), HB_OK);
         CHECK_INT(intents(&f), 1);
         CHECK_INT(call(&f, (hb_request){ .kind = HB_CALL_AUDIT }), HB_OK);
         const char *json = f.task != NULL ? hb_task_answer(f.task)->json.ptr : "";
@@ -384,7 +327,7 @@ static void damaged_intents_are_only_removed_by_repair(void) {
         CHECK_INT(repair(&f), HB_OK);
         CHECK_INT(intents(&f), 0);
     }
-    fixture_close(&f);
+    many_close(&f);
     remove_files();
 }
 
