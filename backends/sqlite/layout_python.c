@@ -521,4 +521,6 @@ const sqlite_layout sqlite_layout_python = {
     .add_text = sqlite_python_add_text,
     .write_sides = sqlite_python_write_sides,
     .remove_sides = sqlite_python_remove_sides,
+    .check_sides = sqlite_python_check_sides,
+    .rebuild_sides = sqlite_python_rebuild_sides,
 };

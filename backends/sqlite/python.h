@@ -44,6 +44,12 @@ hb_status sqlite_python_remove_sides(sqlite_table *table, hb_str object_id, int6
 /* "<entity>_<field>", in the table's arena. */
 hb_str sqlite_python_side_name(const sqlite_table *table, uint32_t place, hb_arena *arena);
 
+/* ---- python_check.c: for audit and repair ---------------------------------------------------- */
+
+hb_status sqlite_python_check_sides(sqlite_table *table, const sqlite_checker *checker,
+                                    hb_err *err);
+hb_status sqlite_python_rebuild_sides(sqlite_table *table, hb_err *err);
+
 /* ---- python_gram.c: the keyword index of text arrays ----------------------------------------- */
 
 /* python_keyword.c: runs of white space and punctuation are one space, none at the ends; control
@@ -56,6 +62,10 @@ hb_status sqlite_python_gram_make(sqlite_table *table, uint32_t place, hb_err *e
 hb_status sqlite_python_gram_write(sqlite_table *table, const hb_batch *batch, uint32_t row,
                                    hb_err *err);
 hb_status sqlite_python_gram_remove(sqlite_table *table, hb_str object_id, hb_err *err);
+/* Tells the rows whose keywords are not in the index as they should be; makes it anew. */
+hb_status sqlite_python_gram_check(sqlite_table *table, uint32_t place,
+                                   const sqlite_checker *checker, hb_err *err);
+hb_status sqlite_python_gram_rebuild(sqlite_table *table, uint32_t place, hb_err *err);
 /* Forgets the entity. */
 hb_status sqlite_python_gram_clear(sqlite_table *table, hb_err *err);
 

@@ -13,6 +13,13 @@
 /* SHA-256 of Python's default options. */
 #define GRAM_FINGERPRINT "d14358086ceb42ae7507a964e41799bc169bd6c3ba0a01c91e21da5937b6c6c0"
 
+#define POSTING_COLUMNS "_id, ns, entity_id, field_name, gram_hash, keyword_id, mask_bit"
+#define POSTING_VALUES " (" POSTING_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?)"
+#define KEYWORD_COLUMNS                                                                            \
+    "ns, keyword_id, entity_id, field_name, object_id, keyword, keyword_norm, normalizer,"         \
+    " full_mask, ordinal, keyword_len, part_count"
+#define KEYWORD_VALUES " (" KEYWORD_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
 typedef struct gram_keyword {       /* one keyword on its way into the tables */
     hb_arena *arena;
     hb_str norm;
@@ -25,6 +32,7 @@ typedef struct gram_keyword {       /* one keyword on its way into the tables */
 } gram_keyword;
 
 typedef struct gram_row {
+    const char *add_posting, *add_keyword;  /* statements; NULL: those of the index itself */
     sqlite_table *table;
     hb_str ns, entity, field, object_id;
     hb_arena *arena;
@@ -164,8 +172,9 @@ static hb_status posting_add(const gram_row *row, hb_str keyword_id, hb_str part
     hb_str texts[] = { { id, sizeof(id) }, row->ns, row->entity, row->field, number,
                        keyword_id,         mask_bit };
     return gram_run(conn,
-                    "INSERT OR REPLACE INTO main.hb_gram_postings (_id, ns, entity_id, field_name,"
-                    " gram_hash, keyword_id, mask_bit) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    row->add_posting != NULL
+                        ? row->add_posting
+                        : "INSERT OR REPLACE INTO main.hb_gram_postings" POSTING_VALUES,
                     texts, 7, err);
 }
 
@@ -201,10 +210,9 @@ static hb_status keyword_insert(const gram_row *row, const gram_keyword *keyword
                        HB_STR(GRAM_NORMALIZER),
                        full };
     HB_TRY(gram_borrow(conn,
-                       "INSERT OR REPLACE INTO main.hb_gram_keywords (ns, keyword_id, entity_id,"
-                       " field_name, object_id, keyword, keyword_norm, normalizer, full_mask,"
-                       " ordinal, keyword_len, part_count)"
-                       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                       row->add_keyword != NULL
+                           ? row->add_keyword
+                           : "INSERT OR REPLACE INTO main.hb_gram_keywords" KEYWORD_VALUES,
                        texts, 9, &stmt, err));
     sqlite3_bind_int64(stmt, 10, ordinal);
     sqlite3_bind_int64(stmt, 11, keyword->unit_count);
@@ -389,4 +397,123 @@ hb_status sqlite_python_gram_clear(sqlite_table *table, hb_err *err) {
     return gram_run(table->conn,
                     "DELETE FROM main.hb_gram_meta WHERE substr(\"key\", 1, length(?1)) = ?1", &key,
                     1, err);
+}
+
+/* ---- audit and repair --------------------------------------------------------------------------
+ */
+
+/* What the index of a field should be, beside it. */
+static const char expected_tables[] =
+    "CREATE TEMP TABLE IF NOT EXISTS hb_gram_expected_keywords (" KEYWORD_COLUMNS
+    ", PRIMARY KEY (keyword_id));"
+    "CREATE TEMP TABLE IF NOT EXISTS hb_gram_expected_postings (" POSTING_COLUMNS
+    ", PRIMARY KEY (_id));"
+    "DELETE FROM temp.hb_gram_expected_keywords; DELETE FROM temp.hb_gram_expected_postings";
+#define EXPECTED_END                                                                               \
+    "DROP TABLE IF EXISTS temp.hb_gram_expected_keywords;"                                         \
+    "DROP TABLE IF EXISTS temp.hb_gram_expected_postings"
+
+static hb_status expected_row(gram_row *row, sqlite3_stmt *stmt, hb_buf *pack, hb_err *err) {
+    hb_value value;
+    HB_TRY(sqlite_read_value(sqlite3_column_value(stmt, 1), HB_KIND_PACK, pack, NULL, &value, err));
+    row->object_id = sqlite_text_at(stmt, 0);
+    return value.kind == HB_KIND_PACK ? gram_add(row, value.as.s, err) : HB_OK;
+}
+
+static hb_status expected_fill(sqlite_table *table, uint32_t place, hb_err *err) {
+    sqlite_conn *conn = table->conn;
+    HB_TRY(sqlite_run(conn, expected_tables, err));
+    hb_sql sql = sqlite_ddl(conn, "SELECT object_id, ");
+    hb_sql_ident(&sql, table->columns[place]);
+    hb_sql_add(&sql, " FROM ");
+    hb_sql_ident(&sql, table->name);
+    hb_sql_add(&sql, " WHERE ");
+    hb_sql_ident(&sql, table->columns[place]);
+    hb_sql_add(&sql, " IS NOT NULL");
+    sqlite3_stmt *stmt;
+    HB_TRY(sqlite_ddl_prepare(conn, &stmt, &sql, err));
+    hb_arena arena;
+    hb_buf pack;
+    hb_arena_init(&arena, conn->mem);
+    hb_buf_init(&pack, conn->mem);
+    gram_row row = row_of(table, place, HB_STR_EMPTY, &arena);
+    row.add_keyword = "INSERT OR REPLACE INTO temp.hb_gram_expected_keywords" KEYWORD_VALUES;
+    row.add_posting = "INSERT OR REPLACE INTO temp.hb_gram_expected_postings" POSTING_VALUES;
+    hb_status status = HB_OK;
+    int rc = SQLITE_DONE;
+    while (status == HB_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        status = expected_row(&row, stmt, &pack, err);
+    }
+    sqlite3_finalize(stmt);
+    hb_buf_free(&pack);
+    hb_arena_free(&arena);
+    HB_TRY(status);
+    return rc == SQLITE_DONE ? HB_OK : sqlite_fail(conn, rc, err);
+}
+
+/* Rows of one side that the other has not; `of_field` picks the field's part of the index. */
+#define OF_FIELD " WHERE ns = ?1 AND entity_id = ?2 AND field_name = ?3"
+#define DIFFERENCE(columns, name)                                                                  \
+    "SELECT " columns " FROM (SELECT " columns " FROM main.hb_gram_" name OF_FIELD                 \
+    " EXCEPT SELECT " columns " FROM temp.hb_gram_expected_" name ") UNION ALL SELECT " columns    \
+    " FROM (SELECT " columns " FROM temp.hb_gram_expected_" name " EXCEPT SELECT " columns         \
+    " FROM main.hb_gram_" name OF_FIELD ")"
+
+/* The rows whose keywords are others, in order; "" for postings of keywords that nobody knows. */
+static const char different_rows[] =
+    "SELECT DISTINCT object_id FROM (SELECT object_id FROM (" DIFFERENCE(
+        KEYWORD_COLUMNS,
+        "keywords") ") UNION ALL SELECT coalesce((SELECT object_id FROM"
+                    " temp.hb_gram_expected_keywords k WHERE k.keyword_id = p.keyword_id),"
+                    " (SELECT object_id FROM main.hb_gram_keywords k WHERE k.keyword_id ="
+                    " p.keyword_id), '') AS object_id FROM (" DIFFERENCE(POSTING_COLUMNS,
+                                                                         "postings") ") p)"
+                                                                                     " ORDER BY"
+                                                                                     " object_id";
+
+hb_status sqlite_python_gram_check(sqlite_table *table, uint32_t place,
+                                   const sqlite_checker *checker, hb_err *err) {
+    sqlite_conn *conn = table->conn;
+    hb_status status = expected_fill(table, place, err);
+    gram_row row = row_of(table, place, HB_STR_EMPTY, NULL);
+    const hb_str texts[] = { row.ns, row.entity, row.field };
+    sqlite3_stmt *stmt = NULL;
+    if (status == HB_OK) status = gram_borrow(conn, different_rows, texts, 3, &stmt, err);
+    int rc = SQLITE_DONE;
+    while (status == HB_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        const hb_finding finding = {
+            .kind = "index",
+            .path = HB_STR("hb_gram_keywords"),
+            .field = row.field,
+            .object_id = sqlite_text_at(stmt, 0),
+            .reason = HB_STR("the keywords kept for lookups are not those of the row"),
+            .fixed = checker->fix,
+        };
+        *checker->count += 1;
+        status = checker->sink(checker->arg, &finding, err);
+    }
+    if (stmt != NULL) sqlite_return(conn, stmt);
+    if (status == HB_OK && rc != SQLITE_DONE) status = sqlite_fail(conn, rc, err);
+    sqlite_cache_clear(conn);
+    const hb_status dropped = sqlite_run(conn, EXPECTED_END, status == HB_OK ? err : NULL);
+    return status == HB_OK ? dropped : status;
+}
+
+hb_status sqlite_python_gram_rebuild(sqlite_table *table, uint32_t place, hb_err *err) {
+    static const char *const steps[] = {
+        "DELETE FROM main.hb_gram_postings" OF_FIELD,
+        "DELETE FROM main.hb_gram_keywords" OF_FIELD,
+        "INSERT OR REPLACE INTO main.hb_gram_keywords (" KEYWORD_COLUMNS ") SELECT " KEYWORD_COLUMNS
+        " FROM temp.hb_gram_expected_keywords" OF_FIELD,
+        "INSERT OR REPLACE INTO main.hb_gram_postings (" POSTING_COLUMNS ") SELECT " POSTING_COLUMNS
+        " FROM temp.hb_gram_expected_postings" OF_FIELD,
+    };
+    HB_TRY(expected_fill(table, place, err));
+    gram_row row = row_of(table, place, HB_STR_EMPTY, NULL);
+    const hb_str texts[] = { row.ns, row.entity, row.field };
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        HB_TRY(gram_run(table->conn, steps[i], texts, 3, err));
+    }
+    sqlite_cache_clear(table->conn);
+    return sqlite_run(table->conn, EXPECTED_END, err);
 }
