@@ -16,6 +16,9 @@ endif()
 set(glue_full -sFORCE_FILESYSTEM=1 -lidbfs.js -sEXPORTED_RUNTIME_METHODS=FS,IDBFS)
 set(glue_slim -sFILESYSTEM=0)
 
+# Copies loops into calls of itself otherwise.
+set_source_files_properties(src/abi/memcpy.c PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_HOT};-fno-builtin")
+
 # hb_module(<output name> <core library> <link options>...)
 function(hb_module output core with_sqlite)
     add_executable(${output} ${HB_ABI_SOURCES})
