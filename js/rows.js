@@ -3,6 +3,7 @@
 // the module's memory.
 import { keysOf } from "./core/batch-writer.js";
 import { readBatch, readCell, readColumnValues } from "./core/batch-reader.js";
+import { readLoneRow, readRowsOf } from "./core/row-reader.js";
 import { HeavenBaseError } from "./errors.js";
 import { Kind } from "./generated/abi.js";
 
@@ -15,7 +16,7 @@ import { Kind } from "./generated/abi.js";
  * @property {string} id
  * @property {number} index
  * @property {ReadonlyMap<string, ColumnInfo>} columns
- * @property {readonly string[]} names
+ * @property {import("./core/row-reader.js").Shape} shape
  * @property {import("./entity.js").Entity} entity
  * @property {boolean} declared by the program, not only read back from storage
  * @property {Record<string, any>} schema
@@ -70,37 +71,21 @@ export const idColumn = (ids) => [{ name: "object_id", kind: Kind.TEXT, cells: i
 
 // ---- answers, read before the next call -------------------------------------------------
 
-/** @param {Core} core @param {readonly string[]} [names] @returns {import("./core/batch-reader.js").Batch} */
-function answer(core, names) {
+/** @param {Core} core @returns {import("./core/batch-reader.js").Batch} */
+function answer(core) {
   const { u8, view } = core.memory;
-  return readBatch({ u8, view }, core.answerAt, names);
+  return readBatch({ u8, view }, core.answerAt);
 }
 
-/** @param {import("./core/batch-reader.js").Batch} batch @param {number} row @param {number} count how many columns */
-function rowAt({ bytes, columns }, row, count) {
-  /** @type {Record<string, any>} */
-  const out = {};
-  for (let c = 0; c < count; c++) out[columns[c].name] = readCell(bytes, columns[c], row, true);
-  return out;
+/** The row that was found, or null. @param {Core} core @param {Registered | null} registered @param {string} id */
+export function readRow(core, registered, id) {
+  if (registered) return readLoneRow(core.memory, core.answerAt, registered.shape, id);
+  return readRowsOf(core.memory, core.answerAt, [id])[0];
 }
 
-/** The row that was found, or null. @param {Core} core @param {Registered | null} registered */
-export function readRow(core, registered) {
-  const batch = answer(core, registered?.names);
-  return batch.rowCount === 0 ? null : rowAt(batch, 0, batch.columns.length);
-}
-
-/** The row of each id in turn, or null. @param {Core} core @param {number} count how many ids */
-export function readRows(core, count) {
-  const batch = answer(core);
-  const last = batch.columns.length - 1;
-  const indexed = batch.columns[last]?.name === "$index";
-  const rows = new Array(count).fill(null);
-  for (let row = 0; row < batch.rowCount; row++) {
-    const at = indexed ? readCell(batch.bytes, batch.columns[last], row, true) : row;
-    rows[at] = rowAt(batch, row, indexed ? last : last + 1);
-  }
-  return rows;
+/** The row of each id in turn, or null. @param {Core} core @param {readonly string[]} ids */
+export function readRows(core, ids) {
+  return readRowsOf(core.memory, core.answerAt, ids);
 }
 
 /** The values of the first column. @param {Core} core @returns {any[]} */

@@ -4,13 +4,12 @@
 import { Backends } from "./backends.js";
 import { Capabilities } from "./capabilities.js";
 import { Functions, Hooks, completeRows, namesIn, withOperands, withParams, within } from "./compute.js";
-import { isHeld, untilFree } from "./core/held.js";
-import { Queue } from "./core/queue.js";
+import { shapeOf } from "./core/row-reader.js";
 import { performTask } from "./core/task.js";
 import { Entity, entityFromDefinition, Catalog, MetaSchema } from "./entity.js";
 import { HeavenBaseError, cancelled } from "./errors.js";
 import { Frame } from "./frame.js";
-import { Call, Flag, Kind, State } from "./generated/abi.js";
+import { Call, ENTITY_NONE, Flag, Kind, State } from "./generated/abi.js";
 import { checkGraph, edgeFlags, scrubDangling, shortestPath, traverse, withReferences } from "./graph.js";
 import { ALTERING, DELETING, EXECUTING, GETTING, READING, SETTING, TRANSFERRING, UPSERTING, WAITING, known } from "./options.js";
 import { printable } from "./plan-text.js";
@@ -19,6 +18,7 @@ import { Query } from "./query.js";
 import { checkId, checkIds, checkRow, checkRows, checkTarget, columnsOf, entityName, idColumn, readList, readOne, readRow, readRows } from "./rows.js";
 import { encodeSpec } from "./spec.js";
 import { eachInTurn, settled, then } from "./then.js";
+import { Turns } from "./turns.js";
 import { allBytes, exportBytes, exportRecords, exportToStream, importFile } from "./transfer.js";
 
 /** @typedef {import("./core/call.js").Request} Request */
@@ -34,9 +34,6 @@ import { allBytes, exportBytes, exportRecords, exportToStream, importFile } from
 /** Definitions that this package knows already, so that their references are the exported ones. */
 const SYSTEM = new Map([Catalog, MetaSchema].map((one) => [one.entityId, /** @type {Entity} */ (/** @type {unknown} */ (one))]));
 
-/** Without a call for one or two of these, the files are free for others. */
-const REST_MS = 10;
-
 /** Long work pauses for whoever looks on or may stop it. @param {{ signal?: AbortSignal, onProgress?: unknown }} options */
 const pausing = ({ signal, onProgress }) => (signal || onProgress ? Flag.PAUSES : 0);
 
@@ -44,18 +41,12 @@ export class Workspace {
   #core;
   #handle;
   #setting;
-  #queue = new Queue();
+  #turns;
   /** @type {Map<string, Registered>} */
   #registered = new Map();
-  #closed = false;
   #keepsCatalog;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #resting;
-  #used = false;
   /** Is there an entity whose rows functions complete? */
   #computed = false;
-  /** The last of the writes whose functions are under way: writes keep their order, reads go on. @type {Promise<void> | null} */
-  #computing = null;
   /** Specs of prepared queries with operands that functions make, by handle. @type {Map<number, any>} */
   #hooked = new Map();
   /** @type {Promise<void> | null} */
@@ -66,9 +57,12 @@ export class Workspace {
     this.#core = core;
     this.#handle = handle;
     this.#setting = setting;
+    const { session, timeoutMs } = setting;
+    const idle = () => core.idle(handle);
     const info = this.#now({ kind: Call.INFO }, () => core.json());
     /** @type {string} */
     this.id = info.id;
+    this.#turns = new Turns({ id: this.id, timeoutMs, session, idle });
     /** The preset's name; null when backends were given. @type {string | null} */
     this.preset = info.preset || null;
     this.#keepsCatalog = info.catalog;
@@ -112,51 +106,18 @@ export class Workspace {
   /** One crossing; a promise only when the host has to do something. @template T @param {Request} request @param {() => T} decode @param {CallOptions & { onProgress?: (progress: any) => void }} options @returns {T | Promise<T>} */
   #call(request, decode, { signal, timeoutMs = this.#setting.timeoutMs, onProgress }) {
     const state = this.#core.call(this.#handle, timeoutMs === undefined ? request : { ...request, timeoutMs });
-    if (state === State.DONE) return decode();
+    return state === State.DONE ? decode() : this.#later(state, decode, { signal, onProgress }, timeoutMs);
+  }
+
+  /** A call that was not done at once. @template T @param {number} state @param {() => T} decode @param {CallOptions & { onProgress?: (progress: any) => void }} options @param {number | undefined} timeoutMs @returns {Promise<T>} */
+  #later(state, decode, { signal, onProgress }, timeoutMs) {
     if (state === State.FAILED) throw this.#core.error();
     return performTask(this.#core, state, { hosts: this.#setting.hosts, signal, timeoutMs, onProgress }, decode);
   }
 
   /** Takes its turn and works; synchronously when nobody is in the way. @template T @param {boolean} write @param {CallOptions | undefined} options @param {() => T | Promise<T>} work @returns {Promise<T>} */
   #run(write, options, work) {
-    const signal = options?.signal;
-    if (this.#closed) return Promise.reject(new HeavenBaseError("CLOSED", `workspace '${this.id}' is closed`));
-    if (signal?.aborted) return Promise.reject(cancelled(signal));
-    if (write && this.#computing) return this.#afterComputing(options ?? {}, () => this.#enter(write, options, work));
-    return this.#enter(write, options, work);
-  }
-
-  /** @template T @param {boolean} write @param {CallOptions | undefined} options @param {() => T | Promise<T>} work @returns {Promise<T>} */
-  #enter(write, options, work) {
-    const signal = options?.signal;
-    const queue = this.#queue;
-    if (!queue.isFree(write)) return queue.turn(write, signal, options?.timeoutMs ?? this.#setting.timeoutMs).then(() => this.#finish(write, options, work));
-    queue.enter(write);
-    return this.#finish(write, options, work);
-  }
-
-  /** @template T @param {boolean} write @param {CallOptions | undefined} options @param {() => T | Promise<T>} work @returns {Promise<T>} */
-  #finish(write, options, work) {
-    const end = () => {
-      this.#queue.leave(write);
-      if (write) this.#setting.session.wrote();
-      if (this.#setting.session.persistence === "node") this.#rest();
-    };
-    let result;
-    try {
-      result = work();
-    } catch (error) {
-      if (!isHeld(error)) {
-        end();
-        return Promise.reject(error);
-      }
-      result = /** @type {Promise<T>} */ (Promise.reject(error));
-    }
-    if (result instanceof Promise) {
-      return untilFree(result, work, { ...options, timeoutMs: options?.timeoutMs ?? this.#setting.timeoutMs, rest: () => this.#core.idle(this.#handle) }).finally(end);
-    }
-    end();
-    return Promise.resolve(result);
+    return this.#turns.run(write, options, work);
   }
 
   /** @template T @param {Request} request @param {() => T} decode @param {CallOptions} options */
@@ -192,49 +153,30 @@ export class Workspace {
 
   // ---- functions of the program --------------------------------------------------------------
 
-  /** Work that writes, when the functions of earlier writes are through. @template T @param {CallOptions} options @param {() => Promise<T>} work @returns {Promise<T>} */
-  #afterComputing(options, work) {
-    const before = this.#computing;
-    const after = (async () => {
-      await within(Promise.resolve(before), this.#waiting(options));
-      return work();
-    })();
-    return this.#keepOrder(after);
-  }
-
-  /** @template T @param {Promise<T>} write @returns {Promise<T>} */
-  #keepOrder(write) {
-    const settled = write.then(() => {}, () => {}).then(() => {
-      if (this.#computing === settled) this.#computing = null;
-    });
-    this.#computing = settled;
-    return write;
-  }
-
   /** Writes rows that functions complete. They run outside the turn, so that they may read. @template T @param {number} kind @param {Registered} registered @param {readonly Record<string, unknown>[]} rows @param {WriteOptions} options @param {() => T} decode @returns {Promise<T>} */
   #writeComputed(kind, registered, rows, options, decode) {
-    const waiting = this.#waiting(options);
+    const waiting = this.#turns.waiting(options);
     const send = (/** @type {Record<string, unknown>[]} */ ready) => () => this.#send(kind, registered, ready, options, decode, true);
     if (options.signal?.aborted) return Promise.reject(cancelled(options.signal));
     const early = kind === Call.UPSERT ? completeRows(/** @type {Hooks} */ (registered.hooks), rows, null, waiting) : null;
     if (early && !(early instanceof Promise)) return this.#run(true, options, send(early));
     early?.catch(() => {});             // who waits for an earlier write hears of it later
-    const before = this.#computing;
-    return this.#keepOrder((async () => {
+    const before = this.#turns.computing;
+    return this.#turns.keepOrder((async () => {
       if (before) await within(before, waiting);
-      const ready = await (early ?? this.#completed(kind, registered, rows, options, (work) => this.#enter(false, options, work)));
+      const ready = await (early ?? this.#completed(kind, registered, rows, options, (work) => this.#turns.enter(false, options, work)));
       if (options.signal?.aborted) throw cancelled(options.signal);
-      return this.#enter(true, options, send(ready));
+      return this.#turns.enter(true, options, send(ready));
     })());
   }
 
   /** Rows with what functions give; patches are completed from what is stored. @param {number} kind @param {Registered} registered @param {readonly Record<string, unknown>[]} rows @param {WriteOptions} options @param {(work: () => any) => any} read its turn @returns {Record<string, unknown>[] | Promise<Record<string, unknown>[]>} */
   #completed(kind, registered, rows, options, read) {
     const hooks = /** @type {Hooks} */ (registered.hooks);
-    if (kind === Call.UPSERT) return completeRows(hooks, rows, null, this.#waiting(options));
+    if (kind === Call.UPSERT) return completeRows(hooks, rows, null, this.#turns.waiting(options));
     const ids = rows.map((row) => checkId(row.object_id));
-    const stored = read(() => this.#byIds(Call.GET, ids, { ...options, entity: registered.id }, (count) => readRows(this.#core, count), () => null));
-    return then(stored, (found) => completeRows(hooks, rows, found, this.#waiting(options)));
+    const stored = read(() => this.#byIds(Call.GET, ids, { ...options, entity: registered.id }, (asked) => readRows(this.#core, asked), () => null));
+    return then(stored, (found) => completeRows(hooks, rows, found, this.#turns.waiting(options)));
   }
 
   /** In a turn to write. @template T @param {number} kind @param {Registered} registered @param {readonly Record<string, unknown>[]} rows @param {WriteOptions} options @param {() => T} decode @param {boolean} [computed] functions have completed them @returns {T | Promise<T>} */
@@ -248,13 +190,8 @@ export class Workspace {
 
   /** An entity whose rows functions complete, where that is known already. @param {EntityLike} entity @returns {Registered | null} */
   #computedEntity(entity) {
-    const registered = this.#computed && !this.#closed ? this.#registered.get(typeof entity === "string" ? entity : entity?.entityId) : undefined;
+    const registered = this.#computed && !this.#turns.closed ? this.#registered.get(typeof entity === "string" ? entity : entity?.entityId) : undefined;
     return registered && this.#completes(registered) ? registered : null;
-  }
-
-  /** @param {CallOptions} options @returns {CallOptions} */
-  #waiting({ signal, timeoutMs = this.#setting.timeoutMs }) {
-    return { signal, timeoutMs };
   }
 
   /** The functions of an entity whose rows they complete. @param {Registered} registered */
@@ -266,7 +203,7 @@ export class Workspace {
   #encoded(query, options) {
     const hooks = this.#registered.get(query.entityId)?.hooks;
     if (!hooks || hooks.queries.size === 0) return encodeSpec(query.spec, query.params);
-    return then(withOperands(hooks, query.spec, query.params, query.entityId, this.#waiting(options)), (spec) => encodeSpec(spec, query.params));
+    return then(withOperands(hooks, query.spec, query.params, query.entityId, this.#turns.waiting(options)), (spec) => encodeSpec(spec, query.params));
   }
 
   /** Every function that a definition names must be there. @param {Record<string, any>} definition @param {Entity | undefined} declared */
@@ -282,7 +219,7 @@ export class Workspace {
     const own = entity ?? this.#registered.get(id)?.entity ?? SYSTEM.get(id) ?? entityFromDefinition(schema);
     /** @type {Registered} */
     const registered = { id, index, declared, schema, storage, entity: own,
-      names: columns.map((/** @type {any} */ column) => column.name),
+      shape: shapeOf(columns.map((/** @type {any} */ column) => column.name)),
       columns: new Map(columns.map((/** @type {any} */ column) => [column.name, column])), hooks: null };
     this.#registered.set(id, registered);
     this.#hook(registered, own);
@@ -334,7 +271,7 @@ export class Workspace {
   /** Adds to a conflict of structures the plan that says what differs. @template T @param {unknown} pack @param {Promise<T>} work @returns {Promise<T>} */
   #explained(pack, work) {
     return work.catch((error) => {
-      if (error?.code === "SCHEMA_CONFLICT" && error.plan === null && !this.#closed) {
+      if (error?.code === "SCHEMA_CONFLICT" && error.plan === null && !this.#turns.closed) {
         try {
           error.plan = this.#now({ kind: Call.ALTER, flags: Flag.DRY_RUN, pack }, () => this.#core.json());
         } catch {
@@ -399,7 +336,7 @@ export class Workspace {
 
   /** Ids of the registered entities, sorted, without the system's. @returns {Promise<string[]>} */
   async listEntities() {
-    if (this.#closed) throw new HeavenBaseError("CLOSED", `workspace '${this.id}' is closed`);
+    if (this.#turns.closed) throw new HeavenBaseError("CLOSED", `workspace '${this.id}' is closed`);
     return [...this.#registered.keys()].filter((id) => !SYSTEM.has(id)).sort();
   }
 
@@ -478,7 +415,7 @@ export class Workspace {
 
   /** A patch where functions may have work: the entity is found before the turn to write. @param {Record<string, unknown>} patch @param {any} options @returns {Promise<string>} */
   async #setAnywhere(patch, options) {
-    if (this.#closed) throw new HeavenBaseError("CLOSED", `workspace '${this.id}' is closed`);
+    if (this.#turns.closed) throw new HeavenBaseError("CLOSED", `workspace '${this.id}' is closed`);
     checkTarget(patch, options);
     const registered = options.entity === undefined ? await this.#run(false, options, () => this.#holder(patch.object_id, options)) : this.#resolve(options.entity);
     if (!this.#completes(registered)) return this.#run(true, options, () => this.#setOne(patch, { ...options, entity: registered.id }));
@@ -535,18 +472,23 @@ export class Workspace {
 
   /** The row, or null. Without `entity` every entity is asked; `unique: false` takes the first that has it. @template {EntityLike} [E=string] @param {string | number | bigint} id @param {CallOptions & { entity?: E, unique?: boolean }} [options] @returns {Promise<Row<E> | null>} */
   get(id, options = {}) {
-    return this.#guard(() => {
+    try {
       known("get", options, GETTING);
       const text = checkId(id);
       return this.#run(false, options, () => /** @type {any} */ (this.#getOne(text, options)));
-    });
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
-  /** @param {string} id @param {CallOptions & { entity?: EntityLike, unique?: boolean }} options */
+  /** @param {string} id @param {CallOptions & { entity?: EntityLike, unique?: boolean }} options @returns {any} */
   #getOne(id, options) {
     const registered = options.entity === undefined ? null : this.#resolve(options.entity);
-    const flags = options.unique === false ? Flag.ANY : 0;
-    return this.#call({ kind: Call.GET, entity: registered?.index, flags, id }, () => readRow(this.#core, registered), options);
+    const { timeoutMs = this.#setting.timeoutMs } = options;
+    const core = this.#core;
+    const state = core.callOne(this.#handle, Call.GET, registered === null ? ENTITY_NONE : registered.index, options.unique === false ? Flag.ANY : 0, id, timeoutMs);
+    if (state === State.DONE) return readRow(core, registered, id);
+    return this.#later(state, () => readRow(core, registered, id), options, timeoutMs);
   }
 
   /** The row of each id, or null. @template {EntityLike} [E=string] @param {Iterable<string | number | bigint>} ids @param {CallOptions & { entity?: E }} [options] @returns {Promise<(Row<E> | null)[]>} */
@@ -554,17 +496,17 @@ export class Workspace {
     return this.#guard(() => {
       known("getMany", options, READING);
       const texts = checkIds(ids);
-      return /** @type {any} */ (this.#run(false, options, () => this.#byIds(Call.GET, texts, options, (count) => readRows(this.#core, count), (id) => this.#getOne(id, options))));
+      return /** @type {any} */ (this.#run(false, options, () => this.#byIds(Call.GET, texts, options, (asked) => readRows(this.#core, asked), (id) => this.#getOne(id, options))));
     });
   }
 
-  /** Asks for each different id once. @template T @param {number} kind @param {readonly string[]} ids @param {CallOptions & { entity?: EntityLike }} options @param {(count: number) => T[]} decode @param {(id: string) => T | Promise<T>} single when no entity is named @returns {T[] | Promise<T[]>} */
+  /** Asks for each different id once. @template T @param {number} kind @param {readonly string[]} ids @param {CallOptions & { entity?: EntityLike }} options @param {(ids: readonly string[]) => T[]} decode @param {(id: string) => T | Promise<T>} single when no entity is named @returns {T[] | Promise<T[]>} */
   #byIds(kind, ids, options, decode, single) {
     if (options.entity === undefined) return eachInTurn(ids, single);
     const registered = this.#resolve(options.entity);
     if (ids.length === 0) return [];
     const unique = [...new Set(ids)];
-    const answers = this.#call({ kind, entity: registered.index, columns: idColumn(unique), rowCount: unique.length }, () => decode(unique.length), options);
+    const answers = this.#call({ kind, entity: registered.index, columns: idColumn(unique), rowCount: unique.length }, () => decode(unique), options);
     return unique.length === ids.length ? answers : then(answers, (found) => {
       const byId = new Map(unique.map((id, index) => [id, found[index]]));
       return ids.map((id) => /** @type {T} */ (byId.get(id)));
@@ -735,7 +677,7 @@ export class Workspace {
     const spec = this.#hooked.get(prepared);
     const id = entityName(entity);
     const hooks = spec && this.#registered.get(id)?.hooks;
-    return hooks ? then(withParams(hooks, spec, params, id, this.#waiting(options)), (made) => ({ prepared, params: made })) : { prepared, params };
+    return hooks ? then(withParams(hooks, spec, params, id, this.#turns.waiting(options)), (made) => ({ prepared, params: made })) : { prepared, params };
   }
 
   /** @type {import("./query.js").Runner} */
@@ -878,29 +820,12 @@ export class Workspace {
     return this.#run(false, undefined, () => this.#setting.session.flush());
   }
 
-  /** Gives the files back to other processes once nothing was done for a while. */
-  #rest() {
-    this.#used = true;
-    this.#resting ??= setTimeout(() => {
-      this.#resting = undefined;
-      if (this.#closed) return;
-      if (this.#used || !this.#queue.isFree(true)) {
-        this.#rest();
-        this.#used = false;
-      } else {
-        this.#core.idle(this.#handle);
-      }
-    }, REST_MS);
-  }
-
   /** Ends the workspace after the calls under way; again is fine. @returns {Promise<void>} */
   close() {
-    this.#closing ??= this.#run(true, undefined, () => {
-      clearTimeout(this.#resting);
+    this.#closing ??= this.#turns.end(() => {
       this.#core.close(this.#handle);
       return this.#setting.session.end();
     });
-    this.#closed = true;
     return this.#closing;
   }
 }

@@ -104,6 +104,9 @@ typedef struct hb_request {
     hb_str text;
     hb_str params;              /* MessagePack array */
     hb_batch batch;
+    /* GET may answer with the backend's own columns (answer.rows says which rows of them): the
+     * answer is read before anything else is called */
+    bool lends;
 } hb_request;
 
 typedef enum hb_answer_kind {
@@ -117,6 +120,9 @@ typedef enum hb_answer_kind {
 typedef struct hb_answer {
     hb_answer_kind kind;
     hb_batch batch;             /* FRAME */
+    /* FRAME: row of the columns for each of the batch's rows; NULL: the same. Set only for a request
+     * that `lends` */
+    const uint32_t *rows;
     const uint8_t *roles;       /* FRAME: hb_wire_role per column */
     const uint32_t *tags;       /* FRAME: hb_wire_tag per column, or NULL */
     uint64_t total;             /* rows before paging, valid when total_known */

@@ -12,6 +12,7 @@ hb_status files_answer_from_memory(files_table *table, hb_job *job, const hb_fra
                                    hb_err *err) {
     hb_fragment own = *fragment;
     own.container = &table->cache;
+    own.lends = false;          /* the next job may read the files again */
     hb_job inner = *job;
     inner.instance = &table->conn->inner;
     inner.fragment = &own;

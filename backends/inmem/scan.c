@@ -301,14 +301,22 @@ static hb_status rows_sort(inmem_scan *scan, inmem_rows *rows, bool by_id, uint6
 
 /* ---- results ---------------------------------------------------------------------------- */
 
+static hb_status scan_column(const inmem_scan *scan, uint32_t field, const hb_column **out,
+                             hb_err *err) {
+    *out = scan->columns[field];
+    if (*out != NULL) {
+        return HB_OK;
+    }
+    const hb_schema *schema = scan->fragment->container->schema;
+    return hb_err_set(err, HB_E_INTERNAL, "a fragment asks for '%.*s', which is not here",
+                      HB_ARG(schema->fields[field].name));
+}
+
 static hb_status emit_column(inmem_scan *scan, uint32_t index, uint32_t field,
                              const inmem_rows *rows, hb_err *err) {
     const hb_schema *schema = scan->fragment->container->schema;
-    const hb_column *column = scan->columns[field];
-    if (column == NULL) {
-        return hb_err_set(err, HB_E_INTERNAL, "a fragment asks for '%.*s', which is not here",
-                          HB_ARG(schema->fields[field].name));
-    }
+    const hb_column *column;
+    HB_TRY(scan_column(scan, field, &column, err));
     hb_rowset_column(&scan->job->out, index, schema->fields[field].name, column->kind, column->dim);
     if (!hb_colbuf_add_rows(&scan->job->out.columns[index], column, rows->slots, rows->count)) {
         return hb_err_memory(err);
@@ -316,8 +324,29 @@ static hb_status emit_column(inmem_scan *scan, uint32_t index, uint32_t field,
     return HB_OK;
 }
 
+/* The store's own columns, and which of their rows: nothing is copied. */
+static hb_status lend(inmem_scan *scan, const inmem_rows *rows, hb_err *err) {
+    const hb_fragment *fragment = scan->fragment;
+    hb_column *columns = hb_arena_array(scan->arena, (size_t)fragment->column_count + 1,
+                                        sizeof(*columns));
+    if (columns == NULL) {
+        return hb_err_memory(err);
+    }
+    for (uint32_t i = 0; i <= fragment->column_count; i++) {
+        const hb_column *column;
+        HB_TRY(scan_column(scan, i == 0 ? HB_FIELD_OBJECT_ID : fragment->columns[i - 1], &column,
+                           err));
+        columns[i] = *column;
+    }
+    scan->job->lent = (hb_lent){ columns, fragment->column_count + 1, rows->slots, rows->count };
+    return HB_OK;
+}
+
 static hb_status emit(inmem_scan *scan, const inmem_rows *rows, hb_err *err) {
     const hb_fragment *fragment = scan->fragment;
+    if (fragment->lends && rows->scores == NULL) {
+        return lend(scan, rows, err);
+    }
     uint32_t count = fragment->column_count + 1 + (rows->scores != NULL ? 1 : 0);
     hb_rowset *out = &scan->job->out;
     HB_TRY(hb_rowset_init(out, scan->job->mem, count, err));
@@ -402,11 +431,12 @@ hb_status inmem_run_count(hb_job *job, inmem_store *store, hb_err *err) {
 
 hb_status inmem_run_fetch(hb_job *job, inmem_store *store, hb_err *err) {
     inmem_scan scan;
-    inmem_rows rows;
+    inmem_rows rows = { 0 };
     const hb_ids *ids = job->fragment->ids;
     hb_status status = inmem_scan_open(job, store, &scan, err);
     if (status == HB_OK) {
-        status = rows_make(&scan, ids->count, &rows, err);
+        rows.slots = hb_arena_array(job->arena, ids->count, sizeof(uint32_t));
+        status = rows.slots != NULL ? HB_OK : hb_err_memory(err);
     }
     if (status == HB_OK) {
         for (uint32_t i = 0; i < ids->count; i++) {

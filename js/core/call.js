@@ -125,7 +125,37 @@ export class Core {
     view.setUint32(base + CallAt.batch_len, batch.len, true);
     view.setUint32(base + CallAt.id_form, request.id === undefined ? 0 : 1, true);
     view.setUint32(base + CallAt.timeout_ms, wholeMs(request.timeoutMs), true);
-    return this.#module._hb_call(handle);
+    return this.#cross(handle);
+  }
+
+  /**
+   * A call about one object_id, without the detours of `call`.
+   * @param {number} handle @param {number} kind @param {number} entity @param {number} flags @param {string} id @param {number | undefined} timeoutMs @returns {number} State
+   */
+  callOne(handle, kind, entity, flags, id, timeoutMs) {
+    const sink = this.#sink;
+    sink.again(this.memory.buffer);
+    sink.pos = CALL_LEN;
+    const len = sink.text(id);
+    if (len < 0) throw new HeavenBaseError("INVALID_ID", "the object_id has a lone surrogate and is not valid Unicode");
+    const { u32 } = this.memory;
+    const block = sink.base >> 2;
+    u32.fill(0, block, block + (CALL_LEN >> 2));
+    u32[block + (CallAt.kind >> 2)] = kind;
+    u32[block + (CallAt.entity >> 2)] = entity;
+    u32[block + (CallAt.flags >> 2)] = flags;
+    u32[block + (CallAt.batch_off >> 2)] = CALL_LEN;
+    u32[block + (CallAt.batch_len >> 2)] = len;
+    u32[block + (CallAt.id_form >> 2)] = 1;
+    if (timeoutMs !== undefined) u32[block + (CallAt.timeout_ms >> 2)] = wholeMs(timeoutMs);
+    return this.#cross(handle);
+  }
+
+  /** @param {number} handle @returns {number} State */
+  #cross(handle) {
+    const state = this.#module._hb_call(handle);
+    if (state === State.OP || state === State.WAIT) this.#sink.leave();      // the task took the exchange buffer
+    return state;
   }
 
   /** @param {Uint8Array} bytes */

@@ -8,6 +8,7 @@ export class Memory {
   /** @type {CoreModule} */
   #module;
   #u8 = new Uint8Array(0);
+  #u32 = new Uint32Array(this.#u8.buffer);
   #view = new DataView(this.#u8.buffer);
 
   /** @param {CoreModule} module */
@@ -19,12 +20,18 @@ export class Memory {
     const { buffer } = this.#module.HEAPU8;
     if (this.#u8.buffer === buffer) return;
     this.#u8 = new Uint8Array(/** @type {ArrayBuffer} */ (buffer));
+    this.#u32 = new Uint32Array(/** @type {ArrayBuffer} */ (buffer));
     this.#view = new DataView(/** @type {ArrayBuffer} */ (buffer));
   }
 
   get u8() {
     this.#refresh();
     return this.#u8;
+  }
+
+  get u32() {
+    this.#refresh();
+    return this.#u32;
   }
 
   get view() {

@@ -7,6 +7,10 @@ const encoder = new TextEncoder();
 /** A short ASCII text by loop is several times cheaper than TextEncoder (measured in Node 20). */
 const LOOP_CHARS_MAX = 48;
 
+/** Memory is taken in pieces of this at least, and taken anew beyond the other, so that it can be given back. */
+const FIRST_BYTES = 1024;
+const KEPT_BYTES_MAX = 65536;
+
 /**
  * Gives the memory that holds the bytes [0, size) and where they begin in it.
  * @callback Grow
@@ -18,6 +22,8 @@ export class Sink {
   /** @type {Grow} */
   #grow;
   #cap = 0;
+  /** Is the memory still the one that was taken last? */
+  #taken = false;
   /** Bytes used. */
   pos = 0;
   /** First byte in the memory. */
@@ -32,10 +38,25 @@ export class Sink {
     this.#grow = grow;
   }
 
-  /** Begins anew; the views are taken again, whoever used the memory in between. @param {number} [size] */
+  /** Begins anew, with memory that is taken again: it may have moved. @param {number} [size] */
   reset(size = 1024) {
     this.pos = 0;
-    this.#take(Math.max(size, 1024));
+    this.#take(Math.max(size, FIRST_BYTES));
+  }
+
+  /** Begins anew where it began before, if nobody took that away; `buffer` is where memory is now. @param {ArrayBuffer} buffer */
+  again(buffer) {
+    if (!this.#taken || this.#cap > KEPT_BYTES_MAX) {
+      this.reset();
+      return;
+    }
+    this.pos = 0;
+    this.#look(buffer);
+  }
+
+  /** The memory belongs to somebody else now. */
+  leave() {
+    this.#taken = false;
   }
 
   /** Room for `more` bytes behind `pos`. @param {number} more */
@@ -47,7 +68,13 @@ export class Sink {
   #take(size) {
     const { buffer, base } = this.#grow(size);
     this.#cap = size;
+    this.#taken = true;
     this.base = base;
+    this.#look(buffer);
+  }
+
+  /** @param {ArrayBuffer} buffer */
+  #look(buffer) {
     if (this.u8.buffer !== buffer) {
       this.u8 = new Uint8Array(buffer);
       this.view = new DataView(buffer);

@@ -153,7 +153,8 @@ static uint32_t reply_answer(const hb_answer *answer) {
     hb_answer_kind kind = answer != NULL ? answer->kind : HB_ANSWER_NONE;
     if (kind == HB_ANSWER_FRAME) {
         uint32_t total = answer->total > UINT32_MAX ? UINT32_MAX : (uint32_t)answer->total;
-        hb_wire_write_typed(&answer->batch, answer->roles, answer->tags, total, &module.out);
+        hb_wire_write_rows(&answer->batch, answer->rows, answer->roles, answer->tags, total,
+                           &module.out);
         reply->total_known = answer->total_known;
         reply->truncated = answer->truncated;
         reply->total = (double)answer->total;
@@ -359,7 +360,8 @@ static hb_status start_call(call_frame *frame, hb_workspace *workspace) {
                            .flags = call.flags,
                            .prepared = call.prepared,
                            .now_ms = (int64_t)call.now_ms,
-                           .timeout_ms = call.timeout_ms };
+                           .timeout_ms = call.timeout_ms,
+                           .lends = true };
     HB_TRY(exchange_part(call.text_off, call.text_len, &request.text));
     HB_TRY(exchange_part(call.params_off, call.params_len, &request.params));
     HB_TRY(read_batch(frame, &call, &request.batch));

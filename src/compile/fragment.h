@@ -67,6 +67,8 @@ typedef struct hb_fragment {
     const uint32_t *columns;        /* schema fields to return after object_id, in this order */
     uint32_t column_count;
     /* With near or search, a last column "score" (F64) is added. */
+    /* FETCH, SCAN: the result is read before anything is written, so it may be lent (job.h) */
+    bool lends;
 } hb_fragment;
 
 #endif

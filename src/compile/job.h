@@ -47,6 +47,15 @@ typedef struct hb_host_reply {
 
 typedef struct hb_instance hb_instance;
 
+/* A result that stays where it is stored: the backend's own columns, and which of their rows. Good
+ * until something is written. */
+typedef struct hb_lent {
+    const hb_column *columns;       /* in the job's arena; NULL: nothing is lent */
+    uint32_t column_count;
+    const uint32_t *rows;           /* in the job's arena */
+    uint32_t row_count;
+} hb_lent;
+
 typedef struct hb_job {
     hb_instance *instance;
     const hb_fragment *fragment;
@@ -58,6 +67,7 @@ typedef struct hb_job {
     bool lost_as_null;              /* a value outside its row that is lost reads as null */
     bool done;                      /* set by begin() or reply() */
     hb_rowset out;                  /* the result; owned by the job */
+    hb_lent lent;                   /* the result instead of `out`, when the fragment `lends` */
     uint64_t rows_examined;         /* for explain --analyze and tests of cost */
     hb_host_op *ops;                /* queue of emitted, not yet handed out */
     uint32_t op_count, op_cap;

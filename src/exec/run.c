@@ -20,8 +20,18 @@ struct hb_run {
     run_node *nodes;
     uint64_t total;
     bool total_set;
+    bool lends;                 /* every backend is local: nothing is written while it runs */
     hb_run_result result;
 };
+
+static bool run_is_local(const hb_plan *plan, hb_instance *const *instances) {
+    for (uint32_t i = 0; i < plan->node_count; i++) {
+        const hb_node *node = &plan->nodes[i];
+        const bool job = node->kind == HB_NODE_SCAN || node->kind == HB_NODE_HYDRATE;
+        if (job && !instances[node->backend]->type->local) return false;
+    }
+    return true;
+}
 
 hb_status hb_run_new(hb_task *task, const hb_plan *plan, hb_instance *const *instances,
                      hb_run **out, hb_err *err) {
@@ -33,6 +43,7 @@ hb_status hb_run_new(hb_task *task, const hb_plan *plan, hb_instance *const *ins
     run->plan = plan;
     run->instances = instances;
     run->result.total_known = true;
+    run->lends = run_is_local(plan, instances);
     *out = run;
     return HB_OK;
 }
@@ -59,8 +70,9 @@ static hb_status run_sorted_ids(hb_run *run, const hb_rows *rows, hb_ids *out, h
 /* What a fragment's result columns are: object_id, the columns asked for, and the score. */
 static hb_status run_fragment_colids(hb_run *run, const hb_fragment *fragment, const hb_job *job,
                                      const uint32_t **out, hb_err *err) {
-    uint32_t *colids =
-        hb_arena_array(&run->task->arena, (size_t)job->out.column_count + 1, sizeof(*colids));
+    const uint32_t count =
+        job->lent.columns != NULL ? job->lent.column_count : job->out.column_count;
+    uint32_t *colids = hb_arena_array(&run->task->arena, (size_t)count + 1, sizeof(*colids));
     if (colids == NULL) return hb_err_memory(err);
     for (uint32_t i = 0; fragment->aggregate != NULL && i < job->out.column_count; i++)
         colids[i] = i;
@@ -77,6 +89,11 @@ static hb_status run_job_rows(hb_run *run, const hb_fragment *fragment, hb_job *
                               hb_err *err) {
     const uint32_t *colids;
     HB_TRY(run_fragment_colids(run, fragment, job, &colids, err));
+    if (job->lent.columns != NULL) {
+        const hb_lent *lent = &job->lent;
+        *rows = (hb_rows){ lent->columns, colids, lent->column_count, lent->rows, lent->row_count };
+        return HB_OK;
+    }
     hb_batch batch = hb_rowset_batch(&job->out);
     *rows = (hb_rows){ batch.columns, colids, batch.column_count, NULL, batch.row_count };
     return HB_OK;
@@ -84,6 +101,7 @@ static hb_status run_job_rows(hb_run *run, const hb_fragment *fragment, hb_job *
 
 static hb_status run_start_scan(hb_run *run, const hb_node *node, run_node *state, hb_err *err) {
     state->fragment = node->fragment;
+    state->fragment.lends = run->lends;
     if (node->candidates_from != HB_NODE_NONE) {
         HB_TRY(run_sorted_ids(run, &run->nodes[node->candidates_from].rows, &state->ids, err));
         state->fragment.candidates = &state->ids;
@@ -95,6 +113,7 @@ static hb_status run_start_scan(hb_run *run, const hb_node *node, run_node *stat
 
 static hb_status run_start_hydrate(hb_run *run, const hb_node *node, run_node *state, hb_err *err) {
     state->fragment = node->fragment;
+    state->fragment.lends = run->lends;
     HB_TRY(hb_rows_ids(&run->nodes[node->inputs[0]].rows, &run->task->arena, &state->ids, err));
     state->fragment.ids = &state->ids;
     state->state = NODE_RUNNING;

@@ -178,108 +178,185 @@ hb_status hb_wire_read(hb_str bytes, hb_arena *arena, hb_batch *out, hb_err *err
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
-static uint32_t section(hb_buf *out, uint32_t base, const void *bytes, size_t len) {
-    hb_buf_align(out, 8);
-    const uint32_t off = out->len - base;
-    hb_buf_add(out, bytes, len);
-    return off;
+/* What is written of a batch, and where it lies in `out`. */
+typedef struct wire_writer {
+    const hb_batch *batch;
+    const uint32_t *rows;       /* which rows of the columns, batch->row_count many; NULL: all */
+    hb_buf *out;
+    uint32_t base;              /* of the batch in `out` */
+} wire_writer;
+
+static uint32_t row_at(const wire_writer *w, uint32_t i) {
+    return w->rows != NULL ? w->rows[i] : i;
 }
 
-/* Room for the whole batch at once, as far as it is known: growing by doubling copies it all. */
-static void reserve_batch(const hb_batch *batch, hb_buf *out) {
-    uint64_t size = HB_WIRE_HEADER_LEN;
+static bool cell_is_value(const hb_column *col, uint32_t row) {
+    return col->state == NULL || col->state[row] == HB_CELL_VALUE;
+}
+
+static bool writer_failed(const wire_writer *w) {
+    return w->out->failed || w->out->over;
+}
+
+/* Bytes of a column's values outside of its data. */
+static uint64_t heap_bytes(const wire_writer *w, const hb_column *col) {
+    const hb_span *spans = is_span(col) ? col->data : NULL;
+    uint64_t size = 0;
+    for (uint32_t i = 0; spans != NULL && i < w->batch->row_count; i++) {
+        const uint32_t row = row_at(w, i);
+        if (cell_is_value(col, row)) size += spans[row].len;
+    }
+    return size;
+}
+
+/* Room for the whole batch at once: growing by doubling copies it all. */
+static void reserve_batch(const wire_writer *w) {
+    const hb_batch *batch = w->batch;
+    uint64_t size = HB_WIRE_HEADER_LEN + 8;
     for (uint32_t i = 0; i < batch->column_count; i++) {
         const hb_column *col = &batch->columns[i];
         size += HB_WIRE_COLUMN_LEN + col->name.len + 32 + batch->row_count;
-        size += data_len(col->kind, col->dim, batch->row_count);
-        const hb_span *spans = is_span(col) ? col->data : NULL;
-        for (uint32_t row = 0; spans != NULL && row < batch->row_count; row++) {
-            if (col->state == NULL || col->state[row] == HB_CELL_VALUE) size += spans[row].len;
-        }
+        size += data_len(col->kind, col->dim, batch->row_count) + heap_bytes(w, col);
     }
-    if (size <= HB_BUF_BYTES_MAX) (void)hb_buf_reserve(out, (uint32_t)size);
+    if (size <= HB_BUF_BYTES_MAX) (void)hb_buf_reserve(w->out, (uint32_t)size);
+}
+
+/* The record of a column in the table. */
+static char *record_at(const wire_writer *w, uint32_t index) {
+    return w->out->ptr + w->base + HB_WIRE_HEADER_LEN + index * HB_WIRE_COLUMN_LEN;
+}
+
+/* Begins a section: 8-aligned, with room for `len` bytes. False: it does not fit. */
+static bool section(const wire_writer *w, uint64_t len, uint32_t *off) {
+    w->out->over = w->out->over || len > HB_BUF_BYTES_MAX;
+    if (w->out->over) return false;
+    hb_buf_align(w->out, 8);
+    *off = w->out->len - w->base;
+    return hb_buf_reserve(w->out, (uint32_t)len);
+}
+
+static void write_states(const wire_writer *w, const hb_column *col, uint32_t index) {
+    const uint32_t count = w->batch->row_count;
+    uint32_t off;
+    if (col->state == NULL || !section(w, count, &off)) return;
+    uint8_t *to = (uint8_t *)w->out->ptr + w->out->len;
+    bool gaps = w->rows == NULL;        /* of rows that were picked, often all have a value */
+    for (uint32_t i = 0; i < count; i++) {
+        to[i] = col->state[row_at(w, i)];
+        gaps = gaps || to[i] != HB_CELL_VALUE;
+    }
+    if (!gaps) return;
+    w->out->len += count;
+    set_u32(record_at(w, index) + COL_STATE_OFF, off);
+}
+
+static void write_span_data(const wire_writer *w, const hb_column *col, uint32_t *heap_len) {
+    const hb_span *spans = col->data;
+    char *to = w->out->ptr + w->out->len;
+    uint64_t heap = 0;
+    for (uint32_t i = 0; i < w->batch->row_count; i++) {
+        const uint32_t row = row_at(w, i);
+        const hb_span span = { (uint32_t)heap, cell_is_value(col, row) ? spans[row].len : 0 };
+        memcpy(to + i * sizeof span, &span, sizeof span);
+        heap += span.len;
+    }
+    w->out->over = w->out->over || heap > HB_BUF_BYTES_MAX;
+    *heap_len = (uint32_t)heap;
+}
+
+static void write_fixed_data(const wire_writer *w, const hb_column *col) {
+    const size_t size = (size_t)data_len(col->kind, col->dim, 1);
+    const uint32_t count = w->batch->row_count;
+    char *to = w->out->ptr + w->out->len;
+    const char *from = col->data;
+    if (size * count == 0) return;
+    if (w->rows == NULL) {
+        memcpy(to, from, size * count);
+    } else if (size == 8) {
+        for (uint32_t i = 0; i < count; i++) memcpy(to + i * 8, from + (size_t)w->rows[i] * 8, 8);
+    } else {
+        for (uint32_t i = 0; i < count; i++) memcpy(to + i * size, from + w->rows[i] * size, size);
+    }
+}
+
+/* Everything of a column but its heap. */
+static void write_column(const wire_writer *w, uint32_t index, uint32_t role) {
+    const hb_column *col = &w->batch->columns[index];
+    const uint64_t len = data_len(col->kind, col->dim, w->batch->row_count);
+    uint32_t off, heap_len = 0;
+    write_states(w, col, index);
+    if (writer_failed(w) || !section(w, len, &off)) return;
+    if (!is_span(col)) {
+        write_fixed_data(w, col);
+    } else if (len > 0) {
+        write_span_data(w, col, &heap_len);
+    }
+    w->out->len += (uint32_t)len;
+    char *record = record_at(w, index);
+    set_u32(record + COL_KIND, (uint32_t)col->kind);
+    set_u32(record + COL_DIM, col->kind == HB_KIND_VEC ? col->dim : 0);
+    set_u32(record + COL_DATA_OFF, off);
+    set_u32(record + COL_DATA_LEN, (uint32_t)len);
+    set_u32(record + COL_HEAP_LEN, heap_len);
+    set_u32(record + COL_ROLE, role);
 }
 
 /* A column of a big store may view only some bytes of its heap; send those, in row order. */
-static void write_spans(const hb_column *col, uint32_t rows, uint32_t base, hb_buf *out,
-                        uint32_t fields[4]) {
-    hb_buf_align(out, 8);
-    fields[0] = out->len - base;
-    fields[1] = rows * (uint32_t)sizeof(hb_span);
+static void write_heap(const wire_writer *w, uint32_t index) {
+    const hb_column *col = &w->batch->columns[index];
+    uint32_t len, off;
+    memcpy(&len, record_at(w, index) + COL_HEAP_LEN, sizeof len);
+    if (!section(w, len, &off)) return;
+    char *to = w->out->ptr + w->out->len;
     const hb_span *spans = col->data;
-    uint64_t heap = 0;
-    bool together = true;       /* the values lie in the heap one after the other */
-    if (!hb_buf_reserve(out, fields[1])) return;
-    for (uint32_t row = 0; row < rows; row++) {
-        const bool value = col->state == NULL || col->state[row] == HB_CELL_VALUE;
-        const hb_span span = { (uint32_t)heap, value ? spans[row].len : 0 };
-        together = together && (span.len == 0 || spans[row].off == spans[0].off + heap);
-        memcpy(out->ptr + out->len, &span, sizeof span);
-        out->len += (uint32_t)sizeof span;
-        heap += span.len;
+    for (uint32_t i = 0; i < w->batch->row_count && len > 0; i++) {
+        const uint32_t row = row_at(w, i);
+        if (!cell_is_value(col, row) || spans[row].len == 0) continue;
+        memcpy(to, col->heap + spans[row].off, spans[row].len);
+        to += spans[row].len;
     }
-    hb_buf_align(out, 8);
-    fields[2] = out->len - base;
-    fields[3] = (uint32_t)heap;
-    if (heap > HB_BUF_BYTES_MAX || !hb_buf_reserve(out, (uint32_t)heap)) {
-        out->over = out->over || heap > HB_BUF_BYTES_MAX;
-        return;
-    }
-    if (together && (col->state == NULL || col->state[0] == HB_CELL_VALUE)) {
-        hb_buf_add(out, col->heap + spans[0].off, (size_t)heap);
-        return;
-    }
-    for (uint32_t row = 0; row < rows; row++) {
-        if (col->state != NULL && col->state[row] != HB_CELL_VALUE) continue;
-        if (spans[row].len > 0) hb_buf_add(out, col->heap + spans[row].off, spans[row].len);
+    w->out->len += len;
+    set_u32(record_at(w, index) + COL_HEAP_OFF, off);
+}
+
+static void write_names(const wire_writer *w) {
+    for (uint32_t i = 0; i < w->batch->column_count && !writer_failed(w); i++) {
+        const hb_str name = w->batch->columns[i].name;
+        const uint32_t off = w->out->len - w->base;
+        hb_buf_add_str(w->out, name);
+        if (writer_failed(w)) return;
+        set_u32(record_at(w, i) + COL_NAME_OFF, off);
+        set_u32(record_at(w, i) + COL_NAME_LEN, name.len);
     }
 }
 
-static void write_column(const hb_column *col, uint32_t rows, uint32_t role, uint32_t base,
-                         uint32_t record_off, hb_buf *out) {
-    char record[HB_WIRE_COLUMN_LEN];
-    memset(record, 0, sizeof record);
-    set_u32(record + COL_NAME_OFF, section(out, base, col->name.ptr, col->name.len));
-    set_u32(record + COL_NAME_LEN, col->name.len);
-    set_u32(record + COL_KIND, (uint32_t)col->kind);
-    set_u32(record + COL_DIM, col->kind == HB_KIND_VEC ? col->dim : 0);
-    set_u32(record + COL_ROLE, role);
-    if (col->state != NULL) {
-        set_u32(record + COL_STATE_OFF, section(out, base, col->state, rows));
+/* The heaps of texts come last and together, so that a reader can decode them in one piece. */
+static void write_heaps(const wire_writer *w) {
+    for (uint32_t texts = 0; texts < 2; texts++) {
+        for (uint32_t i = 0; i < w->batch->column_count && !writer_failed(w); i++) {
+            const hb_column *col = &w->batch->columns[i];
+            if (is_span(col) && (col->kind == HB_KIND_TEXT) == (texts == 1)) write_heap(w, i);
+        }
     }
-    uint32_t fields[4] = { 0, 0, 0, 0 };
-    if (is_span(col) && rows > 0) {
-        write_spans(col, rows, base, out, fields);
-    } else {
-        const uint64_t len = data_len(col->kind, col->dim, rows);
-        out->over = out->over || len > HB_BUF_BYTES_MAX;
-        if (!out->over) fields[0] = section(out, base, col->data, (size_t)len);
-        fields[1] = (uint32_t)len;
-    }
-    set_u32(record + COL_DATA_OFF, fields[0]);
-    set_u32(record + COL_DATA_LEN, fields[1]);
-    set_u32(record + COL_HEAP_OFF, fields[2]);
-    set_u32(record + COL_HEAP_LEN, fields[3]);
-    if (!out->failed && !out->over) memcpy(out->ptr + record_off, record, sizeof record);
 }
 
-void hb_wire_write_typed(const hb_batch *batch, const uint8_t *roles, const uint32_t *tags,
-                         uint32_t total, hb_buf *out) {
+void hb_wire_write_rows(const hb_batch *batch, const uint32_t *rows, const uint8_t *roles,
+                        const uint32_t *tags, uint32_t total, hb_buf *out) {
     HB_ASSERT(out->len % 8 == 0);
-    const uint32_t base = out->len;
-    reserve_batch(batch, out);
-    hb_buf_add_zero(out, HB_WIRE_HEADER_LEN);
-    hb_buf_add_zero(out, (size_t)batch->column_count * HB_WIRE_COLUMN_LEN);
-    for (uint32_t i = 0; i < batch->column_count && !out->failed && !out->over; i++) {
+    const wire_writer writer = { batch, rows, out, out->len };
+    reserve_batch(&writer);
+    hb_buf_add_zero(out, HB_WIRE_HEADER_LEN + (size_t)batch->column_count * HB_WIRE_COLUMN_LEN);
+    write_names(&writer);
+    for (uint32_t i = 0; i < batch->column_count && !writer_failed(&writer); i++) {
         const uint32_t role = (roles != NULL ? roles[i] : 0u) | (tags != NULL ? tags[i] : 0u);
-        write_column(&batch->columns[i], batch->row_count, role, base,
-                     base + HB_WIRE_HEADER_LEN + i * HB_WIRE_COLUMN_LEN, out);
+        write_column(&writer, i, role);
     }
+    write_heaps(&writer);
     hb_buf_align(out, 8);
-    if (out->failed || out->over) return;
-    char *head = out->ptr + base;
+    if (writer_failed(&writer)) return;
+    char *head = out->ptr + writer.base;
     set_u32(head + HEAD_MAGIC, HB_WIRE_MAGIC);
-    set_u32(head + HEAD_BYTES, out->len - base);
+    set_u32(head + HEAD_BYTES, out->len - writer.base);
     set_u32(head + HEAD_ROWS, batch->row_count);
     set_u32(head + HEAD_COLUMNS, batch->column_count);
     set_u32(head + HEAD_COLUMNS_OFF, HB_WIRE_HEADER_LEN);
@@ -287,7 +364,7 @@ void hb_wire_write_typed(const hb_batch *batch, const uint8_t *roles, const uint
 }
 
 void hb_wire_write(const hb_batch *batch, const uint8_t *roles, uint32_t total, hb_buf *out) {
-    hb_wire_write_typed(batch, roles, NULL, total, out);
+    hb_wire_write_rows(batch, NULL, roles, NULL, total, out);
 }
 
 /* ---- tags ------------------------------------------------------------------------------- */

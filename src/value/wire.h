@@ -33,9 +33,11 @@ typedef enum hb_wire_role {
 hb_status hb_wire_read(hb_str bytes, hb_arena *arena, hb_batch *out, hb_err *err);
 /* Appends the batch to `out` (which must be empty or 8-aligned). `roles` may be NULL. */
 void hb_wire_write(const hb_batch *batch, const uint8_t *roles, uint32_t total, hb_buf *out);
-/* The same with the tags of the columns' types; NULL: none. */
-void hb_wire_write_typed(const hb_batch *batch, const uint8_t *roles, const uint32_t *tags,
-                         uint32_t total, hb_buf *out);
+/* The same of some rows of the columns: `rows` has batch->row_count of their numbers; NULL: all, in
+ * order. `tags` are those of the columns' types; NULL: none. The heaps of TEXT columns lie one
+ * after the other at the end. */
+void hb_wire_write_rows(const hb_batch *batch, const uint32_t *rows, const uint8_t *roles,
+                        const uint32_t *tags, uint32_t total, hb_buf *out);
 
 /* What a reader of rows must know of a logical type, in the three upper bytes: its id + 1; the unit
  * of a timestamp, or id + 1 of an array's items; the unit of timestamps in an array. */

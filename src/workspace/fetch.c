@@ -36,9 +36,9 @@ static hb_status fetch_columns_at(const hb_entity *entity, uint32_t backend,
     return HB_OK;
 }
 
-hb_status hb_fetch_start(hb_task *task, hb_workspace *ws, hb_entity *entity, const hb_ids *ids,
-                         const uint32_t *columns, uint32_t column_count, hb_fetch **out,
-                         hb_err *err) {
+static hb_status fetch_start(hb_task *task, hb_workspace *ws, hb_entity *entity, const hb_ids *ids,
+                             const uint32_t *columns, uint32_t column_count, bool lends,
+                             hb_fetch **out, hb_err *err) {
     const hb_routing *routing = entity->routing;
     hb_fetch *fetch = HB_NEW(&task->arena, hb_fetch);
     if (fetch == NULL) return hb_err_memory(err);
@@ -57,12 +57,45 @@ hb_status hb_fetch_start(hb_task *task, hb_workspace *ws, hb_entity *entity, con
         HB_TRY(
             fetch_columns_at(entity, b, columns, column_count, &task->arena, &part->fragment, err));
         if (b != routing->home && part->fragment.column_count == 0) continue;
+        part->fragment.lends =
+            lends && part->fragment.column_count + 1 == entity->schema->field_count;
         if (b == routing->home) fetch->home_part = fetch->part_count;
         fetch->part_count++;
         HB_TRY(hb_task_start_job(task, hb_entity_instances(ws, entity)[b], &part->fragment,
                                  &part->job, err));
     }
     *out = fetch;
+    return HB_OK;
+}
+
+hb_status hb_fetch_start(hb_task *task, hb_workspace *ws, hb_entity *entity, const hb_ids *ids,
+                         const uint32_t *columns, uint32_t column_count, hb_fetch **out,
+                         hb_err *err) {
+    return fetch_start(task, ws, entity, ids, columns, column_count, false, out, err);
+}
+
+hb_status hb_fetch_start_lent(hb_task *task, hb_workspace *ws, hb_entity *entity, const hb_ids *ids,
+                              hb_fetch **out, hb_err *err) {
+    return fetch_start(task, ws, entity, ids, NULL, 0, true, out, err);
+}
+
+const hb_lent *hb_fetch_lent(const hb_fetch *fetch) {
+    const hb_lent *lent = &fetch->parts[fetch->home_part].job->lent;
+    return lent->columns != NULL ? lent : NULL;
+}
+
+hb_status hb_fetch_take_lent(hb_fetch *fetch, const hb_column **out, hb_err *err) {
+    const fetch_part *part = &fetch->parts[fetch->home_part];
+    const hb_schema *schema = fetch->entity->schema;
+    hb_column *columns = hb_arena_array(&fetch->task->arena, schema->field_count, sizeof(*columns));
+    if (columns == NULL) return hb_err_memory(err);
+    columns[HB_FIELD_OBJECT_ID] = part->job->lent.columns[0];
+    for (uint32_t c = 0; c < part->fragment.column_count; c++) {
+        const uint32_t field = part->fragment.columns[c];
+        columns[field] = part->job->lent.columns[c + 1];
+        columns[field].name = schema->fields[field].name;
+    }
+    *out = columns;
     return HB_OK;
 }
 

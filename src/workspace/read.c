@@ -14,6 +14,7 @@ typedef struct read_program {
     hb_entity **probed;
     uint32_t probe_count;
     bool any;
+    bool lends;
 } read_program;
 
 hb_status hb_read_ids(const hb_batch *batch, hb_task *task, hb_ids *out, hb_err *err) {
@@ -22,11 +23,23 @@ hb_status hb_read_ids(const hb_batch *batch, hb_task *task, hb_ids *out, hb_err 
     }
     hb_str *ids = hb_arena_array(&task->arena, batch->row_count, sizeof(*ids));
     if (ids == NULL) return hb_err_memory(err);
-    for (uint32_t i = 0; i < batch->row_count; i++) {
-        ids[i] = hb_arena_str(&task->arena, hb_column_span(&batch->columns[0], i));
-        if (ids[i].ptr == NULL) return hb_err_memory(err);
-    }
+    for (uint32_t i = 0; i < batch->row_count; i++) ids[i] = hb_column_span(&batch->columns[0], i);
     *out = (hb_ids){ ids, batch->row_count };
+    return HB_OK;
+}
+
+/* Rows that stay where they are. They have no "$index": their ids are in the order of the asked. */
+static hb_status read_answer_lent(hb_task *task, const hb_entity *entity, hb_fetch *fetch,
+                                  hb_err *err) {
+    const hb_lent *lent = hb_fetch_lent(fetch);
+    const uint32_t field_count = entity->schema->field_count;
+    const hb_column *columns;
+    uint8_t *roles = HB_NEW_ARRAY(&task->arena, uint8_t, field_count);
+    if (roles == NULL) return hb_err_memory(err);
+    HB_TRY(hb_fetch_take_lent(fetch, &columns, err));
+    roles[HB_FIELD_OBJECT_ID] = 1;
+    hb_task_finish_frame(task, (hb_batch){ lent->row_count, field_count, columns }, roles);
+    task->answer.rows = lent->rows;
     return HB_OK;
 }
 
@@ -115,6 +128,8 @@ static hb_status read_advance(hb_task *task, hb_err *err) {
         task->progress = true;
         return hb_write_delete(r->ws, &r->copy, r->probed[hit], &r->ids, task, err);
     }
+    if (r->want == READ_ROWS && hb_fetch_lent(r->fetches[hit]) != NULL)
+        return read_answer_lent(task, r->probed[hit], r->fetches[hit], err);
     if (r->want == READ_ROWS)
         return read_answer_rows(r, task, r->probed[hit], r->fetches[hit], err);
     const hb_column *columns;
@@ -128,8 +143,13 @@ static hb_status read_probe(read_program *r, hb_task *task, hb_entity *entity, h
     static const uint32_t none[1] = { 0 };
     if (entity->is_virtual) HB_TRY(hb_metaschema_refresh(r->ws, err));
     r->probed[r->probe_count] = entity;
-    HB_TRY(hb_fetch_start(task, r->ws, entity, &r->ids, r->want == READ_ROWS ? NULL : none, 0,
-                          &r->fetches[r->probe_count], err));
+    hb_fetch **fetch = &r->fetches[r->probe_count];
+    if (r->lends) {
+        HB_TRY(hb_fetch_start_lent(task, r->ws, entity, &r->ids, fetch, err));
+    } else {
+        HB_TRY(hb_fetch_start(task, r->ws, entity, &r->ids, r->want == READ_ROWS ? NULL : none, 0,
+                              fetch, err));
+    }
     r->probe_count++;
     return HB_OK;
 }
@@ -143,6 +163,7 @@ static hb_status read_start(hb_workspace *ws, const hb_request *request, hb_task
     r->copy.now_ms = request->now_ms;
     r->copy.flags = request->flags;
     r->any = (request->flags & HB_FLAG_ANY) != 0;
+    r->lends = request->lends && want == READ_ROWS && request->entity != HB_ENTITY_NONE;
     task->program = r;
     task->advance = read_advance;
     HB_TRY(hb_read_ids(&request->batch, task, &r->ids, err));

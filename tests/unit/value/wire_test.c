@@ -73,6 +73,44 @@ static void a_batch_comes_back_as_it_was(void) {
     hb_buf_free(&out);
 }
 
+/* Rows that are picked are written as if they had been copied together first. */
+static void picked_rows_are_written_as_if_they_were_all(void) {
+    static const uint32_t rows[6] = { 4, 0, 3, 3, 1, 2 };
+    hb_buf all, picked, copied;
+    hb_arena arena;
+    hb_batch batch, back;
+    hb_err err;
+    hb_rowset set;
+    hb_buf_init(&all, hb_mem_default());
+    hb_buf_init(&picked, hb_mem_default());
+    hb_buf_init(&copied, hb_mem_default());
+    hb_arena_init(&arena, hb_mem_default());
+    write_sample(&all);
+    REQUIRE(hb_wire_read(hb_buf_str(&all), &arena, &batch, &err) == HB_OK);
+    for (uint32_t count = 0; count <= 6; count++) {
+        REQUIRE(hb_rowset_init(&set, hb_mem_default(), batch.column_count, &err) == HB_OK);
+        for (uint32_t c = 0; c < batch.column_count; c++) {
+            const hb_column *col = &batch.columns[c];
+            hb_rowset_column(&set, c, col->name, col->kind, col->dim);
+            REQUIRE(hb_colbuf_add_rows(&set.columns[c], col, rows, count));
+        }
+        hb_buf_clear(&picked);
+        hb_buf_clear(&copied);
+        const hb_batch some = { count, batch.column_count, batch.columns };
+        const hb_batch copy = { count, batch.column_count, hb_rowset_batch(&set).columns };
+        hb_wire_write_rows(&some, rows, NULL, NULL, 7, &picked);
+        hb_wire_write(&copy, NULL, 7, &copied);
+        CHECK_BYTES(picked.ptr, picked.len, copied.ptr, copied.len);
+        REQUIRE(hb_wire_read(hb_buf_str(&picked), &arena, &back, &err) == HB_OK);
+        CHECK_INT(back.row_count, count);
+        hb_rowset_free(&set);
+    }
+    hb_arena_free(&arena);
+    hb_buf_free(&copied);
+    hb_buf_free(&picked);
+    hb_buf_free(&all);
+}
+
 static void an_empty_batch_has_columns(void) {
     const hb_column column = { .name = { "x", 1 }, .kind = HB_KIND_TEXT };
     const hb_batch batch = { 0, 1, &column };
@@ -156,6 +194,7 @@ static void text_must_be_utf8(void) {
 
 TEST_SUITE {
     TEST(a_batch_comes_back_as_it_was);
+    TEST(picked_rows_are_written_as_if_they_were_all);
     TEST(an_empty_batch_has_columns);
     TEST(broken_batches_are_refused_or_harmless);
     TEST(text_must_be_utf8);
