@@ -106,7 +106,7 @@ export class Core {
   /** One crossing. @param {number} handle 0: no workspace @param {Request} request @returns {number} State */
   call(handle, request) {
     const sink = this.#sink;
-    sink.reset();
+    sink.again(this.memory.buffer);
     sink.zeros(CALL_LEN);
     const text = request.bytes ? this.#bytes(request.bytes) : this.#section(request.text, request.pack);
     const params = request.params && request.params.length > 0 ? this.#section(undefined, request.params) : NOTHING;

@@ -27,8 +27,8 @@ const instantiate = WebAssembly.instantiate;
 };
 const { Float, HeavenBase, Integer, InvertedIndex, LongText, ShortText, Vector, entity, field } = await import("heavenbase");
 
-/** The call, and where its buffer is; once more when the buffer has to grow. */
-const CROSSINGS_MAX = 2;
+/** The call; once more when the buffer that it is written to has to grow. */
+const CROSSINGS_MAX = 1;
 const ROWS = 500;
 /** The buffer for what is written doubles until all rows are in it; each time is a crossing. */
 const GROWTHS_MAX = 8;
