@@ -154,7 +154,7 @@ export class Core {
   /** @param {number} handle @returns {number} State */
   #cross(handle) {
     const state = this.#module._hb_call(handle);
-    if (state === State.OP || state === State.WAIT) this.#sink.leave();      // the task took the exchange buffer
+    if (state !== State.DONE && state !== State.FAILED) this.#sink.leave();      // the task took the exchange buffer
     return state;
   }
 
