@@ -668,8 +668,9 @@ export class Workspace {
   #execute(entity, request, options) {
     known("execute", options, EXECUTING);
     const flags = (options.total ? Flag.WANT_TOTAL : 0) | (options.pushdown === false ? Flag.NO_PUSHDOWN : 0);
-    return settled(request, (ready) => this.#run(false, options, () =>
-      this.#call({ ...ready, kind: Call.QUERY, entity: this.#resolve(entity).index, flags }, () => Frame.fromAnswer(this.#core), options)));
+    const decode = () => Frame.fromAnswer(this.#core);
+    return settled(request, ({ prepared, text, params }) => this.#run(false, options, () =>
+      this.#call({ kind: Call.QUERY, entity: this.#resolve(entity).index, flags, prepared, text, params }, decode, options)));
   }
 
   /** @param {number} prepared @param {EntityLike} entity @param {readonly unknown[]} params @param {CallOptions} options */

@@ -42,6 +42,25 @@ static bool slots_are_dense(const uint32_t *slots, uint32_t count) {
     return off == 0;
 }
 
+/* Appends the slots whose mask is set. Most filters leave few: eight rows without any are passed
+ * over at once, the others are taken without a branch. */
+static void take_matches(const uint8_t *mask, const uint32_t *slots, uint32_t base, uint32_t count,
+                         inmem_rows *out) {
+    uint32_t kept = out->count;
+    for (uint32_t from = 0; from < count; from += 8) {
+        const uint32_t to = count - from < 8 ? count : from + 8;
+        uint64_t eight = 1;
+        if (to - from == 8) {
+            memcpy(&eight, mask + from, 8);
+        }
+        for (uint32_t i = from; eight != 0 && i < to; i++) {
+            out->slots[kept] = slots != NULL ? slots[i] : base + i;
+            kept += mask[i];
+        }
+    }
+    out->count = kept;
+}
+
 /* One chunk: of `slots`, or of the slots from `base` on. Appends matches to out. */
 static hb_status scan_chunk(inmem_scan *scan, const uint32_t *slots, uint32_t base, uint32_t count,
                             inmem_rows *out, hb_err *err) {
@@ -52,19 +71,21 @@ static hb_status scan_chunk(inmem_scan *scan, const uint32_t *slots, uint32_t ba
         base = slots[0];
         slots = NULL;
     }
-    uint32_t looked = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        mask[i] = (uint8_t)(state[slots != NULL ? slots[i] : base + i] == INMEM_LIVE);
-        looked += mask[i];
+    uint32_t looked = count;
+    if (scan->store->live_count == scan->store->slot_count) {
+        memset(mask, 1, count);
+    } else {
+        looked = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            mask[i] = (uint8_t)(state[slots != NULL ? slots[i] : base + i] == INMEM_LIVE);
+            looked += mask[i];
+        }
     }
     scan->job->rows_examined += looked;
     if (scan->pred != NULL) {
         HB_TRY(hb_pred_eval(scan->pred, scan->columns, slots, base, count, mask, err));
     }
-    for (uint32_t i = 0; i < count; i++) {
-        out->slots[out->count] = slots != NULL ? slots[i] : base + i;
-        out->count += mask[i];
-    }
+    take_matches(mask, slots, base, count, out);
     return HB_OK;
 }
 
@@ -105,7 +126,28 @@ static hb_status rows_make(inmem_scan *scan, uint64_t most, inmem_rows *out, hb_
     return out->slots != NULL ? HB_OK : hb_err_memory(err);
 }
 
+/* What comes from an index is often in order, or in the opposite one: newest first. */
+static bool ids_ascend(const inmem_scan *scan, inmem_rows *rows) {
+    uint32_t up = 0;
+    uint32_t down = 0;
+    for (uint32_t i = 1; i < rows->count && (up == 0 || down == 0); i++) {
+        int order = hb_str_cmp(inmem_store_id(scan->store, rows->slots[i - 1]),
+                               inmem_store_id(scan->store, rows->slots[i]));
+        up += order < 0;
+        down += order > 0;
+    }
+    for (uint32_t i = 0, j = rows->count; up == 0 && i + 1 < j; i++) {
+        uint32_t slot = rows->slots[i];
+        rows->slots[i] = rows->slots[--j];
+        rows->slots[j] = slot;
+    }
+    return up == 0 || down == 0;
+}
+
 static hb_status sort_by_id(inmem_scan *scan, inmem_rows *rows, hb_err *err) {
+    if (ids_ascend(scan, rows)) {
+        return HB_OK;
+    }
     hb_sort_key key = { .column = &scan->views[0] };
     return hb_sort_rows(&key, 1, NULL, rows->slots, rows->count, HB_NO_LIMIT, &rows->count,
                         scan->arena, err);
