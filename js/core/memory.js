@@ -7,6 +7,8 @@ import { readCString, readText } from "./text.js";
 export class Memory {
   /** @type {CoreModule} */
   #module;
+  /** The glue's view that ours were made after. @type {Uint8Array | null} */
+  #heap = null;
   #u8 = new Uint8Array(0);
   #u32 = new Uint32Array(this.#u8.buffer);
   #view = new DataView(this.#u8.buffer);
@@ -16,12 +18,15 @@ export class Memory {
     this.#module = module;
   }
 
+  /** The glue makes its views anew when the memory has grown. */
   #refresh() {
-    const { buffer } = this.#module.HEAPU8;
-    if (this.#u8.buffer === buffer) return;
-    this.#u8 = new Uint8Array(/** @type {ArrayBuffer} */ (buffer));
-    this.#u32 = new Uint32Array(/** @type {ArrayBuffer} */ (buffer));
-    this.#view = new DataView(/** @type {ArrayBuffer} */ (buffer));
+    const heap = this.#module.HEAPU8;
+    if (this.#heap === heap) return;
+    const buffer = /** @type {ArrayBuffer} */ (heap.buffer);
+    this.#heap = heap;
+    this.#u8 = new Uint8Array(buffer);
+    this.#u32 = new Uint32Array(buffer);
+    this.#view = new DataView(buffer);
   }
 
   get u8() {

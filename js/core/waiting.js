@@ -6,7 +6,7 @@ import { Kind } from "../generated/abi.js";
 import { readCell } from "./batch-reader.js";
 
 /** Bytes of several rows are kept together: making many small buffers is slow. A row that is kept keeps so much, at most. */
-const SLAB_BYTES = 16384;
+const SLAB_BYTES = 32768;
 
 let slab = new Uint8Array(0);
 let used = 0;
