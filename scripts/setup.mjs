@@ -44,10 +44,9 @@ const packages = {
 /** What each need takes from the system. */
 const systemNeeds = {
   sources: ["tar", "xz", "patch"],
-  native: ["cmake", "ninja", "gcc", "libc"],
+  native: ["cmake", "ninja", "gcc", "libc", "clang", "fuzzRuntime"], // gcc: clang links with its start files
   emscripten: ["cmake", "ninja", "emscripten"],
   wasi: ["cmake", "ninja", "clang", "llvm", "lld", "wasiRuntime", "wasiLibc"],
-  fuzz: ["clang", "fuzzRuntime"],
   wasmtime: ["python", "venv"],
   python: ["python", "venv"],
   chromium: ["chromium"],

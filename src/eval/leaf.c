@@ -570,13 +570,12 @@ int hb_leaf_test(hb_leaf *leaf, const hb_value *value) {
 /* The loops below look at every row, masked or not, so that compilers can vectorise them. */
 #define COMPARE_LOOP(type, oper, operand)                                                         \
     do {                                                                                          \
+        const type *cells = (const type *)column->data; /* NULL in an empty column */             \
         if (rows == NULL) {                                                                       \
-            const type *cells = (const type *)column->data + base;                                \
             for (uint32_t i = 0; i < count; i++) {                                                \
-                hits[i] = (uint8_t)(cells[i] oper (operand));                                     \
+                hits[i] = (uint8_t)(cells[(size_t)base + i] oper (operand));                      \
             }                                                                                     \
         } else {                                                                                  \
-            const type *cells = (const type *)column->data;                                       \
             for (uint32_t i = 0; i < count; i++) {                                                \
                 hits[i] = (uint8_t)(cells[rows[i]] oper (operand));                               \
             }                                                                                     \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // node tests/fuzz/run.mjs [--seconds n] [--build folder] [fuzzer...]: each fuzzer over its seeds and then on its own.
-// What it finds stays in build/fuzz/found/<fuzzer>-*; an input that failed goes into corpus/<fuzzer> with its fix.
+// What it finds stays in build/native/found/<fuzzer>-*; an input that failed goes into corpus/<fuzzer> with its fix.
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { at, run, say } from "../../scripts/lib.mjs";
 
@@ -11,7 +11,7 @@ function option(name, otherwise) {
   return index < 0 ? otherwise : args.splice(index, 2)[1];
 }
 const seconds = Number(option("seconds", process.env.HB_LONG ? "60" : "5"));
-const build = option("build", at("build/fuzz"));
+const build = option("build", at("build/native"));
 const all = readdirSync(at("tests/fuzz")).flatMap((name) => /^(\w+)_fuzz\.c$/.exec(name)?.[1] ?? []);
 const found = `${build}/found/`;
 mkdirSync(found, { recursive: true });

@@ -1,12 +1,6 @@
 # SPDX-License-Identifier: MIT
-# fuzz_<name>: each tests/fuzz/<name>_fuzz.c as a libFuzzer program over the whole core. Needs clang; the core and
-# what parses for it (HB_FUZZ_COVERAGE in flags.cmake) report their coverage, SQLite does not: it has its own fuzzers.
-if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
-    message(FATAL_ERROR "HB_FUZZ needs clang: -DCMAKE_C_COMPILER=clang-19")
-endif()
-hb_variant(hb_core WITH_SQLITE 1)
-find_library(MATH_LIBRARY m)
-target_link_libraries(hb_core PUBLIC ${MATH_LIBRARY})
+# fuzz_<name>: each tests/fuzz/<name>_fuzz.c as a libFuzzer program over the whole core. The core and what parses for it
+# report their coverage (HB_FUZZ_COVERAGE in flags.cmake), SQLite does not: it has its own fuzzers.
 foreach(parser cjson yyjson pcre2 utf8proc)
     target_compile_options(${parser} PRIVATE ${HB_FUZZ_COVERAGE})
 endforeach()
