@@ -283,7 +283,8 @@ hb_status inmem_scan_ordered(inmem_scan *scan, uint64_t need, inmem_rows *out, h
     HB_TRY(inmem_store_tidy(store, err));
     HB_TRY(rows_make(scan, need < store->live_count ? need : store->live_count, out, err));
     uint32_t start = order_start(store, scan->fragment->filter);
-    return scan_list(scan, store->order + start, store->sorted_count - start, need, out, err);
+    const uint32_t *from = start > 0 ? store->order + start : store->order; /* NULL when empty */
+    return scan_list(scan, from, store->sorted_count - start, need, out, err);
 }
 
 /* ---- sorting ---------------------------------------------------------------------------- */
