@@ -671,13 +671,27 @@ static hb_status blob_table_make(const table_maker *maker, hb_str name, hb_err *
     return sqlite_ddl_run(maker->table->conn, &sql, err);
 }
 
+/* Whether a declared group is this field alone: its index has the name of the field's own. */
+static bool group_of_one(const hb_field_group *groups, uint32_t count, uint32_t field) {
+    for (uint32_t g = 0; g < count; g++) {
+        if (groups[g].field_count == 1 && groups[g].fields[0] == field) return true;
+    }
+    return false;
+}
+
 static hb_status maker_placed(table_maker *maker, uint32_t place, hb_err *err) {
     sqlite_table *table = maker->table;
     const hb_placed *placed = &table->container->fields[place];
     const hb_field *field = &table->container->schema->fields[placed->field];
     if (sqlite_kind_is_sortable(field->kind)) {
-        HB_TRY(index_sync(maker, &place, 1, false, placed->indexed && !placed->unique, err));
-        HB_TRY(index_sync(maker, &place, 1, true, placed->unique, err));
+        const hb_schema *schema = table->container->schema;
+        bool indexed = placed->indexed && !placed->unique;
+        if (indexed || !group_of_one(schema->indexes, schema->index_count, placed->field)) {
+            HB_TRY(index_sync(maker, &place, 1, false, indexed, err));
+        }
+        if (placed->unique || !group_of_one(schema->uniques, schema->unique_count, placed->field)) {
+            HB_TRY(index_sync(maker, &place, 1, true, placed->unique, err));
+        }
         if (placed->unique) HB_TRY(sqlite_unique_note(table, &place, 1, err));
     }
     hb_str items = item_table_name(maker, table->columns[place]);

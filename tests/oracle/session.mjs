@@ -11,6 +11,15 @@ import { expectationFor, writeRules } from "./rules.mjs";
 import { decode, equal, isObject, sameMultiset } from "./values.mjs";
 import { bareJsonFields, derivedId, rowsOf, translateRow } from "./writes.mjs";
 
+/** What a definition says, or null where it says nothing that can be read. */
+function definitionOf(definition) {
+  try {
+    return parseDefinition(definition);
+  } catch {
+    return null;
+  }
+}
+
 const WRITES = new Set(["upsert", "upsert_many", "set", "set_many"]);
 
 export class Session {
@@ -29,7 +38,7 @@ export class Session {
     const entity = args.entity ?? (step.op === "set" ? this.model.holder(args.id) : undefined);
     return { case: this.case, step, args, expect: step.expect, model: this.model, workspaceId: this.workspaceId,
       entity, definition: entity ? this.model.definition(entity) : null,
-      defined: args.definition ? parseDefinition(args.definition) : null };
+      defined: args.definition ? definitionOf(args.definition) : null };
   }
 
   note(rules, step) {
