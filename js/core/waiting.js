@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Fields of a row that are decoded at the first look at them. They are the row's own, enumerable properties, so that
 // spreading, JSON, structuredClone and comparing see a plain object; where their bytes are is a private field that
-// nobody sees. Read or written, such a field becomes an ordinary one.
-import { Kind } from "../generated/abi.js";
-import { readCell } from "./batch-reader.js";
-
+// nobody sees. Written to, such a field becomes an ordinary one; read, it stays as it is, since changing what kind of
+// property it is costs more than the vector.
 /** Bytes of several rows are kept together: making many small buffers is slow. A row that is kept keeps so much, at most. */
 const SLAB_BYTES = 32768;
+
+/** In a column record (src/value/wire.h). */
+const DIM_AT = 12;
+const DATA_AT = 20;
 
 let slab = new Uint8Array(0);
 let used = 0;
@@ -33,8 +35,12 @@ class Given {
 export class Waiting extends Given {
   #bytes;
   #at;
-  /** Values of a frozen row, which cannot hold them. @type {Map<string, any> | null} */
-  #kept = null;
+  /** The field that was read first, and its value. */
+  #first = "";
+  /** @type {Float32Array | null} */
+  #value = null;
+  /** Those that were read after it. @type {Map<string, Float32Array> | null} */
+  #others = null;
 
   /** @param {object} row @param {Uint8Array} bytes @param {number} at */
   constructor(row, bytes, at) {
@@ -59,13 +65,8 @@ export class Waiting extends Given {
       get() {
         const row = Waiting.#owner(this);
         if (row === null) return undefined;
-        const known = row.#kept?.get(name);
-        if (known) return known;
-        const value = row.#vector(record);
-        const own = Object.getOwnPropertyDescriptor(row, name);
-        if (own?.configurable) settle(row, name, value);
-        else (row.#kept ??= new Map()).set(name, value);
-        return value;
+        if (row.#first === name) return row.#value;
+        return row.#others?.get(name) ?? row.#read(name, record);
       },
       /** @this {object} @param {unknown} value */
       set(value) {
@@ -81,13 +82,19 @@ export class Waiting extends Given {
     return row;
   }
 
-  /** @param {number} record */
-  #vector(record) {
+  /** @param {string} name @param {number} record @returns {Float32Array} */
+  #read(name, record) {
     const bytes = this.#bytes;
     const view = new DataView(bytes.buffer, this.#at);
-    const dim = view.getUint32(record + 12, true);
-    const data = this.#at + view.getUint32(record + 20, true);
-    return readCell({ u8: bytes, view }, { name: "", kind: Kind.VEC, dim, role: 0, state: 0, data, heap: 0, heapLen: 0 }, 0, true);
+    const from = this.#at + view.getUint32(record + DATA_AT, true);
+    const value = new Float32Array(bytes.buffer.slice(from, from + view.getUint32(record + DIM_AT, true) * 4));
+    if (this.#value !== null) {
+      (this.#others ??= new Map()).set(name, value);
+      return value;
+    }
+    this.#first = name;
+    this.#value = value;
+    return value;
   }
 }
 
