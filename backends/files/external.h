@@ -61,8 +61,8 @@ typedef struct files_values_check {
 void files_values_check_open(files_values_check *check, files_table *table, hb_check_how how,
                              hb_finding_sink *sink, void *arg);
 void files_values_check_close(files_values_check *check);
-/* Tells which values of a row (its raw cells) are lost; with HB_CHECK_GIVE_UP makes these cells null
- * and sets *changed. */
+/* Tells which values of a row (its raw cells) are lost; with HB_CHECK_GIVE_UP makes these cells
+ * null and sets *changed. */
 hb_status files_values_check_row(files_values_check *check, hb_str object_id, hb_value *cells,
                                  bool *changed, hb_err *err);
 /* After all rows: values that none of them holds are told, and with HB_CHECK_GIVE_UP removed. */

@@ -70,10 +70,9 @@ struct files_table {
     hb_container *owner;        /* NULL once released */
     hb_container cache;         /* the same container in conn->inner */
     hb_str name;                /* folder below the root; owned */
-    uint32_t *sorted;           /* fields by name, as JSON lists them; owned */
     uint8_t *outside;           /* by container field; see external.h; owned */
     bool has_outside;           /* any of them is */
-    uint32_t field_count;       /* of `sorted` and `outside` */
+    uint32_t field_count;       /* of `outside` */
     bool loaded;                /* conn->inner holds every readable row */
     bool loaded_in_tx;          /* since the open transaction began: a rollback takes it back */
     bool unseen_in_tx;          /* written in it without being loaded */
@@ -123,8 +122,8 @@ hb_status files_settle(files_conn *conn, hb_err *err);
 hb_str files_table_folder(const files_table *table, hb_arena *arena);
 /* *out: names[at], one of the sorted names in the folder, holds row `id` under another name than
  * its own, and there is a file of that name, which counts. */
-hb_status files_is_second(const files_table *table, const hb_str *names, uint32_t count, uint32_t at,
-                          hb_str id, hb_arena *arena, bool *out, hb_err *err);
+hb_status files_is_second(const files_table *table, const hb_str *names, uint32_t count,
+                          uint32_t at, hb_str id, hb_arena *arena, bool *out, hb_err *err);
 
 typedef struct files_loader {   /* reads row files one by one */
     files_table *table;
@@ -156,14 +155,9 @@ hb_status files_row_cells(const files_table *table, hb_str pack, hb_str expected
  * first; a Json value is the text of its JSON. */
 hb_status files_cell_pack(const files_table *table, const hb_batch *batch, uint32_t field,
                           uint32_t row, hb_buf *pack, hb_err *err);
-/* Copies a value, with the reference's wrappers of what JSON cannot say replaced: big integers,
- * tuples, sets, decimals. */
-hb_status files_unwrap(hb_str pack, hb_buf *out, hb_err *err);
 
 /* ---- json.c */
-/* A value as the reference's JSON: sorted keys, ", " and ": ", integers beyond 2^53 wrapped; on
- * lines of their own from `indent` spaces on, or (0) on one line. */
-hb_status files_json_value(hb_str pack, uint32_t indent, uint32_t depth, hb_buf *out, hb_err *err);
+/* CORRUPT when it is no JSON. */
 hb_status files_json_decode(hb_str bytes, hb_buf *pack, hb_err *err);
 
 /* A field whose value is kept as JSON text. */

@@ -1,109 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* From a decoded row to the cells of a container, and the values that JSON cannot say. */
+/* Cells of a container to what stands in a row, and back. */
 #include <math.h>
 
 #include "backends/files/files_priv.h"
-#include "base/limits.h"
-#include "base/num.h"
 #include "value/coerce.h"
+#include "value/python_json.h"
 
-/* ---- wrappers: {"__obj_data__": ..., "__obj_type__": "bigint"} ------------------------- */
-
-typedef struct wrapper {
-    hb_str type;            /* "" : the mapping is an ordinary one */
-    hb_str data;            /* one MessagePack value, or "" */
-} wrapper;
-
-static hb_status malformed(hb_err *err) {
-    return hb_err_set(err, HB_E_CORRUPT, "malformed or too deeply nested value");
-}
-
-/* Looks at a mapping of `count` pairs that starts at `r`, without consuming it. */
-static bool wrapper_look(hb_pack_reader r, uint32_t count, wrapper *out) {
-    *out = (wrapper){ HB_STR_EMPTY, HB_STR_EMPTY };
-    if (count == 0 || count > 2) return true;
-    hb_str type = HB_STR_EMPTY;
-    for (uint32_t i = 0; i < count; i++) {
-        hb_pack_item key, item;
-        hb_str whole;
-        if (!hb_pack_next(&r, &key)) return false;
-        hb_pack_reader value = r;
-        if (!hb_pack_skip(&r, &whole)) return false;
-        if (key.tag != HB_PACK_STR) return true;
-        if (hb_str_eq(key.s, HB_STR("__obj_data__"))) {
-            out->data = whole;
-        } else if (hb_str_eq(key.s, HB_STR("__obj_type__"))) {
-            if (!hb_pack_next(&value, &item)) return false;
-            if (item.tag == HB_PACK_STR) type = item.s;
-        } else {
-            return true;
-        }
-    }
-    out->type = type;
-    return true;
-}
-
-static hb_str scalar_text(hb_str pack) {
-    hb_pack_reader r = hb_pack_read(pack);
-    hb_pack_item item;
-    return hb_pack_next(&r, &item) && item.tag == HB_PACK_STR ? item.s : HB_STR_EMPTY;
-}
-
-/* True when the wrapper was written as what it stands for. */
-static bool wrapper_write(const wrapper *w, hb_buf *out) {
-    int64_t whole;
-    double number;
-    hb_str text = scalar_text(w->data);
-    if (hb_str_eq(w->type, HB_STR("ellipsis"))) {
-        hb_pack_nil(out);
-        return true;
-    }
-    if (hb_str_eq(w->type, HB_STR("bigint")) && hb_num_parse_i64(text, &whole) == HB_NUM_OK) {
-        hb_pack_int(out, whole);
-        return true;
-    }
-    bool is_number = hb_str_eq(w->type, HB_STR("bigint")) || hb_str_eq(w->type, HB_STR("decimal"));
-    if (is_number && hb_num_parse_f64(text, &number) == HB_NUM_OK) {
-        hb_pack_float(out, number);
-        return true;
-    }
-    return false;
-}
-
-static bool wrapper_is_list(const wrapper *w) {
-    return hb_str_eq(w->type, HB_STR("tuple")) || hb_str_eq(w->type, HB_STR("set"));
-}
-
-static hb_status unwrap_next(hb_pack_reader *r, uint32_t depth, hb_buf *out, hb_err *err) {
-    hb_pack_item item;
-    if (depth > HB_VALUE_DEPTH_MAX || !hb_pack_next(r, &item)) return malformed(err);
-    if (item.tag != HB_PACK_ARRAY && item.tag != HB_PACK_MAP) {
-        hb_buf_add_str(out, item.raw);
-        return HB_OK;
-    }
-    wrapper w = { HB_STR_EMPTY, HB_STR_EMPTY };
-    if (item.tag == HB_PACK_MAP && !wrapper_look(*r, item.count, &w)) return malformed(err);
-    if (w.type.len > 0) {
-        bool list = wrapper_is_list(&w) && w.data.len > 0;
-        if (list || wrapper_write(&w, out)) {
-            for (uint32_t i = 0; i < item.count * 2; i++) {
-                if (!hb_pack_skip(r, NULL)) return malformed(err);
-            }
-            hb_pack_reader data = hb_pack_read(w.data);
-            return list ? unwrap_next(&data, depth + 1, out, err) : HB_OK;
-        }
-    }
-    hb_buf_add_str(out, item.raw);
-    uint32_t count = item.tag == HB_PACK_MAP ? item.count * 2 : item.count;
-    for (uint32_t i = 0; i < count; i++) HB_TRY(unwrap_next(r, depth + 1, out, err));
-    return HB_OK;
-}
-
-hb_status files_unwrap(hb_str pack, hb_buf *out, hb_err *err) {
-    hb_pack_reader r = hb_pack_read(pack);
-    HB_TRY(unwrap_next(&r, 0, out, err));
-    return hb_buf_check(out, err);
-}
+/* ---- cells ------------------------------------------------------------------------------ */
 
 hb_status files_cell_pack(const files_table *table, const hb_batch *batch, uint32_t field,
                           uint32_t row, hb_buf *pack, hb_err *err) {
@@ -114,7 +17,7 @@ hb_status files_cell_pack(const files_table *table, const hb_batch *batch, uint3
     if (value.kind == HB_KIND_NULL || !files_is_json_text(table, field)) return HB_OK;
     hb_buf text;
     hb_buf_init(&text, pack->mem);
-    hb_status status = files_json_value(hb_buf_str(pack), 0, 0, &text, err);
+    hb_status status = hb_python_json_write(hb_buf_str(pack), HB_JSON_ONE_LINE, true, &text, err);
     if (status == HB_OK) {
         hb_buf_clear(pack);
         hb_pack_str(pack, hb_buf_str(&text));
@@ -123,8 +26,6 @@ hb_status files_cell_pack(const files_table *table, const hb_batch *batch, uint3
     hb_buf_free(&text);
     return status;
 }
-
-/* ---- cells ------------------------------------------------------------------------------ */
 
 static int base64_digit(char c) {
     if (c >= 'A' && c <= 'Z') return c - 'A';
@@ -236,7 +137,9 @@ hb_status files_row_cells(const files_table *table, hb_str pack, hb_str expected
         if (!hb_pack_next(&r, &item) || item.tag != HB_PACK_STR) {
             return hb_err_set(err, HB_E_CORRUPT, "expected field names that are texts");
         }
-        if (!hb_pack_skip(&r, &whole)) return malformed(err);
+        if (!hb_pack_skip(&r, &whole)) {
+            return hb_err_set(err, HB_E_CORRUPT, "malformed or too deeply nested value");
+        }
         HB_TRY(row_cell(table, item.s, whole, arena, cells, err));
     }
     return row_check_id(expected, &cells[0], err);

@@ -44,36 +44,16 @@ static hb_status inner_run(files_table *table, hb_frag_kind kind, const hb_batch
 
 /* ---- life --------------------------------------------------------------------------------- */
 
-static void sort_fields(files_table *table) {
-    for (uint32_t i = 0; i < table->field_count; i++) {
-        uint32_t at = i;
-        hb_str name = files_field(table, i)->name;
-        while (at > 0 && hb_str_cmp(files_field(table, table->sorted[at - 1])->name, name) > 0) {
-            table->sorted[at] = table->sorted[at - 1];
-            at--;
-        }
-        table->sorted[at] = i;
-    }
-}
-
 static hb_status adopt_fields(files_table *table, const hb_container *container, hb_err *err) {
     const hb_mem *mem = table->conn->mem;
-    uint32_t *sorted = hb_mem_alloc(mem, container->field_count * sizeof(*sorted));
     uint8_t *outside = hb_mem_zalloc(mem, container->field_count);
-    if (sorted == NULL || outside == NULL) {
-        hb_mem_free(mem, sorted, container->field_count * sizeof(*sorted));
-        hb_mem_free(mem, outside, container->field_count);
-        return hb_err_memory(err);
-    }
-    hb_mem_free(mem, table->sorted, table->field_count * sizeof(*sorted));
+    if (outside == NULL) return hb_err_memory(err);
     hb_mem_free(mem, table->outside, table->field_count);
-    table->sorted = sorted;
     table->outside = outside;
     table->field_count = container->field_count;
     void *rows = table->cache.state;
     table->cache = *container;
     table->cache.state = rows;
-    sort_fields(table);
     return files_values_adopt(table, err);
 }
 
@@ -108,7 +88,6 @@ void files_table_free(files_table *table) {
         }
     }
     conn->inner.type->release(&conn->inner, &table->cache);
-    hb_mem_free(conn->mem, table->sorted, table->field_count * sizeof(*table->sorted));
     hb_mem_free(conn->mem, table->outside, table->field_count);
     hb_mem_free(conn->mem, (void *)(uintptr_t)table->name.ptr, table->name.len);
     hb_mem_free(conn->mem, table, sizeof(*table));

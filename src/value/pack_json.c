@@ -173,24 +173,26 @@ static hb_status write_float(json_writer *w, double value) {
     return HB_OK;
 }
 
-static hb_status write_vector(json_writer *w, hb_str payload) {
+static hb_status write_vector(json_writer *w, hb_str payload, uint32_t depth) {
     hb_buf_add_char(w->out, '[');
     for (uint32_t i = 0; i + sizeof(float) <= payload.len; i += (uint32_t)sizeof(float)) {
         float value;
         memcpy(&value, payload.ptr + i, sizeof value);
-        if (i > 0) hb_buf_add_char(w->out, ',');
+        if (i > 0) next_item(w);
+        new_line(w, depth + 1);
         if (!isfinite(value)) {
             return hb_err_set(w->err, HB_E_VALIDATION, "JSON has no non-finite number");
         }
         char text[HB_NUM_TEXT_MAX];
         hb_buf_add(w->out, text, hb_num_write_f32(value, text));
     }
+    if (payload.len > 0) new_line(w, depth);
     hb_buf_add_char(w->out, ']');
     return HB_OK;
 }
 
-static hb_status write_ext(json_writer *w, const hb_pack_item *item) {
-    if (item->ext == HB_PACK_EXT_VECTOR) return write_vector(w, item->s);
+static hb_status write_ext(json_writer *w, const hb_pack_item *item, uint32_t depth) {
+    if (item->ext == HB_PACK_EXT_VECTOR) return write_vector(w, item->s, depth);
     int64_t us = 0;
     char text[HB_TIME_TEXT_MAX];
     if (item->ext != HB_PACK_EXT_TIMESTAMP || !hb_time_from_ext(item->s, &us)) {
@@ -303,7 +305,7 @@ static hb_status write_next(json_writer *w, uint32_t depth) {
     case HB_PACK_FLOAT: return write_float(w, item.f);
     case HB_PACK_STR: hb_buf_add_json_str(w->out, item.s); return HB_OK;
     case HB_PACK_BIN: add_base64(w->out, item.s); return HB_OK;
-    case HB_PACK_EXT: return write_ext(w, &item);
+    case HB_PACK_EXT: return write_ext(w, &item, depth);
     case HB_PACK_ARRAY: return write_array(w, item.count, depth);
     case HB_PACK_MAP: return write_map(w, item.count, depth);
     }

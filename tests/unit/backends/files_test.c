@@ -135,9 +135,12 @@ static void edits_are_seen_after_refresh(void) {
     CHECK_CSTR(titles(&f), "1|a\n");
     memory_fs_put(&files, "data/shop/my_doc/1.json", HB_STR("{\"title\": \"edited\", \"n\": 5.0, \"unknown\": 1}"));
     memory_fs_put(&files, "data/shop/my_doc/2.json", HB_STR("{\"object_id\":\"2\",\"title\":\"new\",\"j\":{\"k\":1}}"));
+    memory_fs_put(&files, "data/shop/my_doc/3.json", HB_STR("{\"title\": \"nan\", \"f\": NaN, \"j\": \"[-Infinity, 1]\"}"));
     memory_fs_put(&files, "data/shop/my_doc/.3.json.tmp", HB_STR("{"));
     must(&f, call(&f, (hb_request){ .kind = HB_CALL_REFRESH, .entity = HB_ENTITY_NONE }));
-    CHECK_CSTR(titles(&f), "1|edited\n2|new\n");
+    CHECK_CSTR(titles(&f), "1|edited\n2|new\n3|nan\n");
+    must(&f, query(&f, "my-doc", "{\"filter\":{\"f\":{\"is_null\":true},\"j.1\":1}}"));
+    CHECK_INT(answer(&f)->batch.row_count, 1);
     must(&f, query(&f, "my-doc", "{\"filter\":{\"j.k\":1}}"));
     CHECK_INT(answer(&f)->batch.row_count, 1);
     fixture_close(&f);
