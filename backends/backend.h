@@ -136,8 +136,8 @@ struct hb_backend {
                            hb_str **keys, uint32_t *count, hb_err *err);
 
     /* Looks over everything that is stored for a container, and tells `sink` what cannot be used.
-     * Unless it only looks, it puts that right or aside first, so that it hides nothing. Local ones;
-     * may be NULL. */
+     * Unless it only looks, it puts that right or aside first, so that it hides nothing. Local
+     * ones; may be NULL. */
     hb_status (*check)(hb_instance *instance, hb_container *container, hb_check_how how,
                        hb_finding_sink *sink, void *arg, hb_err *err);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* What the backends themselves find wrong with their storage. Adds to a report "files": [{backend,
  * entity, path, object_id, reason, quarantined}], rows that nobody can read, and "storage": {ok,
- * problems: [{backend, entity, field, what, object_id, path, reason, repaired}], unused}, structures
- * that do not fit the rows. A file that only has a wrong name also has "belongs" and "renamed"; of a
- * repair a value outside its row that was lost has "value": "restored" or "lost". */
+ * problems: [{backend, entity, field, what, object_id, path, reason, repaired}], unused}, what does
+ * not fit the rows. A file that only has a wrong name also has "belongs" and "renamed"; of a repair
+ * a value outside its row that was lost has "value": "restored" or "lost". */
 #ifndef HB_WORKSPACE_AUDIT_STORED_H
 #define HB_WORKSPACE_AUDIT_STORED_H
 
