@@ -120,8 +120,8 @@ typedef enum hb_answer_kind {
 typedef struct hb_answer {
     hb_answer_kind kind;
     hb_batch batch;             /* FRAME */
-    /* FRAME: row of the columns for each of the batch's rows; NULL: the same. Set only for a request
-     * that `lends` */
+    /* FRAME: row of the columns for each of the batch's rows; NULL: the same. Set only when the
+     * request `lends` */
     const uint32_t *rows;
     const uint8_t *roles;       /* FRAME: hb_wire_role per column */
     const uint32_t *tags;       /* FRAME: hb_wire_tag per column, or NULL */
