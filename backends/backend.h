@@ -64,8 +64,9 @@ bool hb_instance_bool(const hb_instance *instance, const char *name, bool fallba
 /* Something stored that check() found to be wrong. Texts are borrowed for the call. */
 typedef struct hb_finding {
     /* "file": a stored row that cannot be read; "unused": values outside the rows that no row
-     * holds, which is no fault; else a structure of the engine: "table", "side_table",
-     * "external" (a value outside the row is lost) */
+     * holds, which is no fault; "drift": a structure that another program changed, which keeps the
+     * container from being used; else one of the engine: "table", "side_table", "external" (a
+     * value outside the row is lost) */
     const char *kind;
     hb_str path;                    /* which one: a file's path, a table */
     hb_str field;                   /* the field it concerns, or "" */

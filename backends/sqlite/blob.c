@@ -200,14 +200,16 @@ static hb_status tell_rows(const blob_checker *checker, sqlite3_stmt *stmt, cons
     return rc == SQLITE_DONE ? HB_OK : sqlite_fail(checker->table->conn, rc, err);
 }
 
+/* A null is not in an empty table either, says SQL. */
 static hb_status blobs_missing(const blob_checker *checker, hb_err *err) {
     sqlite_table *table = checker->table;
     const blob_words words[] = { { "SELECT object_id FROM ", table->name },
                                  { " WHERE ", table->columns[checker->place] },
+                                 { " IS NOT NULL AND ", table->columns[checker->place] },
                                  { " NOT IN (SELECT hash FROM ", table->blobs[checker->place] },
                                  { ") ORDER BY object_id", HB_STR_EMPTY } };
     sqlite3_stmt *stmt;
-    HB_TRY(blob_sql(table, words, 4, &stmt, err));
+    HB_TRY(blob_sql(table, words, 5, &stmt, err));
     return tell_rows(checker, stmt, "the value that is kept outside the row is gone", err);
 }
 

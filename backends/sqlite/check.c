@@ -103,19 +103,43 @@ static hb_status check_blobs(sqlite_table *table, hb_check_how how, const sqlite
     return sqlite_in_tx(table, &job, blobs_body, err);
 }
 
+/* Looks at the tables themselves once more; *usable false when they cannot be used as they are. */
+static hb_status attach_anew(hb_instance *instance, hb_container *container,
+                             const sqlite_checker *checker, sqlite_table **out, bool *usable,
+                             hb_err *err) {
+    sqlite_conn *conn = instance->state;
+    sqlite_table *attached = container->state;
+    if (attached != NULL) attached->checked = false;
+    HB_TRY(sqlite_lease_enter(conn, err));
+    sqlite_cache_clear(conn);
+    conn->checker = checker;
+    hb_status status = sqlite_table_need(instance, container, out, err);
+    conn->checker = NULL;
+    *usable = status == HB_OK;
+    return status == HB_E_SCHEMA_DRIFT && *checker->drifts > 0 ? HB_OK : status;
+}
+
 hb_status sqlite_check(hb_instance *instance, hb_container *container, hb_check_how how,
                        hb_finding_sink *sink, void *arg, hb_err *err) {
     sqlite_table *table;
-    HB_TRY(sqlite_table_need(instance, container, &table, err));
-    uint32_t found = 0;
+    uint32_t found = 0, drifts = 0;
     const bool fix = how == HB_CHECK_MEND;
-    const sqlite_checker checker = { .sink = sink, .arg = arg, .fix = fix, .count = &found };
-    if (how == HB_CHECK_GIVE_UP) return check_blobs(table, how, &checker, err);
+    const sqlite_checker checker = {
+        .sink = sink, .arg = arg, .fix = fix, .count = &found, .drifts = &drifts
+    };
+    if (how == HB_CHECK_GIVE_UP) {
+        HB_TRY(sqlite_table_need(instance, container, &table, err));
+        return check_blobs(table, how, &checker, err);
+    }
+    bool usable;
+    HB_TRY(attach_anew(instance, container, &checker, &table, &usable, err));
+    if (!usable) return HB_OK;
     HB_TRY(check_engine(table, &checker, err));
     HB_TRY(check_blobs(table, how, &checker, err));
     const sqlite_layout *layout = table->conn->layout;
     if (layout->check_sides != NULL) HB_TRY(layout->check_sides(table, &checker, err));
     if (!fix) return HB_OK;
     sqlite_derived_forget(table);
-    return found > 0 ? sqlite_in_tx(table, NULL, sides_body, err) : HB_OK;
+    if (found == 0 || layout->rebuild_sides == NULL) return HB_OK;
+    return sqlite_in_tx(table, NULL, sides_body, err);
 }

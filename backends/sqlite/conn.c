@@ -39,10 +39,28 @@ static const code_row codes[] = {
     { SQLITE_RANGE, HB_E_INTERNAL, "SQLITE_RANGE", "a parameter number is out of range" },
 };
 
+/* Our own statements name what was there when they were made: who misses it now took it away. */
+static bool is_drift(const sqlite_conn *conn, int rc) {
+    static const char *const words[] = { "no such table", "no such column", "has no column named" };
+    if ((rc & 0xff) != SQLITE_ERROR || conn->db == NULL) return false;
+    hb_str text = hb_str_c(sqlite3_errmsg(conn->db));
+    bool any = false;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        any = any || hb_str_find(text, hb_str_c(words[i]), 0) >= 0;
+    }
+    /* The next use looks at the tables again. */
+    for (sqlite_table *table = conn->tables; any && table != NULL; table = table->next) {
+        table->checked = false;
+    }
+    return any;
+}
+
 hb_status sqlite_fail(const sqlite_conn *conn, int rc, hb_err *err) {
     static const code_row other = { SQLITE_ERROR, HB_E_BACKEND, "SQLITE_ERROR",
                                     "the engine reported an error" };
-    const code_row *row = &other;
+    static const code_row drift = { SQLITE_ERROR, HB_E_SCHEMA_DRIFT, "SQLITE_ERROR",
+                                    "another program took a table or a column away" };
+    const code_row *row = is_drift(conn, rc) ? &drift : &other;
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         if (codes[i].code == (rc & 0xff)) row = &codes[i];
     }

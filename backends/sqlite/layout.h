@@ -10,8 +10,6 @@
 
 #include "backends/sqlite/sqlite_priv.h"
 
-typedef struct sqlite_checker sqlite_checker;
-
 struct sqlite_layout {
     const char *name;               /* what the option "layout" calls it */
     const char *meta;               /* table of the key-value store, quoted where it must be */
@@ -44,6 +42,7 @@ struct sqlite_checker {
     void *arg;
     bool fix;
     uint32_t *count;                /* of what was found */
+    uint32_t *drifts;               /* of these, what keeps the table from being used */
 };
 
 extern const sqlite_layout sqlite_layout_own, sqlite_layout_python;
@@ -67,6 +66,22 @@ hb_status sqlite_ddl_has_table(sqlite_conn *conn, hb_str name, bool *there, hb_e
 hb_status sqlite_ddl_prepare(sqlite_conn *conn, sqlite3_stmt **out, hb_sql *sql, hb_err *err);
 /* Runs a statement that yields no rows and resets it. */
 hb_status sqlite_step_done(sqlite_conn *conn, sqlite3_stmt *stmt, hb_err *err);
+
+/* ---- drift.c: tables that another program changed ------------------------------------------- */
+
+/* A table of the container is not what was made: SCHEMA_DRIFT, or told to the connection's checker.
+ * *go_on: it is to be mended; else nothing must be changed. `field` may be "". */
+hb_status sqlite_drift(const sqlite_table *table, hb_str path, hb_str field, bool *go_on,
+                       hb_err *err, const char *format, ...) HB_PRINTF(6, 7);
+/* After all of them: SCHEMA_DRIFT when the checker only wants to know. */
+hb_status sqlite_drift_stop(const sqlite_table *table, hb_err *err);
+/* The declared type of a column of `table`, in `arena`; .ptr NULL: there is no such column. */
+hb_status sqlite_column_type(sqlite_conn *conn, hb_str table, hb_str column, hb_arena *arena,
+                             hb_str *out, hb_err *err);
+/* A column of our own type in place of one that has another: values that fit are kept. No index
+ * must be on it. */
+hb_status sqlite_column_retype(sqlite_conn *conn, hb_str table, hb_str column, hb_kind kind,
+                               hb_err *err);
 
 /* ---- what layouts share (table.c) ------------------------------------------------------------ */
 

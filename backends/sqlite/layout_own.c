@@ -149,9 +149,7 @@ static hb_str item_table_name(const table_maker *maker, hb_str physical) {
     return table_text(&maker->table->arena, "%.*s/%.*s", maker->table->name, physical);
 }
 
-/* An old column of another kind: its indexes, items and values go. */
-static hb_status column_drop(const table_maker *maker, const known_column *column, hb_err *err) {
-    sqlite_table *table = maker->table;
+static hb_status plain_indexes_drop(const table_maker *maker, hb_err *err) {
     for (uint32_t i = 0; i < maker->objects.cap; i++) {
         const hb_map_slot *slot = &maker->objects.slots[i];
         hb_str name = { slot->ptr, slot->len };
@@ -160,6 +158,13 @@ static hb_status column_drop(const table_maker *maker, const known_column *colum
             HB_TRY(sqlite_ddl_name(maker->table->conn, "DROP INDEX IF EXISTS ", name, err));
         }
     }
+    return HB_OK;
+}
+
+/* An old column of another kind: its indexes, items and values go. */
+static hb_status column_drop(const table_maker *maker, const known_column *column, hb_err *err) {
+    sqlite_table *table = maker->table;
+    HB_TRY(plain_indexes_drop(maker, err));
     HB_TRY(sqlite_ddl_name(maker->table->conn, "DROP TABLE IF EXISTS ",
                            item_table_name(maker, column->physical), err));
     hb_sql sql = sqlite_ddl(maker->table->conn, "ALTER TABLE ");
@@ -708,6 +713,86 @@ static hb_status maker_placed(table_maker *maker, uint32_t place, hb_err *err) {
                             : HB_OK;
 }
 
+/* ---- drift ----------------------------------------------------------------------------------- */
+
+static void objects_forget(table_maker *maker) {
+    hb_map_free(&maker->objects);
+    hb_map_init(&maker->objects, maker->table->conn->mem);
+}
+
+/* The table is gone: what stands beside it is about rows that are no more. */
+static hb_status drift_table(table_maker *maker, hb_err *err) {
+    sqlite_table *table = maker->table;
+    bool mend;
+    HB_TRY(sqlite_drift(table, table->name, HB_STR_EMPTY, &mend, err, "it is gone"));
+    if (!mend) return HB_OK;
+    for (uint32_t i = 0; i < maker->objects.cap; i++) {
+        const hb_map_slot *slot = &maker->objects.slots[i];
+        hb_str name = { slot->ptr, slot->len };
+        if (slot->used != 1 || hb_str_ends(name, HB_STR("/index"))) continue;
+        HB_TRY(sqlite_ddl_name(table->conn, "DROP TABLE IF EXISTS ", name, err));
+    }
+    objects_forget(maker);
+    return HB_OK;
+}
+
+static hb_status drift_column(table_maker *maker, known_column *known, hb_err *err) {
+    sqlite_table *table = maker->table;
+    const char *want = hb_dialect_sqlite.types[known->kind];
+    hb_str type;
+    bool mend;
+    HB_TRY(
+        sqlite_column_type(table->conn, table->name, known->physical, &maker->scratch, &type, err));
+    if (type.ptr == NULL) {
+        HB_TRY(sqlite_drift(table, table->name, known->field, &mend, err,
+                            "column '%.*s' is gone: expected %s", HB_ARG(known->physical), want));
+        if (mend) HB_TRY(column_add(maker, known, err));
+    } else if (!hb_str_eq_nocase(type, hb_str_c(want))) {
+        HB_TRY(sqlite_drift(table, table->name, known->field, &mend, err,
+                            "column '%.*s' is %.*s: expected %s", HB_ARG(known->physical),
+                            HB_ARG(hb_str_sub(type, 0, 40)), want));
+        if (mend) {
+            HB_TRY(plain_indexes_drop(maker, err));
+            objects_forget(maker);
+            HB_TRY(
+                sqlite_column_retype(table->conn, table->name, known->physical, known->kind, err));
+        }
+    }
+    hb_str beside = item_table_name(maker, known->physical);
+    if (beside.ptr == NULL) return hb_err_memory(err);
+    bool is_there = true;
+    if (known->side == SIDE_BLOBS)
+        HB_TRY(sqlite_ddl_has_table(table->conn, beside, &is_there, err));
+    /* Item tables follow from the rows and are made anew; these values do not. */
+    return is_there ? HB_OK
+                    : sqlite_drift(table, beside, known->field, &mend, err,
+                                   "the values outside the rows are gone");
+}
+
+/* Is the file what hb_columns says? */
+static hb_status maker_compare(table_maker *maker, bool there, hb_err *err) {
+    sqlite_table *table = maker->table;
+    const hb_container *container = table->container;
+    if (!there) return maker->known_count > 0 ? drift_table(maker, err) : HB_OK;
+    static const char *const keys[] = { "slot", "object_id" };
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        hb_str type;
+        bool mend;
+        HB_TRY(sqlite_column_type(table->conn, table->name, hb_str_c(keys[i]), &maker->scratch,
+                                  &type, err));
+        if (type.ptr != NULL) continue;
+        HB_TRY(sqlite_drift(table, table->name, HB_STR_EMPTY, &mend, err, "column '%s' is gone",
+                            keys[i]));
+        return hb_err_set(err, HB_E_SCHEMA_DRIFT, "the table has lost its key");
+    }
+    for (uint32_t i = 1; i < container->field_count; i++) {
+        const hb_field *field = &container->schema->fields[container->fields[i].field];
+        known_column *known = known_find(maker, field->name);
+        if (known != NULL) HB_TRY(drift_column(maker, known, err));
+    }
+    return HB_OK;
+}
+
 /* ---- making ---------------------------------------------------------------------------------- */
 
 static hb_status maker_run(table_maker *maker, hb_err *err) {
@@ -717,6 +802,8 @@ static hb_status maker_run(table_maker *maker, hb_err *err) {
     HB_TRY(objects_read(maker, err));
     bool there = false;
     HB_TRY(sqlite_ddl_has_table(table->conn, table->name, &there, err));
+    HB_TRY(maker_compare(maker, there, err));
+    HB_TRY(sqlite_drift_stop(table, err));
     if (!there) {
         maker->known_count = 0;
         HB_TRY(table_create(maker, err));
@@ -780,9 +867,8 @@ static hb_status own_check(sqlite_conn *conn, hb_err *err) {
     sqlite3_finalize(stmt);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE) return sqlite_fail(conn, rc, err);
     if (known) return HB_OK;
-    hb_err_set(err, HB_E_CORRUPT,
-               "sqlite: the file's layout is not version " SQLITE_LAYOUT_VERSION
-               ", the only one known here");
+    hb_err_set(err, HB_E_FORMAT,
+               "sqlite: the file's layout is of another version: expected " SQLITE_LAYOUT_VERSION);
     return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, conn->instance->name);
 }
 

@@ -464,10 +464,121 @@ static hb_status place_make(python_maker *maker, uint32_t place, hb_err *err) {
     return place_indexes(table, place, err);
 }
 
+/* ---- drift ------------------------------------------------------------------------------------
+ */
+
+/* 't' text, 'n' number, 'b' bytes, 0: anything. */
+static char class_of_cell(python_cell cell) {
+    switch (cell) {
+    case PYTHON_TEXT: return 't';
+    case PYTHON_INT:
+    case PYTHON_FLOAT:
+    case PYTHON_BOOL: return 'n';
+    case PYTHON_BYTES: return 'b';
+    case PYTHON_JSON: break;
+    }
+    return 0;
+}
+
+static bool has_word(hb_str text, hb_str word) {
+    for (uint32_t i = 0; i + word.len <= text.len; i++) {
+        if (hb_str_eq_nocase(hb_str_sub(text, i, word.len), word)) return true;
+    }
+    return false;
+}
+
+/* By SQLite's rules of affinity. */
+static char class_of_type(hb_str type) {
+    static const char *const texts[] = { "char", "clob", "text" };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (has_word(type, hb_str_c(texts[i]))) return 't';
+    }
+    if (type.len == 0) return 0;
+    return has_word(type, HB_STR("blob")) ? 'b' : 'n';
+}
+
+static const char *class_word(char class) {
+    return class == 't' ? "text" : class == 'n' ? "a number" : "bytes";
+}
+
+/* Views and indexes of the column would forbid it; they are made again. */
+static hb_status column_retype(sqlite_table *table, uint32_t place, hb_err *err) {
+    sqlite_conn *conn = table->conn;
+    const hb_field *field = field_at(table, place);
+    HB_TRY(sqlite_ddl_name(conn, "DROP VIEW IF EXISTS temp.", table->name, err));
+    for (int i = 0; i < 100; i++) {
+        sqlite3_stmt *stmt = NULL;
+        HB_TRY(sqlite_prepare(conn,
+                              HB_STR("SELECT l.name FROM pragma_index_list(?1, 'main') l"
+                                     " JOIN pragma_index_info(l.name, 'main') c"
+                                     " WHERE l.origin = 'c' AND c.name = ?2 COLLATE NOCASE"),
+                              &stmt, err));
+        sqlite_bind_str(stmt, 1, table->target);
+        sqlite_bind_str(stmt, 2, table->stored[place]);
+        bool any = sqlite3_step(stmt) == SQLITE_ROW;
+        hb_str name = any ? hb_arena_str(&table->arena, sqlite_text_at(stmt, 0)) : HB_STR_EMPTY;
+        sqlite3_finalize(stmt);
+        if (!any) break;
+        if (name.ptr == NULL) return hb_err_memory(err);
+        HB_TRY(sqlite_ddl_name(conn, "DROP INDEX main.", name, err));
+    }
+    return sqlite_column_retype(conn, table->target, table->stored[place], field->kind, err);
+}
+
+static hb_status drift_column(python_maker *maker, uint32_t place, hb_err *err) {
+    sqlite_table *table = maker->table;
+    const hb_field *field = field_at(table, place);
+    const hb_str column = table->stored[place];
+    hb_str type;
+    bool mend;
+    HB_TRY(sqlite_column_type(table->conn, table->target, column, &maker->scratch, &type, err));
+    if (type.ptr == NULL) {
+        if (!table->container->made || field->implicit) return HB_OK; /* the field is new here */
+        return sqlite_drift(table, table->target, field->name, &mend, err, "column '%.*s' is gone",
+                            HB_ARG(column));
+    }
+    const bool flag = table->forms[place] == SQLITE_AS_FLAG;
+    const char want = flag ? 'n' : class_of_cell(sqlite_python_cell(field->type));
+    const char have = class_of_type(type);
+    if (want != 0 && have != 0 && want != have) {
+        HB_TRY(sqlite_drift(table, table->target, field->name, &mend, err,
+                            "column '%.*s' is %.*s: expected %s", HB_ARG(column),
+                            HB_ARG(hb_str_sub(type, 0, 40)), class_word(want)));
+        if (mend) HB_TRY(column_retype(table, place, err));
+    }
+    if (!flag) return HB_OK;
+    hb_str side = sqlite_python_side_name(table, place, &maker->scratch);
+    bool there;
+    if (side.ptr == NULL) return hb_err_memory(err);
+    HB_TRY(sqlite_ddl_has_table(table->conn, side, &there, err));
+    if (there) return HB_OK;
+    HB_TRY(sqlite_drift(table, side, field->name, &mend, err, "the table of its items is gone"));
+    if (!mend) return HB_OK;
+    hb_sql sql = sqlite_ddl(table->conn, "UPDATE main.");
+    hb_sql_ident(&sql, table->target);
+    hb_sql_add(&sql, " SET ");
+    hb_sql_ident(&sql, column);
+    hb_sql_add(&sql, " = 0");
+    return sqlite_ddl_run(table->conn, &sql, err);
+}
+
+static hb_status maker_compare(python_maker *maker, hb_err *err) {
+    sqlite_table *table = maker->table;
+    bool mend;
+    if (maker->columns.count == 0) {
+        if (!table->container->made) return HB_OK;
+        return sqlite_drift(table, table->target, HB_STR_EMPTY, &mend, err, "it is gone");
+    }
+    for (uint32_t i = 1; i < table->field_count; i++) HB_TRY(drift_column(maker, i, err));
+    return HB_OK;
+}
+
 static hb_status maker_run(python_maker *maker, hb_err *err) {
     sqlite_table *table = maker->table;
     const hb_schema *schema = table->container->schema;
     HB_TRY(names_make(maker, err));
+    HB_TRY(maker_compare(maker, err));
+    HB_TRY(sqlite_drift_stop(table, err));
     if (maker->columns.count == 0) HB_TRY(table_create(maker, err));
     HB_TRY(columns_read(maker, err));
     for (uint32_t i = 1; i < table->field_count; i++) HB_TRY(place_make(maker, i, err));

@@ -33,6 +33,7 @@
 
 typedef struct sqlite_table sqlite_table;
 typedef struct sqlite_layout sqlite_layout;         /* layout.h */
+typedef struct sqlite_checker sqlite_checker;       /* layout.h */
 
 /* What a cell is bound as when its row is written. */
 typedef enum sqlite_form {
@@ -58,6 +59,8 @@ struct sqlite_conn {            /* hb_instance.state; owned */
     bool in_tx;
     const hb_deadline *deadline;    /* of the job at work; NULL: none is, or it may take for ever */
     bool touched;               /* a fragment wrote in the open transaction */
+    const sqlite_checker *checker;  /* is told what tables lack when they are attached; NULL: that
+                                     * is an error */
     uint64_t tick;
     sqlite_cached cache[SQLITE_STMTS_MAX];
     sqlite_table *tables;       /* attached ones, linked; owned: freed by release, or by close */

@@ -154,12 +154,33 @@ static hb_status clear_body(sqlite_table *table, hb_job *job, hb_err *err) {
     return table->conn->layout->clear(table, err);
 }
 
+static hb_status forget_finding(void *arg, const hb_finding *finding, hb_err *err) {
+    (void)arg;
+    (void)finding;
+    (void)err;
+    return HB_OK;
+}
+
+/* What other programs changed is no reason to keep a table that is to go. */
+static hb_status need_whatever(hb_job *job, sqlite_table **out, hb_err *err) {
+    sqlite_conn *conn = job->instance->state;
+    uint32_t count = 0, drifts = 0;
+    const sqlite_checker mender = {
+        .sink = forget_finding, .fix = true, .count = &count, .drifts = &drifts
+    };
+    conn->checker = &mender;
+    hb_status status = sqlite_table_need(job->instance, job->fragment->container, out, err);
+    conn->checker = NULL;
+    return status;
+}
+
 hb_status sqlite_table_clear(hb_job *job, hb_err *err) {
     sqlite_table *table;
-    HB_TRY(sqlite_table_need(job->instance, job->fragment->container, &table, err));
+    HB_TRY(need_whatever(job, &table, err));
     sqlite_table_finalize(table);
     sqlite_cache_clear(table->conn);
     HB_TRY(sqlite_in_tx(table, job, clear_body, err));
+    job->fragment->container->made = false;
     sqlite_table_release(job->instance, job->fragment->container);
     return HB_OK;
 }

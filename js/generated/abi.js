@@ -14,7 +14,7 @@ export const BATCH_ROWS_MAX = 16777216;
 export const CALL_LEN = 64;
 export const REPLY_LEN = 136;
 
-/** @type {{ readonly OK: number, readonly INVALID_ID: number, readonly VALIDATION: number, readonly TYPE: number, readonly SCHEMA: number, readonly SCHEMA_CONFLICT: number, readonly DUPLICATE: number, readonly UNIQUE: number, readonly AMBIGUOUS: number, readonly QUERY: number, readonly UNKNOWN_FIELD: number, readonly UNKNOWN_ENTITY: number, readonly UNKNOWN_BACKEND: number, readonly UNKNOWN_PRESET: number, readonly UNSUPPORTED: number, readonly UNSUPPORTED_STORAGE: number, readonly ROUTING: number, readonly LIMIT: number, readonly MEMORY: number, readonly BACKEND: number, readonly UNAVAILABLE: number, readonly BAD_REPLY: number, readonly REFUSED: number, readonly CORRUPT: number, readonly LOCKED: number, readonly PARTIAL_WRITE: number, readonly CANCELLED: number, readonly TIMEOUT: number, readonly CLOSED: number, readonly HOST: number, readonly INTERNAL: number, readonly RESTRICTED: number, readonly COMPUTE: number, readonly UNKNOWN_COMPUTE: number }} */
+/** @type {{ readonly OK: number, readonly INVALID_ID: number, readonly VALIDATION: number, readonly TYPE: number, readonly SCHEMA: number, readonly SCHEMA_CONFLICT: number, readonly DUPLICATE: number, readonly UNIQUE: number, readonly AMBIGUOUS: number, readonly QUERY: number, readonly UNKNOWN_FIELD: number, readonly UNKNOWN_ENTITY: number, readonly UNKNOWN_BACKEND: number, readonly UNKNOWN_PRESET: number, readonly UNSUPPORTED: number, readonly UNSUPPORTED_STORAGE: number, readonly ROUTING: number, readonly LIMIT: number, readonly MEMORY: number, readonly BACKEND: number, readonly UNAVAILABLE: number, readonly BAD_REPLY: number, readonly REFUSED: number, readonly CORRUPT: number, readonly LOCKED: number, readonly PARTIAL_WRITE: number, readonly CANCELLED: number, readonly TIMEOUT: number, readonly CLOSED: number, readonly HOST: number, readonly INTERNAL: number, readonly RESTRICTED: number, readonly COMPUTE: number, readonly UNKNOWN_COMPUTE: number, readonly SCHEMA_DRIFT: number, readonly FORMAT: number }} */
 export const Status = Object.freeze({
   OK: 0,
   INVALID_ID: 1,
@@ -50,6 +50,8 @@ export const Status = Object.freeze({
   RESTRICTED: 31,
   COMPUTE: 32,
   UNKNOWN_COMPUTE: 33,
+  SCHEMA_DRIFT: 34,
+  FORMAT: 35,
 });
 
 /** @type {{ readonly REGISTER: number, readonly INFO: number, readonly SCHEMA: number, readonly UPSERT: number, readonly SET: number, readonly GET: number, readonly EXISTS: number, readonly DELETE: number, readonly QUERY: number, readonly EXPLAIN: number, readonly PREPARE: number, readonly RELEASE: number, readonly AUDIT: number, readonly REPAIR: number, readonly REFRESH: number, readonly DROP: number, readonly CAPABILITIES: number, readonly EXPORT: number, readonly IMPORT: number, readonly ALTER: number, readonly FIND: number, readonly DESCRIBE: number, readonly SIGN: number, readonly HEALTH: number, readonly MANIFEST: number, readonly PRESETS: number, readonly GRAPH: number, readonly VALIDATE: number }} */
@@ -202,7 +204,7 @@ export const ReplyAt = Object.freeze({
   op_timeout_ms: 128,
 });
 
-/** Every code that an error can have. @typedef {"OK" | "INVALID_ID" | "VALIDATION" | "TYPE" | "SCHEMA" | "SCHEMA_CONFLICT" | "DUPLICATE" | "UNIQUE" | "AMBIGUOUS" | "QUERY" | "UNKNOWN_FIELD" | "UNKNOWN_ENTITY" | "UNKNOWN_BACKEND" | "UNKNOWN_PRESET" | "UNSUPPORTED" | "UNSUPPORTED_STORAGE" | "ROUTING" | "LIMIT" | "MEMORY" | "BACKEND" | "UNAVAILABLE" | "BAD_REPLY" | "REFUSED" | "CORRUPT" | "LOCKED" | "PARTIAL_WRITE" | "CANCELLED" | "TIMEOUT" | "CLOSED" | "HOST" | "INTERNAL" | "RESTRICTED" | "COMPUTE" | "UNKNOWN_COMPUTE"} StatusName */
+/** Every code that an error can have. @typedef {"OK" | "INVALID_ID" | "VALIDATION" | "TYPE" | "SCHEMA" | "SCHEMA_CONFLICT" | "DUPLICATE" | "UNIQUE" | "AMBIGUOUS" | "QUERY" | "UNKNOWN_FIELD" | "UNKNOWN_ENTITY" | "UNKNOWN_BACKEND" | "UNKNOWN_PRESET" | "UNSUPPORTED" | "UNSUPPORTED_STORAGE" | "ROUTING" | "LIMIT" | "MEMORY" | "BACKEND" | "UNAVAILABLE" | "BAD_REPLY" | "REFUSED" | "CORRUPT" | "LOCKED" | "PARTIAL_WRITE" | "CANCELLED" | "TIMEOUT" | "CLOSED" | "HOST" | "INTERNAL" | "RESTRICTED" | "COMPUTE" | "UNKNOWN_COMPUTE" | "SCHEMA_DRIFT" | "FORMAT"} StatusName */
 
 /** Names by value. @type {readonly StatusName[]} */
 export const STATUS_NAMES = Object.freeze(/** @type {StatusName[]} */ (Object.keys(Status)));
@@ -243,4 +245,6 @@ export const STATUS_MEANINGS = Object.freeze({
   RESTRICTED: "edges lead to the row that is to be deleted",
   COMPUTE: "a function that computes a value failed, or cannot run in this host",
   UNKNOWN_COMPUTE: "no function is registered under that name",
+  SCHEMA_DRIFT: "another program changed the tables that an entity is stored in",
+  FORMAT: "what is stored, or given, is in the format of another version",
 });

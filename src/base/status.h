@@ -39,7 +39,9 @@
     X(INTERNAL, 30, "a defect of this library")                                                   \
     X(RESTRICTED, 31, "edges lead to the row that is to be deleted")                               \
     X(COMPUTE, 32, "a function that computes a value failed, or cannot run in this host")         \
-    X(UNKNOWN_COMPUTE, 33, "no function is registered under that name")
+    X(UNKNOWN_COMPUTE, 33, "no function is registered under that name")                           \
+    X(SCHEMA_DRIFT, 34, "another program changed the tables that an entity is stored in")         \
+    X(FORMAT, 35, "what is stored, or given, is in the format of another version")
 
 typedef enum hb_status {
 #define X(name, value, text) HB_E_##name = value,

@@ -86,9 +86,9 @@ static hb_status audit_start(hb_workspace *ws, hb_task *task, audit_pass **out, 
     if (pass->sources == NULL) return hb_err_memory(err);
     *out = pass;
     hb_entity *catalog = ws->entities[HB_ENTITY_CATALOG];
-    pass->catalog_done = !ws->catalog || !catalog->ensured;
+    pass->catalog_done = !ws->catalog || !catalog->ensured || catalog->drifted;
     for (uint32_t i = 0; i < ws->entity_count; i++) {
-        if (ws->entities[i]->system) continue;
+        if (ws->entities[i]->system || ws->entities[i]->drifted) continue;
         audit_source *source = &pass->sources[pass->source_count++];
         source->entity = ws->entities[i];
         HB_TRY(audit_start_source(ws, task, source, err));
@@ -183,6 +183,13 @@ static hb_status audit_allocate(audit_pass *pass, hb_arena *arena, hb_err *err) 
     return ok ? HB_OK : hb_err_memory(err);
 }
 
+/* Is the row about an entity that cannot be read? */
+static bool audit_is_unread(const hb_workspace *ws, const hb_column *targets, uint32_t row) {
+    if (hb_column_cell(targets, row) != HB_CELL_VALUE) return false;
+    const uint32_t index = hb_map_find(&ws->by_id, hb_column_span(targets, row));
+    return index != HB_MAP_NONE && ws->entities[index]->drifted;
+}
+
 static hb_status audit_compare(const hb_workspace *ws, hb_task *task, audit_pass *pass,
                                hb_err *err) {
     HB_TRY(audit_allocate(pass, &task->arena, err));
@@ -209,8 +216,10 @@ static hb_status audit_compare(const hb_workspace *ws, hb_task *task, audit_pass
             hb_map_remove(&stored, id);
         }
     }
+    const uint32_t target = hb_schema_find(catalog, HB_STR("target_entity"));
     for (uint32_t i = 0; i < pass->catalog_count && ok; i++) {
-        if (hb_map_find(&stored, hb_column_span(&pass->catalog[0], i)) == i) {
+        if (hb_map_find(&stored, hb_column_span(&pass->catalog[0], i)) == i &&
+            !audit_is_unread(ws, &pass->catalog[target], i)) {
             pass->dangling[pass->dangling_count++] = i;
         }
     }

@@ -17,7 +17,27 @@ struct hb_stored {
     uint64_t left_count;        /* files and problems that nothing was done about */
     hb_check_how how;
     hb_str backend, entity;     /* that are looked at */
+    hb_entity *at;
+    uint32_t place;             /* the backend's number */
 };
+
+/* A table that cannot be used makes its entity unreadable; one that was made anew holds nothing. */
+static hb_status note_drift(hb_stored *s, const hb_finding *finding, hb_err *err) {
+    hb_entity *entity = s->at;
+    const uint32_t fields = entity->schema->field_count;
+    if (!finding->fixed) {
+        entity->drifted = true;
+        return HB_OK;
+    }
+    if (entity->renewed == NULL) {
+        entity->renewed =
+            hb_arena_zalloc(&entity->arena, (size_t)fields * entity->routing->backend_count);
+        if (entity->renewed == NULL) return hb_err_memory(err);
+    }
+    const uint32_t field = hb_schema_find(entity->schema, finding->field);
+    entity->renewed[(size_t)s->place * fields + (field != HB_FIELD_NONE ? field : 0)] = 1;
+    return HB_OK;
+}
 
 static bool add_text(const hb_stored *s, cJSON *item, const char *key, hb_str text) {
     hb_str copy = hb_arena_printf(s->arena, "%.*s", HB_ARG(text));
@@ -126,6 +146,7 @@ static hb_status add_finding(void *arg, const hb_finding *finding, hb_err *err) 
     const hb_str kind = hb_str_c(finding->kind);
     if (hb_str_eq(kind, HB_STR("file"))) return add_file(s, finding, err);
     if (hb_str_eq(kind, HB_STR("unused"))) return add_unused(s, finding, err);
+    if (hb_str_eq(kind, HB_STR("drift"))) HB_TRY(note_drift(s, finding, err));
     return s->how == HB_CHECK_GIVE_UP ? note_lost(s, finding, err) : add_problem(s, finding, err);
 }
 
@@ -158,11 +179,20 @@ void hb_stored_end(hb_stored *s) {
     hb_buf_free(&s->key);
 }
 
-static hb_status check_entity(hb_stored *s, const hb_entity *entity, hb_err *err) {
+static hb_status check_entity(hb_stored *s, hb_entity *entity, hb_err *err) {
+    if (s->how != HB_CHECK_GIVE_UP) {
+        entity->drifted = false;
+        if (entity->renewed != NULL) {
+            memset(entity->renewed, 0,
+                   (size_t)entity->schema->field_count * entity->routing->backend_count);
+        }
+    }
+    s->at = entity;
     for (uint32_t b = 0; b < entity->routing->backend_count; b++) {
         hb_instance *instance = hb_entity_instances(s->ws, entity)[b];
         hb_container *container = entity->routing->containers[b];
         if (container == NULL || instance->type->check == NULL) continue;
+        s->place = b;
         s->backend = instance->name;
         s->entity = entity->schema->entity_id;
         hb_status status = instance->type->check(instance, container, s->how, add_finding, s, err);
@@ -185,7 +215,7 @@ static hb_status expect_restored(hb_stored *s, hb_err *err) {
 
 hb_status hb_stored_check(hb_stored *s, uint32_t index, hb_check_how how, hb_err *err) {
     s->how = how;
-    const hb_entity *entity = s->ws->entities[index];
+    hb_entity *entity = s->ws->entities[index];
     return entity->ensured && !entity->is_virtual ? check_entity(s, entity, err) : HB_OK;
 }
 
@@ -216,7 +246,30 @@ bool hb_stored_is_lost(hb_stored *s, hb_str backend, hb_str entity, hb_str field
     return s->lost.count > 0 && is_noted(s, &s->lost, key, 4);
 }
 
+/* Definitions that were passed over when the workspace was opened. */
+static hb_status check_definitions(hb_stored *s, hb_err *err) {
+    hb_instance *keeper = hb_workspace_keeper(s->ws);
+    hb_str *keys;
+    uint32_t count;
+    if (keeper == NULL) return HB_OK;
+    HB_TRY(keeper->type->meta_list(keeper, HB_STR("entity/"), s->arena, &keys, &count, err));
+    for (uint32_t i = 0; i < count; i++) {
+        hb_str id = hb_str_sub(keys[i], 7, keys[i].len);
+        if (hb_map_find(&s->ws->by_id, id) != HB_MAP_NONE) continue;
+        s->backend = keeper->name;
+        s->entity = id;
+        const hb_finding finding = {
+            .kind = "definition",
+            .path = keys[i],
+            .reason = HB_STR("the stored definition cannot be read: register the entity again"),
+        };
+        HB_TRY(add_problem(s, &finding, err));
+    }
+    return HB_OK;
+}
+
 hb_status hb_stored_finish(hb_stored *s, hb_stored_counts *counts, bool *ok, hb_err *err) {
+    HB_TRY(check_definitions(s, err));
     *counts = s->counts;
     *ok = s->left_count + s->external_count == 0;
     bool sound = s->counts.problems <= HB_AUDIT_LIST_MAX || *ok;

@@ -126,17 +126,52 @@ hb_instance *hb_workspace_keeper(const hb_workspace *ws) {
     return keeper;
 }
 
+/* "<major>" or "<major>.<minor>" of what the keeper has: definitions and intents, and how entities
+ * lie in their backends. Without one it is as old as can be, and 1. */
+#define FORMAT_KEY "format"
+#define FORMAT_MAJOR 1
+
+static hb_status format_check(hb_instance *keeper, hb_arena *arena, hb_err *err) {
+    hb_str stored;
+    HB_TRY(keeper->type->meta_get(keeper, HB_STR(FORMAT_KEY), arena, &stored, err));
+    if (stored.ptr == NULL) return HB_OK;
+    uint32_t major = 0, at = 0;
+    while (at < stored.len && at < 4 && stored.ptr[at] >= '0' && stored.ptr[at] <= '9') {
+        major = major * 10 + (uint32_t)(stored.ptr[at++] - '0');
+    }
+    if (major == FORMAT_MAJOR && (at == stored.len || stored.ptr[at] == '.')) return HB_OK;
+    hb_err_set(err, HB_E_FORMAT,
+               "the workspace is stored in format %.*s: expected %d, the only one known here",
+               HB_ARG(hb_str_sub(stored, 0, 20)), FORMAT_MAJOR);
+    return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, keeper->name);
+}
+
+static hb_status format_put(hb_instance *keeper, hb_arena *arena, hb_err *err) {
+    hb_str stored;
+    HB_TRY(keeper->type->meta_get(keeper, HB_STR(FORMAT_KEY), arena, &stored, err));
+    return stored.ptr != NULL
+               ? HB_OK
+               : keeper->type->meta_put(keeper, HB_STR(FORMAT_KEY), HB_STR("1"), err);
+}
+
 hb_status hb_entity_persist(hb_workspace *ws, const hb_entity *entity, hb_err *err) {
     hb_instance *keeper = hb_workspace_keeper(ws);
     if (keeper == NULL || entity->system) return HB_OK;
     hb_arena scratch;
     hb_arena_init(&scratch, ws->mem);
     hb_str key = hb_arena_printf(&scratch, "entity/%.*s", HB_ARG(entity->schema->entity_id));
-    hb_status status = key.ptr != NULL
-                           ? keeper->type->meta_put(keeper, key, entity->schema->definition, err)
-                           : hb_err_memory(err);
+    hb_status status = key.ptr != NULL ? format_put(keeper, &scratch, err) : hb_err_memory(err);
+    if (status == HB_OK) {
+        status = keeper->type->meta_put(keeper, key, entity->schema->definition, err);
+    }
     hb_arena_free(&scratch);
     return status;
+}
+
+/* One that is no definition is passed over: audit names it, register puts another in its place. */
+static bool is_unreadable(hb_status status) {
+    return status == HB_E_SCHEMA || status == HB_E_TYPE || status == HB_E_VALIDATION ||
+           status == HB_E_INVALID_ID || status == HB_E_CORRUPT;
 }
 
 static hb_status restore_one(hb_workspace *ws, hb_instance *keeper, hb_str key, hb_arena *scratch,
@@ -144,8 +179,20 @@ static hb_status restore_one(hb_workspace *ws, hb_instance *keeper, hb_str key, 
     hb_str definition;
     HB_TRY(keeper->type->meta_get(keeper, key, scratch, &definition, err));
     hb_entity *entity;
-    HB_TRY(hb_entity_new(ws, definition, &entity, err));
-    hb_status status = hb_entity_add(ws, entity, NULL, err);
+    hb_status status = hb_entity_new(ws, definition, &entity, err);
+    if (is_unreadable(status)) {
+        hb_err_init(err);
+        return HB_OK;
+    }
+    HB_TRY(status);
+    hb_str id = entity->schema->entity_id;
+    const bool is_other = !hb_str_eq(id, hb_str_sub(key, 7, key.len)) || /* "entity/" */
+                          hb_map_find(&ws->by_id, id) != HB_MAP_NONE;
+    if (is_other) {
+        hb_entity_free(ws, entity);
+        return HB_OK;
+    }
+    status = hb_entity_add(ws, entity, NULL, err);
     if (status != HB_OK) {
         hb_entity_free(ws, entity);
         return status;
@@ -160,15 +207,63 @@ static hb_status ensure_advance(hb_task *task, hb_err *err) {
     return HB_OK;
 }
 
-static hb_status restore_ensure(hb_workspace *ws, hb_entity *entity, hb_err *err) {
+/* What another program changed is told at its first use, and by audit: the rest can be used. */
+static hb_status restore_container(hb_workspace *ws, hb_entity *entity, uint32_t backend, bool made,
+                                   hb_err *err) {
+    hb_container *container = entity->routing->containers[backend];
     hb_task *task = hb_task_new(ws->mem);
     if (task == NULL) return hb_err_memory(err);
     task->advance = ensure_advance;
-    hb_status status = hb_entity_start_ensure(task, ws, entity, err);
-    if (status == HB_OK) entity->ensured = true;
     task->done = true;
+    container->made = made;
+    hb_fragment *fragment = HB_NEW(&task->arena, hb_fragment);
+    hb_status status = fragment != NULL ? HB_OK : hb_err_memory(err);
+    if (status == HB_OK) {
+        fragment->kind = HB_FRAG_ENSURE;
+        fragment->container = container;
+        hb_job *job;
+        hb_instance *instance = hb_entity_instances(ws, entity)[backend];
+        status = hb_task_start_job(task, instance, fragment, &job, err);
+    }
     hb_task_free(task);
+    if (status == HB_E_SCHEMA_DRIFT) {
+        hb_err_init(err);
+        return HB_OK;
+    }
     return status;
+}
+
+static hb_status restore_ensure(hb_workspace *ws, hb_entity *entity, bool made, hb_err *err) {
+    for (uint32_t b = 0; b < entity->routing->backend_count; b++) {
+        if (entity->routing->containers[b] == NULL) continue;
+        HB_TRY(restore_container(ws, entity, b, made, err));
+    }
+    entity->ensured = true;
+    return HB_OK;
+}
+
+/* A write that was cut off may have left tables to be made. */
+static hb_status has_intents(hb_instance *keeper, hb_arena *arena, bool *out, hb_err *err) {
+    hb_str *keys;
+    uint32_t count;
+    HB_TRY(keeper->type->meta_list(keeper, HB_STR("intent/"), arena, &keys, &count, err));
+    *out = count > 0;
+    return HB_OK;
+}
+
+static hb_status restore_all(hb_workspace *ws, hb_instance *keeper, hb_arena *arena, hb_err *err) {
+    hb_str *keys;
+    uint32_t count = 0;
+    bool unfinished = false;
+    HB_TRY(format_check(keeper, arena, err));
+    HB_TRY(keeper->type->meta_list(keeper, HB_STR("entity/"), arena, &keys, &count, err));
+    HB_TRY(has_intents(keeper, arena, &unfinished, err));
+    for (uint32_t i = 0; i < count; i++) HB_TRY(restore_one(ws, keeper, keys[i], arena, err));
+    for (uint32_t i = 0; i < ws->entity_count && count > 0; i++) {
+        hb_entity *entity = ws->entities[i];
+        if (!entity->ensured) HB_TRY(restore_ensure(ws, entity, !unfinished, err));
+    }
+    return HB_OK;
 }
 
 hb_status hb_entity_restore(hb_workspace *ws, hb_err *err) {
@@ -176,16 +271,7 @@ hb_status hb_entity_restore(hb_workspace *ws, hb_err *err) {
     if (keeper == NULL) return HB_OK;
     hb_arena scratch;
     hb_arena_init(&scratch, ws->mem);
-    hb_str *keys;
-    uint32_t count = 0;
-    hb_status status =
-        keeper->type->meta_list(keeper, HB_STR("entity/"), &scratch, &keys, &count, err);
-    for (uint32_t i = 0; i < count && status == HB_OK; i++) {
-        status = restore_one(ws, keeper, keys[i], &scratch, err);
-    }
-    for (uint32_t i = 0; i < ws->entity_count && status == HB_OK && count > 0; i++) {
-        if (!ws->entities[i]->ensured) status = restore_ensure(ws, ws->entities[i], err);
-    }
+    hb_status status = restore_all(ws, keeper, &scratch, err);
     hb_arena_free(&scratch);
     return status;
 }

@@ -168,8 +168,9 @@ hb_status hb_graph_check_start(hb_task *task, hb_workspace *ws, const hb_relatio
     for (uint32_t e = 0; e < ws->entity_count && only == NULL; e++) {
         hb_entity *entity = ws->entities[e];
         for (uint32_t f = 1; f < entity->schema->field_count; f++) {
-            if (hb_relation_at(ws, entity, f, &relation))
-                HB_TRY(check_add(check, &relation, &cap, err));
+            if (!hb_relation_at(ws, entity, f, &relation) || entity->drifted) continue;
+            if (relation.target != NULL && relation.target->drifted) continue;
+            HB_TRY(check_add(check, &relation, &cap, err));
         }
     }
     for (uint32_t i = 0; i < check->part_count; i++) {

@@ -195,7 +195,7 @@ static hb_status next_entity(hb_replicas *r, bool *any, hb_err *err) {
     *any = false;
     for (; r->next < r->ws->entity_count && !*any; r->next++) {
         hb_entity *entity = r->ws->entities[r->next];
-        if (entity->is_virtual || !entity->ensured) continue;
+        if (entity->is_virtual || !entity->ensured || entity->drifted) continue;
         const hb_routing *routing = entity->routing;
         r->entity = entity;
         parts_free(r);
@@ -340,8 +340,17 @@ static hb_status take_answer(hb_replicas *r, replica_part *part, hb_err *err) {
     return HB_OK;
 }
 
+static hb_value value_at(const replica_part *part, uint32_t field, uint32_t i) {
+    return hb_column_get(&part->answer.columns[part->at[field]], part->rows[i]);
+}
+
 static bool is_lost(const hb_replicas *r, const replica_part *part, uint32_t field, uint32_t i) {
     const uint32_t place = part->container->by_field[field];
+    /* What a repair has just made anew holds nothing yet. */
+    if (hb_entity_is_renewed(r->entity, part->backend, field) &&
+        value_at(part, field, i).kind == HB_KIND_NULL) {
+        return true;
+    }
     if (r->stored == NULL || part->container->fields[place].strategy != HB_STRATEGY_EXTERNAL) {
         return false;
     }
@@ -361,10 +370,6 @@ static const replica_part *truth_of(const hb_replicas *r, uint32_t field, uint32
         if (other == NULL) other = part;
     }
     return other;
-}
-
-static hb_value value_at(const replica_part *part, uint32_t field, uint32_t i) {
-    return hb_column_get(&part->answer.columns[part->at[field]], part->rows[i]);
 }
 
 static bool field_differs(const hb_replicas *r, const replica_part *part, uint32_t field,
@@ -426,7 +431,9 @@ static bool is_restorable(const hb_replicas *r, uint32_t i) {
 
 static hb_status compare_row(hb_replicas *r, replica_part *part, uint32_t i, hb_err *err) {
     bool is_there = part->rows[i] != HB_MAP_NONE;
-    bool is_home_there = r->parts[r->home].rows[i] != HB_MAP_NONE;
+    const replica_part *home = &r->parts[r->home];
+    bool is_home_there = home->rows[i] != HB_MAP_NONE ||
+                         hb_entity_is_renewed(r->entity, home->backend, HB_FIELD_OBJECT_ID);
     cJSON *item;
     if (!is_home_there && !is_restorable(r, i)) {
         if (!is_there) return HB_OK;

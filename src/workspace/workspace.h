@@ -22,7 +22,20 @@ typedef struct hb_entity {
     bool system;                /* Catalog, MetaSchema: fixed */
     bool is_virtual;            /* MetaSchema: computed, cannot be written */
     bool ensured;               /* its containers exist */
+    /* Found by audit: */
+    bool drifted;               /* its tables are not what was made: it cannot be read */
+    uint8_t *renewed;           /* by backend and field: made anew by repair, without what it held;
+                                 * of object_id: all of them. NULL: nothing was */
 } hb_entity;
+
+/* Was the field's place in the backend made anew by the repair that is under way? */
+static inline bool hb_entity_is_renewed(const hb_entity *entity, uint32_t backend,
+                                        uint32_t field) {
+    const uint8_t *at = entity->renewed;
+    if (at == NULL) return false;
+    at += (size_t)backend * entity->schema->field_count;
+    return at[field] != 0 || at[HB_FIELD_OBJECT_ID] != 0;
+}
 
 #define HB_SIGN_COUNT 4u
 
