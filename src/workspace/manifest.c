@@ -174,6 +174,10 @@ static hb_status read_head(const cJSON *manifest, cJSON *out, hb_err *err) {
     if (!cJSON_IsString(kind) || strcmp(kind->valuestring, MANIFEST_KIND) != 0) {
         return malformed(err, "kind", "\"" MANIFEST_KIND "\"");
     }
+    if (cJSON_IsNumber(version) && version->valueint > MANIFEST_VERSION) {
+        return hb_err_set(err, HB_E_FORMAT, "the manifest is of version %d: expected %d",
+                          version->valueint, MANIFEST_VERSION);
+    }
     if (!cJSON_IsNumber(version) || version->valueint != MANIFEST_VERSION) {
         return malformed(err, "version", "2");
     }

@@ -124,6 +124,7 @@ for (const [what, change] of [["another kind", { kind: "x" }], ["another version
     const manifest = await ws.toManifest();
     await ws.close();
     await assert.rejects(HeavenBase.fromManifest({ ...manifest, ...change }), { code: "VALIDATION" });
+    await assert.rejects(HeavenBase.fromManifest({ ...manifest, ...change, kind: manifest.kind, version: 3 }), { code: "FORMAT" });
     await assert.rejects(HeavenBase.fromManifest({ ...manifest, entities: [{ definition: { name: "A", fields: { a: "nope" } } }] }), { code: "SCHEMA" });
     await assert.rejects(HeavenBase.fromManifest("x"), { code: "TYPE" });
   });
