@@ -109,8 +109,7 @@ await ws.count(Part); // throws CLOSED` },
   INTERNAL: { when: "Please report it." },
   RESTRICTED: { when: "A row is deleted that edges of a relation lead to; `error.references` lists them, `{ edges: \"detach\" }` deletes them too." },
   SCHEMA_DRIFT: { when: "A table or a column was dropped, renamed or given another type. The error names entity, field and backend, what was found and what was expected; the workspace opens, and other entities can be used. `audit()` lists everything under `storage`; `repair()` makes what lacks anew, keeps the values that fit and takes lost ones from replicas." },
-  FORMAT: { when: "A database or folder that a later version wrote, or a manifest or export file of one: use that version. What an earlier version wrote is read.",
-    js: `await HeavenBase.fromManifest({ kind: "heavenbase.workspace.manifest", version: 99, id: "later" }); // throws FORMAT` },
+  FORMAT: { when: "A database or folder that a later version wrote, or a manifest or export file of one: use that version. What an earlier version wrote is read." },
 };
 
 /** @returns {{ name: string, value: number, text: string }[]} */
