@@ -7,6 +7,10 @@
  * Opening carries out a journal that it finds, and clears a tx folder without one. A single step
  * needs no journal: its rename is the commit.
  *
+ * Whatever a call puts into the tx folder carries the token of its turn. Whoever takes the folder
+ * over from an owner that was silent first removes that owner's drafts, then looks for a journal,
+ * then clears the rest; so an owner that was only stopped finds nothing to commit with.
+ *
  * When a step fails after the commit, the call has succeeded all the same; the rest is carried out
  * before the next transaction, which fails if it still cannot be done. */
 #include "backends/files/files_priv.h"
@@ -19,6 +23,15 @@ static hb_str below(const files_conn *conn, hb_arena *arena, hb_str path) {
 
 static hb_str journal_path(const files_conn *conn, hb_arena *arena) {
     return hb_fs_join(arena, conn->tx_folder, HB_STR("journal"));
+}
+
+/* "<tx folder>/<token>.new": the journal before it counts. */
+#define DRAFT_SUFFIX ".new"
+
+static hb_str draft_path(const files_conn *conn, hb_arena *arena) {
+    hb_str token = files_lease_token(conn, arena);
+    if (token.ptr == NULL) return token;
+    return hb_arena_printf(arena, "%.*s/%.*s" DRAFT_SUFFIX, HB_ARG(conn->tx_folder), HB_ARG(token));
 }
 
 /* ---- carrying out ------------------------------------------------------------------------- */
@@ -85,7 +98,7 @@ static hb_status journal_write(files_conn *conn, hb_err *err) {
         hb_buf_add_char(&text, '\0');
     }
     hb_buf_add_char(&text, '.');
-    hb_str draft = hb_fs_join(&conn->tx, conn->tx_folder, HB_STR("journal.new"));
+    hb_str draft = draft_path(conn, &conn->tx);
     hb_str path = journal_path(conn, &conn->tx);
     hb_status status = hb_buf_check(&text, err);
     if (status == HB_OK && (draft.ptr == NULL || path.ptr == NULL)) status = hb_err_memory(err);
@@ -96,6 +109,8 @@ static hb_status journal_write(files_conn *conn, hb_err *err) {
         status = hb_fs_fail(conn->fs->sync_folder(conn->fs->ctx, conn->tx_folder), "sync",
                             conn->tx_folder, err);
     }
+    /* The draft was there before this look: if it is ours no more, it will not be found either. */
+    if (status == HB_OK) status = files_lease_check(conn, err);
     if (status == HB_OK) {
         status = hb_fs_fail(conn->fs->rename(conn->fs->ctx, draft, path), "commit", path, err);
     }
@@ -103,7 +118,7 @@ static hb_status journal_write(files_conn *conn, hb_err *err) {
         status = hb_fs_fail(conn->fs->sync_folder(conn->fs->ctx, conn->tx_folder), "sync",
                             conn->tx_folder, err);
         /* Not sure to last: it must not count either. */
-        if (status != HB_OK) conn->fs->remove(conn->fs->ctx, path);
+        if (status != HB_OK && files_lease_is_ours(conn)) conn->fs->remove(conn->fs->ctx, path);
     }
     hb_buf_free(&text);
     return status;
@@ -139,7 +154,11 @@ static hb_status clear_staged(files_conn *conn, hb_err *err) {
     hb_arena_init(&scratch, conn->mem);
     hb_str *names;
     uint32_t count = 0;
-    hb_status status = hb_fs_names(conn->fs, conn->tx_folder, &scratch, &names, &count, err);
+    hb_str journal = journal_path(conn, &scratch);
+    hb_status status = journal.ptr != NULL ? step_remove(conn, journal, err) : hb_err_memory(err);
+    if (status == HB_OK) {
+        status = hb_fs_names(conn->fs, conn->tx_folder, &scratch, &names, &count, err);
+    }
     for (uint32_t i = 0; i < count && status == HB_OK; i++) {
         hb_str path = hb_fs_join(&scratch, conn->tx_folder, names[i]);
         status = path.ptr != NULL ? step_remove(conn, path, err) : hb_err_memory(err);
@@ -148,23 +167,43 @@ static hb_status clear_staged(files_conn *conn, hb_err *err) {
     return status;
 }
 
-hb_status files_recover(files_conn *conn, hb_err *err) {
-    hb_arena scratch;
+/* Removes the drafts: nothing that is not committed by now can be any more. *any: something lies
+ * in the tx folder. */
+static hb_status clear_drafts(files_conn *conn, hb_arena *scratch, bool *any, hb_err *err) {
+    hb_str *names;
+    uint32_t count = 0;
+    HB_TRY(hb_fs_names(conn->fs, conn->tx_folder, scratch, &names, &count, err));
+    *any = count > 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!hb_str_ends(names[i], HB_STR(DRAFT_SUFFIX))) continue;
+        hb_str path = hb_fs_join(scratch, conn->tx_folder, names[i]);
+        if (path.ptr == NULL) return hb_err_memory(err);
+        HB_TRY(step_remove(conn, path, err));
+    }
+    return HB_OK;
+}
+
+static hb_status carry_out_journal(files_conn *conn, hb_arena *scratch, hb_err *err) {
     hb_buf text;
-    hb_arena_init(&scratch, conn->mem);
     hb_buf_init(&text, conn->mem);
     bool found = false;
-    hb_str path = journal_path(conn, &scratch);
+    hb_str path = journal_path(conn, scratch);
     hb_status status = path.ptr == NULL
                            ? hb_err_memory(err)
                            : hb_fs_read_all(conn->fs, path, JOURNAL_BYTES_MAX, &text, &found, err);
-    if (status == HB_OK && found) {
-        status = journal_replay(conn, hb_buf_str(&text), path, err);
-        if (status == HB_OK) status = step_remove(conn, path, err);
-    }
-    if (status == HB_OK) status = clear_staged(conn, err);
-    if (status == HB_OK) conn->pending = false;
+    if (status == HB_OK && found) status = journal_replay(conn, hb_buf_str(&text), path, err);
     hb_buf_free(&text);
+    return status;
+}
+
+hb_status files_recover(files_conn *conn, hb_err *err) {
+    hb_arena scratch;
+    hb_arena_init(&scratch, conn->mem);
+    bool any = false;
+    hb_status status = clear_drafts(conn, &scratch, &any, err);
+    if (status == HB_OK && any) status = carry_out_journal(conn, &scratch, err);
+    if (status == HB_OK && any) status = clear_staged(conn, err);
+    if (status == HB_OK) conn->pending = false;
     hb_arena_free(&scratch);
     return status;
 }
@@ -211,24 +250,36 @@ void files_tx_rollback(files_conn *conn) {
     tx_forget(conn);
 }
 
-/* Everything that decides whether the transaction counts. */
-static hb_status tx_decide(files_conn *conn, hb_err *err) {
-    HB_TRY(files_lease_mark(conn, err));
-    if (conn->op_count == 1) return take_step(conn, &conn->ops[0], false, err);
-    hb_status status = journal_write(conn, err);
-    if (status == HB_OK) {
-        conn->pending = true;
-        return HB_OK;
-    }
-    /* A draft, or a journal of a rename that failed only in name, must not be found later. */
+/* A draft, or a journal of a rename that failed only in name, must not be found later. */
+static void forget_journal(files_conn *conn) {
     hb_err ignored;
     hb_err_init(&ignored);
-    hb_str names[2] = { journal_path(conn, &conn->tx),
-                        hb_fs_join(&conn->tx, conn->tx_folder, HB_STR("journal.new")) };
+    hb_str names[2] = { journal_path(conn, &conn->tx), draft_path(conn, &conn->tx) };
     for (uint32_t i = 0; i < 2; i++) {
         bool gone = names[i].ptr != NULL && step_remove(conn, names[i], &ignored) == HB_OK;
         if (!gone) conn->pending = true;
     }
+}
+
+/* Everything that decides whether the transaction counts. */
+static hb_status tx_decide(files_conn *conn, hb_err *err) {
+    HB_TRY(files_lease_mark(conn, err));
+    const bool single = conn->op_count == 1;
+    hb_status status =
+        single ? take_step(conn, &conn->ops[0], false, err) : journal_write(conn, err);
+    if (status == HB_OK) {
+        conn->pending = conn->pending || !single;
+        return HB_OK;
+    }
+    /* What we had staged is gone when the folder was taken over meanwhile; the journal is theirs.
+     */
+    hb_err lost;
+    hb_err_init(&lost);
+    if (files_lease_check(conn, &lost) == HB_E_LOCKED) {
+        *err = lost;
+        return HB_E_LOCKED;
+    }
+    if (!single) forget_journal(conn);
     return status;
 }
 
@@ -285,7 +336,10 @@ hb_status files_tx_put(files_conn *conn, hb_str target, hb_str bytes, hb_err *er
     HB_ASSERT(conn->in_tx);
     HB_TRY(files_lease_beat(conn, err));
     if (conn->staged_count == 0) HB_TRY(hb_fs_make_folders(conn->fs, conn->tx_folder, err));
-    hb_str staged = hb_arena_printf(&conn->tx, FILES_HIDDEN "/tx/%u", conn->staged_count++);
+    hb_str token = files_lease_token(conn, &conn->tx);
+    if (token.ptr == NULL) return hb_err_memory(err);
+    hb_str staged =
+        hb_arena_printf(&conn->tx, FILES_HIDDEN "/tx/%.*s-%u", HB_ARG(token), conn->staged_count++);
     hb_str path = staged.ptr != NULL ? below(conn, &conn->tx, staged) : staged;
     if (path.ptr == NULL) return hb_err_memory(err);
     /* Noted first, so that a rollback removes what a failing write leaves. */

@@ -121,24 +121,43 @@ hb_status files_lease_enter(files_conn *conn, hb_err *err) {
     return conn->lease.turn.lock.held ? keep(conn, err) : take(conn, err);
 }
 
-hb_status files_lease_beat(files_conn *conn, hb_err *err) {
-    files_lease *lease = &conn->lease;
-    if (lease->turn.lock.fs == NULL) return HB_OK;
-    bool held;
-    HB_TRY(hb_turn_beat(&lease->turn, &held, err));
+static hb_status still_held(files_conn *conn, bool held, hb_err *err) {
     if (held) return HB_OK;
     forget_rows(conn);
     /* Outside of a transaction, whoever waits for a held folder may simply call again. */
-    return locked(lease, conn->in_tx ? "LOST" : "HELD",
+    return locked(&conn->lease, conn->in_tx ? "LOST" : "HELD",
                   "this process was silent for so long that another one took the folder over; "
                   "make the call again",
                   err);
 }
 
+hb_status files_lease_beat(files_conn *conn, hb_err *err) {
+    if (conn->lease.turn.lock.fs == NULL) return HB_OK;
+    bool held;
+    HB_TRY(hb_turn_beat(&conn->lease.turn, &held, err));
+    return still_held(conn, held, err);
+}
+
+hb_status files_lease_check(files_conn *conn, hb_err *err) {
+    if (conn->lease.turn.lock.fs == NULL) return HB_OK;
+    bool held;
+    HB_TRY(hb_turn_check(&conn->lease.turn, &held, err));
+    return still_held(conn, held, err);
+}
+
+hb_str files_lease_token(const files_conn *conn, hb_arena *arena) {
+    const hb_lock *lock = &conn->lease.turn.lock;
+    if (lock->fs == NULL) return HB_STR("tx");
+    return hb_arena_printf(arena, "%.*s.%u", HB_ARG(lock->owner), lock->taken);
+}
+
 hb_status files_lease_mark(files_conn *conn, hb_err *err) {
-    HB_TRY(files_lease_beat(conn, err));
-    if (conn->lease.turn.lock.fs == NULL || conn->lease.marked) return HB_OK;
-    return write_generation(conn, err);
+    if (conn->lease.turn.lock.fs == NULL) return HB_OK;
+    if (!conn->lease.marked) {
+        HB_TRY(files_lease_beat(conn, err));
+        HB_TRY(write_generation(conn, err));
+    }
+    return files_lease_check(conn, err);
 }
 
 bool files_lease_is_ours(const files_conn *conn) {

@@ -33,6 +33,10 @@ hb_status files_lease_enter(files_conn *conn, hb_err *err);
 /* During long work. LOCKED (native "LOST" in a transaction, else "HELD") when another process has
  * taken the folder over. */
 hb_status files_lease_beat(files_conn *conn, hb_err *err);
+/* The same, and looks even if the last heartbeat is fresh. */
+hb_status files_lease_check(files_conn *conn, hb_err *err);
+/* Names this turn among all turns of all processes; "tx" where there are no turns. In the arena. */
+hb_str files_lease_token(const files_conn *conn, hb_arena *arena);
 /* Before a commit: others will see that rows have changed. LOCKED (native "LOST") as above. */
 hb_status files_lease_mark(files_conn *conn, hb_err *err);
 /* False: what lies in the tx folder is not ours any more. */

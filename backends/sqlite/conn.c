@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The connection: opening, locking, transactions, prepared statements, and errors by name. */
+#include "backends/sqlite/derived.h"
 #include "backends/sqlite/python.h"
 
 #define BUSY_TIMEOUT_MS 200
@@ -56,6 +57,7 @@ static bool is_drift(const sqlite_conn *conn, int rc) {
 }
 
 hb_status sqlite_fail(const sqlite_conn *conn, int rc, hb_err *err) {
+    if (conn->lease.lost) return sqlite_lease_refuse(conn, err);
     static const code_row other = { SQLITE_ERROR, HB_E_BACKEND, "SQLITE_ERROR",
                                     "the engine reported an error" };
     static const code_row drift = { SQLITE_ERROR, HB_E_SCHEMA_DRIFT, "SQLITE_ERROR",
@@ -235,29 +237,65 @@ static const char *conn_vfs(const sqlite_conn *conn) {
     return vfs != NULL && strcmp(vfs->zName, "unix-dotfile") == 0 ? "unix-none" : NULL;
 }
 
+static hb_status conn_add_functions(sqlite_conn *conn, hb_err *err) {
+    int rc = sqlite_functions_add(conn->db);
+    if (rc == SQLITE_OK) rc = sqlite_python_functions(conn->db);
+    return rc == SQLITE_OK ? HB_OK : sqlite_fail(conn, rc, err);
+}
+
+static hb_status conn_connect(sqlite_conn *conn, hb_err *err) {
+    int flags =
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    const char *vfs = conn_vfs(conn);
+    if (conn->lease.turn.lock.fs != NULL) vfs = sqlite_fence_raise(conn, vfs);
+    int rc = sqlite3_open_v2(conn->path, &conn->db, flags, vfs);
+    HB_TRY(rc == SQLITE_OK ? HB_OK : sqlite_fail(conn, rc, err));
+    HB_TRY(conn_configure(conn, err));
+    HB_TRY(conn_add_functions(conn, err));
+    return conn_make_tables(conn, err);
+}
+
+static void conn_disconnect(sqlite_conn *conn) {
+    sqlite_cache_clear(conn);
+    /* The log of a file that is somebody else's by now is theirs to fold in. */
+    if (conn->lease.lost && conn->db != NULL) {
+        sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    }
+    sqlite3_close(conn->db);
+    conn->db = NULL;
+    sqlite_fence_lower(conn);
+}
+
 hb_status sqlite_conn_open(hb_instance *instance, hb_err *err) {
     sqlite_conn *conn = hb_mem_zalloc(instance->mem, sizeof(*conn));
     if (conn == NULL) return hb_err_memory(err);
     conn->mem = instance->mem;
     conn->instance = instance;
     instance->state = conn;
-    const char *path = conn_option(instance, "database");
-    if (path == NULL) path = conn_option(instance, "path");
-    if (path == NULL) path = ":memory:";
-    conn->on_disk = strcmp(path, ":memory:") != 0;
-    int flags =
-        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    sqlite_lease_init(conn, path);
-    int rc = sqlite3_open_v2(path, &conn->db, flags, conn_vfs(conn));
-    hb_status status = rc == SQLITE_OK ? HB_OK : sqlite_fail(conn, rc, err);
-    if (status == HB_OK) status = conn_configure(conn, err);
-    if (status == HB_OK) {
-        rc = sqlite_functions_add(conn->db);
-        if (rc == SQLITE_OK) rc = sqlite_python_functions(conn->db);
-        if (rc != SQLITE_OK) status = sqlite_fail(conn, rc, err);
-    }
-    if (status == HB_OK) status = conn_make_tables(conn, err);
+    conn->path = conn_option(instance, "database");
+    if (conn->path == NULL) conn->path = conn_option(instance, "path");
+    if (conn->path == NULL) conn->path = ":memory:";
+    conn->on_disk = strcmp(conn->path, ":memory:") != 0;
+    sqlite_lease_init(conn, conn->path);
+    hb_status status = conn_connect(conn, err);
     if (status != HB_OK) sqlite_conn_close(instance);
+    return status;
+}
+
+hb_status sqlite_conn_reopen(sqlite_conn *conn, hb_err *err) {
+    HB_ASSERT(!conn->in_tx);
+    for (sqlite_table *table = conn->tables; table != NULL; table = table->next) {
+        sqlite_table_finalize(table);
+        sqlite_derived_forget(table);
+        table->checked = false;
+    }
+    conn_disconnect(conn);
+    conn->lease.lost = false;
+    hb_status status = conn_connect(conn, err);
+    if (status != HB_OK) {
+        conn->lease.lost = true;
+        hb_lock_release(&conn->lease.turn.lock);
+    }
     return status;
 }
 
@@ -269,28 +307,28 @@ void sqlite_conn_close(hb_instance *instance) {
         conn->tables = table->next;
         sqlite_table_free(table);
     }
-    sqlite_cache_clear(conn);
-    /* The log of a file that is somebody else's by now is theirs to fold in. */
-    if (conn->lease.lost) sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    sqlite3_close(conn->db);
+    conn_disconnect(conn);
     sqlite_lease_end(&conn->lease);
     hb_mem_free(conn->mem, conn, sizeof(*conn));
     instance->state = NULL;
 }
 
-/* Steps of SQLite's virtual machine between two looks at the clock; ten are a row of a scan. */
+/* Steps of SQLite's virtual machine between two looks at the clock; ten are a row of a scan. The
+ * heartbeat of a lock may come later than a deadline. */
 #define DEADLINE_STEPS 500
+#define HEARTBEAT_STEPS 50000
 
 static int conn_progress(void *ctx) {
-    const sqlite_conn *conn = ctx;
-    return hb_deadline_has_passed(conn->deadline);
+    sqlite_conn *conn = ctx;
+    const bool late = conn->deadline != NULL && hb_deadline_has_passed(conn->deadline);
+    return late || !sqlite_fence_passes(conn);
 }
 
 void sqlite_conn_limit(sqlite_conn *conn, const hb_deadline *deadline) {
     conn->deadline = deadline != NULL && deadline->clock != NULL ? deadline : NULL;
-    bool limited = conn->deadline != NULL;
-    sqlite3_progress_handler(conn->db, limited ? DEADLINE_STEPS : 0, limited ? conn_progress : NULL,
-                             conn);
+    const bool leased = deadline != NULL && conn->lease.turn.lock.fs != NULL;
+    const int steps = conn->deadline != NULL ? DEADLINE_STEPS : leased ? HEARTBEAT_STEPS : 0;
+    sqlite3_progress_handler(conn->db, steps, steps > 0 ? conn_progress : NULL, conn);
 }
 
 bool sqlite_conn_durable(const hb_instance *instance) {
@@ -313,7 +351,8 @@ static void conn_roll_back(sqlite_conn *conn) {
 hb_status sqlite_conn_tx(hb_instance *instance, hb_tx op, hb_err *err) {
     sqlite_conn *conn = instance->state;
     if (op != HB_TX_ROLLBACK) {
-        hb_status status = sqlite_lease_enter(conn, err);
+        hb_status status =
+            op == HB_TX_COMMIT ? sqlite_lease_confirm(conn, err) : sqlite_lease_enter(conn, err);
         if (status != HB_OK && op == HB_TX_COMMIT) conn_roll_back(conn);
         HB_TRY(status);
     }

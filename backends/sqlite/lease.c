@@ -76,16 +76,20 @@ static hb_status take(sqlite_conn *conn, hb_err *err) {
     return status;
 }
 
+hb_status sqlite_lease_refuse(const sqlite_conn *conn, hb_err *err) {
+    return locked(conn, conn->in_tx ? "LOST" : "HELD",
+                  "this process was silent for so long that another one took the database file "
+                  "over; make the call again",
+                  err);
+}
+
 static hb_status keep(sqlite_conn *conn, hb_err *err) {
     sqlite_lease *lease = &conn->lease;
     bool held;
     HB_TRY(hb_turn_beat(&lease->turn, &held, err));
     if (!held) {
         lease->lost = true;
-        return locked(conn, "LOST",
-                      "this process was silent for so long that another one took "
-                      "the database file over; open the workspace again",
-                      err);
+        return sqlite_lease_refuse(conn, err);
     }
     if (conn->in_tx || !hb_turn_is_over(&lease->turn)) return HB_OK;
     sqlite_lease_yield(conn);
@@ -98,9 +102,21 @@ hb_status sqlite_lease_enter(sqlite_conn *conn, hb_err *err) {
     sqlite_lease *lease = &conn->lease;
     if (lease->turn.lock.fs == NULL) return HB_OK;
     if (lease->lost) {
-        return locked(conn, "LOST", "another process took the database file over", err);
+        if (conn->in_tx) return sqlite_lease_refuse(conn, err);
+        lease->version = -1;
+        return sqlite_conn_reopen(conn, err);
     }
     return lease->turn.lock.held ? keep(conn, err) : take(conn, err);
+}
+
+hb_status sqlite_lease_confirm(sqlite_conn *conn, hb_err *err) {
+    sqlite_lease *lease = &conn->lease;
+    if (lease->turn.lock.fs == NULL) return HB_OK;
+    bool held = false;
+    if (!lease->lost) HB_TRY(hb_turn_check(&lease->turn, &held, err));
+    if (held) return HB_OK;
+    lease->lost = true;
+    return sqlite_lease_refuse(conn, err);
 }
 
 /* Puts the log into the file and removes it. */
@@ -122,6 +138,7 @@ void sqlite_lease_yield(sqlite_conn *conn) {
     if (!lease->turn.lock.held || conn->in_tx || lease->lost) return;
     hb_err ignored;     /* then the file stays ours until the next time */
     hb_err_init(&ignored);
+    if (sqlite_lease_confirm(conn, &ignored) != HB_OK) return;
     if (read_version(conn, &lease->version, &ignored) != HB_OK) return;
     if (!fold_log(conn)) return;
     if (sqlite_run(conn, "PRAGMA locking_mode=NORMAL; SELECT count(*) FROM sqlite_schema",

@@ -7,6 +7,9 @@
  * into the file, gives everything back and lets others in. Taking it again costs a look at the
  * file's change counter, which throws away what another process has made old.
  *
+ * A process that was stopped for so long that another one took the file over writes nothing more
+ * into it (fence.h), and goes on with a new connection.
+ *
  * Files in memory, hosts without files or clock, and workspaces that say "shared": false have no
  * lease; then the connection keeps the file to itself. */
 #ifndef HB_BACKENDS_SQLITE_LEASE_H
@@ -20,13 +23,21 @@ typedef struct sqlite_lease {
     hb_turn turn;
     hb_str shm;                 /* file that only a native SQLite in WAL mode makes */
     int64_t version;            /* data_version when it was given back */
-    bool lost;                  /* taken over while we slept: the connection is of no use */
+    bool lost;                  /* taken over while we slept: what the connection knows is of no
+                                   use; the next call that comes outside of a transaction opens the
+                                   file anew */
 } sqlite_lease;
 
 void sqlite_lease_init(sqlite_conn *conn, const char *path);
-/* Before anything is done with the file. LOCKED (native "HELD") when another process has it, and
- * (native "WAL") when a native program holds it in WAL mode. */
+/* Before anything is done with the file. LOCKED (native "HELD") when another process has it, or has
+ * taken it over since: the call has to be made again, from what is there now; (native "LOST") when
+ * that happened inside of a transaction, and (native "WAL") when a native program holds it in WAL
+ * mode. */
 hb_status sqlite_lease_enter(sqlite_conn *conn, hb_err *err);
+/* Before a commit: the file is still ours. LOCKED (native "LOST") otherwise. */
+hb_status sqlite_lease_confirm(sqlite_conn *conn, hb_err *err);
+/* What a call is told whose file was taken over: "HELD" or "LOST" as above. */
+hb_status sqlite_lease_refuse(const sqlite_conn *conn, hb_err *err);
 /* Gives the file back if it can be given back; keeps it otherwise. */
 void sqlite_lease_yield(sqlite_conn *conn);
 /* After the connection was closed. */

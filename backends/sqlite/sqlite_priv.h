@@ -20,6 +20,7 @@
 #include <sqlite3.h>
 
 #include "backends/backend.h"
+#include "backends/sqlite/fence.h"
 #include "backends/sqlite/lease.h"
 #include "base/map.h"
 #include "compile/sql.h"
@@ -55,6 +56,7 @@ struct sqlite_conn {            /* hb_instance.state; owned */
     const hb_mem *mem;
     hb_instance *instance;
     const sqlite_layout *layout;
+    const char *path;           /* borrowed from the options */
     bool on_disk;
     bool in_tx;
     const hb_deadline *deadline;    /* of the job at work; NULL: none is, or it may take for ever */
@@ -65,6 +67,7 @@ struct sqlite_conn {            /* hb_instance.state; owned */
     sqlite_cached cache[SQLITE_STMTS_MAX];
     sqlite_table *tables;       /* attached ones, linked; owned: freed by release, or by close */
     sqlite_lease lease;
+    sqlite_fence fence;         /* raised where there is a lease */
 };
 
 typedef struct sqlite_derived sqlite_derived;       /* derived.h */
@@ -109,6 +112,9 @@ typedef struct sqlite_table {   /* hb_container.state; owned */
 
 hb_status sqlite_conn_open(hb_instance *instance, hb_err *err);
 void sqlite_conn_close(hb_instance *instance);
+/* A new connection in the place of one whose file was taken over. What was prepared or read is
+ * forgotten. After a failure the lease is lost as before. */
+hb_status sqlite_conn_reopen(sqlite_conn *conn, hb_err *err);
 /* Statements are interrupted once the deadline has passed, until the next call; NULL: never. The
  * deadline is borrowed until then. */
 void sqlite_conn_limit(sqlite_conn *conn, const hb_deadline *deadline);

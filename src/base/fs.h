@@ -39,7 +39,8 @@ typedef enum hb_fs_code {
 typedef enum hb_fs_how {
     HB_FS_READ,         /* an existing file, to read */
     HB_FS_WRITE,        /* to write from the start: made, or emptied (mode 0600 when made) */
-    HB_FS_CREATE        /* to write; EXISTS when there is one: test and making are one step */
+    HB_FS_CREATE,       /* to write; EXISTS when there is one: test and making are one step */
+    HB_FS_UPDATE        /* an existing file, to write over from its start */
 } hb_fs_how;
 
 typedef struct hb_fs_stat {

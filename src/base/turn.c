@@ -37,6 +37,11 @@ hb_status hb_turn_beat(hb_turn *turn, bool *held, hb_err *err) {
     return HB_OK;
 }
 
+hb_status hb_turn_check(hb_turn *turn, bool *held, hb_err *err) {
+    HB_TRY(hb_turn_beat(turn, held, err));
+    return *held ? hb_lock_check(&turn->lock, held, err) : HB_OK;
+}
+
 bool hb_turn_is_over(hb_turn *turn) {
     int64_t now = now_ms(turn);
     if (now - turn->since_ms < HB_TURN_MS) return false;

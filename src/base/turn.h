@@ -24,6 +24,8 @@ hb_status hb_turn_take(hb_turn *turn, bool *taken, hb_err *err);
 void hb_turn_ask(hb_turn *turn, bool wanted);
 /* Renews the heartbeat when the last is old; *held false: we do not have it, or not any more. */
 hb_status hb_turn_beat(hb_turn *turn, bool *held, hb_err *err);
+/* The same, and looks even if the last heartbeat is fresh: to be asked before something counts. */
+hb_status hb_turn_check(hb_turn *turn, bool *held, hb_err *err);
 /* Has it lasted HB_TURN_MS while another process waits? Looks at most once in that time. */
 bool hb_turn_is_over(hb_turn *turn);
 /* After the lock was given back: whoever waits takes it while we come back. */

@@ -20,16 +20,20 @@ static int64_t read_clock(void *ctx) {
     return *(int64_t *)ctx;
 }
 
-static hb_status try_start(process *p, memory_fs *files, const char *owner) {
+static hb_status try_start_with(process *p, memory_fs *files, const char *owner, bool catalog) {
     memset(p, 0, sizeof(*p));
     hb_arena_init(&p->f.arena, hb_mem_default());
     p->ms = 1000;
     p->clock = (hb_clock){ read_clock, &p->ms };
     const hb_host host = { .mem = hb_mem_default(), .fs = &files->fs, .clock = &p->clock };
     hb_str options = hb_arena_printf(&p->f.arena,
-                                     "{\"id\":\"shop\",\"owner\":\"%s\",\"backends\":{\"main\":{\"type\":\"json\","
-                                     "\"path\":\"data\"}}}", owner);
+                                     "{\"id\":\"shop\",\"owner\":\"%s\",\"catalog\":%s,\"backends\":{\"main\":{"
+                                     "\"type\":\"json\",\"path\":\"data\"}}}", owner, catalog ? "true" : "false");
     return hb_workspace_open_on(options, &host, &p->f.ws, &p->f.err);
+}
+
+static hb_status try_start(process *p, memory_fs *files, const char *owner) {
+    return try_start_with(p, files, owner, true);
 }
 
 static void must(process *p, hb_status status) {
@@ -174,6 +178,65 @@ static void a_silent_owner_loses_the_folder_and_starts_anew(void) {
     memory_fs_free(&files);
 }
 
+/* ---- stopped in the middle of a write ------------------------------------------------------- */
+
+typedef struct robbery {
+    memory_fs *files;
+    process *victim;
+    bool catalog;
+} robbery;
+
+/* While the victim is stopped, another process finds its lock dead, and writes two of the rows. */
+static void rob(void *arg) {
+    robbery *r = arg;
+    pass_ms(r->files, 9000);
+    r->victim->ms += 9000;
+    process b;
+    must(&b, try_start_with(&b, r->files, "b", r->catalog));
+    must(&b, put(&b, "1", "of b"));
+    must(&b, put(&b, "5", "of b"));
+    fixture_close(&b.f);
+}
+
+/* It goes on at every operation of its write: that has happened before the other's, or not at all. */
+static void a_stopped_writer_undoes_nothing(void) {
+    char name[64];
+    for (int form = 0; form < 2; form++) {
+        bool reached = true, seen_lost = false, seen_done = false;
+        for (uint64_t at = 1; reached; at++) {
+            snprintf(name, sizeof(name), "%s, stopped at operation %d", form == 0 ? "one file" : "several files", (int)at);
+            CASE(name);
+            memory_fs files;
+            prepare(&files);
+            process a;
+            must(&a, try_start_with(&a, &files, "a", form == 1));
+            must(&a, put(&a, "2", "of a"));
+            robbery r = { &files, &a, form == 1 };
+            files.hook = rob;
+            files.hook_arg = &r;
+            files.hook_at = at;
+            const hb_status status = put(&a, "1", "of a");
+            reached = files.hook_at == 0;
+            files.hook_at = 0;
+            if (status != HB_OK) CHECK_INT(status, HB_E_LOCKED);
+            seen_lost = seen_lost || status != HB_OK;
+            seen_done = seen_done || (reached && status == HB_OK);
+            if (reached) {
+                /* It may hear of it only now. */
+                if (query(&a.f, "my-doc", "{}") != HB_OK) CHECK_CSTR(a.f.err.native, "HELD");
+                CHECK_CSTR(titles(&a), "1|of b\n2|of a\n5|of b\n");
+                must(&a, put(&a, "1", "of a again"));
+                CHECK_CSTR(titles(&a), "1|of a again\n2|of a\n5|of b\n");
+            }
+            CHECK_INT(memory_fs_count(&files, "data/shop/.heavenbase/tx"), 0);
+            fixture_close(&a.f);
+            memory_fs_free(&files);
+        }
+        CHECK(seen_lost);
+        CHECK_INT(seen_done, form == 1);    /* one file has no operation after the commit */
+    }
+}
+
 static void a_dropped_workspace_leaves_no_folder(void) {
     memory_fs files;
     prepare(&files);
@@ -191,5 +254,6 @@ TEST_SUITE {
     TEST(rows_stay_in_memory_while_nobody_else_wrote);
     TEST(a_dead_owners_journal_is_taken_over);
     TEST(a_silent_owner_loses_the_folder_and_starts_anew);
+    TEST(a_stopped_writer_undoes_nothing);
     TEST(a_dropped_workspace_leaves_no_folder);
 }

@@ -69,6 +69,71 @@ static void a_lock_without_heartbeat_is_taken_over(void) {
     memory_fs_free(&m);
 }
 
+static void what_a_late_owner_does_leaves_its_successor_alone(void) {
+    for (int late = 0; late < 3; late++) {
+        memory_fs m;
+        files_init(&m);
+        hb_lock a = lock_of(&m.fs, "a"), b = lock_of(&m.fs, "b");
+        hb_err err;
+        bool held = true;
+        CHECK(takes(&a));
+        CHECK_INT(hb_lock_check(&a, &held, &err), HB_OK);
+        CHECK(held);
+        m.tick += 9 * (int64_t)SECOND;
+        CHECK(takes(&b));
+        if (late == 0) CHECK(!beats(&a));
+        if (late == 1) hb_lock_release(&a);
+        if (late == 2) CHECK_INT(hb_lock_check(&a, &held, &err), HB_OK);
+        if (late == 2) CHECK(!held);
+        CHECK(!a.held);
+        CHECK_INT(hb_lock_check(&b, &held, &err), HB_OK);
+        CHECK(held);
+        CHECK(!takes(&a));
+        hb_lock_release(&b);
+        CHECK(takes(&a));
+        memory_fs_free(&m);
+    }
+}
+
+/* Taken over in the middle of a heartbeat, at any operation. */
+static struct {
+    memory_fs *m;
+    hb_lock *other;
+} robber;
+
+static void rob(void *arg) {
+    (void)arg;
+    robber.m->tick += 9 * (int64_t)SECOND;
+    CHECK(takes(robber.other));
+}
+
+static void one_of_two_holds_it_after_a_late_heartbeat(void) {
+    for (uint64_t at = 1; at <= 3; at++) {
+        memory_fs m;
+        files_init(&m);
+        hb_lock a = lock_of(&m.fs, "a"), b = lock_of(&m.fs, "b");
+        CHECK(takes(&a));
+        robber.m = &m;
+        robber.other = &b;
+        m.hook = rob;
+        m.hook_at = at;
+        beats(&a);
+        CHECK_INT(m.hook_at, 0);
+        CHECK(!beats(&a));
+        CHECK(beats(&b));
+        memory_fs_free(&m);
+    }
+}
+
+static void a_lock_that_was_half_removed_is_free(void) {
+    memory_fs m;
+    files_init(&m);
+    hb_lock a = lock_of(&m.fs, "a");
+    CHECK_INT(m.fs.make_folder(&m, a.path), HB_FS_OK);
+    CHECK(takes(&a));
+    memory_fs_free(&m);
+}
+
 /* Files where somebody else acts just before a rename. */
 static struct {
     hb_fs fs;
@@ -146,6 +211,9 @@ static void a_folder_that_is_not_there_is_an_error(void) {
 TEST_SUITE {
     TEST(one_owner_at_a_time);
     TEST(a_lock_without_heartbeat_is_taken_over);
+    TEST(what_a_late_owner_does_leaves_its_successor_alone);
+    TEST(one_of_two_holds_it_after_a_late_heartbeat);
+    TEST(a_lock_that_was_half_removed_is_free);
     TEST(of_two_that_find_a_dead_lock_one_wins);
     TEST(a_kill_at_any_operation_leaves_a_lock_that_can_be_had);
     TEST(a_folder_that_is_not_there_is_an_error);

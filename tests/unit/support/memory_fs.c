@@ -110,6 +110,7 @@ static void touch_parent(memory_fs *m, const char *path) {
 
 /* False: this operation fails, with *code. */
 static bool step(memory_fs *m, hb_fs_code *code) {
+    if (m->hook_at > 0 && --m->hook_at == 0) m->hook(m->hook_arg);
     m->operations++;
     *code = m->fail_code;
     if (m->dead) return false;
@@ -130,7 +131,7 @@ static hb_fs_code open_node(memory_fs *m, const char *path, hb_fs_how how, memor
     if (node == NULL) {
         const hb_fs_code code = parent_code(m, path);
         if (code != HB_FS_OK) return code;
-        if (how == HB_FS_READ) return HB_FS_MISSING;
+        if (how == HB_FS_READ || how == HB_FS_UPDATE) return HB_FS_MISSING;
         node = add(m, path, false);
         touch_parent(m, path);
     } else if (how == HB_FS_CREATE) {
@@ -154,7 +155,7 @@ static hb_fs_code memory_open(void *ctx, hb_str path, hb_fs_how how, int32_t *fi
     free(text);
     if (code != HB_FS_OK) return code;
     node->opened++;
-    m->files[at] = (memory_file){ node, 0, how != HB_FS_READ };
+    m->files[at] = (memory_file){ node, 0, how != HB_FS_READ, how == HB_FS_UPDATE };
     *file = at;
     return HB_FS_OK;
 }
@@ -178,15 +179,25 @@ static void append(memory_fs *m, memory_node *node, const void *bytes, uint32_t 
     node->modified = ++m->tick;
 }
 
+/* Over what is there, in a file that was opened to be updated. */
+static void put(memory_fs *m, memory_file *file, const void *bytes, uint32_t len) {
+    memory_node *node = file->node;
+    const uint32_t over = !file->updates ? 0 : len < node->len - file->at ? len : node->len - file->at;
+    if (over > 0) memcpy(node->bytes + file->at, bytes, over);
+    if (over > 0) node->modified = ++m->tick;
+    append(m, node, (const char *)bytes + over, len - over);
+    file->at += len;
+}
+
 static hb_fs_code memory_write(void *ctx, int32_t file, const void *bytes, uint32_t len) {
     memory_fs *m = ctx;
     hb_fs_code code;
     const bool was_dead = m->dead;
     if (step(m, &code)) {
-        append(m, m->files[file].node, bytes, len);
+        put(m, &m->files[file], bytes, len);
         return HB_FS_OK;
     }
-    if (!was_dead) append(m, m->files[file].node, bytes, len / 2);
+    if (!was_dead) put(m, &m->files[file], bytes, len / 2);
     return code;
 }
 

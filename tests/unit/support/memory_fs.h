@@ -11,7 +11,7 @@ typedef struct memory_node memory_node;
 typedef struct memory_file {
     memory_node *node;          /* NULL: not open */
     uint32_t at;
-    bool writes;
+    bool writes, updates;
 } memory_file;
 
 typedef struct memory_fs {
@@ -25,6 +25,9 @@ typedef struct memory_fs {
     bool kill;                  /* the failing operation is the last one */
     bool failed;                /* it was reached */
     int64_t tick;               /* modification times */
+    void (*hook)(void *arg);    /* called once, right before operation `hook_at` (1: the next) */
+    void *hook_arg;
+    uint64_t hook_at;           /* counts down; 0: none */
 } memory_fs;
 
 void memory_fs_init(memory_fs *m);
