@@ -18,6 +18,7 @@
 
 #include "backends/backend.h"
 #include "backends/files/lease.h"
+#include "backends/path.h"
 #include "value/schema.h"
 
 #define FILES_ROW_BYTES_MAX (64u << 20)
@@ -79,13 +80,10 @@ struct files_table {
 };
 
 /* ---- place.c: where things lie */
-/* The option "path" as a path of the host: plain, or file:///x, file://%/x, file://&/x (the last
- * two below the working folder unless the host has put its own before). */
+/* The option "path" as a path of the host (backends/path.h). */
 hb_status files_path_option(const hb_instance *instance, hb_arena *arena, hb_str *out, hb_err *err);
 /* Everything but A-Z a-z 0-9 - . _ ~ as %XX; .ptr NULL when out of memory. */
 hb_str files_percent(hb_arena *arena, hb_str text);
-/* The other way; false when malformed. */
-bool files_unpercent(hb_arena *arena, hb_str text, hb_str *out);
 /* Path of a row below the root, and below the host. */
 hb_str files_row_name(const files_table *table, hb_str object_id, hb_arena *arena);
 /* The object_id that a file of the entity's folder is for; false: the file is none of ours. */

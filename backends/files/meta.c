@@ -76,7 +76,7 @@ hb_status files_meta_list(hb_instance *instance, hb_str prefix, hb_arena *arena,
     HB_TRY(hb_fs_names(conn->fs, conn->meta_folder, arena, &names, &name_count, err));
     for (uint32_t i = 0; i < name_count; i++) {
         hb_str key;
-        if (!files_unpercent(arena, names[i], &key)) continue;
+        if (!hb_path_unpercent(arena, names[i], &key)) continue;
         if (hb_str_starts(key, prefix)) names[kept++] = key;
     }
     *keys = names;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The connection: opening, locking, transactions, prepared statements, and errors by name. */
+#include "backends/path.h"
 #include "backends/sqlite/derived.h"
 #include "backends/sqlite/python.h"
 
@@ -243,7 +244,44 @@ static hb_status conn_add_functions(sqlite_conn *conn, hb_err *err) {
     return rc == SQLITE_OK ? HB_OK : sqlite_fail(conn, rc, err);
 }
 
+static hb_status path_fail(const sqlite_conn *conn, hb_fs_code code, hb_err *err) {
+    hb_fs_fail(code, "open", hb_str_c(conn->path), err);
+    return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, conn->instance->name);
+}
+
+/* SQLite makes the file when it opens it, and does not say what is wrong with a path. */
+static hb_status conn_check_path(const sqlite_conn *conn, hb_err *err) {
+    const hb_fs *fs = conn->instance->fs;
+    if (!conn->on_disk || fs == NULL) return HB_OK;
+    const char *slash = strrchr(conn->path, '/');
+    const uint32_t cut = slash == NULL         ? 0
+                         : slash == conn->path ? 1
+                                               : (uint32_t)(slash - conn->path);
+    hb_str folder = cut == 0 ? HB_STR(".") : (hb_str){ conn->path, cut };
+    hb_fs_stat info;
+    hb_fs_code code = fs->stat(fs->ctx, folder, &info);
+    if (code == HB_FS_OK && !info.folder) code = HB_FS_NOT_FOLDER;
+    if (code != HB_FS_OK) return path_fail(conn, code, err);
+    code = fs->stat(fs->ctx, hb_str_c(conn->path), &info);
+    if (code == HB_FS_MISSING) return HB_OK;
+    if (code == HB_FS_OK && info.folder) code = HB_FS_IS_FOLDER;
+    return code == HB_FS_OK ? HB_OK : path_fail(conn, code, err);
+}
+
+static hb_status conn_find_path(sqlite_conn *conn, hb_err *err) {
+    const char *text = conn_option(conn->instance, "database");
+    if (text == NULL) text = conn_option(conn->instance, "path");
+    conn->path = text != NULL ? text : ":memory:";
+    conn->on_disk = strcmp(conn->path, ":memory:") != 0;
+    if (!conn->on_disk || strncmp(text, "file:", 5) != 0) return HB_OK;
+    hb_str plain;
+    HB_TRY(hb_path_plain(hb_str_c(text), conn->instance->arena, &plain, err));
+    conn->path = hb_arena_printf(conn->instance->arena, "%.*s", HB_ARG(plain)).ptr;
+    return conn->path != NULL ? HB_OK : hb_err_memory(err);
+}
+
 static hb_status conn_connect(sqlite_conn *conn, hb_err *err) {
+    HB_TRY(conn_check_path(conn, err));
     int flags =
         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     const char *vfs = conn_vfs(conn);
@@ -272,12 +310,11 @@ hb_status sqlite_conn_open(hb_instance *instance, hb_err *err) {
     conn->mem = instance->mem;
     conn->instance = instance;
     instance->state = conn;
-    conn->path = conn_option(instance, "database");
-    if (conn->path == NULL) conn->path = conn_option(instance, "path");
-    if (conn->path == NULL) conn->path = ":memory:";
-    conn->on_disk = strcmp(conn->path, ":memory:") != 0;
-    sqlite_lease_init(conn, conn->path);
-    hb_status status = conn_connect(conn, err);
+    hb_status status = conn_find_path(conn, err);
+    if (status == HB_OK) {
+        sqlite_lease_init(conn, conn->path);
+        status = conn_connect(conn, err);
+    }
     if (status != HB_OK) sqlite_conn_close(instance);
     return status;
 }

@@ -25,19 +25,19 @@ const FOLDER_TYPES = Object.freeze(["json", "pickle", "file"]);
 export const keepsFolder = (config) => FOLDER_TYPES.includes(String(config?.type));
 
 /**
- * `file:///x` is a path; `file://%/x` lies in the home folder, `file://&/x` in the working folder. Anything else stays,
- * malformed ones are left for the core to refuse.
- * @param {string} path @param {string} home @param {string} here
+ * `file:///x` is a path; `file://%/x` lies in the home folder, `file://&/x` in the working folder. Anything else stays.
+ * @param {string} path @param {string} home @param {string} here @param {string} backend
  */
-export function plainPath(path, home, here) {
+export function plainPath(path, home, here, backend) {
+  if (!path.startsWith("file:")) return path;
   const found = /^file:\/\/([%&]?)(\/[^?#]+)$/.exec(path);
-  if (!found) return path;
   try {
+    if (!found) throw new URIError("no such form");
     const rest = decodeURIComponent(found[2]);
     const base = found[1] === "%" ? home : here;
     return found[1] === "" ? rest : base === "" ? rest.slice(1) : `${base}${rest}`;
-  } catch {
-    return path;
+  } catch (cause) {
+    throw new HeavenBaseError("VALIDATION", `malformed path '${path}': expected a path, file:///path, file://%/path or file://&/path`, { backend, cause });
   }
 }
 
@@ -46,7 +46,10 @@ export function filesOf(backends) {
   return Object.entries(backends).flatMap(([name, config]) => {
     const option = FILE_OPTIONS[String(config?.type)];
     const given = option === undefined ? undefined : config[option];
-    const path = given === undefined && keepsFolder(config) ? `file://%/${config.type}` : given;
+    const path = (given === undefined || given === "") && keepsFolder(config) ? `file://%/${config.type}` : given;
+    if (typeof path === "string" && path.includes("\0")) {
+      throw new HeavenBaseError("VALIDATION", `the ${option} of '${name}' holds a NUL character`, { backend: name });
+    }
     return typeof path === "string" && path !== "" && path !== ":memory:" ? [/** @type {[string, string, string]} */ ([name, option, path])] : [];
   });
 }

@@ -32,7 +32,7 @@ export const idbFiles = {
 
 /** @param {string} root @param {string} name @param {string} option @param {string} path @returns {[string, string, string]} */
 function placed(root, name, option, path) {
-  path = plainPath(path, "", "");
+  path = plainPath(path, "", "", name);
   if (path.startsWith(`${root}/`)) return [name, option, path];
   if (path.startsWith("/") || path.split("/").includes("..")) {
     throw new HeavenBaseError("VALIDATION", `with persist: "idb" the ${option} of '${name}' lies below ${root}, or is relative to it`, { backend: name });

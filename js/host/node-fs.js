@@ -3,7 +3,7 @@
 // database is mounted under its own path, so that the core sees the paths that the user wrote.
 import fs from "node:fs";
 import { homedir } from "node:os";
-import { dirname, isAbsolute, join, parse, resolve, sep } from "node:path";
+import { basename, dirname, isAbsolute, join, parse, resolve, sep } from "node:path";
 import { HeavenBaseError } from "../errors.js";
 import { MEMORY_SESSION, fileError, filesOf, keepsFolder, plainPath, withPaths } from "./files.js";
 
@@ -27,35 +27,80 @@ export const nodeFiles = {
     if (!FS) throw new HeavenBaseError("HOST", "files need the full module, the slim one has none");
     const placed = files.map(([name, option, path]) => {
       const home = path.startsWith("file://%/") ? join(homedir(), ".heavenbase") : "";     // Deno asks leave to know it
-      const real = resolve(plainPath(path, home, process.cwd()));
-      if (!keepsFolder(backends[name])) checkFolder(name, option, real);
-      return /** @type {[string, string, string]} */ ([name, option, mountFor(FS, name, real)]);
+      const real = realPath(resolve(plainPath(path, home, process.cwd(), name)));
+      if (keepsFolder(backends[name])) checkReachable(name, option, real);
+      else checkFile(name, option, real, path);
+      return /** @type {[string, string, string]} */ ([name, option, mountFor(FS, name, real, keepsFolder(backends[name]))]);
     });
     return { backends: withPaths(backends, placed), session: DISK_SESSION };
   },
 };
 
-/** A folder that a file is to be created in must be there; we do not make it up. @param {string} name @param {string} option @param {string} path */
-function checkFolder(name, option, path) {
+/** One place has one path, whatever links lead to it: locks lie beside files, and the module sees no folder but those that are mounted. @param {string} path @returns {string} */
+function realPath(path) {
+  try {
+    return fs.realpathSync(path);
+  } catch {
+    const folder = dirname(path);       // what is not there yet has no links in it
+    return folder === path ? path : join(realPath(folder), basename(path));
+  }
+}
+
+/** What lies there; undefined: nothing. @param {string} name @param {string} option @param {string} path */
+function lookAt(name, option, path) {
+  try {
+    return fs.statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    const { code = "EIO" } = /** @type {NodeJS.ErrnoException} */ (error);
+    throw fileError(name, `the ${option} of '${name}' leads to ${path}, which cannot be looked at (${code})`, code);
+  }
+}
+
+/** The folder itself is made, with those above it; a file among them is in the way. @param {string} name @param {string} option @param {string} path */
+function checkReachable(name, option, path) {
+  const found = lookAt(name, option, path);
+  if (found && !found.isDirectory()) throw fileError(name, `the ${option} of '${name}' leads to ${path}, which is a file, not a folder`, "ENOTDIR");
+  if (!found && dirname(path) !== path) checkReachable(name, option, dirname(path));
+}
+
+/** A folder that a file is to be created in must be there; we do not make it up. @param {string} name @param {string} option @param {string} path @param {string} given */
+function checkFile(name, option, path, given) {
+  if (given.endsWith("/") || given.endsWith(sep) || lookAt(name, option, path)?.isDirectory()) {
+    throw fileError(name, `the ${option} of '${name}' is ${given}, which is a folder, not a file`, "EISDIR");
+  }
   const folder = dirname(path);
-  const found = fs.statSync(folder, { throwIfNoEntry: false });
+  const found = lookAt(name, option, folder);
   if (!found) throw fileError(name, `the ${option} of '${name}' lies in ${folder}, which does not exist`, "ENOENT");
   if (!found.isDirectory()) throw fileError(name, `the ${option} of '${name}' lies in ${folder}, which is not a folder`, "ENOTDIR");
 }
 
-/** Mounts the top folder of a path, once per module; gives the path inside the module. @param {any} FS @param {string} backend @param {string} path */
-function mountFor(FS, backend, path) {
+/** Mounts the top folder of a path, once per module; gives the path inside the module. @param {any} FS @param {string} backend @param {string} path @param {boolean} isFolder */
+function mountFor(FS, backend, path, isFolder) {
   const { root } = parse(path);
   const parts = path.slice(root.length).split(sep);
-  // The module has devices of its own in /dev.
+  // The module has devices of its own in /dev; and one root, where Windows has one per drive.
+  const drive = root.replace(/[^A-Za-z0-9]+/g, "");
   const depth = parts[0] === "dev" ? 2 : 1;
-  if (!isAbsolute(path) || parts.length <= depth) throw fileError(backend, `a file cannot lie directly in ${dirname(path)}`, "EACCES");
-  const point = `/${parts.slice(0, depth).join("/")}`;
+  const tooShort = parts[0] === "" || parts.length < depth + (isFolder ? 0 : 1);
+  if (!isAbsolute(path) || tooShort) throw fileError(backend, `the data of '${backend}' cannot lie directly in ${isFolder ? path : dirname(path)}`, "EACCES");
+  const top = drive === "" ? "" : `/${drive}`;
+  const point = `${top}/${parts.slice(0, depth).join("/")}`;
   FS.mkdirTree(point);
   if (!FS.isMountpoint(FS.lookupPath(point, { follow_mount: false }).node)) {
-    FS.mount(diskOf(FS), { root: join(root, ...parts.slice(0, depth)) }, point);
+    FS.mount(diskOf(FS), { root: topFolder(backend, join(root, ...parts.slice(0, depth))) }, point);
   }
-  return `/${parts.join("/")}`;
+  return `${top}/${parts.join("/")}`;
+}
+
+/** Only a folder that is there can be mounted. @param {string} backend @param {string} path */
+function topFolder(backend, path) {
+  try {
+    fs.mkdirSync(path, { recursive: true });
+    return path;
+  } catch (error) {
+    const { code = "EIO" } = /** @type {NodeJS.ErrnoException} */ (error);
+    throw fileError(backend, `the folder ${path} of '${backend}' cannot be made (${code})`, code);
+  }
 }
 
 /** @type {WeakMap<object, object>} */

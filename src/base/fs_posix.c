@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#if defined(__wasi__)
+#include <wasi/api.h>
+#endif
 
 #include "base/fs.h"
 #include "base/limits.h"
@@ -48,6 +51,24 @@ static hb_fs_code last_code(void) {
     return code_of(errno);
 }
 
+#if defined(__wasi__)
+/* The C library looks absolute paths up below a folder that was given by a relative name, where
+ * they would be something else. */
+static bool path_is_given(const char *path) {
+    char name[HB_PATH_BYTES_MAX + 1];
+    __wasi_prestat_t info;
+    for (__wasi_fd_t fd = 3; __wasi_fd_prestat_get(fd, &info) == 0; fd++) {
+        size_t len = info.u.dir.pr_name_len;
+        if (len == 0 || len > HB_PATH_BYTES_MAX) continue;
+        if (__wasi_fd_prestat_dir_name(fd, (uint8_t *)name, len) != 0 || name[0] != '/') continue;
+        while (len > 0 && (name[len - 1] == '/' || name[len - 1] == '\0')) len--;
+        bool below = strncmp(path, name, len) == 0 && (path[len] == '/' || path[len] == '\0');
+        if (below) return true;
+    }
+    return false;
+}
+#endif
+
 /* A C string of a path; false when it has none. */
 static bool path_copy(hb_str path, char out[HB_PATH_BYTES_MAX + 1], hb_fs_code *code) {
     bool too_long = path.len > HB_PATH_BYTES_MAX;
@@ -55,6 +76,10 @@ static bool path_copy(hb_str path, char out[HB_PATH_BYTES_MAX + 1], hb_fs_code *
     if (too_long || path.len == 0 || memchr(path.ptr, '\0', path.len) != NULL) return false;
     memcpy(out, path.ptr, path.len);
     out[path.len] = '\0';
+#if defined(__wasi__)
+    *code = HB_FS_OUTSIDE;
+    if (out[0] == '/' && !path_is_given(out)) return false;
+#endif
     return true;
 }
 

@@ -263,6 +263,18 @@ hb_status hb_workspace_open(hb_str options_json, const hb_mem *mem, hb_workspace
     return hb_workspace_open_on(options_json, &(hb_host){ .mem = mem }, out, err);
 }
 
+/* The reader ends texts at NUL, which would make another path or secret of one. */
+static hb_status check_text(hb_str json, hb_err *err) {
+    for (uint32_t i = 0; i + 5 < json.len; i++) {
+        if (json.ptr[i] != '\\') continue;
+        if (memcmp(json.ptr + i + 1, "u0000", 5) == 0) {
+            return hb_err_set(err, HB_E_VALIDATION, "the options hold a text with a NUL character");
+        }
+        i++; /* what is escaped */
+    }
+    return HB_OK;
+}
+
 hb_status hb_workspace_open_on(hb_str options_json, const hb_host *host, hb_workspace **out,
                                hb_err *err) {
     hb_err_init(err);
@@ -274,9 +286,11 @@ hb_status hb_workspace_open_on(hb_str options_json, const hb_host *host, hb_work
     hb_arena_init(&ws->arena, mem);
     hb_arena_init(&ws->sign_arena, mem);
     hb_map_init(&ws->by_id, mem);
-    hb_status status = HB_OK;
-    ws->options = cJSON_ParseWithLength(options_json.ptr, options_json.len);
-    if (!cJSON_IsObject(ws->options)) {
+    hb_status status = check_text(options_json, err);
+    if (status == HB_OK) {
+        ws->options = cJSON_ParseWithLength(options_json.ptr, options_json.len);
+    }
+    if (status == HB_OK && !cJSON_IsObject(ws->options)) {
         status = hb_err_set(err, HB_E_TYPE, "the options of a workspace are a JSON mapping");
     }
     if (status == HB_OK) status = read_options(ws, err);

@@ -31,6 +31,7 @@ static void bad_options_are_typed_errors(void) {
         { "{\"id\":\"a\",\"nonsense\":1}", HB_E_TYPE },
         { "[]", HB_E_TYPE },
         { "{", HB_E_TYPE },
+        { "{\"id\":\"a\",\"backends\":{\"main\":{\"type\":\"inmem\",\"x\":\"a\\u0000b\"}}}", HB_E_VALIDATION },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         CASE(cases[i].options);
