@@ -124,6 +124,9 @@ struct hb_backend {
     /* The host has nothing to do: what is held against other processes may be given back. May be
      * NULL. */
     void (*idle)(hb_instance *instance);
+    /* A call begins: where another process waits for what we hold, and has waited long enough, it
+     * gets its turn first; then LOCKED ("HELD"), and the call has to be made again. May be NULL. */
+    hb_status (*turn)(hb_instance *instance, hb_err *err);
     bool (*durable)(const hb_instance *instance);           /* survives the process */
     /* Transaction around the write jobs of one call; NULL when the engine has none. */
     hb_status (*tx)(hb_instance *instance, hb_tx op, hb_err *err);

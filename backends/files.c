@@ -129,9 +129,19 @@ static void idle(hb_instance *instance) {
     files_lease_yield(instance->state);
 }
 
+static hb_status turn(hb_instance *instance, hb_err *err) {
+    return files_lease_turn(instance->state, err);
+}
+
 static bool durable(const hb_instance *instance) {
     (void)instance;
     return true;
+}
+
+static hb_status tx(hb_instance *instance, hb_tx op, hb_err *err) {
+    hb_status status = files_tx(instance, op, err);
+    if (status != HB_OK) hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, instance->name);
+    return status;
 }
 
 static void release(hb_instance *instance, hb_container *container) {
@@ -141,8 +151,9 @@ static void release(hb_instance *instance, hb_container *container) {
 }
 
 static hb_status begin(hb_job *job, hb_err *err) {
-    hb_status status = files_run(job, err);
+    hb_status status = files_lease_explain(job->instance->state, files_run(job, err), err);
     job->done = status == HB_OK;
+    if (status != HB_OK) hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, job->instance->name);
     return status;
 }
 
@@ -191,8 +202,9 @@ static const hb_option file_options[] = {
         .open = instance_open,                                                                     \
         .close = instance_close,                                                                   \
         .idle = idle,                                                                              \
+        .turn = turn,                                                                              \
         .durable = durable,                                                                        \
-        .tx = files_tx,                                                                            \
+        .tx = tx,                                                                                  \
         .meta_put = files_meta_put,                                                                \
         .meta_get = files_meta_get,                                                                \
         .meta_delete = files_meta_delete,                                                          \

@@ -37,11 +37,15 @@ static hb_status sqlite_begin(hb_job *job, hb_err *err) {
     sqlite_conn_limit(conn, &job->deadline);
     hb_status status = sqlite_perform(job, err);
     sqlite_conn_limit(conn, NULL);
-    return status;
+    return sqlite_lease_explain(conn, status, err);
 }
 
 static void sqlite_idle(hb_instance *instance) {
     sqlite_lease_yield(instance->state);
+}
+
+static hb_status sqlite_turn(hb_instance *instance, hb_err *err) {
+    return sqlite_lease_turn(instance->state, err);
 }
 
 static void sqlite_end(hb_job *job) {
@@ -81,6 +85,7 @@ const hb_backend hb_backend_sqlite = {
     .open = sqlite_conn_open,
     .close = sqlite_conn_close,
     .idle = sqlite_idle,
+    .turn = sqlite_turn,
     .durable = sqlite_conn_durable,
     .tx = sqlite_conn_tx,
     .meta_put = sqlite_meta_put,

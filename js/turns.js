@@ -3,28 +3,25 @@
 // functions of earlier ones. What is free to go works at once, under one resolved promise.
 import { within } from "./compute.js";
 import { HeavenBaseError, cancelled } from "./errors.js";
-import { isHeld, untilFree } from "./core/held.js";
+import { Holder, isHeld, untilFree } from "./core/held.js";
 import { Queue } from "./core/queue.js";
 
 /** @typedef {import("./types.js").CallOptions} CallOptions */
 /** @typedef {{ id: string, timeoutMs?: number, session: import("./host/files.js").FileSession, idle: () => void }} Place `idle` gives the files to other processes */
 
-/** Without a call for one or two of these, the files are free for others. */
-const REST_MS = 10;
-
 export class Turns {
   #place;
   #queue = new Queue();
   #closed = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #resting;
-  #used = false;
+  /** Where others may want the files. @type {Holder | undefined} */
+  #holder;
   /** The last of the writes whose functions are under way: writes keep their order, reads go on. @type {Promise<void> | null} */
   #computing = null;
 
   /** @param {Place} place */
   constructor(place) {
     this.#place = place;
+    if (place.session.persistence === "node") this.#holder = new Holder(() => this.#queue.isFree(true), place.idle);
   }
 
   get closed() {
@@ -81,7 +78,7 @@ export class Turns {
         return attempt;
       });
     }
-    if (this.#place.session.persistence === "node") this.#rest();
+    this.#holder?.rest();
     return Promise.resolve(result);
   }
 
@@ -91,7 +88,7 @@ export class Turns {
     const end = () => {
       this.#queue.leave(write);
       if (write) session.wrote();
-      if (session.persistence === "node") this.#rest();
+      this.#holder?.rest();
     };
     let result;
     try {
@@ -127,25 +124,10 @@ export class Turns {
     return write;
   }
 
-  /** Gives the files back to other processes once nothing was done for a while. */
-  #rest() {
-    this.#used = true;
-    this.#resting ??= setTimeout(() => {
-      this.#resting = undefined;
-      if (this.#closed) return;
-      if (this.#used || !this.#queue.isFree(true)) {
-        this.#rest();
-        this.#used = false;
-      } else {
-        this.#place.idle();
-      }
-    }, REST_MS);
-  }
-
   /** The last turn: nothing is admitted behind it. @param {() => Promise<void>} work @returns {Promise<void>} */
   end(work) {
     const ended = this.run(true, undefined, () => {
-      clearTimeout(this.#resting);
+      this.#holder?.end();
       return work();
     });
     this.#closed = true;

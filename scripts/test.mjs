@@ -131,7 +131,7 @@ const stages = [
   nodeStage("interchange", "data that Python writes and reads", ["module"], ["python"]),
   { name: "unit", about: "unit tests, native", files: hasFiles("tests/unit", "_test.c"), needs: ["native"], setup: [],
     run: (print) => counted(print, at("build/native/hb_unit"), []) },
-  nodeStage("wasi", "the hb command under wasmtime", ["wasi-build"], ["wasmtime"]),
+  nodeStage("wasi", "the hb command under wasmtime", ["wasi-build", "module"], ["wasmtime"]),
   { name: "tidy", about: "layers, lengths, banned calls, statics, imports", files: () => true,
     needs: ["native", "wasi-build", "module"], setup: [], lenient: true, run: script("tests/tidy/tidy.mjs") },
   nodeStage("web", "a real Chromium", ["module"], ["chromium"]),

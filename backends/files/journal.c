@@ -273,13 +273,8 @@ static hb_status tx_decide(files_conn *conn, hb_err *err) {
     }
     /* What we had staged is gone when the folder was taken over meanwhile; the journal is theirs.
      */
-    hb_err lost;
-    hb_err_init(&lost);
-    if (files_lease_check(conn, &lost) == HB_E_LOCKED) {
-        *err = lost;
-        return HB_E_LOCKED;
-    }
-    if (!single) forget_journal(conn);
+    status = files_lease_explain(conn, status, err);
+    if (status != HB_E_LOCKED && !single) forget_journal(conn);
     return status;
 }
 

@@ -86,7 +86,12 @@ static hb_status keep(files_conn *conn, hb_err *err) {
         forget_rows(conn);
         return locked(lease, "HELD", "another process has taken the folder over", err);
     }
-    if (!hb_turn_is_over(&lease->turn)) return HB_OK;
+    return HB_OK;
+}
+
+hb_status files_lease_turn(files_conn *conn, hb_err *err) {
+    files_lease *lease = &conn->lease;
+    if (!lease->turn.lock.held || conn->in_tx || !hb_turn_is_over(&lease->turn)) return HB_OK;
     files_lease_yield(conn);
     hb_turn_pass(&lease->turn);
     return locked(lease, "HELD", "another process waits for the folder", err);
@@ -143,6 +148,15 @@ hb_status files_lease_check(files_conn *conn, hb_err *err) {
     bool held;
     HB_TRY(hb_turn_check(&conn->lease.turn, &held, err));
     return still_held(conn, held, err);
+}
+
+hb_status files_lease_explain(files_conn *conn, hb_status status, hb_err *err) {
+    if (status == HB_OK || status == HB_E_LOCKED || conn->lease.turn.lock.fs == NULL) return status;
+    hb_err lost;
+    hb_err_init(&lost);
+    if (files_lease_check(conn, &lost) != HB_E_LOCKED) return status;
+    *err = lost;
+    return HB_E_LOCKED;
 }
 
 hb_str files_lease_token(const files_conn *conn, hb_arena *arena) {

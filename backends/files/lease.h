@@ -30,11 +30,16 @@ hb_status files_lease_open(files_conn *conn, const hb_instance *instance, hb_err
 /* Before anything is done with the folder. LOCKED (native "HELD") when another process has it, or
  * has taken it over since: the call has to be made again, from what is there now. */
 hb_status files_lease_enter(files_conn *conn, hb_err *err);
+/* Before a call: LOCKED ("HELD") when another process waits and gets its turn. */
+hb_status files_lease_turn(files_conn *conn, hb_err *err);
 /* During long work. LOCKED (native "LOST" in a transaction, else "HELD") when another process has
  * taken the folder over. */
 hb_status files_lease_beat(files_conn *conn, hb_err *err);
 /* The same, and looks even if the last heartbeat is fresh. */
 hb_status files_lease_check(files_conn *conn, hb_err *err);
+/* What failed because the folder was taken over meanwhile (files are gone, for one) is LOCKED as
+ * above; anything else is left as it is. */
+hb_status files_lease_explain(files_conn *conn, hb_status status, hb_err *err);
 /* Names this turn among all turns of all processes; "tx" where there are no turns. In the arena. */
 hb_str files_lease_token(const files_conn *conn, hb_arena *arena);
 /* Before a commit: others will see that rows have changed. LOCKED (native "LOST") as above. */

@@ -122,6 +122,7 @@ static hb_status attach_anew(hb_instance *instance, hb_container *container,
 hb_status sqlite_check(hb_instance *instance, hb_container *container, hb_check_how how,
                        hb_finding_sink *sink, void *arg, hb_err *err) {
     sqlite_table *table;
+    HB_TRY(sqlite_lease_enter(instance->state, err));
     uint32_t found = 0, drifts = 0;
     const bool fix = how == HB_CHECK_MEND;
     const sqlite_checker checker = {

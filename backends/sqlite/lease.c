@@ -91,7 +91,12 @@ static hb_status keep(sqlite_conn *conn, hb_err *err) {
         lease->lost = true;
         return sqlite_lease_refuse(conn, err);
     }
-    if (conn->in_tx || !hb_turn_is_over(&lease->turn)) return HB_OK;
+    return HB_OK;
+}
+
+hb_status sqlite_lease_turn(sqlite_conn *conn, hb_err *err) {
+    sqlite_lease *lease = &conn->lease;
+    if (!lease->turn.lock.held || conn->in_tx || !hb_turn_is_over(&lease->turn)) return HB_OK;
     sqlite_lease_yield(conn);
     if (lease->turn.lock.held) return HB_OK;
     hb_turn_pass(&lease->turn);
@@ -115,6 +120,17 @@ hb_status sqlite_lease_confirm(sqlite_conn *conn, hb_err *err) {
     bool held = false;
     if (!lease->lost) HB_TRY(hb_turn_check(&lease->turn, &held, err));
     if (held) return HB_OK;
+    lease->lost = true;
+    return sqlite_lease_refuse(conn, err);
+}
+
+hb_status sqlite_lease_explain(sqlite_conn *conn, hb_status status, hb_err *err) {
+    sqlite_lease *lease = &conn->lease;
+    if (status == HB_OK || status == HB_E_LOCKED || !lease->turn.lock.held) return status;
+    hb_err ignored;
+    hb_err_init(&ignored);
+    bool held;
+    if (hb_turn_check(&lease->turn, &held, &ignored) != HB_OK || held) return status;
     lease->lost = true;
     return sqlite_lease_refuse(conn, err);
 }

@@ -34,8 +34,13 @@ void sqlite_lease_init(sqlite_conn *conn, const char *path);
  * that happened inside of a transaction, and (native "WAL") when a native program holds it in WAL
  * mode. */
 hb_status sqlite_lease_enter(sqlite_conn *conn, hb_err *err);
+/* Before a call: LOCKED ("HELD") when another process waits and gets its turn. */
+hb_status sqlite_lease_turn(sqlite_conn *conn, hb_err *err);
 /* Before a commit: the file is still ours. LOCKED (native "LOST") otherwise. */
 hb_status sqlite_lease_confirm(sqlite_conn *conn, hb_err *err);
+/* What failed because the file was taken over meanwhile is LOCKED as above; anything else is left
+ * as it is. */
+hb_status sqlite_lease_explain(sqlite_conn *conn, hb_status status, hb_err *err);
 /* What a call is told whose file was taken over: "HELD" or "LOST" as above. */
 hb_status sqlite_lease_refuse(const sqlite_conn *conn, hb_err *err);
 /* Gives the file back if it can be given back; keeps it otherwise. */

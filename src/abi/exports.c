@@ -43,16 +43,28 @@ static struct {
     hb_buf out;                     /* answer or request headers that the reply block points to */
     hb_abi_reply reply;
     hb_err err;
+    double ahead_ms;                /* of the wall clock before the monotonic one, at its most */
+    double slept_ms;
 } module;
 
 static const hb_mem *memory(void) {
     return hb_mem_default();
 }
 
-/* performance.now() of the host. */
+/* performance.now() of the host, which stands still while a machine sleeps, and what the wall clock
+ * has gained on it since. */
 static int64_t host_now_ms(void *ctx) {
     (void)ctx;
-    return (int64_t)emscripten_get_now();
+    return (int64_t)(emscripten_get_now() + module.slept_ms);
+}
+
+/* Seen when a call begins. A clock that is set back takes nothing away. */
+static void note_sleep(double wall_ms) {
+    double ahead_ms = wall_ms - emscripten_get_now();
+    if (module.ahead_ms > 0 && ahead_ms > module.ahead_ms) {
+        module.slept_ms += ahead_ms - module.ahead_ms;
+    }
+    if (ahead_ms > module.ahead_ms) module.ahead_ms = ahead_ms;
 }
 
 static const hb_clock host_clock = { host_now_ms, NULL };
@@ -362,6 +374,7 @@ static hb_status start_call(call_frame *frame, hb_workspace *workspace) {
                            .now_ms = (int64_t)call.now_ms,
                            .timeout_ms = call.timeout_ms,
                            .lends = true };
+    note_sleep(call.now_ms);
     HB_TRY(exchange_part(call.text_off, call.text_len, &request.text));
     HB_TRY(exchange_part(call.params_off, call.params_len, &request.params));
     HB_TRY(read_batch(frame, &call, &request.batch));

@@ -114,6 +114,20 @@ static void clear_graves(const hb_lock *lock, hb_arena *arena) {
     }
 }
 
+/* Two backends of one workspace at the same files would wait for each other. */
+static hb_status check_owner(const hb_lock *lock, hb_arena *arena, hb_err *err) {
+    hb_str token;
+    HB_TRY(read_token(lock, lock->path, arena, &token, err));
+    const bool own = lock->owner.len > 0 && token.len > lock->owner.len + 1 &&
+                     hb_str_starts(token, lock->owner) && token.ptr[lock->owner.len] == '.';
+    if (!own) return HB_OK;
+    return hb_err_set(
+        err, HB_E_VALIDATION,
+        "another backend of this workspace keeps its data in the same place (its lock "
+        "is '%.*s'); give each a place of its own",
+        HB_ARG(lock->path));
+}
+
 static hb_status take(hb_lock *lock, hb_arena *arena, bool *taken, hb_err *err) {
     lock->taken++;
     hb_str token = token_of(lock, arena);
@@ -130,6 +144,7 @@ static hb_status take(hb_lock *lock, hb_arena *arena, bool *taken, hb_err *err) 
         if (status == HB_OK) status = put_in_place(lock, mine, taken, err);
         was_dead = *taken;
     }
+    if (status == HB_OK && !*taken) status = check_owner(lock, arena, err);
     if (!*taken) {
         lock->fs->remove(lock->fs->ctx, file);
         lock->fs->remove_folder(lock->fs->ctx, mine);

@@ -297,6 +297,15 @@ static bool call_needs_no_workspace(hb_call_kind kind) {
            kind == HB_CALL_VALIDATE;
 }
 
+/* Between calls only: one that has begun is not made to begin again because it takes long. */
+static hb_status give_turns(hb_workspace *ws, hb_err *err) {
+    for (uint32_t i = 0; i < ws->opened; i++) {
+        hb_instance *instance = ws->instances[i];
+        if (instance->type->turn != NULL) HB_TRY(instance->type->turn(instance, err));
+    }
+    return HB_OK;
+}
+
 hb_status hb_workspace_start(hb_workspace *ws, const hb_request *request, hb_task **out,
                              hb_err *err) {
     hb_err_init(err);
@@ -309,6 +318,7 @@ hb_status hb_workspace_start(hb_workspace *ws, const hb_request *request, hb_tas
         request->kind != HB_CALL_DROP && request->kind != HB_CALL_CAPABILITIES) {
         return hb_err_set(err, HB_E_CLOSED, "workspace '%.*s' was dropped", HB_ARG(ws->id));
     }
+    if (ws != NULL) HB_TRY(give_turns(ws, err));
     hb_task *task = hb_task_new(ws != NULL ? ws->mem : hb_mem_default());
     if (task == NULL) return hb_err_memory(err);
     task->deadline = hb_deadline_in(ws != NULL ? ws->host.clock : NULL, request->timeout_ms);

@@ -4,6 +4,8 @@ import { readFiles, tour, writeFiles } from "../hosts/tour.js";
 
 const KEPT = Object.freeze({ persist: /** @type {const} */ ("idb") });
 const NAMED = Object.freeze({ ...KEPT, backends: { main: { type: "sqlite", database: "deep/folder/tour.db" } } });
+const ROWS = Object.freeze({ ...KEPT, backends: { main: { type: "json", path: "deep/rows" } } });
+const PICKLES = Object.freeze({ ...KEPT, backends: { main: { type: "pickle", path: "rows/" } } });
 
 /** @param {import("../hosts/tour.js").Face} heavenbase */
 export function expose(heavenbase) {
@@ -20,6 +22,10 @@ export function expose(heavenbase) {
     read: (/** @type {any} */ written) => readFiles(heavenbase, KEPT, written),
     writeNamed: () => writeFiles(heavenbase, NAMED),
     readNamed: (/** @type {any} */ written) => readFiles(heavenbase, NAMED, written),
+    writeRows: () => writeFiles(heavenbase, ROWS),
+    readRows: (/** @type {any} */ written) => readFiles(heavenbase, ROWS, written),
+    writePickles: () => writeFiles(heavenbase, PICKLES),
+    readPickles: (/** @type {any} */ written) => readFiles(heavenbase, PICKLES, written),
     async openTwice() {
       const ws = await heavenbase.HeavenBase.open("twice", KEPT);
       const error = await heavenbase.HeavenBase.open("twice", KEPT).catch((reason) => reason);

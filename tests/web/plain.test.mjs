@@ -48,8 +48,9 @@ test("the tour passes in a module worker", () => inPlainPage(async (page) => {
   assert.deepEqual(answer, { report: await tour(heavenbase) });
 }));
 
-for (const [name, write, read] of [["the one file that persist makes", "write", "read"], ["a file that is named", "writeNamed", "readNamed"]]) {
-  test(`a sqlite workspace survives a reload: ${name}`, () => inPlainPage(async (page, reload) => {
+for (const [name, write, read] of [["the one file that persist makes", "write", "read"], ["a file that is named", "writeNamed", "readNamed"],
+  ["a folder of JSON files", "writeRows", "readRows"], ["a folder of pickle files", "writePickles", "readPickles"]]) {
+  test(`a workspace survives a reload: ${name}`, () => inPlainPage(async (page, reload) => {
     const written = await callHost(page, write);
     assert.equal(written.persistence, "idb");
     for (let time = 0; time < 2; time++) {

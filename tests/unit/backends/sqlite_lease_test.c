@@ -174,7 +174,8 @@ static void stopper_add(void) {
 static void file_is_sound(void) {
     sqlite3 *db = NULL;
     sqlite3_stmt *stmt = NULL;
-    CHECK_INT(sqlite3_open(FOLDER "/x.db", &db), SQLITE_OK);
+    CHECK_INT(sqlite3_open_v2(FOLDER "/x.db", &db, SQLITE_OPEN_READWRITE, "stopper"), SQLITE_OK);
+    sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL);    /* the log without shared memory */
     CHECK_INT(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &stmt, NULL), SQLITE_OK);
     if (CHECK_INT(sqlite3_step(stmt), SQLITE_ROW)) CHECK_CSTR((const char *)sqlite3_column_text(stmt, 0), "ok");
     sqlite3_finalize(stmt);

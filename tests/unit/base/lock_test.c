@@ -125,6 +125,22 @@ static void one_of_two_holds_it_after_a_late_heartbeat(void) {
     }
 }
 
+static void an_owner_does_not_wait_for_itself(void) {
+    memory_fs m;
+    files_init(&m);
+    hb_lock a = lock_of(&m.fs, "a"), same = lock_of(&m.fs, "a");
+    hb_err err;
+    hb_err_init(&err);
+    bool taken = false;
+    CHECK(takes(&a));
+    CHECK_INT(hb_lock_take(&same, &taken, &err), HB_E_VALIDATION);
+    CHECK(!taken);
+    CHECK(beats(&a));
+    hb_lock_release(&a);
+    CHECK_INT(memory_fs_count(&m, "d"), 1);
+    memory_fs_free(&m);
+}
+
 static void a_lock_that_was_half_removed_is_free(void) {
     memory_fs m;
     files_init(&m);
@@ -213,6 +229,7 @@ TEST_SUITE {
     TEST(a_lock_without_heartbeat_is_taken_over);
     TEST(what_a_late_owner_does_leaves_its_successor_alone);
     TEST(one_of_two_holds_it_after_a_late_heartbeat);
+    TEST(an_owner_does_not_wait_for_itself);
     TEST(a_lock_that_was_half_removed_is_free);
     TEST(of_two_that_find_a_dead_lock_one_wins);
     TEST(a_kill_at_any_operation_leaves_a_lock_that_can_be_had);
