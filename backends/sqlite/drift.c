@@ -59,6 +59,20 @@ hb_status sqlite_column_type(sqlite_conn *conn, hb_str table, hb_str column, hb_
     return status;
 }
 
+hb_status sqlite_drift_keys(const sqlite_table *table, hb_arena *arena, hb_err *err) {
+    static const char *const keys[] = { "slot", "object_id" };
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        hb_str type;
+        bool mend;
+        HB_TRY(sqlite_column_type(table->conn, table->name, hb_str_c(keys[i]), arena, &type, err));
+        if (type.ptr != NULL) continue;
+        HB_TRY(sqlite_drift(table, table->name, HB_STR_EMPTY, &mend, err, "column '%s' is gone",
+                            keys[i]));
+        return hb_err_set(err, HB_E_SCHEMA_DRIFT, "the table has lost its key");
+    }
+    return HB_OK;
+}
+
 /* What of the old value `v` is kept; a number also when it was written as its text. */
 static const char *kept_value(hb_kind kind) {
     switch (kind) {

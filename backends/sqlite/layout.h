@@ -78,6 +78,8 @@ hb_status sqlite_drift_stop(const sqlite_table *table, hb_err *err);
 /* The declared type of a column of `table`, in `arena`; .ptr NULL: there is no such column. */
 hb_status sqlite_column_type(sqlite_conn *conn, hb_str table, hb_str column, hb_arena *arena,
                              hb_str *out, hb_err *err);
+/* SCHEMA_DRIFT when a table of ours has lost `slot` or object_id: nothing mends that. */
+hb_status sqlite_drift_keys(const sqlite_table *table, hb_arena *arena, hb_err *err);
 /* A column of our own type in place of one that has another: values that fit are kept. No index
  * must be on it. */
 hb_status sqlite_column_retype(sqlite_conn *conn, hb_str table, hb_str column, hb_kind kind,

@@ -774,17 +774,7 @@ static hb_status maker_compare(table_maker *maker, bool there, hb_err *err) {
     sqlite_table *table = maker->table;
     const hb_container *container = table->container;
     if (!there) return maker->known_count > 0 ? drift_table(maker, err) : HB_OK;
-    static const char *const keys[] = { "slot", "object_id" };
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        hb_str type;
-        bool mend;
-        HB_TRY(sqlite_column_type(table->conn, table->name, hb_str_c(keys[i]), &maker->scratch,
-                                  &type, err));
-        if (type.ptr != NULL) continue;
-        HB_TRY(sqlite_drift(table, table->name, HB_STR_EMPTY, &mend, err, "column '%s' is gone",
-                            keys[i]));
-        return hb_err_set(err, HB_E_SCHEMA_DRIFT, "the table has lost its key");
-    }
+    HB_TRY(sqlite_drift_keys(table, &maker->scratch, err));
     for (uint32_t i = 1; i < container->field_count; i++) {
         const hb_field *field = &container->schema->fields[container->fields[i].field];
         known_column *known = known_find(maker, field->name);
