@@ -297,6 +297,14 @@ static bool call_needs_no_workspace(hb_call_kind kind) {
            kind == HB_CALL_VALIDATE;
 }
 
+/* Hosts make these again when they are told to; others need no files, or are one of several that
+ * belong together (a file's records). */
+static bool call_may_wait(hb_call_kind kind) {
+    return kind == HB_CALL_UPSERT || kind == HB_CALL_SET || kind == HB_CALL_DELETE ||
+           kind == HB_CALL_GET || kind == HB_CALL_EXISTS || kind == HB_CALL_QUERY ||
+           kind == HB_CALL_AUDIT || kind == HB_CALL_REPAIR;
+}
+
 /* Between calls only: one that has begun is not made to begin again because it takes long. */
 static hb_status give_turns(hb_workspace *ws, hb_err *err) {
     for (uint32_t i = 0; i < ws->opened; i++) {
@@ -318,7 +326,7 @@ hb_status hb_workspace_start(hb_workspace *ws, const hb_request *request, hb_tas
         request->kind != HB_CALL_DROP && request->kind != HB_CALL_CAPABILITIES) {
         return hb_err_set(err, HB_E_CLOSED, "workspace '%.*s' was dropped", HB_ARG(ws->id));
     }
-    if (ws != NULL) HB_TRY(give_turns(ws, err));
+    if (ws != NULL && call_may_wait(request->kind)) HB_TRY(give_turns(ws, err));
     hb_task *task = hb_task_new(ws != NULL ? ws->mem : hb_mem_default());
     if (task == NULL) return hb_err_memory(err);
     task->deadline = hb_deadline_in(ws != NULL ? ws->host.clock : NULL, request->timeout_ms);
