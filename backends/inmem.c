@@ -226,6 +226,14 @@ static void release(hb_instance *instance, hb_container *container) {
     container->state = NULL;
 }
 
+static void inherit(hb_instance *instance, hb_container *heir, hb_container *container) {
+    (void)instance;
+    inmem_store *store = container->state;
+    inmem_store_inherit(store, heir, heir->state);
+    heir->state = store;
+    container->state = NULL;
+}
+
 static bool durable(const hb_instance *instance) {
     (void)instance;
     return false;
@@ -259,7 +267,12 @@ static hb_status tx(hb_instance *instance, hb_tx op, hb_err *err) {
 static hb_status run_ensure(hb_job *job, hb_err *err) {
     hb_container *container = job->fragment->container;
     inmem_store *store = container->state;
-    HB_TRY(inmem_store_ensure(job->instance->state, container, &store, err));
+    const hb_container *replaces = job->fragment->replaces;
+    if (store == NULL && replaces != NULL && replaces->state != NULL) {
+        HB_TRY(inmem_store_prepare_heir(replaces->state, container, &store, err));
+    } else {
+        HB_TRY(inmem_store_ensure(job->instance->state, container, &store, err));
+    }
     container->state = store;
     return HB_OK;
 }
@@ -356,4 +369,5 @@ const hb_backend hb_backend_inmem = {
     .begin = begin,
     .end = end,
     .release = release,
+    .inherit = inherit,
 };

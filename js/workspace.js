@@ -239,7 +239,7 @@ export class Workspace {
 
   /**
    * Makes an entity known and its storage ready. Again with the same structure is fine; with another one it needs
-   * `allowReplace`, and old rows are not migrated.
+   * `allowReplace`, and old rows are not migrated: new fields are empty in them.
    * @template {AnyEntity} E
    * @param {E | Record<string, unknown> | string} entity an entity, a portable definition, or the id of a registered one
    * @param {CallOptions & { allowReplace?: boolean }} [options]

@@ -770,8 +770,10 @@ static hb_status ensure_check(inmem_store *store, const hb_container *container,
     return HB_OK;
 }
 
-/* Moves columns of the same name over; nothing of the old state is lost when memory runs out. */
-static hb_status ensure_fields(inmem_store *store, const hb_container *container, hb_err *err) {
+/* The columns of a container over the slots of `store`. Those that the store holds already stay
+ * empty until fields_adopt: so nothing of it is touched when memory runs out. */
+static hb_status fields_make(inmem_store *store, const hb_container *container, inmem_field **out,
+                             hb_err *err) {
     uint32_t count = container->field_count;
     inmem_field *fields = hb_mem_zalloc(store->mem, count * sizeof(inmem_field));
     if (fields == NULL) {
@@ -787,14 +789,19 @@ static hb_status ensure_fields(inmem_store *store, const hb_container *container
             return hb_err_memory(err);
         }
     }
-    for (uint32_t i = 0; i < count; i++) {
+    *out = fields;
+    return HB_OK;
+}
+
+/* Moves the store's columns into `fields`, which becomes the store's. */
+static void fields_adopt(inmem_store *store, const hb_container *container, inmem_field *fields) {
+    for (uint32_t i = 0; i < container->field_count; i++) {
         const hb_placed *placed = &container->fields[i];
         const hb_field *def = &container->schema->fields[placed->field];
-        inmem_field *old = store_field(store, def->name);
-        if (fields[i].column.mem == NULL) {
-            field_take_over(&fields[i], old);
-        }
         inmem_field *field = &fields[i];
+        if (field->column.mem == NULL) {
+            field_take_over(field, store_field(store, def->name));
+        }
         bool text_items = inmem_type_has_text_items(def->type);
         bool same = field->indexed == placed->indexed && field->strategy == placed->strategy &&
                     field->type == def->type->id && field->text_items == text_items;
@@ -808,31 +815,65 @@ static hb_status ensure_fields(inmem_store *store, const hb_container *container
     }
     fields_free(store, store->fields, store->field_count);
     store->fields = fields;
-    store->field_count = count;
-    return HB_OK;
+    store->field_count = container->field_count;
 }
 
-hb_status inmem_store_ensure(inmem_state *owner, const hb_container *container,
-                             inmem_store **out, hb_err *err) {
-    inmem_store *store = *out;
-    if (store != NULL) {
-        HB_TRY(ensure_check(store, container, err));
-        return ensure_fields(store, container, err);
-    }
-    store = hb_mem_zalloc(owner->mem, sizeof(*store));
+static inmem_store *store_new(inmem_state *owner) {
+    inmem_store *store = hb_mem_zalloc(owner->mem, sizeof(*store));
     if (store == NULL) {
-        return hb_err_memory(err);
+        return NULL;
     }
     store->mem = owner->mem;
     store->owner = owner;
     store->free_head = INMEM_NO_SLOT;
     store->next = owner->stores;
     owner->stores = store;
-    hb_status status = ensure_fields(store, container, err);
+    return store;
+}
+
+hb_status inmem_store_ensure(inmem_state *owner, const hb_container *container,
+                             inmem_store **out, hb_err *err) {
+    inmem_store *store = *out;
+    inmem_field *fields;
+    if (store != NULL) {
+        HB_TRY(ensure_check(store, container, err));
+        HB_TRY(fields_make(store, container, &fields, err));
+        fields_adopt(store, container, fields);
+        return HB_OK;
+    }
+    store = store_new(owner);
+    if (store == NULL) {
+        return hb_err_memory(err);
+    }
+    hb_status status = fields_make(store, container, &fields, err);
     if (status != HB_OK) {
         inmem_store_free(store);
         return status;
     }
+    fields_adopt(store, container, fields);
     *out = store;
     return HB_OK;
+}
+
+hb_status inmem_store_prepare_heir(inmem_store *store, const hb_container *container,
+                                   inmem_store **heir, hb_err *err) {
+    *heir = store_new(store->owner);
+    if (*heir == NULL) {
+        return hb_err_memory(err);
+    }
+    hb_status status = fields_make(store, container, &(*heir)->fields, err);
+    if (status == HB_OK) {
+        (*heir)->field_count = container->field_count;
+    } else {
+        inmem_store_free(*heir);
+        *heir = NULL;
+    }
+    return status;
+}
+
+void inmem_store_inherit(inmem_store *store, const hb_container *container, inmem_store *heir) {
+    fields_adopt(store, container, heir->fields);
+    heir->fields = NULL;
+    heir->field_count = 0;
+    inmem_store_free(heir);
 }

@@ -80,6 +80,12 @@ struct inmem_state {            /* of one instance */
 hb_status inmem_store_ensure(inmem_state *owner, const hb_container *container,
                              inmem_store **store, hb_err *err);
 void inmem_store_free(inmem_store *store);
+/* For a container that is to take the rows of `store` over: *heir holds the columns that the store
+ * has not, over its slots. It is freed, or given to inherit before the store is written again. */
+hb_status inmem_store_prepare_heir(inmem_store *store, const hb_container *container,
+                                   inmem_store **heir, hb_err *err);
+/* `store` becomes the container's; frees the heir. Columns that do not fit any more are gone. */
+void inmem_store_inherit(inmem_store *store, const hb_container *container, inmem_store *heir);
 
 /* Slot of the current version, or INMEM_NO_SLOT. */
 uint32_t inmem_store_find(const inmem_store *store, hb_str id);

@@ -49,6 +49,7 @@ typedef struct hb_ids {             /* object ids; sorted and unique when used a
 typedef struct hb_fragment {
     hb_frag_kind kind;
     hb_container *container;
+    const hb_container *replaces;   /* ENSURE: the container whose rows this one may inherit */
     const hb_batch *batch;          /* WRITE */
     const hb_ids *ids;              /* DELETE, FETCH */
     /* SCAN, COUNT: */

@@ -46,7 +46,10 @@ static hb_status register_advance(hb_task *task, hb_err *err) {
     r->entity = NULL;
     entity->ensured = true;
     if (r->catalog_started) r->ws->entities[HB_ENTITY_CATALOG]->ensured = true;
-    if (replaced != NULL) hb_entity_free(r->ws, replaced);
+    if (replaced != NULL) {
+        hb_entity_inherit(r->ws, entity, replaced);
+        hb_entity_free(r->ws, replaced);
+    }
     return hb_answer_entity(r->ws, entity, task, err);
 }
 
@@ -63,7 +66,7 @@ static hb_status register_conflict(const hb_workspace *ws, const hb_schema *befo
         hb_schema_diff_text(&diff, &text);
         status = hb_err_set(err, HB_E_SCHEMA_CONFLICT,
                             "entity '%.*s' is registered with a different structure (alterEntity "
-                            "keeps its rows, allowReplace does not): %.*s",
+                            "migrates its rows, allowReplace does not): %.*s",
                             HB_ARG(after->entity_id), HB_ARG(hb_buf_str(&text)));
         hb_buf_free(&text);
         hb_err_where(err, after->entity_id, HB_STR_EMPTY, HB_STR_EMPTY);
@@ -122,9 +125,9 @@ hb_status hb_call_register(hb_workspace *ws, const hb_request *request, hb_task 
     hb_entity *catalog = ws->entities[HB_ENTITY_CATALOG];
     if (ws->catalog && !catalog->ensured) {
         r->catalog_started = true;
-        HB_TRY(hb_entity_start_ensure(task, ws, catalog, err));
+        HB_TRY(hb_entity_start_ensure(task, ws, catalog, NULL, err));
     }
-    return hb_entity_start_ensure(task, ws, r->entity, err);
+    return hb_entity_start_ensure(task, ws, r->entity, existing, err);
 }
 
 /* ---- the rest -------------------------------------------------------------------------- */

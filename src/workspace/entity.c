@@ -99,7 +99,8 @@ hb_status hb_entity_add(hb_workspace *ws, hb_entity *entity, hb_entity *replaced
     return HB_OK;
 }
 
-hb_status hb_entity_start_ensure(hb_task *task, hb_workspace *ws, hb_entity *entity, hb_err *err) {
+hb_status hb_entity_start_ensure(hb_task *task, hb_workspace *ws, hb_entity *entity,
+                                 const hb_entity *replaced, hb_err *err) {
     hb_instance *const *instances = hb_entity_instances(ws, entity);
     for (uint32_t b = 0; b < entity->routing->backend_count; b++) {
         if (entity->routing->containers[b] == NULL) continue;
@@ -107,10 +108,22 @@ hb_status hb_entity_start_ensure(hb_task *task, hb_workspace *ws, hb_entity *ent
         if (fragment == NULL) return hb_err_memory(err);
         fragment->kind = HB_FRAG_ENSURE;
         fragment->container = entity->routing->containers[b];
+        if (replaced != NULL) fragment->replaces = replaced->routing->containers[b];
         hb_job *job;
         HB_TRY(hb_task_start_job(task, instances[b], fragment, &job, err));
     }
     return HB_OK;
+}
+
+void hb_entity_inherit(hb_workspace *ws, hb_entity *entity, hb_entity *replaced) {
+    hb_instance *const *instances = hb_entity_instances(ws, entity);
+    for (uint32_t b = 0; b < entity->routing->backend_count; b++) {
+        hb_container *heir = entity->routing->containers[b];
+        hb_container *container = replaced->routing->containers[b];
+        if (heir == NULL || container == NULL || instances[b]->type->inherit == NULL) continue;
+        if (heir->state == NULL || container->state == NULL) continue;
+        instances[b]->type->inherit(instances[b], heir, container);
+    }
 }
 
 /* ---- definitions kept across processes ------------------------------------------------- */

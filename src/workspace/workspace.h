@@ -107,8 +107,11 @@ void hb_entity_free(hb_workspace *ws, hb_entity *entity);
 hb_instance *const *hb_entity_instances(const hb_workspace *ws, const hb_entity *entity);
 /* Adds it to the registry (takes ownership) under a new index, or at the place of `replaced`. */
 hb_status hb_entity_add(hb_workspace *ws, hb_entity *entity, hb_entity *replaced, hb_err *err);
-/* Starts ENSURE on every container. */
-hb_status hb_entity_start_ensure(hb_task *task, hb_workspace *ws, hb_entity *entity, hb_err *err);
+/* Starts ENSURE on every container; they are made ready to inherit those of `replaced`, if any. */
+hb_status hb_entity_start_ensure(hb_task *task, hb_workspace *ws, hb_entity *entity,
+                                 const hb_entity *replaced, hb_err *err);
+/* Rows that live in the containers of `replaced` are the entity's from now on. */
+void hb_entity_inherit(hb_workspace *ws, hb_entity *entity, hb_entity *replaced);
 /* {"entity","index","columns":[...],"schema":{...},"storage":[...]} */
 hb_status hb_entity_json(const hb_workspace *ws, const hb_entity *entity, hb_buf *out, hb_err *err);
 hb_status hb_entity_persist(hb_workspace *ws, const hb_entity *entity, hb_err *err);

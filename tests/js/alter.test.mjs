@@ -209,3 +209,19 @@ for (const [place, make] of Object.entries(SPLITS)) {
     }
   });
 }
+
+test("register with allowReplace keeps the rows of every backend, and migrates nothing", async () => {
+  for (const backends of [{ main: { type: "inmem" } }, { main: { type: "sqlite", database: ":memory:" } }]) {
+    const ws = await HeavenBase.open("replace", { backends });
+    await ws.register({ name: "Thing", fields: { a: "integer", gone: "short-text" } });
+    await ws.upsert("thing", { object_id: "x", a: 1, gone: "text" });
+    await assert.rejects(ws.register({ name: "Thing", fields: { a: "integer", b: "nothing-known" } }, { allowReplace: true }), { code: "SCHEMA" });
+    assert.deepEqual(await ws.get("x", { entity: "thing" }), { object_id: "x", name: null, a: 1, gone: "text" });
+    await ws.register({ name: "Thing", fields: { a: { type: "integer", index: true }, b: "short-text" } }, { allowReplace: true });
+    await ws.upsert("thing", { object_id: "y", a: 1, b: "new" });
+    const rows = (await ws.queryJson("thing", { filter: { a: 1 } }).execute()).rows();
+    assert.deepEqual(rows.map(({ object_id, a, b }) => [object_id, a, b ?? null]), [["x", 1, null], ["y", 1, "new"]]);
+    assert.ok(!("gone" in rows[0]));
+    await ws.close();
+  }
+});
