@@ -191,14 +191,17 @@ export class FieldRef {
   median() { return new Metric(this, "median"); }
   /** Interpolated between neighbours. @param {number} q 0 to 1 @returns {Metric<number | null>} */
   percentile(q) { return new Metric(this, "percentile", { q }); }
-  /** How often each value occurs, or each item of a list. @returns {Metric<Record<string, number>>} */
+  /** How often each value occurs, or each item of a list, the most frequent first. @returns {Metric<Record<string, number>>} */
   valueCounts() { return new Metric(this, "value_counts"); }
   /** How many Json objects have each key. @returns {Metric<Record<string, number>>} */
   keyCounts() { return new Metric(this, "key_counts"); }
   /** The numbers under each key of Json objects, added up. @returns {Metric<Record<string, number>>} */
   keySums() { return new Metric(this, "key_sums"); }
-  /** Counts, and what the type has of min, max, sum, avg, median. @returns {Metric<Record<string, any>>} */
-  columnSummary() { return new Metric(this, "column_summary"); }
+  /**
+   * Distinct values, ranges, distributions, as `kind` calls for; without it, as the field's type does.
+   * @param {"bool" | "json" | "list" | "numeric" | "text" | "time" | "vector"} [kind] @returns {Metric<Record<string, any>>}
+   */
+  columnSummary(kind) { return new Metric(this, "column_summary", kind === undefined ? {} : { kind }); }
 
   /** A path into a Json field, keys joined by dots. @param {string} path @returns {FieldRef<any>} */
   path(path) { return this.at(...String(path).split(".")); }

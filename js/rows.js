@@ -106,6 +106,13 @@ export function checkTarget(patch, options) {
   throw new HeavenBaseError("INVALID_ID", "set needs the object_id of a row", { entity: entityName(options.entity), field: "object_id" });
 }
 
+/** A patch for the row of an id: it may repeat the id, and not name another row. @param {Record<string, unknown>} patch @param {string} id @param {string} entity */
+export function withId(patch, id, entity) {
+  const named = patch.object_id;
+  if (named === undefined || String(named) === id) return { ...patch, object_id: id };
+  throw new HeavenBaseError("VALIDATION", "set names one row by its id and another one in the values", { entity, field: "object_id" });
+}
+
 /** @param {import("./types.js").EntityLike | undefined} entity */
 export function entityName(entity) {
   return typeof entity === "string" ? entity : entity?.entityId ?? "";

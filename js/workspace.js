@@ -15,7 +15,7 @@ import { ALTERING, DELETING, EXECUTING, GETTING, READING, SETTING, TRANSFERRING,
 import { printable } from "./plan-text.js";
 import { PreparedQuery } from "./prepared.js";
 import { Query } from "./query.js";
-import { checkId, checkIds, checkRow, checkRows, checkTarget, columnsOf, entityName, idColumn, readList, readOne, readRow, readRows } from "./rows.js";
+import { checkId, checkIds, checkRow, checkRows, checkTarget, columnsOf, entityName, idColumn, readList, readOne, readRow, readRows, withId } from "./rows.js";
 import { encodeSpec } from "./spec.js";
 import { eachInTurn, settled, then } from "./then.js";
 import { Turns } from "./turns.js";
@@ -408,7 +408,7 @@ export class Workspace {
     return this.#guard(() => {
       const whole = target !== null && typeof target === "object";
       const given = known("set", /** @type {any} */ (whole ? values : options), SETTING);
-      const patch = whole ? checkRow(target, "") : { ...checkRow(values, entityName(given.entity)), object_id: checkId(target) };
+      const patch = whole ? checkRow(target, "") : withId(checkRow(values, entityName(given.entity)), checkId(target), entityName(given.entity));
       return this.#computed ? this.#setAnywhere(patch, given) : this.#run(true, given, () => this.#setOne(patch, given));
     });
   }

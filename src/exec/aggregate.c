@@ -8,6 +8,7 @@
 #include "eval/leaf.h"
 #include "eval/sort.h"
 #include "exec/rows.h"
+#include "exec/summary.h"
 
 typedef struct agg_run {
     hb_task *task;
@@ -288,7 +289,6 @@ typedef struct agg_table {
     agg_entry **entries;
     uint32_t count, cap;
     agg_entry **first, **last;  /* by group */
-    uint32_t *sizes;
     uint8_t *met;               /* by group: TABLE_VALUE, TABLE_USED */
 } agg_table;
 
@@ -309,7 +309,6 @@ static hb_status table_entry(agg_table *table, uint32_t group, agg_entry **out) 
     if (table->last[group] != NULL) table->last[group]->next = *out;
     if (table->first[group] == NULL) table->first[group] = *out;
     table->last[group] = *out;
-    table->sizes[group]++;
     return HB_OK;
 }
 
@@ -332,21 +331,15 @@ static hb_status table_add(agg_table *table, uint32_t group, hb_str key, const h
 
 static const hb_value one = { HB_KIND_I64, { .i = 1 } };
 
-/* A value as the key of a mapping: a text as it is, all else as JSON. */
+/* A value as the key of a mapping. */
 static hb_status table_count(agg_table *table, uint32_t group, const hb_value *value) {
-    if (value->kind == HB_KIND_NULL) return HB_OK;
     if (value->kind == HB_KIND_TEXT) return table_add(table, group, value->as.s, &one);
-    hb_buf pack, json;
-    hb_buf_init(&pack, table->run->task->mem);
-    hb_buf_init(&json, table->run->task->mem);
-    agg_key(&pack, value);
-    hb_status status = hb_buf_check(&pack, table->run->err);
-    if (status == HB_OK)
-        status = hb_pack_to_json(hb_buf_str(&pack), 0, true, &json, table->run->err);
-    if (status == HB_OK) status = hb_buf_check(&json, table->run->err);
-    if (status == HB_OK) status = table_add(table, group, hb_buf_str(&json), &one);
-    hb_buf_free(&json);
-    hb_buf_free(&pack);
+    hb_buf name;
+    hb_buf_init(&name, table->run->task->mem);
+    hb_summary_name(value, &name);
+    hb_status status = hb_buf_check(&name, table->run->err);
+    if (status == HB_OK) status = table_add(table, group, hb_buf_str(&name), &one);
+    hb_buf_free(&name);
     return status;
 }
 
@@ -357,7 +350,16 @@ static hb_status table_pair(agg_table *table, hb_reducer reducer, uint32_t group
         return hb_err_set(table->run->err, HB_E_QUERY, "key_sums met a boolean under '%.*s'",
                           HB_ARG(key));
     if (item->kind != HB_KIND_I64 && item->kind != HB_KIND_F64) return HB_OK;
+    table->met[group] |= TABLE_USED;
     return table_add(table, group, key, item);
+}
+
+static hb_status table_vector(agg_table *table, uint32_t group, const hb_value *value) {
+    for (uint32_t i = 0; i < value->as.v.len; i++) {
+        hb_value item = { HB_KIND_F64, { .f = (double)value->as.v.ptr[i] } };
+        HB_TRY(table_count(table, group, &item));
+    }
+    return HB_OK;
 }
 
 /* value_counts takes scalars and the scalars of lists, the others the pairs of objects. */
@@ -371,7 +373,8 @@ static hb_status table_row(agg_table *table, hb_reducer reducer, uint32_t group,
     table->met[group] |= TABLE_VALUE;
     if (counts ? nested && head.tag != HB_PACK_ARRAY : !nested || head.tag != HB_PACK_MAP)
         return HB_OK;
-    if (!nested || head.count == 0 || !counts) table->met[group] |= TABLE_USED;
+    if (!nested || reducer == HB_REDUCE_KEY_COUNTS) table->met[group] |= TABLE_USED;
+    if (value->kind == HB_KIND_VEC) return table_vector(table, group, value);
     if (!nested) return table_count(table, group, value);
     for (uint32_t i = 0; i < head.count; i++) {
         hb_str whole;
@@ -396,7 +399,9 @@ static hb_status table_check(const agg_table *table, const hb_measure *measure) 
         if (table->met[g] != TABLE_VALUE) continue;
         hb_str name = hb_reducer_name(measure->reducer);
         hb_err_set(run->err, HB_E_QUERY, "%.*s found no %s in '%.*s'", HB_ARG(name),
-                   measure->reducer == HB_REDUCE_VALUE_COUNTS ? "countable value" : "object",
+                   measure->reducer == HB_REDUCE_VALUE_COUNTS ? "countable value"
+                   : measure->reducer == HB_REDUCE_KEY_COUNTS ? "object"
+                                                              : "number in an object",
                    HB_ARG(measure->col.name));
         return hb_err_where(run->err, run->schema->entity_id, measure->col.name, HB_STR_EMPTY);
     }
@@ -410,12 +415,27 @@ static hb_status agg_take_pack(agg_run *run, hb_value *out) {
     return out->as.s.ptr != NULL ? HB_OK : hb_err_memory(run->err);
 }
 
+/* The greatest first, equal ones by their keys. */
+static int entry_compare(const void *a, const void *b) {
+    const agg_entry *x = *(agg_entry *const *)a, *y = *(agg_entry *const *)b;
+    double left = sum_float(&x->sum), right = sum_float(&y->sum);
+    if (left != right) return left > right ? -1 : 1;
+    return hb_str_cmp(x->key, y->key);
+}
+
 static hb_status table_write(const agg_table *table, const hb_col *col, hb_value *out) {
     agg_run *run = table->run;
+    agg_entry **sorted = hb_arena_array(run->arena, table->count, sizeof(agg_entry *));
+    if (sorted == NULL) return hb_err_memory(run->err);
     for (uint32_t g = 0; g < run->group_count; g++) {
+        uint32_t count = 0;
+        for (agg_entry *entry = table->first[g]; entry != NULL; entry = entry->next)
+            sorted[count++] = entry;
+        qsort(sorted, count, sizeof(*sorted), entry_compare);
         hb_buf_clear(&run->buf);
-        hb_pack_map(&run->buf, table->sizes[g]);
-        for (const agg_entry *entry = table->first[g]; entry != NULL; entry = entry->next) {
+        hb_pack_map(&run->buf, count);
+        for (uint32_t i = 0; i < count; i++) {
+            const agg_entry *entry = sorted[i];
             hb_value value;
             HB_TRY(sum_result(run, &entry->sum, col, false, &value));
             hb_pack_str(&run->buf, entry->key);
@@ -431,9 +451,8 @@ static hb_status reduce_table(agg_run *run, const hb_measure *measure, hb_value 
     agg_table table = { .run = run,
                         .first = HB_NEW_ARRAY(run->arena, agg_entry *, run->group_count),
                         .last = HB_NEW_ARRAY(run->arena, agg_entry *, run->group_count),
-                        .sizes = HB_NEW_ARRAY(run->arena, uint32_t, run->group_count),
                         .met = HB_NEW_ARRAY(run->arena, uint8_t, run->group_count) };
-    if (table.first == NULL || table.last == NULL || table.sizes == NULL || table.met == NULL)
+    if (table.first == NULL || table.last == NULL || table.met == NULL)
         return hb_err_memory(run->err);
     hb_map_init(&table.seen, run->task->mem);
     hb_status status = HB_OK;
@@ -446,57 +465,31 @@ static hb_status reduce_table(agg_run *run, const hb_measure *measure, hb_value 
     return status == HB_OK ? table_write(&table, &measure->col, out) : status;
 }
 
-static hb_status reduce(agg_run *run, const hb_measure *measure, hb_value *out);
-
-typedef struct agg_part {
-    const char *key;
-    hb_reducer reducer;
-    uint8_t needs;              /* 0 any, 1 an order, 2 numbers */
-} agg_part;
-
-static const agg_part summary_parts[] = {
-    { "count", HB_REDUCE_COUNT, 0 },   { "distinct_count", HB_REDUCE_COUNT, 0 },
-    { "min", HB_REDUCE_MIN, 1 },       { "max", HB_REDUCE_MAX, 1 },
-    { "sum", HB_REDUCE_SUM, 2 },       { "avg", HB_REDUCE_AVG, 2 },
-    { "median", HB_REDUCE_MEDIAN, 2 },
-};
-enum { SUMMARY_PARTS = sizeof summary_parts / sizeof summary_parts[0] };
-
-static bool part_applies(const agg_run *run, const hb_measure *measure, const agg_part *part) {
-    const hb_type *type = run->schema->fields[measure->col.field].type;
-    bool number =
-        type->id == HB_TYPE_INTEGER || type->id == HB_TYPE_FLOAT || type->id == HB_TYPE_DURATION;
-    return part->needs == 0 || (part->needs == 1 && hb_type_is_ordered(type)) ||
-           (part->needs == 2 && number);
+/* Numbers that are times have the unit of their field. */
+static int64_t per_second(const hb_type *type) {
+    if (type->id != HB_TYPE_TIMESTAMP) return 0;
+    return type->unit == HB_UNIT_S ? 1 : type->unit == HB_UNIT_MS ? 1000 : 1000000;
 }
 
 static hb_status reduce_summary(agg_run *run, const hb_measure *measure, hb_value *out) {
-    hb_value *values[SUMMARY_PARTS];
-    uint32_t *sizes = HB_NEW_ARRAY(run->arena, uint32_t, run->group_count);
-    uint32_t shown = 1;
-    if (sizes == NULL) return hb_err_memory(run->err);
-    for (uint32_t i = 0; i < run->in->count; i++) sizes[run->group[i]]++;
-    for (uint32_t p = 0; p < SUMMARY_PARTS; p++) {
-        values[p] = NULL;
-        if (!part_applies(run, measure, &summary_parts[p])) continue;
-        hb_measure part = *measure;
-        part.reducer = summary_parts[p].reducer;
-        part.distinct = p == 1;
-        values[p] = hb_arena_array(run->arena, run->group_count, sizeof(hb_value));
-        if (values[p] == NULL) return hb_err_memory(run->err);
-        HB_TRY(reduce(run, &part, values[p]));
-        shown++;
-    }
-    for (uint32_t g = 0; g < run->group_count; g++) {
-        hb_buf_clear(&run->buf);
-        hb_pack_map(&run->buf, shown);
-        hb_pack_str(&run->buf, HB_STR("null_count"));
-        hb_pack_int(&run->buf, (int64_t)sizes[g] - values[0][g].as.i);
-        for (uint32_t p = 0; p < SUMMARY_PARTS; p++) {
-            if (values[p] == NULL) continue;
-            hb_pack_str(&run->buf, hb_str_c(summary_parts[p].key));
-            hb_pack_value(&run->buf, &values[p][g]);
+    agg_source source = agg_source_of(run, &measure->col);
+    const hb_type *type = run->schema->fields[measure->col.field].type;
+    uint32_t *ends = HB_NEW_ARRAY(run->arena, uint32_t, (size_t)run->group_count + 1);
+    hb_value *values = hb_arena_array(run->arena, run->in->count, sizeof(*values));
+    if (ends == NULL || values == NULL) return hb_err_memory(run->err);
+    for (uint32_t pass = 0; pass < 2; pass++) { /* how many, then which */
+        for (uint32_t i = 0; i < run->in->count; i++) {
+            hb_value value = agg_value(source, run->rows[i]);
+            if (value.kind == HB_KIND_NULL) continue;
+            uint32_t *at = &ends[run->group[i] + (pass == 0 ? 1 : 0)];
+            if (pass == 1) values[*at] = value;
+            (*at)++;
         }
+        for (uint32_t g = 0; g < run->group_count && pass == 0; g++) ends[g + 1] += ends[g];
+    }
+    for (uint32_t g = 0, start = 0; g < run->group_count; start = ends[g++]) {
+        HB_TRY(hb_summary_write(values + start, ends[g] - start, measure->kind, per_second(type),
+                                run->task->mem, run->arena, &run->buf, run->err));
         HB_TRY(agg_take_pack(run, &out[g]));
     }
     return HB_OK;

@@ -227,12 +227,19 @@ static hb_status route_auto(route_ctx *ctx, uint32_t index) {
     return binding_add(ctx, &replica);
 }
 
+/* An engine of tables keeps a side table of items: only lists have some. */
+static bool side_fits(const hb_backend *backend, const hb_type *type, hb_strategy strategy) {
+    return strategy != HB_STRATEGY_SIDE || (backend->roles & HB_TAG_SQL) == 0 ||
+           type->id == HB_TYPE_ARRAY || type->id == HB_TYPE_HYPER_G;
+}
+
 /* A store without `to`: main if it can, else the lowest rank that can. */
 static uint32_t store_choose(const route_ctx *ctx, const hb_type *type, hb_strategy strategy) {
     uint32_t best = HB_BACKEND_NONE;
     for (uint32_t i = 0; i < ctx->instance_count; i++) {
         const hb_instance *instance = ctx->instances[i];
-        if (!instance->type->stores(type, strategy)) continue;
+        if (!instance->type->stores(type, strategy) || !side_fits(instance->type, type, strategy))
+            continue;
         if (hb_str_eq(instance->name, HB_STR("main"))) return i;
         if (best == HB_BACKEND_NONE ||
             instance->type->routing_rank < ctx->instances[best]->type->routing_rank) {
@@ -266,6 +273,12 @@ static hb_status store_backend(route_ctx *ctx, const hb_field *field, const hb_s
     /* A strategy that the engine has no structure for is kept as a plain column; what cannot be
      * held at all is refused. */
     const hb_backend *backend = ctx->instances[*out]->type;
+    if (!side_fits(backend, field->type, strategy)) {
+        hb_err_set(ctx->err, HB_E_TYPE,
+                   "a side table of %s holds Array and HyperG, not the %.*s field '%.*s'",
+                   backend->name, HB_ARG(hb_type_name(field->type->id)), HB_ARG(field->name));
+        return route_fail(ctx, field, ctx->instances[*out]->name);
+    }
     if (!backend->stores(field->type, strategy) &&
         !backend->stores(field->type, HB_STRATEGY_INLINE)) {
         if (store->optional) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* group_by, aggregate and having: names become columns, and the outputs a schema of their own,
  * which order, select and having are bound against. */
+#include "base/num.h"
 #include "query/spec.h"
 
 static const hb_str reducer_names[HB_REDUCE_TOTAL] = {
@@ -41,10 +42,9 @@ static bool reducer_accepts(hb_reducer reducer, const hb_type *type, bool path) 
     case HB_REDUCE_MIN:
     case HB_REDUCE_MAX: return path || hb_type_is_ordered(type) || type->id == HB_TYPE_CATEGORICAL;
     case HB_REDUCE_KEY_COUNTS:
-    case HB_REDUCE_KEY_SUMS: return type->id == HB_TYPE_JSON;
+    case HB_REDUCE_KEY_SUMS:
     case HB_REDUCE_VALUE_COUNTS:
-    case HB_REDUCE_COLUMN_SUMMARY:
-        return type->id != HB_TYPE_VECTOR && type->id != HB_TYPE_ARTIFACT;
+    case HB_REDUCE_COLUMN_SUMMARY: return type->id != HB_TYPE_ARTIFACT;
     case HB_REDUCE_COUNT:
     case HB_REDUCE_TOTAL: break;
     }
@@ -67,10 +67,52 @@ static const hb_type *reducer_type(const hb_measure *measure, const hb_type *typ
     }
 }
 
+static const hb_str summary_kinds[HB_SUMMARY_TOTAL] = {
+    [HB_SUMMARY_BOOL] = { "bool", 4 },     [HB_SUMMARY_JSON] = { "json", 4 },
+    [HB_SUMMARY_LIST] = { "list", 4 },     [HB_SUMMARY_NUMERIC] = { "numeric", 7 },
+    [HB_SUMMARY_TEXT] = { "text", 4 },     [HB_SUMMARY_TIME] = { "time", 4 },
+    [HB_SUMMARY_VECTOR] = { "vector", 6 },
+};
+
+static hb_summary_kind type_summary(const hb_type *type, bool path) {
+    if (path) return HB_SUMMARY_JSON;
+    switch ((int)type->id) {
+    case HB_TYPE_INTEGER:
+    case HB_TYPE_DURATION:
+    case HB_TYPE_FLOAT: return HB_SUMMARY_NUMERIC;
+    case HB_TYPE_BOOLEAN: return HB_SUMMARY_BOOL;
+    case HB_TYPE_DATE:
+    case HB_TYPE_TIMESTAMP: return HB_SUMMARY_TIME;
+    case HB_TYPE_VECTOR: return HB_SUMMARY_VECTOR;
+    case HB_TYPE_JSON: return HB_SUMMARY_JSON;
+    case HB_TYPE_ARRAY:
+    case HB_TYPE_HYPER_G: return HB_SUMMARY_LIST;
+    default: return HB_SUMMARY_TEXT;
+    }
+}
+
+/* The kind that is asked for, or that of the field's type. */
+static hb_status check_kind(yyjson_val *kind, hb_summary_kind *out, hb_err *err) {
+    if (kind == NULL) return HB_OK;
+    hb_str word = yyjson_is_str(kind) ? spec_str(kind) : HB_STR_EMPTY;
+    for (uint32_t i = 0; i < HB_SUMMARY_TOTAL; i++) {
+        if (!hb_str_eq(word, summary_kinds[i])) continue;
+        *out = (hb_summary_kind)i;
+        return HB_OK;
+    }
+    hb_err_set(err, HB_E_QUERY,
+               "column_summary has no kind '%.*s': it is bool, json, list, numeric, text, time or "
+               "vector",
+               HB_ARG(word));
+    return hb_err_hint(err, word, summary_kinds, HB_SUMMARY_TOTAL);
+}
+
+/* A number, or a text that is one. */
 static hb_status check_q(yyjson_val *q, double *out, hb_err *err) {
-    if (q == NULL || !yyjson_is_num(q))
-        return hb_err_set(err, HB_E_TYPE, "percentile needs a number q");
     *out = yyjson_get_num(q);
+    bool text = yyjson_is_str(q) && hb_num_parse_f64(hb_str_trim(spec_str(q)), out) != HB_NUM_BAD;
+    if (!yyjson_is_num(q) && !text)
+        return hb_err_set(err, HB_E_TYPE, "percentile needs a number q");
     if (*out >= 0.0 && *out <= 1.0) return HB_OK;
     return hb_err_set(err, HB_E_QUERY, "percentile q must be between 0 and 1");
 }
@@ -87,12 +129,15 @@ static hb_status bind_options(hb_measure *out, yyjson_val *options, hb_err *err)
             return hb_err_set(err, HB_E_TYPE, "aggregate '%.*s': distinct takes true or false",
                               HB_ARG(out->name));
         } else if (!hb_str_eq(name, HB_STR("field")) &&
-                   !(out->reducer == HB_REDUCE_PERCENTILE && hb_str_eq(name, HB_STR("q")))) {
+                   !(out->reducer == HB_REDUCE_PERCENTILE && hb_str_eq(name, HB_STR("q"))) &&
+                   !(out->reducer == HB_REDUCE_COLUMN_SUMMARY && hb_str_eq(name, HB_STR("kind")))) {
             return hb_err_set(err, HB_E_TYPE, "aggregate '%.*s': %.*s has no option '%.*s'",
                               HB_ARG(out->name), HB_ARG(reducer_names[out->reducer]), HB_ARG(name));
         }
     }
     out->q = 0.5;
+    if (out->reducer == HB_REDUCE_COLUMN_SUMMARY)
+        return check_kind(yyjson_obj_get(options, "kind"), &out->kind, err);
     return out->reducer == HB_REDUCE_PERCENTILE
                ? check_q(yyjson_obj_get(options, "q"), &out->q, err)
                : HB_OK;
@@ -144,6 +189,7 @@ static hb_status bind_measure(bind_ctx *ctx, yyjson_val *metric, hb_measure *out
                           HB_ARG(out->name), HB_ARG(word), spec_kind_name(options));
     }
     HB_TRY(bind_measure_field(ctx, out, options, type, err));
+    out->kind = type_summary(*type, out->col.kind == HB_COL_PATH);
     HB_TRY(bind_options(out, options, err));
     *type = reducer_type(out, *type);
     return HB_OK;

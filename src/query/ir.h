@@ -106,12 +106,19 @@ typedef enum hb_reducer {
 } hb_reducer;
 hb_str hb_reducer_name(hb_reducer reducer);     /* "count", "value_counts", ... */
 
+/* How column_summary reads a column. */
+typedef enum hb_summary_kind {
+    HB_SUMMARY_BOOL, HB_SUMMARY_JSON, HB_SUMMARY_LIST, HB_SUMMARY_NUMERIC, HB_SUMMARY_TEXT,
+    HB_SUMMARY_TIME, HB_SUMMARY_VECTOR, HB_SUMMARY_TOTAL
+} hb_summary_kind;
+
 typedef struct hb_measure {         /* one output of an aggregate */
     hb_str name;
     hb_reducer reducer;
     hb_col col;                     /* FIELD or PATH */
     bool distinct;                  /* COUNT */
     double q;                       /* MEDIAN, PERCENTILE: 0 to 1 */
+    hb_summary_kind kind;           /* COLUMN_SUMMARY */
 } hb_measure;
 
 typedef struct hb_aggregate {

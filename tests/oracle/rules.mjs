@@ -214,8 +214,15 @@ export const CONDITIONS = {
   unknownDefinitionKey: (ctx) => isObject(ctx.args.definition) && hasUnknownKeys(ctx.args.definition),
   defaultOfWrongType: (ctx) => Boolean(ctx.defined) && [...ctx.defined.fields.values()]
     .some((field) => field.hasDefault && field.default !== null && refuses(field.type, field.default)),
+  keywordsCompose: (ctx) => !ctx.expect.error && someOperand(ctx, (type, op, operand) => op === "contained_in"
+    && (composes(operand) || composes(JSON.stringify(normal(ctx.model.rows(ctx.args.entity)))))),
   refusedRows: (ctx) => !ctx.expect.error && (ctx.model.phantoms.get(ctx.args.entity)?.size ?? 0) > 0,
 };
+
+/** Whether a text has characters that NFC writes otherwise. */
+function composes(text) {
+  return typeof text === "string" && text !== text.normalize("NFC");
+}
 
 /** Whether a field that stays has another type, default or duty. */
 function changesFields(from, to) {
@@ -243,6 +250,7 @@ function readsMore(fields, metric) {
   const [op, options] = Object.entries(isObject(metric) ? metric : {})[0] ?? [];
   const [base, ...path] = String(options?.field).split(".");
   const type = fields.get(base)?.type;
+  if (String(op).replace("$", "") === "column_summary" && options?.kind === undefined) return Boolean(type);
   return path.length > 0 ? type?.kind === "json"
     : type?.kind === "categorical" && ["sum", "avg", "median", "percentile"].includes(String(op).replace("$", ""));
 }

@@ -197,9 +197,15 @@ function isVolatile(backends, name) {
 }
 
 function idsOf(ctx, rows) {
-  if (ctx.step.op === "set") return [ctx.args.id];
+  if (ctx.step.op === "set") return [ctx.expect.value ?? ctx.args.id];
   if (ctx.step.op === "set_many") return rows.map((row) => row?.object_id);
   return ctx.expect.error ? rows.map(() => null) : [ctx.expect.value].flat();
+}
+
+/** Whether `set` is told one row by its id and another by the values. */
+function namesAnother(ctx, row) {
+  const named = row.object_id;
+  return ctx.step.op === "set" && named !== undefined && String(named) !== String(ctx.args.id);
 }
 
 /** Everything that is known about a write before it happens. */
@@ -214,6 +220,7 @@ export function planOf(ctx) {
     if (!ctx.definition || !isObject(row)) return plain;
     try {
       const { values, touches } = translateRow(ctx.definition, row);
+      if (namesAnother(ctx, row)) touches.push({ number: "D26", key: "object_id", mode: "must" });
       const counted = touches.filter((touch) => numbers.has(touch.number))
         .map((touch) => ({ ...touch, id: ids[index], given: row[touch.key] }));
       return { ...plain, values, touches: counted, phantom: counted.some((touch) => touch.absent) };
@@ -242,7 +249,7 @@ function inOwnTerms(ctx, stored, entries) {
     case "upsert": return { args: { ...args, row: kept[0] }, expect };
     case "set": {
       const { object_id: _id, ...values } = kept[0] ?? {};
-      return { args: { ...args, values: isObject(args.values) ? values : args.values }, expect };
+      return { args: { ...args, id: expect.value ?? args.id, values: isObject(args.values) ? values : args.values }, expect };
     }
     default: return { args: { ...args, rows: Array.isArray(args.rows) ? kept : args.rows },
       expect: expect.error ? expect : { value } };

@@ -124,12 +124,15 @@ static const struct {
     { "{\"aggregate\":{\"v\":{\"min\":{\"field\":\"j.k\"}}}}", "[\"a\",\"x\"]" },
     { "{\"aggregate\":{\"v\":{\"min\":{\"field\":\"j.l\"}}}}", "QUERY" },
     { "{\"group_by\":[\"g\"],\"aggregate\":{\"y\":{\"column_summary\":{\"field\":\"g\"}}}}",
-      "[\"a\",\"b\",{\"count\":2,\"distinct_count\":1,\"max\":\"b\",\"min\":\"b\",\"null_count\":0}"
-      "]"
-      "[\"b\",\"a\",{\"count\":2,\"distinct_count\":1,\"max\":\"a\",\"min\":\"a\",\"null_count\":0}"
-      "]"
-      "[\"e\",null,{\"count\":0,\"distinct_count\":0,\"max\":null,\"min\":null,\"null_count\":1}"
-      "]" },
+      "[\"a\",\"b\",{\"distinct\":1,\"length\":{\"max\":1,\"mean\":1.0,\"min\":1},"
+      "\"length_histogram\":[{\"count\":2,\"hi\":1.0,\"lo\":1.0}],"
+      "\"top\":[{\"count\":2,\"value\":\"b\"}]}]"
+      "[\"b\",\"a\",{\"distinct\":1,\"length\":{\"max\":1,\"mean\":1.0,\"min\":1},"
+      "\"length_histogram\":[{\"count\":2,\"hi\":1.0,\"lo\":1.0}],"
+      "\"top\":[{\"count\":2,\"value\":\"a\"}]}]"
+      "[\"e\",null,{}]" },
+    { "{\"aggregate\":{\"y\":{\"column_summary\":{\"field\":\"g\",\"kind\":\"numeric\"}}}}",
+      "[\"a\",{}]" },
 };
 
 static void groups_and_reducers(void) {

@@ -157,6 +157,10 @@ static const struct {
       HB_E_UNSUPPORTED_STORAGE },
     { "no instance has the role and there is no main", "a@lance b@lance",
       "{\"name\":\"D\",\"fields\":{\"t\":\"short-text\"}}", HB_E_UNSUPPORTED_STORAGE },
+    { "a side table for what has no items", "main@sqlite",
+      "{\"name\":\"D\",\"fields\":{\"n\":{\"type\":\"integer\",\"storage\":"
+      "{\"to\":\"main\",\"strategy\":\"side\"}}}}",
+      HB_E_TYPE },
     { "two structures on one backend", "main@sqlite",
       "{\"name\":\"D\",\"fields\":{\"t\":{\"type\":\"array[short-text]\",\"stores\":"
       "[{\"to\":\"main\",\"strategy\":\"side\"},{\"to\":\"main\",\"strategy\":\"sparse-gram\"}]}}}",

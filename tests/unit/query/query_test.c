@@ -293,6 +293,16 @@ static const struct {
     { "{\"aggregate\":{\"x\":{\"sum\":{\"field\":\"s\"}}}}", HB_E_QUERY, "short-text" },
     { "{\"aggregate\":{\"x\":{\"percentile\":{\"field\":\"i\"}}}}", HB_E_TYPE, "q" },
     { "{\"aggregate\":{\"x\":{\"percentile\":{\"field\":\"i\",\"q\":2}}}}", HB_E_QUERY, "between" },
+    { "{\"aggregate\":{\"x\":{\"percentile\":{\"field\":\"i\",\"q\":\"1.5\"}}}}", HB_E_QUERY,
+      "between" },
+    { "{\"aggregate\":{\"x\":{\"percentile\":{\"field\":\"i\",\"q\":\"half\"}}}}", HB_E_TYPE, "q" },
+    { "{\"aggregate\":{\"x\":{\"percentile\":{\"field\":\"i\",\"q\":true}}}}", HB_E_TYPE, "q" },
+    { "{\"aggregate\":{\"x\":{\"column_summary\":{\"field\":\"i\",\"kind\":\"number\"}}}}",
+      HB_E_QUERY, "number" },
+    { "{\"aggregate\":{\"x\":{\"column_summary\":{\"field\":\"i\",\"kind\":null}}}}", HB_E_QUERY,
+      "kind" },
+    { "{\"aggregate\":{\"x\":{\"column_summary\":{\"field\":\"i\",\"q\":1}}}}", HB_E_TYPE,
+      "option" },
     { "{\"aggregate\":{\"x\":{\"sum\":{\"field\":\"i\",\"zzz\":1}}}}", HB_E_TYPE, "zzz" },
     { "{\"aggregate\":{\"object_id\":{\"count\":{\"field\":\"i\"}}}}", HB_E_QUERY, "reserved" },
     { "{\"group_by\":[\"c\"],\"aggregate\":{\"c\":{\"count\":{\"field\":\"i\"}}}}", HB_E_QUERY,
@@ -323,7 +333,8 @@ static const struct {
     { "{\"traverse\":{\"field\":\"s\",\"start\":\"a\",\"max_hops\":65}}", HB_E_LIMIT, "64" },
     { "{\"traverse\":{\"field\":\"s\",\"start\":\"a\",\"min_hops\":2,\"max_hops\":1}}", HB_E_QUERY,
       "min_hops" },
-    { "{\"traverse\":{\"field\":\"s\",\"start\":\"a\",\"direction\":\"up\"}}", HB_E_QUERY, "direction" },
+    { "{\"traverse\":{\"field\":\"s\",\"start\":\"a\",\"direction\":\"up\"}}", HB_E_QUERY,
+      "direction" },
 };
 
 static void malformed_queries_are_refused(void) {
