@@ -153,8 +153,8 @@ struct hb_backend {
     void (*end)(hb_job *job);
     /* Frees container->state (the stored data of a memory backend included). */
     void (*release)(hb_instance *instance, hb_container *container);
-    /* `heir`, which an ENSURE made ready with fragment->replaces, takes the rows of `container` over.
-     * Cannot fail. NULL: rows do not live in the container's state. */
+    /* `heir`, which an ENSURE made ready with fragment->replaces, takes the rows of `container`
+     * over. Cannot fail. NULL: rows do not live in the container's state. */
     void (*inherit)(hb_instance *instance, hb_container *heir, hb_container *container);
 };
 

@@ -132,11 +132,11 @@ static void a_call_pays_for_what_comes_back(void) {
         cost_fn *fn;
         uint32_t rows;
         uint64_t allocations_max, bytes_max; /* whatever the number of rows stored */
-        uint64_t bytes_per_row; /* beyond that, for each row stored */
+        uint64_t bytes_per_row; /* beyond that, for each row stored; the arena takes it in blocks */
     } cases[] = {
         { "get", get_one, 1, 24, 16384, 0 },
         { "filter with an index", by_index, HITS, 24, 40960, 0 },
-        { "filter without an index", by_scan, HITS, 24, 40960, 0 },
+        { "filter without an index", by_scan, HITS, 24, 40960, 16 },
         { "filter with a limit", first_of_many, HITS, 24, 40960, 0 },
         { "nearest", nearest, HITS, 20, 20480, 0 },
         { "search", found, HITS, 24, 73728, 0 },
@@ -155,7 +155,7 @@ static void a_call_pays_for_what_comes_back(void) {
                      (unsigned)many.allocations, (unsigned)many.bytes);
             test_check(false, text, __FILE__, __LINE__);
         }
-        CHECK(many.allocations <= few.allocations);
+        CHECK(many.allocations <= few.allocations + (cases[i].bytes_per_row > 0 ? 1 : 0));
         CHECK(many.bytes <= few.bytes + (LARGE - SMALL) * cases[i].bytes_per_row);
     }
     world_free(small);
