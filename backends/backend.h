@@ -108,6 +108,7 @@ struct hb_backend {
         /* bits 1 << hb_reducer that HB_FRAG_AGGREGATE computes, exactly as the core would, over
          * BOOL, I64, F64 and TEXT; groups too. 0: the fragment never comes */
         uint32_t reducers;
+        bool vector_index;          /* takes the hint of a field (schema.h) for near */
         bool unique;                /* enforces the container's unique constraints itself */
     } caps;
     /* Strategies this backend can hold a type with; false with a reason otherwise. */

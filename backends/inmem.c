@@ -351,6 +351,7 @@ const hb_backend hb_backend_inmem = {
     .routing_rank = 0,
     .options = options,
     .caps = {
+        .vector_index = true,
         .sort = HB_EXACT,
         .limit = HB_EXACT,
         .count = HB_EXACT,

@@ -13,7 +13,7 @@ import { measure, median, reasonOf } from "./measure.mjs";
 import { OPERATIONS } from "./operations.mjs";
 import { installPeers } from "./peers.mjs";
 import { report } from "./report.mjs";
-import { VECTOR_PEERS, measureVectors } from "./vectors.mjs";
+import { VECTOR_OURS, VECTOR_PEERS, measureVectors } from "./vectors.mjs";
 import { makeSource, makeWorkload } from "./workload.mjs";
 
 /** @typedef {import("./engines/engine.mjs").Engine} Engine */
@@ -134,9 +134,10 @@ for (const n of counts) {
   const able = engines.filter(({ rowsMax = Infinity }) => n <= rowsMax);
   /** @type {import("./report.mjs").Size} */
   const size = { n, memory: {}, vectors: {}, ...await measure(able, workload, { rounds, budget, say, wants }) };
-  if (wants("vectors") && names.some((name) => Object.hasOwn(PEERS, name))) {
+  if (wants("vectors")) {
+    const indexes = [...VECTOR_OURS, ...(names.some((name) => Object.hasOwn(PEERS, name)) ? VECTOR_PEERS : [])];
     const vectors = workload.rows.map(({ embedding }) => embedding);
-    size.vectors = await measureVectors(VECTOR_PEERS, vectors, makeSource().vector, { rounds: n > VECTOR_ROWS_ONCE ? 1 : rounds, say, ...(check && { queries: 20 }) });
+    size.vectors = await measureVectors(indexes, vectors, makeSource().vector, { rounds: n > VECTOR_ROWS_ONCE ? 1 : rounds, say, ...(check && { queries: 20 }) });
   }
   measureProcesses(able, size, rounds, wants);
   sizes.push(size);

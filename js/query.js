@@ -75,11 +75,11 @@ export class Query {
     return this.#with({ filter: before === undefined ? added.filter : and(before, added).filter });
   }
 
-  /** The nearest by vector; only rows that pass the filter compete. @param {FieldName} field @param {ArrayLike<number> | string | Readonly<Record<string, unknown>>} vector or what the field's query function makes one from @param {{ topK?: number, metric?: "cosine" | "l2" | "dot" }} [options] @returns {Query<E, R & { score: number }>} */
+  /** The nearest by vector; only rows that pass the filter compete. Where the field has an index that is not exact, `ef` is how far it looks and `exact` goes past it. @param {FieldName} field @param {ArrayLike<number> | string | Readonly<Record<string, unknown>>} vector or what the field's query function makes one from @param {{ topK?: number, metric?: "cosine" | "l2" | "dot", ef?: number, exact?: boolean }} [options] @returns {Query<E, R & { score: number }>} */
   near(field, vector, options = {}) {
     if (this.#spec.near) throw new HeavenBaseError("QUERY", "the query has a near clause already", { entity: this.entityId });
-    const { topK, metric } = known("near", options, ["topK", "metric"]);
-    return this.#with({ near: clause({ field: this.#name("near", field), query: numbers(vector), top_k: topK, metric }) });
+    const { topK, metric, ef, exact } = known("near", options, ["topK", "metric", "ef", "exact"]);
+    return this.#with({ near: clause({ field: this.#name("near", field), query: numbers(vector), top_k: topK, metric, ef, exact }) });
   }
 
   /** The best by text; null means every indexed text field. @param {FieldName | readonly FieldName[] | null} fields @param {string} text @param {{ topK?: number, mode?: "any" | "all" | "phrase" | "prefix" }} [options] @returns {Query<E, R & { score: number }>} */

@@ -39,6 +39,9 @@ void inmem_index_forget(const inmem_store *store, inmem_field *field) {
     hb_mem_free(store->mem, field->norms, field->norm_cap * sizeof(double));
     field->norms = NULL;
     field->norm_count = field->norm_cap = 0;
+    hb_hnsw_free(field->graph);
+    field->graph = NULL;
+    hb_codes_free(&field->codes);
 }
 
 static hb_value field_value(const inmem_field *field, uint32_t slot) {
@@ -71,6 +74,7 @@ void inmem_index_added(inmem_store *store, uint32_t slot) {
         if (slot < field->norm_count) {
             field->norms[slot] = hb_vector_norm(field_vector(field, slot), field->column.dim);
         }
+        inmem_near_added(store, field, slot);
         if (!field->values.built && field->text == NULL) {
             continue;
         }
@@ -89,6 +93,7 @@ void inmem_index_added(inmem_store *store, uint32_t slot) {
 void inmem_index_removed(inmem_store *store, uint32_t slot) {
     for (uint32_t i = 0; i < store->field_count; i++) {
         inmem_field *field = &store->fields[i];
+        inmem_near_removed(store, field, slot);
         if (field->text != NULL) {
             hb_text_index_remove(field->text, slot);
         }

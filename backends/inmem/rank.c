@@ -95,39 +95,44 @@ static uint32_t near_by_length(const inmem_scan *scan, const hb_column *column,
 
 hb_status inmem_near(inmem_scan *scan, inmem_rows *out, hb_err *err) {
     const hb_near *near = scan->fragment->near;
+    inmem_store *store = scan->store;
     inmem_field *field = scan_field(scan, near->field);
     if (field == NULL || field->column.kind != HB_KIND_VEC) {
         return hb_err_set(err, HB_E_INTERNAL, "near asks for a field that is no vector here");
     }
-    rank_scope scope;
-    HB_TRY(scope_make(scan, false, &scope, err));
-    uint32_t k = near->top_k < scope.count ? near->top_k : scope.count;
-    hb_hit *hits;
-    HB_TRY(hits_make(scan, k, &hits, err));
-    const hb_column *column = scan->columns[near->field];
-    if (field->column.dim == 0) {
-        uint32_t count = near_by_length(scan, column, &scope, hits, k);
-        return rows_from_hits(scan, hits, count, out, err);
-    }
-    if (near->dim != field->column.dim) {
+    if (field->column.dim != 0 && near->dim != field->column.dim) {
         return hb_err_set(err, HB_E_VALIDATION, "the query vector has %u numbers, the field %u",
                           near->dim, field->column.dim);
     }
+    hb_vector_query query = { .vector = near->vector, .metric = near->metric, .tie = tie_by_id,
+                              .tie_ctx = store };
+    query.k = near->top_k < store->live_count ? near->top_k : store->live_count;
+    hb_hit *hits;
+    uint32_t count = 0;
+    HB_TRY(hits_make(scan, query.k, &hits, err));
+    if (query.k == 0) {
+        return rows_from_hits(scan, hits, 0, out, err);
+    }
+    if (field->column.dim != 0) {
+        query.view = inmem_vector_view(store, field, near->metric == HB_METRIC_COSINE);
+    }
+    /* The index holds LIVE rows only: without a filter nobody has to list them. */
+    bool filtered = scan->pred != NULL || scan->fragment->candidates != NULL;
+    if (!filtered && inmem_near_approx(scan, field, NULL, query, hits, &count)) {
+        return rows_from_hits(scan, hits, count, out, err);
+    }
+    rank_scope scope;
+    HB_TRY(scope_make(scan, false, &scope, err));
     if (scope.count == 0) {
         return rows_from_hits(scan, hits, 0, out, err);
     }
-    hb_vector_query query = {
-        .view = { column->data, column->dim, column->dim, scan->store->slot_count, column->state,
-                  near->metric == HB_METRIC_COSINE ? inmem_norms(scan->store, field) : NULL },
-        .vector = near->vector,
-        .metric = near->metric,
-        .k = k,
-        .slots = scope.all ? NULL : scope.list.slots,
-        .slot_count = scope.all ? 0 : scope.list.count,
-        .tie = tie_by_id,
-        .tie_ctx = scan->store,
-    };
-    uint32_t count = hb_vector_search(&query, hits);
+    if (field->column.dim == 0) {
+        count = near_by_length(scan, scan->columns[near->field], &scope, hits, query.k);
+    } else if (scope.all || !inmem_near_approx(scan, field, &scope.list, query, hits, &count)) {
+        query.slots = scope.all ? NULL : scope.list.slots;
+        query.slot_count = scope.all ? 0 : scope.list.count;
+        count = hb_vector_search(&query, hits);
+    }
     return rows_from_hits(scan, hits, count, out, err);
 }
 

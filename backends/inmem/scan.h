@@ -37,6 +37,10 @@ hb_status inmem_access(inmem_scan *scan, uint32_t limit, bool *found, inmem_rows
 
 /* rank.c: best first, ties by object_id, at most top_k. */
 hb_status inmem_near(inmem_scan *scan, inmem_rows *out, hb_err *err);
+/* approximate.c: near by the index of the field, among `passing` (NULL: all rows). False: nothing
+ * was found out, or not enough; ask exactly. */
+bool inmem_near_approx(inmem_scan *scan, inmem_field *field, const inmem_rows *passing,
+                       hb_vector_query query, hb_hit *hits, uint32_t *hit_count);
 hb_status inmem_search(inmem_scan *scan, inmem_rows *out, hb_err *err);
 
 hb_status inmem_run_scan(hb_job *job, inmem_store *store, hb_err *err);

@@ -804,7 +804,8 @@ static void fields_adopt(inmem_store *store, const hb_container *container, inme
         }
         bool text_items = inmem_type_has_text_items(def->type);
         bool same = field->indexed == placed->indexed && field->strategy == placed->strategy &&
-                    field->type == def->type->id && field->text_items == text_items;
+                    field->type == def->type->id && field->text_items == text_items &&
+                    memcmp(&field->hint, &def->vector, sizeof(field->hint)) == 0;
         if (!same || field->edge_ptr != NULL) {
             inmem_index_forget(store, field);
         }
@@ -812,6 +813,7 @@ static void fields_adopt(inmem_store *store, const hb_container *container, inme
         field->strategy = placed->strategy;
         field->type = def->type->id;
         field->text_items = text_items;
+        field->hint = def->vector;
     }
     fields_free(store, store->fields, store->field_count);
     store->fields = fields;

@@ -17,6 +17,8 @@
 
 #include "backends/backend.h"
 #include "backends/inmem/posting.h"
+#include "index/codes.h"
+#include "index/hnsw.h"
 #include "index/text_index.h"
 
 #define INMEM_NO_SLOT UINT32_MAX
@@ -37,6 +39,9 @@ typedef struct inmem_field {
     hb_text_index *text;        /* INVERTED: made at the first search; LIVE slots only */
     double *norms;              /* vectors of fixed length: of slots [0, norm_count) */
     uint32_t norm_count, norm_cap;
+    hb_vector_hint hint;        /* an index for near that is not exact */
+    hb_hnsw *graph;             /* HNSW: made at the first search that it serves; LIVE slots only */
+    hb_codes codes;             /* INT8, BINARY: of slots [0, codes.count) */
 } inmem_field;
 
 typedef struct inmem_undo {     /* one row written or deleted since BEGIN */
@@ -122,6 +127,10 @@ hb_status inmem_index_values(inmem_store *store, inmem_field *field, hb_err *err
 hb_status inmem_text_ready(inmem_store *store, inmem_field *field, hb_err *err);
 /* Lengths of all vectors, or NULL when there is no memory for them: they are only a help. */
 const double *inmem_norms(inmem_store *store, inmem_field *field);
+/* approximate.c: the graph or the codes, if there are any. */
+hb_vector_view inmem_vector_view(inmem_store *store, inmem_field *field, bool norms);
+void inmem_near_added(inmem_store *store, inmem_field *field, uint32_t slot);
+void inmem_near_removed(inmem_store *store, inmem_field *field, uint32_t slot);
 /* At most as many LIVE rows hold all the words; and the slots of those that do. */
 uint32_t inmem_text_estimate(const inmem_store *store, const inmem_field *field, hb_str words);
 hb_status inmem_text_words(inmem_store *store, inmem_field *field, hb_str words, hb_arena *arena,

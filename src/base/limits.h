@@ -22,6 +22,9 @@
 #define HB_TYPE_DEPTH_MAX      16u          /* array of array of ... */
 #define HB_TOP_K_DEFAULT       50u
 #define HB_TOP_K_MAX           1000u
+#define HB_EF_MAX              10000u       /* rows that an approximate search keeps in view */
+#define HB_EF_M_MIN            4u           /* links of a row in the graph of such an index */
+#define HB_EF_M_MAX            64u
 #define HB_BATCH_ROWS_MAX      16777216u
 #define HB_EVAL_CHUNK          1024u        /* rows an evaluation step looks at */
 #define HB_INTENT_MS           30000        /* others leave an unfinished write alone so long */

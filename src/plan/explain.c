@@ -564,6 +564,21 @@ static void step_json_path(explain_ctx *ctx) {
 
 /* ---- steps of the plan ------------------------------------------------------------------ */
 
+/* Beside a field that declares an index: which one is asked, or why none. */
+static void put_near_index(explain_ctx *ctx, cJSON *object, const hb_near *near, uint32_t backend) {
+    if (ctx->schema->fields[near->field].vector.kind == HB_VECTOR_EXACT) return;
+    const char *why;
+    hb_vector_index_kind kind = hb_near_index(ctx->schema, near, &why);
+    if (!ctx->instances[backend]->type->caps.vector_index) {
+        kind = HB_VECTOR_EXACT;
+        why = "the backend has no such index";
+    } else if (kind != HB_VECTOR_EXACT && ctx->query->filter != NULL) {
+        why = "when few rows pass the filter, they are compared one by one";
+    }
+    put_str(ctx, object, "index", hb_vector_kind_name(kind));
+    put_c(ctx, object, "index_note", why);
+}
+
 static void step_near(explain_ctx *ctx, const hb_node *node) {
     const hb_near *near = node->fragment.near;
     cJSON *object = step(ctx, "near");
@@ -578,6 +593,7 @@ static void step_near(explain_ctx *ctx, const hb_node *node) {
                 &offer);
     put_null(ctx, object, "unsupported_reason");
     put_c(ctx, object, "near_filter_mode", node->note);
+    put_near_index(ctx, object, near, node->backend);
 }
 
 static void step_search(explain_ctx *ctx, const hb_node *node) {

@@ -304,6 +304,16 @@ static hb_status bind_top_k(bind_ctx *ctx, yyjson_val *json, const char *what, u
     return HB_OK;
 }
 
+static hb_status bind_ef(bind_ctx *ctx, yyjson_val *json, uint32_t *out, hb_err *err) {
+    int64_t number;
+    HB_TRY(bind_whole(ctx, json, "near.ef", &number, err));
+    if (number < 1 || number > HB_EF_MAX) {
+        return hb_err_set(err, HB_E_QUERY, "near.ef must be from 1 to %u", HB_EF_MAX);
+    }
+    *out = (uint32_t)number;
+    return HB_OK;
+}
+
 static hb_status bind_metric(bind_ctx *ctx, hb_str name, hb_metric *out, hb_err *err) {
     static const hb_str known[] = { { "cosine", 6 }, { "l2", 2 }, { "dot", 3 } };
     (void)ctx;
@@ -344,6 +354,8 @@ static hb_status bind_near(bind_ctx *ctx, hb_query *query, hb_err *err) {
     }
     HB_TRY(bind_metric(ctx, spec->metric, &near->metric, err));
     HB_TRY(bind_top_k(ctx, spec->top_k, "near.top_k", &near->top_k, err));
+    if (spec->ef != NULL) HB_TRY(bind_ef(ctx, spec->ef, &near->ef, err));
+    near->exact = spec->exact;
     hb_value operand, vector = { .kind = HB_KIND_NULL };
     HB_TRY(bind_operand(ctx, spec->query, &operand, err));
     hb_status status = HB_OK;

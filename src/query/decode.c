@@ -144,7 +144,7 @@ static hb_status decode_texts(decode_ctx *ctx, yyjson_val *json, const char *wha
 
 static hb_status decode_near(decode_ctx *ctx, yyjson_val *json) {
     static const hb_str known[] = {
-        { "field", 5 }, { "query", 5 }, { "top_k", 5 }, { "metric", 6 }
+        { "field", 5 }, { "query", 5 }, { "top_k", 5 }, { "metric", 6 }, { "ef", 2 }, { "exact", 5 }
     };
     HB_TRY(decode_mapping(ctx, json, "near"));
     spec_near *near = HB_NEW(&ctx->spec->arena, spec_near);
@@ -165,8 +165,15 @@ static hb_status decode_near(decode_ctx *ctx, yyjson_val *json) {
         } else if (hb_str_eq(name, known[3])) {
             if (!yyjson_is_null(value))
                 HB_TRY(decode_text(ctx, value, "near.metric", &near->metric));
+        } else if (hb_str_eq(name, known[4])) {
+            near->ef = yyjson_is_null(value) ? NULL : value;
+        } else if (hb_str_eq(name, known[5])) {
+            if (!yyjson_is_null(value) && !yyjson_is_bool(value)) {
+                return hb_err_set(ctx->err, HB_E_QUERY, "near.exact must be true or false");
+            }
+            near->exact = yyjson_get_bool(value);
         } else {
-            return spec_unknown_key("near", name, known, 4, ctx->err);
+            return spec_unknown_key("near", name, known, 6, ctx->err);
         }
     }
     if (!has_field) return hb_err_set(ctx->err, HB_E_QUERY, "near needs 'field'");

@@ -65,7 +65,12 @@ typedef struct hb_near {
     uint32_t dim;
     uint32_t top_k;
     hb_metric metric;
+    uint32_t ef;                /* how far an index looks; 0: what the field says */
+    bool exact;                 /* no index that is not exact */
 } hb_near;
+/* The kind of index that the field declares for such a question; *why, a clause, when it declares
+ * one and this is HB_VECTOR_EXACT all the same. */
+hb_vector_index_kind hb_near_index(const hb_schema *schema, const hb_near *near, const char **why);
 
 typedef enum hb_search_mode {
     HB_SEARCH_ANY, HB_SEARCH_ALL, HB_SEARCH_PHRASE, HB_SEARCH_PREFIX

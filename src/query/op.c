@@ -85,6 +85,16 @@ bool hb_metric_find(hb_str name, hb_metric *out) {
     return false;
 }
 
+hb_vector_index_kind hb_near_index(const hb_schema *schema, const hb_near *near, const char **why) {
+    const hb_vector_hint *hint = &schema->fields[near->field].vector;
+    *why = hint->kind == HB_VECTOR_EXACT ? NULL
+           : near->exact                 ? "the query asks for an exact answer"
+           : hint->metric != (uint8_t)near->metric
+               ? "the index is made for another metric"
+               : NULL;
+    return *why == NULL ? (hb_vector_index_kind)hint->kind : HB_VECTOR_EXACT;
+}
+
 hb_str hb_search_mode_name(hb_search_mode mode) {
     switch (mode) {
     case HB_SEARCH_ANY: return HB_STR("any");

@@ -127,6 +127,8 @@ static void print_near(const hb_query *query, hb_buf *out) {
     if (near->metric != HB_METRIC_COSINE) {
         hb_buf_printf(out, " by %.*s", HB_ARG(hb_metric_name(near->metric)));
     }
+    if (near->ef > 0) hb_buf_printf(out, " ef %u", (unsigned)near->ef);
+    if (near->exact) hb_buf_add_c(out, " exact");
 }
 
 static void print_search(const hb_query *query, hb_buf *out) {

@@ -27,6 +27,8 @@ typedef struct spec_near {
     yyjson_val *query;
     yyjson_val *top_k;          /* NULL: default */
     hb_str metric;              /* "": default */
+    yyjson_val *ef;             /* NULL: default */
+    bool exact;
 } spec_near;
 
 typedef struct spec_search {

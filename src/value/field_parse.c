@@ -405,6 +405,7 @@ static hb_status parse_mapping(schema_parser *p, const hb_str values[KEY_COUNT],
     HB_TRY(parse_placement(p, values, is_object_id, field));
     HB_TRY(parse_indexing(p, values, is_object_id, field, extras));
     HB_TRY(hb_relation_make(p, field));
+    HB_TRY(hb_vector_hint_make(p, field));
     const bool one = values[KEY_COMPUTE].len > 0;
     const bool one_query = values[KEY_QUERY_COMPUTE].len > 0;
     HB_TRY(hb_hooks_field(p, values[one ? KEY_COMPUTE : KEY_COMPUTES],

@@ -16,7 +16,8 @@ static hb_status params_on_delete(schema_parser *p, hb_str pack, hb_store *store
 }
 
 hb_status hb_relation_params(schema_parser *p, hb_str pack, hb_store *store) {
-    static const hb_str keys[] = { S("target"), S("on_delete") };
+    hb_str keys[2 + HB_VECTOR_KEY_COUNT] = { S("target"), S("on_delete") };
+    memcpy(keys + 2, hb_vector_keys, sizeof hb_vector_keys);
     if (hb_def_is_nil(pack)) return HB_OK;
     hb_pack_reader r = hb_pack_read(pack);
     hb_pack_item item;
@@ -27,7 +28,10 @@ hb_status hb_relation_params(schema_parser *p, hb_str pack, hb_store *store) {
     for (uint32_t i = 0; i < item.count; i++) {
         hb_str key;
         hb_str value;
+        bool known;
         HB_TRY(hb_def_pair(p, &r, &key, &value));
+        HB_TRY(hb_vector_hint_param(p, key, value, &store->vector, &known));
+        if (known) continue;
         if (hb_str_eq(key, keys[0])) {
             HB_TRY(hb_def_text(p, "target", value, &store->edge_target));
         } else if (hb_str_eq(key, keys[1])) {
@@ -35,7 +39,7 @@ hb_status hb_relation_params(schema_parser *p, hb_str pack, hb_store *store) {
         } else {
             (void)hb_err_set(p->err, HB_E_SCHEMA, "unknown key '%.*s' in 'params' of a storage",
                              HB_ARG(key));
-            return hb_err_hint(p->err, key, keys, 2);
+            return hb_err_hint(p->err, key, keys, sizeof keys / sizeof keys[0]);
         }
     }
     return HB_OK;
@@ -118,7 +122,8 @@ hb_status hb_relation_make(schema_parser *p, hb_field *field) {
         if (store->strategy == HB_STRATEGY_GRAPH) {
             HB_TRY(relation_store(p, field, store));
         } else if (store->edge_target.len > 0 || store->edge_detach) {
-            return hb_err_set(p->err, HB_E_SCHEMA, "only the strategy graph takes 'params'");
+            return hb_err_set(p->err, HB_E_SCHEMA, "only the strategy graph takes 'target' and "
+                              "'on_delete'");
         }
     }
     return HB_OK;

@@ -120,7 +120,8 @@ bool hb_field_stores_same(const hb_field *a, const hb_field *b) {
         const hb_store *x = &a->stores[i];
         const hb_store *y = &b->stores[i];
         if (!hb_str_eq(x->to, y->to) || x->strategy != y->strategy || x->optional != y->optional ||
-            !hb_str_eq(x->edge_target, y->edge_target) || x->edge_detach != y->edge_detach) {
+            !hb_str_eq(x->edge_target, y->edge_target) || x->edge_detach != y->edge_detach ||
+            !hb_vector_hint_same(&x->vector, &y->vector)) {
             return false;
         }
     }

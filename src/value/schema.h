@@ -17,6 +17,20 @@ hb_str hb_strategy_name(hb_strategy strategy);      /* "inline", "sparse-gram", 
 hb_str hb_strategy_class(hb_strategy strategy);     /* "InlineColumn", "SparseGramIndex", ... */
 bool hb_strategy_find(hb_str name, hb_strategy *out);   /* either spelling */
 
+typedef enum hb_vector_index_kind {
+    HB_VECTOR_EXACT, HB_VECTOR_HNSW, HB_VECTOR_INT8, HB_VECTOR_BINARY, HB_VECTOR_KIND_COUNT
+} hb_vector_index_kind;
+hb_str hb_vector_kind_name(hb_vector_index_kind kind);
+
+/* How near may be answered in less time and not quite exactly: a hint, which a backend may pass
+ * over. Numbers of 0 were not given. */
+typedef struct hb_vector_hint {
+    uint8_t kind;               /* hb_vector_index_kind */
+    uint8_t metric;             /* an hb_metric: the only one it serves */
+    uint16_t m, ef_build;       /* HNSW */
+    uint16_t ef;                /* rows in view during a search, scored exactly at its end */
+} hb_vector_hint;
+
 typedef struct hb_store {       /* one .store(...) of a field, as declared */
     hb_str to;                  /* backend instance name; "" means "choose the backend" */
     hb_strategy strategy;       /* INLINE when the declaration names none */
@@ -24,6 +38,7 @@ typedef struct hb_store {       /* one .store(...) of a field, as declared */
     hb_str reason;
     hb_str edge_target;         /* GRAPH: the column that leads to rows; "": the only one */
     bool edge_detach;           /* GRAPH: deleting a row removes the edges that lead to it */
+    hb_vector_hint vector;      /* VECTOR */
 } hb_store;
 
 /* A function of the host, known here by its name. Who runs it gives its result with the rows. */
@@ -59,6 +74,7 @@ typedef struct hb_field {
     int8_t index;               /* 1 .index(), 0 .index(false), -1 not said */
     bool unique;
     bool edge_detach;           /* a relation (type->edge_column) with on_delete "detach" */
+    hb_vector_hint vector;      /* of its storages; they agree */
     bool implicit;              /* the `name` field that the entity did not declare */
     hb_hook compute;            /* gives the value when a row has none */
     hb_str query_compute;       /* the function that makes the operand of near (vectors) or

@@ -56,8 +56,21 @@ hb_status hb_def_texts(schema_parser *p, const char *what, hb_str pack, const hb
 /* Next key and value of a mapping; keys must be text. */
 hb_status hb_def_pair(schema_parser *p, hb_pack_reader *r, hb_str *key, hb_str *value);
 
+/* ---- vector_hint.c: what the strategy VECTOR says of an index */
+/* One key of `params`; *known is false for those of others, whose names are in `keys`. */
+#define HB_VECTOR_KEY_COUNT 5u
+extern const hb_str hb_vector_keys[HB_VECTOR_KEY_COUNT];
+hb_status hb_vector_hint_param(schema_parser *p, hb_str key, hb_str value, hb_vector_hint *hint,
+                               bool *known);
+/* The hint of a field from those of its storages; HB_E_SCHEMA if they cannot be. */
+hb_status hb_vector_hint_make(schema_parser *p, hb_field *field);
+bool hb_vector_hint_same(const hb_vector_hint *a, const hb_vector_hint *b);
+/* How many keys it has, and the keys. */
+uint32_t hb_vector_hint_size(const hb_vector_hint *hint);
+void hb_vector_hint_write(const hb_vector_hint *hint, hb_buf *out);
+
 /* ---- relation.c: what the strategy GRAPH asks of a field */
-/* `params` of a storage: {"target", "on_delete"}. */
+/* `params` of a storage: {"target", "on_delete"}, or what the strategy VECTOR takes. */
 hb_status hb_relation_params(schema_parser *p, hb_str pack, hb_store *store);
 /* A field with a GRAPH storage becomes a relation: its type is marked; HB_E_SCHEMA if it cannot. */
 hb_status hb_relation_make(schema_parser *p, hb_field *field);

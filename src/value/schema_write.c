@@ -79,10 +79,12 @@ void hb_schema_write(const hb_schema *schema, hb_buf *out) {
 
 /* ---- canonical definition --------------------------------------------------------------- */
 
-static void write_edge_params(const hb_store *store, hb_buf *out) {
+static void write_params(const hb_store *store, hb_buf *out) {
     const bool target = store->edge_target.len > 0;
     hb_pack_str(out, HB_STR("params"));
-    hb_pack_map(out, (target ? 1u : 0u) + (store->edge_detach ? 1u : 0u));
+    hb_pack_map(out, (target ? 1u : 0u) + (store->edge_detach ? 1u : 0u) +
+                         hb_vector_hint_size(&store->vector));
+    hb_vector_hint_write(&store->vector, out);
     if (target) key_text(out, HB_STR("target"), store->edge_target);
     if (store->edge_detach) key_text(out, HB_STR("on_delete"), HB_STR("detach"));
 }
@@ -92,14 +94,15 @@ static void write_stores(const hb_field *field, hb_buf *out) {
     hb_pack_array(out, field->store_count);
     for (uint32_t i = 0; i < field->store_count; i++) {
         const hb_store *store = &field->stores[i];
-        const bool params = store->edge_target.len > 0 || store->edge_detach;
+        const bool params = store->edge_target.len > 0 || store->edge_detach ||
+                            hb_vector_hint_size(&store->vector) > 0;
         hb_pack_map(out, 1u + (store->to.len > 0 ? 1u : 0u) + (store->optional ? 1u : 0u) +
                              (store->reason.len > 0 ? 1u : 0u) + (params ? 1u : 0u));
         if (store->to.len > 0) key_text(out, HB_STR("to"), store->to);
         key_text(out, HB_STR("strategy"), hb_strategy_name(store->strategy));
         if (store->optional) key_bool(out, HB_STR("optional"), true);
         if (store->reason.len > 0) key_text(out, HB_STR("reason"), store->reason);
-        if (params) write_edge_params(store, out);
+        if (params) write_params(store, out);
     }
 }
 
