@@ -8,6 +8,8 @@
 #define ABSENT UINT32_MAX       /* in place of the count of links: the slot is not in the graph */
 #define DONE 0x80000000u      /* on a slot in the pool: its links were followed */
 #define LEVELS_MAX 12u
+/* Slots in view on the upper levels. With one a walk among clusters may end in the wrong one. */
+#define BEAM       12u
 
 /* A slot and how near it is: higher is nearer. */
 typedef struct near_one {
@@ -217,7 +219,7 @@ static void walk_down(const walk *w, uint32_t level) {
     graph->pool[0] = (near_one){ score_of(w, graph->entry), graph->entry };
     graph->pool_count = 1;
     for (uint32_t at = slot_level(graph, graph->entry); at > level; at--) {
-        walk_level(w, at, 1);
+        walk_level(w, at, BEAM);
     }
 }
 
@@ -292,6 +294,7 @@ hb_hnsw *hb_hnsw_new(const hb_mem *mem, hb_metric metric, uint32_t m, uint32_t e
     graph->metric = metric;
     graph->m = m;
     graph->ef_build = ef_build > m ? ef_build : m;
+    if (graph->ef_build < BEAM) graph->ef_build = BEAM;
     graph->entry = NONE;
     return graph;
 }
@@ -410,7 +413,7 @@ bool hb_hnsw_find(hb_hnsw *graph, const hb_vector_view *view, const float *vecto
                   uint32_t *slots, uint32_t *count) {
     *count = 0;
     if (graph->entry == NONE || ef == 0) return true;
-    if (!pool_reserve(graph, ef)) return false;
+    if (!pool_reserve(graph, ef > BEAM ? ef : BEAM)) return false;
     walk w = { graph, view, vector, 0.0 };
     if (graph->metric == HB_METRIC_COSINE) w.norm = hb_vector_norm(vector, view->dim);
     walk_down(&w, 0);

@@ -12,7 +12,7 @@ const centres = Array.from({ length: 20 }, () => Array.from({ length: DIM }, ran
 const vector = () => Float32Array.from(centres[Math.floor((random() + 0.5) * 20)], (x) => x + 0.4 * random());
 const Item = entity("Item", { n: field(Integer), emb: field(Vector(DIM)).store({ to: "main", strategy: VectorIndex({ index: "hnsw", m: 8, efConstruction: 64, ef: 32 }) }) });
 const rows = () => Array.from({ length: ROWS }, (_, n) => ({ object_id: `i${String(n).padStart(5, "0")}`, name: "item", n, emb: vector() }));
-const open = () => HeavenBase.open({ backends: { main: { type: "inmem" } }, catalog: false });
+const open = () => HeavenBase.open("indexes", { backends: { main: { type: "inmem" } }, catalog: false });
 
 /** @param {any} ws @param {(query: any) => any} [narrow] */
 async function recall(ws, narrow = (query) => query) {
@@ -76,9 +76,9 @@ test("the definition keeps the index, and another one is an altered storage", as
   assert.equal((await how()).index, "hnsw");
   const Exact = entity("Item", { n: field(Integer), emb: field(Vector(DIM)).store({ to: "main", strategy: VectorIndex }) });
   await assert.rejects(async () => ws.register(Exact), { code: "SCHEMA_CONFLICT" });
-  await ws.alterEntity(Exact);
+  await ws.alterEntity(Exact, { confirm: "item" });
   assert.equal((await how()).index, undefined);
-  await ws.alterEntity(Item);
+  await ws.alterEntity(Item, { confirm: "item" });
   assert.equal((await how()).index, "hnsw");
   assert.ok(await recall(ws) >= 0.9);
   await ws.close();
