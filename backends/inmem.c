@@ -152,8 +152,7 @@ static bool leaf_is_edges(const hb_type *type, hb_strategy strategy, const hb_ex
     hb_pack_reader ids;
     uint32_t count;
     return strategy == HB_STRATEGY_GRAPH && leaf->op == HB_OP_EXISTS &&
-           leaf->value.kind == HB_KIND_PACK &&
-           hb_edge_lookup(type, leaf->value.as.s, &ids, &count);
+           leaf->value.kind == HB_KIND_PACK && hb_edge_lookup(type, leaf->value.as.s, &ids, &count);
 }
 
 static hb_offer offer(const hb_type *type, hb_strategy strategy, bool indexed,
@@ -308,7 +307,9 @@ static hb_status run_fragment(hb_job *job, hb_err *err) {
         if (fragment->kind == HB_FRAG_CLEAR || fragment->kind == HB_FRAG_REFRESH) {
             return HB_OK;
         }
-        return hb_err_set(err, HB_E_INTERNAL, "the container was never ensured");
+        /* a system entity beside which nothing was registered yet */
+        HB_TRY(run_ensure(job, err));
+        store = fragment->container->state;
     }
     switch (fragment->kind) {
     case HB_FRAG_WRITE: return inmem_store_write(store, fragment->batch, err);

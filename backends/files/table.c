@@ -440,7 +440,9 @@ hb_status files_run(hb_job *job, hb_err *err) {
     files_table *table = fragment->container->state;
     if (table == NULL) {
         if (fragment->kind == HB_FRAG_CLEAR || fragment->kind == HB_FRAG_REFRESH) return HB_OK;
-        return hb_err_set(err, HB_E_INTERNAL, "the container was never ensured");
+        /* a system entity beside which nothing was registered yet */
+        HB_TRY(run_ensure(job, err));
+        table = fragment->container->state;
     }
     HB_TRY(files_lease_enter(table->conn, err));
     switch ((int)fragment->kind) {

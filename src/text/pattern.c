@@ -5,6 +5,7 @@
 #include "text/glob.h"
 #include "text/regex.h"
 #include "text/scan.h"
+#include "text/unicode.h"
 #include "text/words.h"
 
 typedef struct pattern_word {
@@ -69,13 +70,43 @@ static hb_status prepare_words(hb_pattern *pattern, hb_str operand, hb_err *err)
     return HB_OK;
 }
 
+/* Characters that are the same but for case, beyond what lower case tells: Unicode's simple case
+ * folding, and the Turkish i's, which caseless matching takes for one as Python does. */
+static uint32_t caseless(uint32_t cp) {
+    static const uint16_t same[][2] = {
+        { 0x130, 'i' },     { 0x131, 'i' },     { 0x17f, 's' },     { 0xb5, 0x3bc },
+        { 0x345, 0x3b9 },   { 0x1fbe, 0x3b9 },  { 0x1fd3, 0x390 },  { 0x1fe3, 0x3b0 },
+        { 0x3d0, 0x3b2 },   { 0x3f5, 0x3b5 },   { 0x3d1, 0x3b8 },   { 0x3f0, 0x3ba },
+        { 0x3d6, 0x3c0 },   { 0x3f1, 0x3c1 },   { 0x3c2, 0x3c3 },   { 0x3d5, 0x3c6 },
+        { 0x1c80, 0x432 },  { 0x1c81, 0x434 },  { 0x1c82, 0x43e },  { 0x1c83, 0x441 },
+        { 0x1c84, 0x442 },  { 0x1c85, 0x442 },  { 0x1c86, 0x44a },  { 0x1c87, 0x463 },
+        { 0x1c88, 0xa64b }, { 0x1e9b, 0x1e61 }, { 0xfb05, 0xfb06 },
+    };
+    if (cp != 0x130) cp = hb_cp_lower(cp);
+    for (uint32_t i = 0; cp >= 0x80 && i < sizeof same / sizeof same[0]; i++) {
+        if (same[i][0] == cp) return same[i][1];
+    }
+    return cp;
+}
+
+/* One character for each, so that one stays one for `_`. */
+static void add_caseless(hb_str text, hb_buf *out) {
+    for (uint32_t pos = 0; pos < text.len;) {
+        char utf8[4];
+        uint32_t start = pos, cp = hb_utf8_next(text, &pos), fold = caseless(cp);
+        if (fold == cp) {
+            hb_buf_add(out, text.ptr + start, pos - start);
+        } else {
+            hb_buf_add(out, utf8, hb_utf8_put(fold, utf8));
+        }
+    }
+}
+
 static hb_status prepare(hb_pattern *pattern, hb_str operand, hb_err *err) {
     switch (pattern->kind) {
-    case HB_PATTERN_MATCH:
-        hb_text_lower(operand, &pattern->operand);
-        break;
+    case HB_PATTERN_MATCH: hb_text_lower(operand, &pattern->operand); break;
     case HB_PATTERN_ILIKE:
-        hb_text_lower(operand, &pattern->operand);
+        add_caseless(operand, &pattern->operand);
         HB_TRY(hb_buf_check(&pattern->operand, err));
         return hb_glob_compile_like(&pattern->glob, hb_buf_str(&pattern->operand), true, err);
     case HB_PATTERN_LIKE: return hb_glob_compile_like(&pattern->glob, operand, false, err);
@@ -84,9 +115,7 @@ static hb_status prepare(hb_pattern *pattern, hb_str operand, hb_err *err) {
     case HB_PATTERN_HAS_WORDS: return prepare_words(pattern, operand, err);
     case HB_PATTERN_CONTAINS:
     case HB_PATTERN_STARTS_WITH:
-    case HB_PATTERN_ENDS_WITH:
-        hb_buf_add_str(&pattern->operand, operand);
-        break;
+    case HB_PATTERN_ENDS_WITH: hb_buf_add_str(&pattern->operand, operand); break;
     }
     HB_TRY(hb_buf_check(&pattern->operand, err));
     const hb_str bytes = hb_buf_str(&pattern->operand);
@@ -97,8 +126,8 @@ static hb_status prepare(hb_pattern *pattern, hb_str operand, hb_err *err) {
     return HB_OK;
 }
 
-hb_status hb_pattern_new(hb_pattern_kind kind, hb_str operand, const hb_mem *mem,
-                         hb_pattern **out, hb_err *err) {
+hb_status hb_pattern_new(hb_pattern_kind kind, hb_str operand, const hb_mem *mem, hb_pattern **out,
+                         hb_err *err) {
     *out = NULL;
     hb_pattern *pattern = hb_mem_zalloc(mem, sizeof(*pattern));
     if (pattern == NULL) return hb_err_memory(err);
@@ -158,9 +187,11 @@ static int test_match(hb_pattern *pattern, hb_str text) {
 }
 
 static int test_ilike(hb_pattern *pattern, hb_str text) {
-    hb_str lower = text;
-    if (!hb_text_is_ascii(text) && !lower_text(pattern, text, &lower)) return -1;
-    return hb_glob_test(&pattern->glob, lower) ? 1 : 0;
+    if (hb_text_is_ascii(text)) return hb_glob_test(&pattern->glob, text) ? 1 : 0;
+    hb_buf_clear(&pattern->scratch);
+    add_caseless(text, &pattern->scratch);
+    if (pattern->scratch.failed || pattern->scratch.over) return -1;
+    return hb_glob_test(&pattern->glob, hb_buf_str(&pattern->scratch)) ? 1 : 0;
 }
 
 /* In ASCII text a word stands as it is, but for case: whether all wanted ones may be there. */

@@ -216,6 +216,8 @@ export const CONDITIONS = {
     .some((field) => field.hasDefault && field.default !== null && refuses(field.type, field.default)),
   keywordsCompose: (ctx) => !ctx.expect.error && someOperand(ctx, (type, op, operand) => op === "contained_in"
     && (composes(operand) || composes(JSON.stringify(normal(ctx.model.rows(ctx.args.entity)))))),
+  likesLineEnd: (ctx) => !ctx.expect.error && someOperand(ctx, (type, op) => op === "like" || op === "ilike")
+    && ctx.model.rows(ctx.args.entity).some((row) => Object.values(row).some((value) => typeof value === "string" && value.endsWith("\n"))),
   refusedRows: (ctx) => !ctx.expect.error && (ctx.model.phantoms.get(ctx.args.entity)?.size ?? 0) > 0,
 };
 

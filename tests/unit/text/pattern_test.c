@@ -40,13 +40,27 @@ static void match_lowers_both_sides_and_does_not_fold(void) {
         { HB_PATTERN_MATCH, "e", "a text of one letter that is far away: E", 1 },
         { HB_PATTERN_MATCH, "[x]", "{X}", 0 },
         { HB_PATTERN_MATCH, "@", "`", 0 },
-        { HB_PATTERN_MATCH, "STRASSE", "Stra\xc3\x9f" "e", 0 },
-        { HB_PATTERN_MATCH, "stra\xc3\x9f" "e", "STRA\xe1\xba\x9e" "E", 1 },
+        { HB_PATTERN_MATCH, "STRASSE",
+          "Stra\xc3\x9f"
+          "e",
+          0 },
+        { HB_PATTERN_MATCH,
+          "stra\xc3\x9f"
+          "e",
+          "STRA\xe1\xba\x9e"
+          "E",
+          1 },
         { HB_PATTERN_MATCH, "Z\xc3\x9cRICH", "in z\xc3\xbcrich", 1 },
         { HB_PATTERN_MATCH, "z\xc3\xbc", "zurich", 0 },
-        { HB_PATTERN_MATCH, "kelvin", "300 \xe2\x84\xaa" "elvin", 1 },
+        { HB_PATTERN_MATCH, "kelvin",
+          "300 \xe2\x84\xaa"
+          "elvin",
+          1 },
         { HB_PATTERN_MATCH, "i", "\xc4\xb0", 1 },
-        { HB_PATTERN_MATCH, "ist", "\xc4\xb0" "STANBUL", 0 },
+        { HB_PATTERN_MATCH, "ist",
+          "\xc4\xb0"
+          "STANBUL",
+          0 },
         { HB_PATTERN_MATCH, "\xc4\xb0", "i\xcc\x87", 1 },
         { HB_PATTERN_MATCH, "a\nb", "A\nB", 1 },
     };
@@ -86,8 +100,19 @@ static void like_is_whole_and_keeps_to_one_line(void) {
         { HB_PATTERN_LIKE, "a\\_b", "a\\xb", 1 },
         { HB_PATTERN_LIKE, "A%", "apple", 0 },
         { HB_PATTERN_ILIKE, "A%", "apple", 1 },
+        { HB_PATTERN_ILIKE, "_", "\xc4\xb0", 1 },            /* Turkish capital I with a dot */
+        { HB_PATTERN_ILIKE, "\xc4\xb1", "I", 1 },            /* Turkish dotless i */
+        { HB_PATTERN_ILIKE, "i", "\xc4\xb0", 1 },
+        { HB_PATTERN_ILIKE, "s", "\xc5\xbf", 1 },            /* long s */
+        { HB_PATTERN_ILIKE, "\xe2\x84\xaa", "k", 1 },        /* Kelvin sign */
+        { HB_PATTERN_ILIKE, "\xce\xb1\xcf\x82", "\xce\x91\xce\xa3", 1 },
+        { HB_PATTERN_ILIKE, "i\xcc\x87", "\xc4\xb0", 0 },
+        { HB_PATTERN_LIKE, "a", "a\n", 0 },
         { HB_PATTERN_ILIKE, "z\xc3\x9c%", "Z\xc3\xbcRICH", 1 },
-        { HB_PATTERN_ILIKE, "STRASSE", "stra\xc3\x9f" "e", 0 },
+        { HB_PATTERN_ILIKE, "STRASSE",
+          "stra\xc3\x9f"
+          "e",
+          0 },
     };
     CHECK_CASES(cases);
 }
@@ -162,13 +187,13 @@ static void bad_and_unsafe_patterns_are_query_errors(void) {
         const char *pattern;
         bool unsafe;
     } cases[] = {
-        { "(", false }, { ")", false }, { "[a", false }, { "*a", false }, { "a**", false },
-        { "^*", false }, { "\\", false }, { "\\h", false }, { "\\Qa\\E", false },
-        { "[b-a]", false }, { "[a-\\d]", false }, { "x{2,1}", false }, { "(?<n>a)", false },
-        { "(?R)", false }, { "(*FAIL)", false }, { "\\xg1", false }, { "a(?i)b", false },
-        { "\\p{L}", false }, { "(?P=n)", false }, { "\\ud800", false }, { "(?#", false },
-        { "(a+)+", true }, { "(a*)*", true }, { "((a+)b)*c", true }, { "(?:a{2,})+", true },
-        { "(a|b+)+?", true },
+        { "(", false },         { ")", false },       { "[a", false },      { "*a", false },
+        { "a**", false },       { "^*", false },      { "\\", false },      { "\\h", false },
+        { "\\Qa\\E", false },   { "[b-a]", false },   { "[a-\\d]", false }, { "x{2,1}", false },
+        { "(?<n>a)", false },   { "(?R)", false },    { "(*FAIL)", false }, { "\\xg1", false },
+        { "a(?i)b", false },    { "\\p{L}", false },  { "(?P=n)", false },  { "\\ud800", false },
+        { "(?#", false },       { "(a+)+", true },    { "(a*)*", true },    { "((a+)b)*c", true },
+        { "(?:a{2,})+", true }, { "(a|b+)+?", true },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         hb_pattern *pattern = NULL;
@@ -201,9 +226,11 @@ static void regex_limits_hold(void) {
     CHECK_INT(run(HB_PATTERN_REGEX, repeated(&buf, "a", HB_PATTERN_CHARS_MAX + 1, ""), HB_STR("b")),
               -2);
     CHECK_INT(run(HB_PATTERN_REGEX, HB_STR("z"),
-                  repeated(&buf, "\xc3\xa9", HB_REGEX_TARGET_MAX - 1, "z")), 1);
-    CHECK_INT(run(HB_PATTERN_REGEX, HB_STR("z"),
-                  repeated(&buf, "\xc3\xa9", HB_REGEX_TARGET_MAX, "z")), 0);
+                  repeated(&buf, "\xc3\xa9", HB_REGEX_TARGET_MAX - 1, "z")),
+              1);
+    CHECK_INT(
+        run(HB_PATTERN_REGEX, HB_STR("z"), repeated(&buf, "\xc3\xa9", HB_REGEX_TARGET_MAX, "z")),
+        0);
     CHECK_INT(run(HB_PATTERN_REGEX, HB_STR("^(a|b)*$"), repeated(&buf, "a", 8000, "")), 1);
     /* Not caught by its shape, hence by the limit on steps. */
     CHECK_INT(run(HB_PATTERN_REGEX, HB_STR("^(a|aa|aaa)*$"), repeated(&buf, "a", 60, "b")), -1);
@@ -217,7 +244,10 @@ static void has_words_wants_every_word_as_a_word(void) {
         { HB_PATTERN_HAS_WORDS, "agent", "agents", 0 },
         { HB_PATTERN_HAS_WORDS, "two One two", "one, TWO", 1 },
         { HB_PATTERN_HAS_WORDS, "one three", "one two", 0 },
-        { HB_PATTERN_HAS_WORDS, "STRASSE", "Stra\xc3\x9f" "e", 1 },
+        { HB_PATTERN_HAS_WORDS, "STRASSE",
+          "Stra\xc3\x9f"
+          "e",
+          1 },
         { HB_PATTERN_HAS_WORDS, "one", "", 0 },
     };
     CHECK_CASES(cases);
