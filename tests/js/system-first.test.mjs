@@ -28,7 +28,7 @@ for (const [name, options] of Object.entries(layouts)) {
     await ws.set("c1", { name: "m" }, { entity: "sys-catalog" });
     assert.equal((await ws.get("c1", { entity: "sys-catalog" })).name, "m");
     await assert.rejects(ws.upsert("sys-metaschema", { object_id: "c1" }), { code: "UNSUPPORTED" });
-    assert.equal(await ws.delete({ entity: "sys-catalog", object_id: "c1" }), true);
+    assert.equal(await ws.delete("c1", { entity: "sys-catalog" }), true);
     await ws.register(entity("Note", { title: field(ShortText) }));
     await ws.upsert("note", { object_id: "a", title: "A" });
     assert.equal((await ws.audit()).catalog.ok, true);
