@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Short codes beside a float matrix: a scan over them finds the rows that are worth an exact look.
  * INT8 holds each number as a part of the largest of its row in 127 steps; BINARY its sign alone,
- * and ranks by how many signs agree. What is computed is integers, so every build finds the same. */
+ * and ranks by how many signs agree. It computes integers, so every build finds the same. */
 #ifndef HB_INDEX_CODES_H
 #define HB_INDEX_CODES_H
 

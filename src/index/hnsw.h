@@ -15,7 +15,7 @@
 
 #define HB_HNSW_M_MIN HB_EF_M_MIN
 #define HB_HNSW_M_MAX HB_EF_M_MAX
-#define HB_HNSW_M 16u                   /* links of a slot on the upper levels, half of the lowest */
+#define HB_HNSW_M 16u                   /* links of a slot on the upper levels; twice below */
 #define HB_HNSW_EF_BUILD 128u
 #define HB_HNSW_EF 64u
 
