@@ -23,9 +23,9 @@ static bool strategy_is_plain(hb_strategy strategy) {
 }
 
 bool sqlite_stores(const hb_type *type, hb_strategy strategy) {
-    (void)type; /* a strategy that makes no sense for the type fails at its first filter */
-    (void)strategy;
-    return true;
+    /* Side tables are of items. Any other strategy that makes no sense for the type fails at its
+     * first filter. */
+    return strategy != HB_STRATEGY_SIDE || type->id == HB_TYPE_ARRAY || type->id == HB_TYPE_HYPER_G;
 }
 
 bool sqlite_has_item_table(const hb_type *type, hb_strategy strategy) {
