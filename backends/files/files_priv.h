@@ -58,6 +58,7 @@ struct files_conn {             /* of one instance */
     bool whole_rows;            /* every value stays in its row, as Python has it */
     bool in_tx;
     bool pending;               /* a journal that counts is not carried out yet */
+    bool removes_tree;          /* the open transaction removes folders: never a single step */
     hb_arena tx;                /* of the open transaction */
     files_op *ops;
     uint32_t op_count, op_cap;
@@ -97,6 +98,8 @@ void files_tx_rollback(files_conn *conn);
 /* Writes the new content of `target` (below the root) beside; it counts from the commit on. */
 hb_status files_tx_put(files_conn *conn, hb_str target, hb_str bytes, hb_err *err);
 hb_status files_tx_remove(files_conn *conn, hb_str target, hb_err *err);
+/* A folder with everything in it. */
+hb_status files_tx_remove_tree(files_conn *conn, hb_str target, hb_err *err);
 /* The last step of the open transaction for `target`, or NULL. */
 const files_op *files_tx_find(const files_conn *conn, hb_str target);
 /* Completes what an earlier process committed, and clears what it did not. The folder must be ours

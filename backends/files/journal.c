@@ -40,6 +40,12 @@ static hb_status step_remove(const files_conn *conn, hb_str target, hb_err *err)
     const hb_fs *fs = conn->fs;
     hb_fs_code code = fs->remove(fs->ctx, target);
     if (code == HB_FS_MISSING || code == HB_FS_NOT_FOLDER) return HB_OK;
+    /* Which of the two codes a folder gives depends on the system. */
+    hb_fs_stat info;
+    bool refused = code == HB_FS_IS_FOLDER || code == HB_FS_REFUSED;
+    if (refused && fs->stat(fs->ctx, target, &info) == HB_FS_OK && info.folder) {
+        return hb_fs_remove_tree(fs, conn->mem, target, err);
+    }
     return hb_fs_fail(code, "remove", target, err);
 }
 
@@ -220,7 +226,7 @@ static void tx_settle_tables(files_conn *conn, bool committed) {
 }
 
 static void tx_forget(files_conn *conn) {
-    conn->in_tx = false;
+    conn->in_tx = conn->removes_tree = false;
     conn->ops = NULL;
     conn->op_count = conn->op_cap = conn->staged_count = 0;
     hb_arena_reset(&conn->tx);
@@ -250,6 +256,10 @@ void files_tx_rollback(files_conn *conn) {
     tx_forget(conn);
 }
 
+static bool is_single_step(const files_conn *conn) {
+    return conn->op_count == 1 && !conn->removes_tree;
+}
+
 /* A draft, or a journal of a rename that failed only in name, must not be found later. */
 static void forget_journal(files_conn *conn) {
     hb_err ignored;
@@ -264,7 +274,7 @@ static void forget_journal(files_conn *conn) {
 /* Everything that decides whether the transaction counts. */
 static hb_status tx_decide(files_conn *conn, hb_err *err) {
     HB_TRY(files_lease_mark(conn, err));
-    const bool single = conn->op_count == 1;
+    const bool single = is_single_step(conn);
     hb_status status =
         single ? take_step(conn, &conn->ops[0], false, err) : journal_write(conn, err);
     if (status == HB_OK) {
@@ -288,6 +298,9 @@ static void tx_carry_out(files_conn *conn) {
     }
     hb_str path = journal_path(conn, &conn->tx);
     if (path.ptr != NULL && step_remove(conn, path, &ignored) == HB_OK) conn->pending = false;
+    if (!conn->removes_tree) return;
+    files_remove_empty(conn);
+    conn->lease.emptied = true;
 }
 
 hb_status files_tx_commit(files_conn *conn, hb_err *err) {
@@ -296,7 +309,7 @@ hb_status files_tx_commit(files_conn *conn, hb_err *err) {
         files_tx_rollback(conn);
         return status;
     }
-    if (conn->op_count > 1) tx_carry_out(conn);
+    if (conn->op_count > 0 && !is_single_step(conn)) tx_carry_out(conn);
     status = conn->inner.type->tx(&conn->inner, HB_TX_COMMIT, err);
     HB_ASSERT(status == HB_OK);
     tx_settle_tables(conn, true);
@@ -345,6 +358,12 @@ hb_status files_tx_put(files_conn *conn, hb_str target, hb_str bytes, hb_err *er
 hb_status files_tx_remove(files_conn *conn, hb_str target, hb_err *err) {
     HB_ASSERT(conn->in_tx);
     return op_add(conn, target, HB_STR_EMPTY, err);
+}
+
+hb_status files_tx_remove_tree(files_conn *conn, hb_str target, hb_err *err) {
+    if (conn->staged_count == 0) HB_TRY(hb_fs_make_folders(conn->fs, conn->tx_folder, err));
+    conn->removes_tree = true;
+    return files_tx_remove(conn, target, err);
 }
 
 const files_op *files_tx_find(const files_conn *conn, hb_str target) {

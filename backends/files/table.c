@@ -373,10 +373,19 @@ void files_remove_empty(const files_conn *conn) {
     fs->remove_folder(fs->ctx, conn->root);
 }
 
-static hb_status remove_below(const files_conn *conn, hb_str name, hb_arena *arena, hb_err *err) {
-    hb_str folder = hb_fs_join(arena, conn->root, name);
-    if (folder.ptr == NULL) return hb_err_memory(err);
-    return hb_fs_remove_tree(conn->fs, conn->mem, folder, err);
+/* Memory follows at once, and comes back with a transaction that is rolled back. */
+static hb_status clear_body(files_table *table, hb_err *err) {
+    files_conn *conn = table->conn;
+    HB_TRY(inner_run(table, HB_FRAG_CLEAR, NULL, NULL, err));
+    table->loaded = table->loaded_in_tx = true;
+    table->unseen_in_tx = false;
+    HB_TRY(files_tx_remove_tree(conn, table->name, err));
+    hb_str values = files_values_folder(table, &conn->tx);
+    if (values.ptr == NULL) return hb_err_memory(err);
+    HB_TRY(files_tx_remove_tree(conn, values, err));
+    /* HeavenBase for Python keeps a second system entity beside, which is computed here. */
+    if (!hb_str_eq(table->name, HB_STR("sys_catalog"))) return HB_OK;
+    return files_tx_remove_tree(conn, HB_STR("sys_metaschema"), err);
 }
 
 /* As part of the open transaction: the rows go, and what cannot be read as one stays. */
@@ -410,27 +419,15 @@ static hb_status clear_in_tx(files_table *table, hb_err *err) {
     return status == HB_OK ? inner_run(table, HB_FRAG_CLEAR, NULL, NULL, err) : status;
 }
 
-static hb_status run_clear(files_table *table, hb_err *err) {
+static hb_status run_clear(files_table *table, bool everything, hb_err *err) {
     files_conn *conn = table->conn;
-    if (conn->in_tx) return clear_in_tx(table, err);
-    HB_TRY(files_settle(conn, err));
-    HB_TRY(files_lease_mark(conn, err));
-    HB_TRY(inner_run(table, HB_FRAG_CLEAR, NULL, NULL, err));
-    table->loaded = false;
-    hb_arena arena;
-    hb_arena_init(&arena, conn->mem);
-    hb_status status = remove_below(conn, table->name, &arena, err);
-    if (status == HB_OK) {
-        hb_str values = files_values_folder(table, &arena);
-        status = values.ptr != NULL ? remove_below(conn, values, &arena, err) : hb_err_memory(err);
-    }
-    /* HeavenBase for Python keeps a second system entity beside, which is computed here. */
-    if (status == HB_OK && hb_str_eq(table->name, HB_STR("sys_catalog"))) {
-        status = remove_below(conn, HB_STR("sys_metaschema"), &arena, err);
-    }
-    if (status == HB_OK) files_remove_empty(conn);
-    conn->lease.emptied = true;
-    hb_arena_free(&arena);
+    const bool own = !conn->in_tx;
+    if (!own && !everything) return clear_in_tx(table, err);
+    if (own) HB_TRY(files_tx_begin(conn, err));
+    hb_status status = clear_body(table, err);
+    if (!own) return status;
+    if (status == HB_OK) return files_tx_commit(conn, err);
+    files_tx_rollback(conn);
     return status;
 }
 
@@ -448,7 +445,7 @@ hb_status files_run(hb_job *job, hb_err *err) {
     switch ((int)fragment->kind) {
     case HB_FRAG_WRITE:
     case HB_FRAG_DELETE: return run_change(table, job, err);
-    case HB_FRAG_CLEAR: return run_clear(table, err);
+    case HB_FRAG_CLEAR: return run_clear(table, fragment->everything, err);
     case HB_FRAG_REFRESH: table->loaded = false; return HB_OK;
     case HB_FRAG_FETCH:
         if (!table->loaded && fragment->ids->count <= FILES_FETCH_SINGLE_MAX) {

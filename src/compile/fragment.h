@@ -24,7 +24,7 @@ typedef struct hb_container {
     const hb_placed *fields;        /* [0] is object_id */
     uint32_t field_count;
     const uint32_t *by_field;       /* schema field index -> index here, or HB_FIELD_NONE */
-    void *state;                    /* the backend's own, made by ENSURE, freed by the backend */
+    void *state;                    /* the backend's own, made by ENSURE or at first use */
     bool made;                      /* an earlier process made it: what it lacks, somebody took */
 } hb_container;
 
@@ -50,6 +50,7 @@ typedef struct hb_fragment {
     hb_frag_kind kind;
     hb_container *container;
     const hb_container *replaces;   /* ENSURE: the container whose rows this one may inherit */
+    bool everything;                /* CLEAR: also what cannot be read as a row */
     const hb_batch *batch;          /* WRITE */
     const hb_ids *ids;              /* DELETE, FETCH */
     /* SCAN, COUNT: */

@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: MIT
-/* drop and refresh: fragments on every container. */
+/* drop and refresh: fragments on every container.
+ *
+ * A drop clears every container inside a transaction of its backend, and takes the definitions out
+ * of their keeper with the keeper's own. The keeper commits first: from then on the workspace is
+ * dropped. Where other backends outlive the process too, the definitions stay beside under other
+ * names until those have committed, so that opening can clear what a dead process left behind;
+ * registering the entity again must not bring its rows back. */
 #include "workspace/workspace.h"
+
+#define DROPPED_PREFIX "dropped/"
+#define KEPT_PREFIX "entity/"
 
 typedef struct sweep_program {
     hb_workspace *ws;
-    bool drop;
+    uint64_t open;              /* drop: backends with an open transaction */
+    bool committed;             /* drop: by the keeper */
 } sweep_program;
 
 static hb_status sweep_entity(hb_workspace *ws, hb_task *task, hb_entity *entity, hb_frag_kind kind,
@@ -15,6 +25,7 @@ static hb_status sweep_entity(hb_workspace *ws, hb_task *task, hb_entity *entity
         hb_fragment *fragment = HB_NEW(&task->arena, hb_fragment);
         if (fragment == NULL) return hb_err_memory(err);
         fragment->kind = kind;
+        fragment->everything = true;
         fragment->container = entity->routing->containers[b];
         hb_job *job;
         HB_TRY(hb_task_start_job(task, hb_entity_instances(ws, entity)[b], fragment, &job, err));
@@ -22,51 +33,196 @@ static hb_status sweep_entity(hb_workspace *ws, hb_task *task, hb_entity *entity
     return HB_OK;
 }
 
-/* Forgets the kept definitions. */
-static hb_status drop_definitions(hb_workspace *ws, hb_task *task, hb_err *err) {
-    hb_instance *keeper = hb_workspace_keeper(ws);
-    if (keeper == NULL) return HB_OK;
+static bool sweep_is_done(const hb_task *task) {
+    for (const hb_task_job *entry = task->jobs; entry != NULL; entry = entry->next) {
+        if (!entry->job.done) return false;
+    }
+    return true;
+}
+
+/* ---- drop -------------------------------------------------------------------------------- */
+
+static hb_status drop_commit(sweep_program *s, uint32_t backend, hb_err *err) {
+    hb_instance *instance = s->ws->instances[backend];
+    if ((s->open >> backend & 1) == 0) return HB_OK;
+    s->open &= ~((uint64_t)1 << backend);
+    hb_status status = instance->type->tx(instance, HB_TX_COMMIT, err);
+    if (status != HB_OK) hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, instance->name);
+    return status;
+}
+
+/* Is there a backend beside the keeper that outlives the process? */
+static bool drop_has_others(const hb_workspace *ws, const hb_instance *keeper) {
+    for (uint32_t b = 0; b < ws->instance_count; b++) {
+        const hb_instance *instance = ws->instances[b];
+        if (instance != keeper && (!instance->type->local || instance->type->durable(instance)))
+            return true;
+    }
+    return false;
+}
+
+/* Forgets what is kept; definitions stay under another name when `aside`. */
+static hb_status drop_definitions(hb_instance *keeper, bool aside, hb_task *task, hb_err *err) {
     hb_str *keys;
     uint32_t count;
     HB_TRY(keeper->type->meta_list(keeper, HB_STR_EMPTY, &task->arena, &keys, &count, err));
+    for (uint32_t i = 0; i < count; i++) {
+        if (hb_str_starts(keys[i], HB_STR(DROPPED_PREFIX))) continue;
+        if (aside && hb_str_starts(keys[i], HB_STR(KEPT_PREFIX))) {
+            const uint32_t skip = (uint32_t)sizeof(KEPT_PREFIX) - 1;
+            hb_str value;
+            hb_str key = hb_arena_printf(&task->arena, DROPPED_PREFIX "%.*s",
+                                         (int)(keys[i].len - skip), keys[i].ptr + skip);
+            if (key.ptr == NULL) return hb_err_memory(err);
+            HB_TRY(keeper->type->meta_get(keeper, keys[i], &task->arena, &value, err));
+            HB_TRY(keeper->type->meta_put(keeper, key, value, err));
+        }
+        HB_TRY(keeper->type->meta_delete(keeper, keys[i], err));
+    }
+    return HB_OK;
+}
+
+static hb_status drop_forget(hb_instance *keeper, hb_arena *arena, hb_err *err) {
+    hb_str *keys;
+    uint32_t count;
+    HB_TRY(keeper->type->meta_list(keeper, HB_STR(DROPPED_PREFIX), arena, &keys, &count, err));
     for (uint32_t i = 0; i < count; i++) HB_TRY(keeper->type->meta_delete(keeper, keys[i], err));
     return HB_OK;
 }
 
-static hb_status sweep_advance(hb_task *task, hb_err *err) {
-    sweep_program *s = task->program;
-    for (const hb_task_job *entry = task->jobs; entry != NULL; entry = entry->next) {
-        if (!entry->job.done) return HB_OK;
+static hb_status drop_finish(sweep_program *s, hb_task *task, hb_err *err) {
+    hb_workspace *ws = s->ws;
+    hb_instance *keeper = hb_workspace_keeper(ws);
+    const bool aside = keeper != NULL && drop_has_others(ws, keeper);
+    if (keeper != NULL) {
+        HB_TRY(drop_definitions(keeper, aside, task, err));
+        HB_TRY(drop_commit(s, keeper->order, err));
     }
-    if (s->drop) {
-        HB_TRY(drop_definitions(s->ws, task, err));
-        s->ws->dropped = true;
-    }
+    s->committed = keeper != NULL;
+    ws->dropped = true;
+    ws->drop_left = true;
+    for (uint32_t b = 0; b < ws->instance_count; b++) HB_TRY(drop_commit(s, b, err));
+    if (aside) HB_TRY(drop_forget(keeper, &task->arena, err));
+    ws->drop_left = false;
     task->done = true;
     return HB_OK;
 }
 
-static hb_status sweep_new(hb_workspace *ws, hb_task *task, bool drop, hb_err *err) {
-    sweep_program *s = HB_NEW(&task->arena, sweep_program);
-    if (s == NULL) return hb_err_memory(err);
-    s->ws = ws;
-    s->drop = drop;
-    task->program = s;
-    task->advance = sweep_advance;
+static hb_status drop_advance(hb_task *task, hb_err *err) {
+    sweep_program *s = task->program;
+    if (!sweep_is_done(task)) return HB_OK;
+    hb_status status = drop_finish(s, task, err);
+    if (status == HB_OK || !s->committed || err == NULL) return status;
+    hb_err cause = *err;
+    hb_err_set(err, HB_E_PARTIAL_WRITE,
+               "the workspace is dropped, but '%s' still has its rows (%s: %.160s); drop() once "
+               "more or opening it again clears them",
+               cause.backend, hb_status_name(status), cause.msg);
+    return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, hb_str_c(cause.backend));
+}
+
+static void drop_cleanup(hb_task *task, bool failed) {
+    sweep_program *s = task->program;
+    (void)failed;
+    for (uint32_t b = 0; b < s->ws->instance_count; b++) {
+        if ((s->open >> b & 1) == 0) continue;
+        hb_err ignored;     /* the call's own error is what the caller hears of */
+        hb_err_init(&ignored);
+        s->ws->instances[b]->type->tx(s->ws->instances[b], HB_TX_ROLLBACK, &ignored);
+    }
+}
+
+static hb_status drop_begin(sweep_program *s, hb_err *err) {
+    for (uint32_t b = 0; b < s->ws->instance_count; b++) {
+        hb_instance *instance = s->ws->instances[b];
+        if (instance->type->tx == NULL) continue;
+        if (instance->type->tx(instance, HB_TX_BEGIN, err) != HB_OK) {
+            return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, instance->name);
+        }
+        s->open |= (uint64_t)1 << b;
+    }
     return HB_OK;
 }
 
 hb_status hb_call_drop(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
     (void)request;
-    HB_TRY(sweep_new(ws, task, true, err));
-    if (ws->dropped) {
+    sweep_program *s = HB_NEW(&task->arena, sweep_program);
+    if (s == NULL) return hb_err_memory(err);
+    s->ws = ws;
+    task->program = s;
+    task->advance = drop_advance;
+    task->cleanup = drop_cleanup;
+    if (ws->dropped && !ws->drop_left) {
         task->done = true;      /* dropping twice is dropping once */
         return HB_OK;
     }
+    HB_TRY(drop_begin(s, err));
     for (uint32_t i = 0; i < ws->entity_count; i++) {
         if (!ws->entities[i]->ensured) continue;
         HB_TRY(sweep_entity(ws, task, ws->entities[i], HB_FRAG_CLEAR, HB_BACKEND_NONE, err));
     }
+    return HB_OK;
+}
+
+/* ---- what a dead process left of a drop ------------------------------------------------------- */
+
+static hb_status finish_at_once(hb_task *task, hb_err *err) {
+    (void)err;
+    task->done = true;
+    return HB_OK;
+}
+
+static hb_status clear_local(hb_workspace *ws, hb_task *task, hb_entity *entity, hb_err *err) {
+    for (uint32_t b = 0; b < entity->routing->backend_count; b++) {
+        if (!ws->instances[b]->type->local) continue;
+        HB_TRY(sweep_entity(ws, task, entity, HB_FRAG_CLEAR, b, err));
+    }
+    return HB_OK;
+}
+
+static hb_status clear_dropped(hb_workspace *ws, hb_instance *keeper, hb_str key, hb_task *task,
+                               hb_err *err) {
+    hb_str definition;
+    hb_entity *entity;
+    HB_TRY(keeper->type->meta_get(keeper, key, &task->arena, &definition, err));
+    /* Without the backends that it named, nothing of it can be reached. */
+    hb_status status = hb_entity_new(ws, definition, &entity, err);
+    if (status != HB_OK) return status == HB_E_MEMORY ? status : HB_OK;
+    status = hb_entity_start_ensure(task, ws, entity, err);
+    if (status == HB_OK) status = clear_local(ws, task, entity, err);
+    hb_entity_free(ws, entity);
+    return status;
+}
+
+hb_status hb_drop_complete_local(hb_workspace *ws, hb_err *err) {
+    hb_instance *keeper = hb_workspace_keeper(ws);
+    if (keeper == NULL) return HB_OK;
+    hb_task *task = hb_task_new(ws->mem);
+    if (task == NULL) return hb_err_memory(err);
+    task->advance = finish_at_once;
+    hb_str *keys;
+    uint32_t count = 0;
+    hb_status status = keeper->type->meta_list(keeper, HB_STR(DROPPED_PREFIX), &task->arena, &keys,
+                                               &count, err);
+    for (uint32_t i = 0; i < count && status == HB_OK; i++) {
+        status = clear_dropped(ws, keeper, keys[i], task, err);
+    }
+    if (status == HB_OK && count > 0) {
+        hb_entity *catalog = ws->entities[HB_ENTITY_CATALOG];
+        status = hb_entity_start_ensure(task, ws, catalog, err);
+        if (status == HB_OK) status = clear_local(ws, task, catalog, err);
+        if (status == HB_OK) status = drop_forget(keeper, &task->arena, err);
+    }
+    task->done = true;
+    hb_task_free(task);
+    return status;
+}
+
+/* ---- refresh ------------------------------------------------------------------------------ */
+
+static hb_status refresh_advance(hb_task *task, hb_err *err) {
+    (void)err;
+    task->done = sweep_is_done(task);
     return HB_OK;
 }
 
@@ -86,7 +242,7 @@ static hb_status refresh_backend(const hb_workspace *ws, hb_str name, uint32_t *
 }
 
 hb_status hb_call_refresh(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
-    HB_TRY(sweep_new(ws, task, false, err));
+    task->advance = refresh_advance;
     uint32_t backend;
     HB_TRY(refresh_backend(ws, request->text, &backend, err));
     hb_entity *only = NULL;

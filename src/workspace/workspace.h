@@ -48,6 +48,7 @@ struct hb_workspace {
     cJSON *options;             /* owned: instances borrow their mappings */
     bool catalog;               /* keep Catalog rows */
     bool dropped;
+    bool drop_left;             /* but not on every backend: drop goes on */
     hb_str owner;               /* token of this open workspace; "" knows no intent as its own */
     uint64_t epoch;             /* counts its intents */
     bool shared;                /* other processes may use the same files */
@@ -117,6 +118,8 @@ hb_status hb_entity_json(const hb_workspace *ws, const hb_entity *entity, hb_buf
 hb_status hb_entity_persist(hb_workspace *ws, const hb_entity *entity, hb_err *err);
 /* Reads back what an earlier process registered, and ensures it. */
 hb_status hb_entity_restore(hb_workspace *ws, hb_err *err);
+/* Clears what an earlier process dropped and could not clear any more. Before restoring. */
+hb_status hb_drop_complete_local(hb_workspace *ws, hb_err *err);
 /* The instance that keeps definitions: main when it can, else the first that can; NULL: none. */
 hb_instance *hb_workspace_keeper(const hb_workspace *ws);
 

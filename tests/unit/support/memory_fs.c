@@ -203,10 +203,7 @@ static hb_fs_code memory_write(void *ctx, int32_t file, const void *bytes, uint3
 
 static hb_fs_code memory_sync(void *ctx, int32_t file) {
     STEP(m);
-    memory_node *node = m->files[file].node;
-    node->durable = realloc(node->durable, (size_t)node->len + 1);
-    if (node->len > 0) memcpy(node->durable, node->bytes, node->len);
-    node->synced = node->len;
+    memory_node_sync(m->files[file].node);
     return HB_FS_OK;
 }
 
@@ -360,6 +357,48 @@ void memory_fs_power_cut(memory_fs *m) {
     }
 }
 
+/* One of many bits that depend on all three. */
+static bool came_through(uint32_t seed, const char *path, uint32_t sector) {
+    uint32_t mixed = seed * 0x9e3779b1u ^ sector * 0x85ebca6bu;
+    for (; *path != '\0'; path++) mixed = (mixed ^ (uint8_t)*path) * 0x01000193u;
+    mixed ^= mixed >> 15;
+    mixed *= 0x2c1b3c6du;
+    return (mixed >> 12 & 1) != 0;
+}
+
+void memory_fs_power_cut_torn(memory_fs *m, uint32_t seed) {
+    memory_fs_restart(m);
+    for (memory_node *node = m->nodes; node != NULL; node = node->next) {
+        if (node->folder) continue;
+        const uint32_t most = node->len > node->synced ? node->len : node->synced;
+        const uint32_t len = came_through(seed, node->path, UINT32_MAX) ? node->len : node->synced;
+        char *mixed = calloc(1, (size_t)most + 1);
+        for (uint32_t at = 0; at < most; at++) {
+            const bool fresh = came_through(seed, node->path, at / 512);
+            if (fresh && at < node->len) mixed[at] = node->bytes[at];
+            if (!fresh && at < node->synced) mixed[at] = node->durable[at];
+        }
+        free(node->bytes);
+        node->bytes = mixed;
+        node->len = len;
+        memory_node_sync(node);
+    }
+}
+
+void memory_fs_copy(const memory_fs *from, memory_fs *to) {
+    memory_fs_init(to);
+    to->tick = from->tick;
+    for (const memory_node *node = from->nodes; node != NULL; node = node->next) {
+        memory_node *copy = add(to, node->path, node->folder);
+        if (node->len > 0) memory_node_write(to, copy, 0, node->bytes, node->len);
+        copy->modified = node->modified;
+        copy->durable = malloc((size_t)node->synced + 1);
+        if (node->synced > 0) memcpy(copy->durable, node->durable, node->synced);
+        copy->synced = node->synced;
+    }
+    to->tick = from->tick;
+}
+
 void memory_fs_free(memory_fs *m) {
     memory_fs_restart(m);
     while (m->nodes != NULL) {
@@ -397,9 +436,7 @@ void memory_fs_put(memory_fs *m, const char *path, hb_str bytes) {
     touch_parent(m, text);
     node->len = 0;
     append(m, node, bytes.ptr, bytes.len);
-    node->durable = realloc(node->durable, (size_t)node->len + 1);
-    if (node->len > 0) memcpy(node->durable, node->bytes, node->len);
-    node->synced = node->len;
+    memory_node_sync(node);
     free(text);
 }
 
@@ -431,4 +468,64 @@ uint32_t memory_fs_count(const memory_fs *m, const char *path) {
     uint32_t count = 0;
     while (memory_fs_path(m, path, count)[0] != '\0') count++;
     return count;
+}
+
+/* ---- another seam over the same files --------------------------------------------------------- */
+
+bool memory_fs_step(memory_fs *m) {
+    hb_fs_code ignored;
+    return step(m, &ignored);
+}
+
+memory_node *memory_node_find(memory_fs *m, const char *path, bool make) {
+    char *text = normal(hb_str_c(path));
+    memory_node *node = find(m, text);
+    if (node == NULL && make && parent_code(m, text) == HB_FS_OK) {
+        node = add(m, text, false);
+        touch_parent(m, text);
+    }
+    free(text);
+    return node != NULL && node->folder ? NULL : node;
+}
+
+void memory_node_hold(memory_node *node) {
+    node->opened++;
+}
+
+void memory_node_let_go(memory_node *node) {
+    if (--node->opened == 0 && node->gone) node_free(node);
+}
+
+uint32_t memory_node_read(const memory_node *node, uint64_t at, void *bytes, uint32_t len) {
+    const uint32_t left = at < node->len ? node->len - (uint32_t)at : 0;
+    const uint32_t got = left < len ? left : len;
+    if (got > 0) memcpy(bytes, node->bytes + at, got);
+    memset((char *)bytes + got, 0, len - got);
+    return got;
+}
+
+void memory_node_write(memory_fs *m, memory_node *node, uint64_t at, const void *bytes, uint32_t len) {
+    const uint32_t end = (uint32_t)at + len;
+    if (end > node->len) {
+        node->bytes = realloc(node->bytes, end);
+        memset(node->bytes + node->len, 0, end - node->len);
+        node->len = end;
+    }
+    if (len > 0) memcpy(node->bytes + at, bytes, len);
+    node->modified = ++m->tick;
+}
+
+void memory_node_cut(memory_fs *m, memory_node *node, uint64_t len) {
+    if (len < node->len) node->len = (uint32_t)len;
+    node->modified = ++m->tick;
+}
+
+uint64_t memory_node_len(const memory_node *node) {
+    return node->len;
+}
+
+void memory_node_sync(memory_node *node) {
+    node->durable = realloc(node->durable, (size_t)node->len + 1);
+    if (node->len > 0) memcpy(node->durable, node->bytes, node->len);
+    node->synced = node->len;
 }

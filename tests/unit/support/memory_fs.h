@@ -38,6 +38,10 @@ void memory_fs_fail_at(memory_fs *m, uint64_t nth, hb_fs_code code, bool kill);
 void memory_fs_restart(memory_fs *m);
 /* Like restart, after bytes that were never synced are lost (files keep their names). */
 void memory_fs_power_cut(memory_fs *m);
+/* Like power_cut, but of the bytes that were not synced each sector of 512 came through or did not, by `seed`. */
+void memory_fs_power_cut_torn(memory_fs *m, uint32_t seed);
+/* Makes `to`, which is not initialised, a disk with the same files; nothing is open there. */
+void memory_fs_copy(const memory_fs *from, memory_fs *to);
 /* The bytes of a file, or .ptr NULL; borrowed until the next operation. */
 hb_str memory_fs_bytes(const memory_fs *m, const char *path);
 /* Makes or replaces a file and the folders above it, not counted. */
@@ -47,5 +51,20 @@ void memory_fs_drop(memory_fs *m, const char *path);
 uint32_t memory_fs_count(const memory_fs *m, const char *path);
 /* The path of the nth file at or below `path` (sorted by bytes), or "". */
 const char *memory_fs_path(const memory_fs *m, const char *path, uint32_t nth);
+
+/* ---- for another seam over the same files (memory_vfs.h) ------------------------------------- */
+
+/* Counts an operation; false: it fails. */
+bool memory_fs_step(memory_fs *m);
+/* A file; made when it is missing and `make`. NULL: none, or a folder. */
+memory_node *memory_node_find(memory_fs *m, const char *path, bool make);
+void memory_node_hold(memory_node *node);
+void memory_node_let_go(memory_node *node);
+/* Zeros beyond the end; gives how many bytes were there. */
+uint32_t memory_node_read(const memory_node *node, uint64_t at, void *bytes, uint32_t len);
+void memory_node_write(memory_fs *m, memory_node *node, uint64_t at, const void *bytes, uint32_t len);
+void memory_node_cut(memory_fs *m, memory_node *node, uint64_t len);
+uint64_t memory_node_len(const memory_node *node);
+void memory_node_sync(memory_node *node);
 
 #endif
