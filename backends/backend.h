@@ -52,6 +52,7 @@ struct hb_instance {                /* an open backend of one workspace */
     const hb_clock *clock;          /* the host's clock; NULL: none */
     hb_str owner;                   /* token of the workspace, for locks; see hb_workspace_open */
     bool shared;                    /* other processes may use the same files */
+    bool relaxed;                   /* a call may return before it is on disk: flush() waits */
 };
 
 /* Text option by name, or "" (HB_STR_EMPTY); integer option or `fallback`. */
@@ -86,6 +87,10 @@ typedef enum hb_check_how {
 typedef hb_status hb_finding_sink(void *arg, const hb_finding *finding, hb_err *err);
 
 typedef enum hb_tx { HB_TX_BEGIN, HB_TX_COMMIT, HB_TX_ROLLBACK } hb_tx;
+
+/* Commits, and waits for the device even where calls need not. */
+hb_status hb_instance_commit(hb_instance *instance, hb_err *err);
+hb_status hb_instance_flush(hb_instance *instance, hb_err *err);
 
 struct hb_backend {
     const char *name;               /* type name: "sqlite" */
@@ -128,6 +133,9 @@ struct hb_backend {
     /* A call begins: where another process waits for what we hold, and has waited long enough, it
      * gets its turn first; then LOCKED ("HELD"), and the call has to be made again. May be NULL. */
     hb_status (*turn)(hb_instance *instance, hb_err *err);
+    /* What calls have left to be written later is on disk once it returns. NULL: nothing is ever
+     * left. */
+    hb_status (*flush)(hb_instance *instance, hb_err *err);
     bool (*durable)(const hb_instance *instance);           /* survives the process */
     /* Transaction around the write jobs of one call; NULL when the engine has none. */
     hb_status (*tx)(hb_instance *instance, hb_tx op, hb_err *err);

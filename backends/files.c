@@ -77,7 +77,7 @@ static hb_status conn_start(files_conn *conn, hb_instance *instance, hb_err *err
     HB_TRY(hb_fs_require(instance->fs, err));
     HB_TRY(choose_format(instance, &conn->format, err));
     HB_TRY(find_places(conn, instance, err));
-    conn->sync = hb_instance_bool(instance, "sync", false);
+    conn->relaxed = instance->relaxed;
     HB_TRY(choose_layout(conn, instance, err));
     /* Wrong paths and missing permissions are told when opening, not at the first row. */
     HB_TRY(hb_fs_make_folders(conn->fs, conn->root, err));
@@ -95,6 +95,7 @@ static void conn_free(files_conn *conn) {
     }
     if (conn->inner.state != NULL) conn->inner.type->close(&conn->inner);
     files_lease_end(conn);
+    files_group_free(&conn->group);
     hb_arena_free(&conn->tx);
     hb_arena_free(&conn->arena);
     hb_mem_free(conn->mem, conn, sizeof(*conn));
@@ -107,6 +108,7 @@ static hb_status instance_open(hb_instance *instance, hb_err *err) {
     conn->fs = instance->fs;
     hb_arena_init(&conn->arena, conn->mem);
     hb_arena_init(&conn->tx, conn->mem);
+    hb_arena_init(&conn->group.arena, conn->mem);
     hb_buf_init(&conn->lease.seen, conn->mem);
     hb_status status = conn_start(conn, instance, err);
     if (status != HB_OK) {
@@ -123,6 +125,19 @@ static void instance_close(hb_instance *instance) {
     if (conn->in_tx) files_tx_rollback(conn);
     conn_free(conn);
     instance->state = NULL;
+}
+
+static hb_status flush(hb_instance *instance, hb_err *err) {
+    files_conn *conn = instance->state;
+    hb_status status = files_group_write(conn, err);
+    const bool lost = conn->group.lost;
+    conn->group.lost = false;
+    if (status != HB_OK || !lost) return status;
+    hb_err_set(err, HB_E_LOCKED,
+               "files: this process was silent for so long that another one took "
+               "the folder over; calls since the last flush are lost");
+    if (err != NULL) strncpy(err->native, "LOST", sizeof(err->native) - 1);
+    return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, instance->name);
 }
 
 static void idle(hb_instance *instance) {
@@ -167,7 +182,6 @@ static const char layout_desc[] =
 
 static const hb_option row_options[] = {
     { "path", 's', false, "folder; a workspace has a folder of its own in it" },
-    { "sync", 'b', false, "wait for the device at each write: rows survive a power cut" },
     { "layout", 's', false, layout_desc },
     { NULL, 0, false, NULL },
 };
@@ -175,7 +189,6 @@ static const hb_option row_options[] = {
 static const hb_option file_options[] = {
     { "path", 's', false, "folder; a workspace has a folder of its own in it" },
     { "fmt", 's', false, "'json' (the default) or 'pickle'" },
-    { "sync", 'b', false, "wait for the device at each write: rows survive a power cut" },
     { "layout", 's', false, layout_desc },
     { NULL, 0, false, NULL },
 };
@@ -203,6 +216,7 @@ static const hb_option file_options[] = {
         .close = instance_close,                                                                   \
         .idle = idle,                                                                              \
         .turn = turn,                                                                              \
+        .flush = flush,                                                                            \
         .durable = durable,                                                                        \
         .tx = tx,                                                                                  \
         .meta_put = files_meta_put,                                                                \

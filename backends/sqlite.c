@@ -86,6 +86,7 @@ const hb_backend hb_backend_sqlite = {
     .close = sqlite_conn_close,
     .idle = sqlite_idle,
     .turn = sqlite_turn,
+    .flush = sqlite_conn_flush,
     .durable = sqlite_conn_durable,
     .tx = sqlite_conn_tx,
     .meta_put = sqlite_meta_put,

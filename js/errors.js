@@ -13,6 +13,7 @@ import { STATUS_MEANINGS, STATUS_NAMES } from "./generated/abi.js";
  * @property {string | null} [native] the engine's own code: SQLSTATE, HTTP status, errno
  * @property {number | null} [at] byte offset in the input
  * @property {import("./types.js").EdgeReference[] | null} [references] RESTRICTED: the edges that forbid it
+ * @property {import("./types.js").PartialWrite | null} [partial] PARTIAL_WRITE: what is where
  * @property {unknown} [cause]
  * @property {import("./types.js").AlterPlan | null} [plan] SCHEMA_CONFLICT: what differs
  */
@@ -32,6 +33,8 @@ export class HeavenBaseError extends Error {
     this.plan = details.plan ?? null;
     /** RESTRICTED: the edges that forbid the deletion. @type {import("./types.js").EdgeReference[] | null} */
     this.references = details.references ?? null;
+    /** PARTIAL_WRITE: which backends hold the write, which lack it, and which rows it is about. @type {import("./types.js").PartialWrite | null} */
+    this.partial = details.partial ?? null;
   }
 
   /** @override */
@@ -40,8 +43,8 @@ export class HeavenBaseError extends Error {
   }
 
   toJSON() {
-    const { code, message, entity, field, backend, native, references } = this;
-    return { code, message, entity, field, backend, native, ...(references && { references }) };
+    const { code, message, entity, field, backend, native, references, partial } = this;
+    return { code, message, entity, field, backend, native, ...(references && { references }), ...(partial && { partial }) };
   }
 }
 
@@ -66,7 +69,7 @@ export function located(error, details) {
   if (!(error instanceof HeavenBaseError)) {
     return new HeavenBaseError("HOST", error instanceof Error ? error.message : String(error), { ...details, cause: error });
   }
-  const { code, message, entity, field, backend, native, at, references, cause, plan } = error;
+  const { code, message, entity, field, backend, native, at, references, partial, cause, plan } = error;
   return new HeavenBaseError(code, message, { entity: entity ?? details.entity, field: field ?? details.field,
-    backend: backend ?? details.backend, native, at, references, cause, plan });
+    backend: backend ?? details.backend, native, at, references, partial, cause, plan });
 }

@@ -24,6 +24,8 @@ import { Workspace } from "./workspace.js";
  * @property {Record<string, string | undefined>} [env] variables `HVNB_…` for the preset; in Node the process's own, unless given
  * @property {boolean} [catalog] keep a Catalog row for each row; default true
  * @property {"idb"} [persist] keep the files in IndexedDB
+ * @property {"strict" | "relaxed"} [durability] "strict": a call that resolved is on disk; "relaxed": `flush` waits for that. Default "strict", with IndexedDB "relaxed"
+ * @property {number} [intentMs] how long other owners leave an unfinished write over several backends alone, in milliseconds; default 30000
  * @property {AbortSignal} [signal]
  * @property {number} [timeoutMs] for every call that names none
  * @property {typeof fetch} [fetch]
@@ -33,7 +35,8 @@ import { Workspace } from "./workspace.js";
 
 /** @typedef {{ preset: string, desc: string, backends: Record<string, Record<string, any>> }} PresetInfo */
 
-const OPEN_OPTIONS = ["preset", "backends", "overrides", "env", "catalog", "persist", "signal", "timeoutMs", "fetch", "drivers", "computes"];
+const OPEN_OPTIONS = ["preset", "backends", "overrides", "env", "catalog", "persist", "durability", "intentMs", "signal", "timeoutMs", "fetch", "drivers", "computes"];
+const INTENT_MS_MAX = 86_400_000;
 /** With `persist` alone, everything lies in one file. */
 const ONE_FILE = Object.freeze({ main: Object.freeze({ type: "sqlite", database: "main.db" }) });
 
@@ -113,20 +116,36 @@ async function openWorkspace(loader, id, options) {
   const { catalog, persist, signal, timeoutMs, fetch, drivers } = options;
   const computes = checkComputes(options.computes);
   if (persist !== undefined && persist !== "idb") throw new HeavenBaseError("VALIDATION", "persist is \"idb\", or left out");
+  checkDurability(options);
   if (signal?.aborted) throw cancelled(signal);
   const env = loader.environment(options.env);
   const core = await loader.load();
   const { construction, session } = await placeFiles(loader, core, id.trim(), options, env);
+  const durability = options.durability ?? (session.persistence === "idb" ? "relaxed" : "strict");
   try {
     if (signal?.aborted) throw cancelled(signal);
+    // What the module writes to the copy of IndexedDB is in memory: there the session is what waits.
+    const inCore = session.persistence === "idb" ? "strict" : durability;
     const request = { id, ...construction, catalog, env: construction.preset === undefined ? undefined : env, owner: ownerToken(),
-      shared: session.persistence === "node" };
+      shared: session.persistence === "node", intent_ms: options.intentMs, durability: inCore };
     const open = () => core.open({ ...request, now_ms: Date.now() });
     const handle = await untilFree(attempt(open), open, { signal, timeoutMs });
-    return new Workspace(core, handle, { hosts: { fetch, drivers }, timeoutMs, session, computes });
+    return new Workspace(core, handle, { hosts: { fetch, drivers }, timeoutMs, session, computes, durability });
   } catch (error) {
     await session.end().catch(() => {});        // the first error is the one to report
     throw error;
+  }
+}
+
+/** @param {OpenOptions} options */
+function checkDurability({ durability, intentMs }) {
+  if (durability !== undefined && durability !== "strict" && durability !== "relaxed") {
+    throw new HeavenBaseError(typeof durability === "string" ? "VALIDATION" : "TYPE", "durability is \"strict\" or \"relaxed\"");
+  }
+  if (intentMs === undefined) return;
+  if (typeof intentMs !== "number") throw new HeavenBaseError("TYPE", "intentMs is a number of milliseconds");
+  if (!Number.isInteger(intentMs) || intentMs < 1 || intentMs > INTENT_MS_MAX) {
+    throw new HeavenBaseError("VALIDATION", `intentMs expects whole milliseconds from 1 to ${INTENT_MS_MAX}`);
   }
 }
 

@@ -5,9 +5,10 @@ import { within } from "./compute.js";
 import { HeavenBaseError, cancelled } from "./errors.js";
 import { Holder, isHeld, untilFree } from "./core/held.js";
 import { Queue } from "./core/queue.js";
+import { whenCopied } from "./host/files.js";
 
 /** @typedef {import("./types.js").CallOptions} CallOptions */
-/** @typedef {{ id: string, timeoutMs?: number, session: import("./host/files.js").FileSession, idle: () => void }} Place `idle` gives the files to other processes */
+/** @typedef {{ id: string, timeoutMs?: number, session: import("./host/files.js").FileSession, durability: "strict" | "relaxed", idle: () => void }} Place `idle` gives the files to other processes */
 
 export class Turns {
   #place;
@@ -90,6 +91,7 @@ export class Turns {
       if (write) session.wrote();
       this.#holder?.rest();
     };
+    const durable = (/** @type {T} */ value) => (write ? whenCopied(this.#place, value) : Promise.resolve(value));
     let result;
     try {
       result = work();
@@ -100,9 +102,9 @@ export class Turns {
       }
       result = /** @type {Promise<T>} */ (Promise.reject(error));
     }
-    if (result instanceof Promise) return untilFree(result, work, { ...options, ...this.waiting(options ?? {}), rest: idle }).finally(end);
+    if (result instanceof Promise) return untilFree(result, work, { ...options, ...this.waiting(options ?? {}), rest: idle }).finally(end).then(durable);
     end();
-    return Promise.resolve(result);
+    return durable(result);
   }
 
   /** Work that writes, when the functions of earlier writes are through. @template T @param {CallOptions} options @param {() => Promise<T>} work @returns {Promise<T>} */

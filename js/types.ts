@@ -213,6 +213,18 @@ export interface EdgeAudit {
   dangling: { entity: string; field: string; object_id: string; target_entity: string; target: string }[];
 }
 
+/** What a write over several backends has come to, in the error PARTIAL_WRITE. */
+export interface PartialWrite {
+  /** Backends that hold the write. */
+  committed: string[];
+  /** Backends that do not hold it yet. */
+  pending: string[];
+  /** How many rows it is about. */
+  rows: number;
+  /** Their object_ids: the first ones, when there are many. */
+  ids: string[];
+}
+
 /** Writes over several backends that are not through everywhere. */
 export interface IntentAudit {
   ok: boolean;

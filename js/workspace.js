@@ -29,7 +29,7 @@ import { allBytes, exportBytes, exportRecords, exportToStream, importFile } from
 /** @template E @typedef {import("./types.js").Row<E>} Row */
 /** @template E @typedef {import("./types.js").Patch<E>} Patch */
 /** @typedef {CallOptions & { overwrite?: boolean, unknown?: "error" | "drop" }} WriteOptions */
-/** @typedef {{ hosts: import("./core/task.js").Hosts, timeoutMs?: number, session: import("./host/files.js").FileSession, computes: import("./compute.js").Computes }} Setting */
+/** @typedef {{ hosts: import("./core/task.js").Hosts, timeoutMs?: number, session: import("./host/files.js").FileSession, durability: "strict" | "relaxed", computes: import("./compute.js").Computes }} Setting */
 
 /** Definitions that this package knows already, so that their references are the exported ones. */
 const SYSTEM = new Map([Catalog, MetaSchema].map((one) => [one.entityId, /** @type {Entity} */ (/** @type {unknown} */ (one))]));
@@ -57,12 +57,12 @@ export class Workspace {
     this.#core = core;
     this.#handle = handle;
     this.#setting = setting;
-    const { session, timeoutMs } = setting;
+    const { session, timeoutMs, durability } = setting;
     const idle = () => core.idle(handle);
     const info = this.#now({ kind: Call.INFO }, () => core.json());
     /** @type {string} */
     this.id = info.id;
-    this.#turns = new Turns({ id: this.id, timeoutMs, session, idle });
+    this.#turns = new Turns({ id: this.id, timeoutMs, session, durability, idle });
     /** The preset's name; null when backends were given. @type {string | null} */
     this.preset = info.preset || null;
     this.#keepsCatalog = info.catalog;
@@ -75,6 +75,11 @@ export class Workspace {
   /** Where written data survives: "memory" means nowhere. @returns {"memory" | "node" | "idb"} */
   get persistence() {
     return this.#setting.session.persistence;
+  }
+
+  /** When a call that has resolved is on disk: "strict" says at once, "relaxed" after `flush`. @returns {"strict" | "relaxed"} */
+  get durability() {
+    return this.#setting.durability;
   }
 
   /** Registered entities by id, system entities first. @returns {Readonly<Record<string, Entity>>} */
@@ -818,14 +823,18 @@ export class Workspace {
 
   /** Resolves when everything written is durable, as far as the host can make it so. @returns {Promise<void>} */
   flush() {
-    return this.#run(false, undefined, () => this.#setting.session.flush());
+    return this.#run(false, undefined, () => this.#now({ kind: Call.FLUSH }, () => this.#setting.session.flush()));
   }
 
   /** Ends the workspace after the calls under way; again is fine. @returns {Promise<void>} */
   close() {
-    this.#closing ??= this.#turns.end(() => {
-      this.#core.close(this.#handle);
-      return this.#setting.session.end();
+    this.#closing ??= this.#turns.end(async () => {
+      try {
+        this.#now({ kind: Call.FLUSH }, () => {});
+      } finally {                       // what could not be written is heard of when all is closed
+        this.#core.close(this.#handle);
+        await this.#setting.session.end();
+      }
     });
     return this.#closing;
   }

@@ -22,7 +22,8 @@ typedef struct hb_task hb_task;
 /* `options_json`: {"id", "preset" | "backends": {name: {"type", ...}}, "catalog": true, "env":
  * variables for the preset, "overrides": {name: {option: value}} put into the backends}, and of the
  * host: "owner" (a token that no other open workspace has), "now_ms" (wall clock), "intent_ms" (how
- * long others leave an unfinished write alone), "shared" (false: no other process uses the files).
+ * long others leave an unfinished write alone), "shared" (false: no other process uses the files),
+ * "durability" ("strict", or "relaxed": calls may return before they are on disk, FLUSH waits).
  * Everything is checked before anything is opened; `*out` moves to the caller. */
 hb_status hb_workspace_open(hb_str options_json, const hb_mem *mem, hb_workspace **out,
                             hb_err *err);
@@ -76,6 +77,7 @@ typedef enum hb_call_kind {
     /* text: definition as MessagePack, batch of one row -> frame of the row as it would be written,
      * or JSON {issues: [{field, code, message}]}; needs no workspace */
     HB_CALL_VALIDATE = 30,
+    HB_CALL_FLUSH = 31,     /* what relaxed calls left to be written is on disk once it is done */
 } hb_call_kind;
 
 enum {

@@ -43,7 +43,15 @@ extern const files_format files_json, files_pickle;
 typedef struct files_op {       /* one step of an open transaction; texts owned by files_conn.tx */
     hb_str target;              /* path below the workspace's folder */
     hb_str staged;              /* path of the new content below it; "" to remove the target */
+    bool tree;                  /* remove it with everything in it */
 } files_op;
+
+typedef struct files_group {    /* calls that returned and are not on disk yet */
+    hb_arena arena;             /* of the texts */
+    files_op *ops;
+    uint32_t op_count, op_cap;
+    bool lost;                  /* another process took the folder over meanwhile: told by a flush */
+} files_group;
 
 struct files_conn {             /* of one instance */
     const hb_mem *mem;
@@ -54,7 +62,7 @@ struct files_conn {             /* of one instance */
     hb_str hidden, tx_folder, meta_folder, values_folder;
     hb_instance inner;          /* inmem: rows that were read */
     files_table *tables;
-    bool sync;                  /* wait for the device */
+    bool relaxed;               /* calls are gathered (group.c), not waited for */
     bool whole_rows;            /* every value stays in its row, as Python has it */
     bool in_tx;
     bool pending;               /* a journal that counts is not carried out yet */
@@ -63,6 +71,7 @@ struct files_conn {             /* of one instance */
     files_op *ops;
     uint32_t op_count, op_cap;
     uint32_t staged_count;      /* names given in tx_folder */
+    files_group group;
     files_lease lease;
 };
 
@@ -100,13 +109,26 @@ hb_status files_tx_put(files_conn *conn, hb_str target, hb_str bytes, hb_err *er
 hb_status files_tx_remove(files_conn *conn, hb_str target, hb_err *err);
 /* A folder with everything in it. */
 hb_status files_tx_remove_tree(files_conn *conn, hb_str target, hb_err *err);
-/* The last step of the open transaction for `target`, or NULL. */
+/* Makes the steps count, and takes them. After a failure they do not count. */
+hb_status files_tx_apply(files_conn *conn, hb_err *err);
+/* The last step of the open transaction, or of the gathered ones, for `target`, or NULL. */
 const files_op *files_tx_find(const files_conn *conn, hb_str target);
 /* Completes what an earlier process committed, and clears what it did not. The folder must be ours
  * (lease.h). */
 hb_status files_recover(files_conn *conn, hb_err *err);
 
+/* ---- group.c: relaxed durability */
+/* Takes the steps of the transaction that commits over into the group; false: they cannot wait. */
+hb_status files_group_take(files_conn *conn, bool *taken, hb_err *err);
+/* The gathered calls are on disk once it returns OK; else they stay gathered. */
+hb_status files_group_write(files_conn *conn, hb_err *err);
+/* They are lost: the folder is another process's. */
+void files_group_forget(files_conn *conn);
+void files_group_free(files_group *group);
+
 /* ---- meta.c */
+#define FILES_META_BELOW FILES_HIDDEN "/meta/"
+
 hb_status files_meta_put(hb_instance *instance, hb_str key, hb_str value, hb_err *err);
 hb_status files_meta_get(hb_instance *instance, hb_str key, hb_arena *arena, hb_str *value,
                          hb_err *err);

@@ -40,12 +40,6 @@ static hb_status step_remove(const files_conn *conn, hb_str target, hb_err *err)
     const hb_fs *fs = conn->fs;
     hb_fs_code code = fs->remove(fs->ctx, target);
     if (code == HB_FS_MISSING || code == HB_FS_NOT_FOLDER) return HB_OK;
-    /* Which of the two codes a folder gives depends on the system. */
-    hb_fs_stat info;
-    bool refused = code == HB_FS_IS_FOLDER || code == HB_FS_REFUSED;
-    if (refused && fs->stat(fs->ctx, target, &info) == HB_FS_OK && info.folder) {
-        return hb_fs_remove_tree(fs, conn->mem, target, err);
-    }
     return hb_fs_fail(code, "remove", target, err);
 }
 
@@ -78,8 +72,9 @@ static hb_status take_step(const files_conn *conn, const files_op *op, bool agai
     hb_str staged = op->staged.len > 0 ? below(conn, &scratch, op->staged) : HB_STR_EMPTY;
     hb_status status = target.ptr == NULL || staged.ptr == NULL ? hb_err_memory(err)
                        : staged.len > 0 ? step_put(conn, staged, target, again, err)
+                       : op->tree       ? hb_fs_remove_tree(conn->fs, conn->mem, target, err)
                                         : step_remove(conn, target, err);
-    if (status == HB_OK && conn->sync) {
+    if (status == HB_OK) {
         hb_str folder = folder_of(target);
         hb_fs_code code = conn->fs->sync_folder(conn->fs->ctx, folder);
         if (code != HB_FS_MISSING) status = hb_fs_fail(code, "sync", folder, err);
@@ -88,14 +83,15 @@ static hb_status take_step(const files_conn *conn, const files_op *op, bool agai
     return status;
 }
 
-/* ---- the journal as text: "+<staged>\0<target>\0" or "-<target>\0", closed by "." -------- */
+/* ---- the journal as text: "+<staged>\0<target>\0" or "-<target>\0", "*<folder>\0", closed by "."
+ * -------- */
 
 static hb_status journal_write(files_conn *conn, hb_err *err) {
     hb_buf text;
     hb_buf_init(&text, conn->mem);
     for (uint32_t i = 0; i < conn->op_count; i++) {
         const files_op *op = &conn->ops[i];
-        hb_buf_add_char(&text, op->staged.len > 0 ? '+' : '-');
+        hb_buf_add_char(&text, op->staged.len > 0 ? '+' : op->tree ? '*' : '-');
         if (op->staged.len > 0) {
             hb_buf_add_str(&text, op->staged);
             hb_buf_add_char(&text, '\0');
@@ -109,9 +105,9 @@ static hb_status journal_write(files_conn *conn, hb_err *err) {
     hb_status status = hb_buf_check(&text, err);
     if (status == HB_OK && (draft.ptr == NULL || path.ptr == NULL)) status = hb_err_memory(err);
     if (status == HB_OK) {
-        status = hb_fs_write_all(conn->fs, draft, hb_buf_str(&text), conn->sync, err);
+        status = hb_fs_write_all(conn->fs, draft, hb_buf_str(&text), true, err);
     }
-    if (status == HB_OK && conn->sync) {
+    if (status == HB_OK) {
         status = hb_fs_fail(conn->fs->sync_folder(conn->fs->ctx, conn->tx_folder), "sync",
                             conn->tx_folder, err);
     }
@@ -120,7 +116,7 @@ static hb_status journal_write(files_conn *conn, hb_err *err) {
     if (status == HB_OK) {
         status = hb_fs_fail(conn->fs->rename(conn->fs->ctx, draft, path), "commit", path, err);
     }
-    if (status == HB_OK && conn->sync) {
+    if (status == HB_OK) {
         status = hb_fs_fail(conn->fs->sync_folder(conn->fs->ctx, conn->tx_folder), "sync",
                             conn->tx_folder, err);
         /* Not sure to last: it must not count either. */
@@ -143,9 +139,9 @@ static bool journal_text(hb_str text, uint32_t *at, hb_str *out) {
 static hb_status journal_replay(files_conn *conn, hb_str text, hb_str path, hb_err *err) {
     bool whole = text.len > 0 && text.ptr[text.len - 1] == '.';
     for (uint32_t at = 0; whole && at + 1 < text.len;) {
-        files_op op = { HB_STR_EMPTY, HB_STR_EMPTY };
+        files_op op = { HB_STR_EMPTY, HB_STR_EMPTY, text.ptr[at] == '*' };
         const char kind = text.ptr[at++];
-        whole = kind == '+' ? journal_text(text, &at, &op.staged) : kind == '-';
+        whole = kind == '+' ? journal_text(text, &at, &op.staged) : kind == '-' || op.tree;
         whole = whole && journal_text(text, &at, &op.target);
         if (whole) HB_TRY(files_lease_beat(conn, err));
         if (whole) HB_TRY(take_step(conn, &op, true, err));
@@ -228,13 +224,15 @@ static void tx_settle_tables(files_conn *conn, bool committed) {
 static void tx_forget(files_conn *conn) {
     conn->in_tx = conn->removes_tree = false;
     conn->ops = NULL;
-    conn->op_count = conn->op_cap = conn->staged_count = 0;
+    conn->op_count = conn->op_cap = 0;
+    if (conn->group.op_count == 0) conn->staged_count = 0;
     hb_arena_reset(&conn->tx);
 }
 
 hb_status files_tx_begin(files_conn *conn, hb_err *err) {
     HB_ASSERT(!conn->in_tx);
     HB_TRY(files_lease_enter(conn, err));
+    if (conn->pending) HB_TRY(files_group_write(conn, err));
     if (conn->pending) HB_TRY(files_recover(conn, err));
     HB_TRY(conn->inner.type->tx(&conn->inner, HB_TX_BEGIN, err));
     conn->in_tx = true;
@@ -303,13 +301,21 @@ static void tx_carry_out(files_conn *conn) {
     conn->lease.emptied = true;
 }
 
+hb_status files_tx_apply(files_conn *conn, hb_err *err) {
+    if (conn->op_count == 0) return HB_OK;
+    HB_TRY(tx_decide(conn, err));
+    if (!is_single_step(conn)) tx_carry_out(conn);
+    return HB_OK;
+}
+
 hb_status files_tx_commit(files_conn *conn, hb_err *err) {
-    hb_status status = conn->op_count > 0 ? tx_decide(conn, err) : HB_OK;
+    bool waits = false;
+    hb_status status = conn->op_count > 0 ? files_group_take(conn, &waits, err) : HB_OK;
+    if (status == HB_OK && !waits) status = files_tx_apply(conn, err);
     if (status != HB_OK) {
         files_tx_rollback(conn);
         return status;
     }
-    if (conn->op_count > 0 && !is_single_step(conn)) tx_carry_out(conn);
     status = conn->inner.type->tx(&conn->inner, HB_TX_COMMIT, err);
     HB_ASSERT(status == HB_OK);
     tx_settle_tables(conn, true);
@@ -336,7 +342,7 @@ static hb_status op_add(files_conn *conn, hb_str target, hb_str staged, hb_err *
     }
     hb_str copy = hb_arena_str(&conn->tx, target);
     if (copy.ptr == NULL) return hb_err_memory(err);
-    conn->ops[conn->op_count++] = (files_op){ copy, staged };
+    conn->ops[conn->op_count++] = (files_op){ copy, staged, false };
     return HB_OK;
 }
 
@@ -352,7 +358,7 @@ hb_status files_tx_put(files_conn *conn, hb_str target, hb_str bytes, hb_err *er
     if (path.ptr == NULL) return hb_err_memory(err);
     /* Noted first, so that a rollback removes what a failing write leaves. */
     HB_TRY(op_add(conn, target, staged, err));
-    return hb_fs_write_all(conn->fs, path, bytes, conn->sync, err);
+    return hb_fs_write_all(conn->fs, path, bytes, !conn->relaxed, err);
 }
 
 hb_status files_tx_remove(files_conn *conn, hb_str target, hb_err *err) {
@@ -362,13 +368,18 @@ hb_status files_tx_remove(files_conn *conn, hb_str target, hb_err *err) {
 
 hb_status files_tx_remove_tree(files_conn *conn, hb_str target, hb_err *err) {
     if (conn->staged_count == 0) HB_TRY(hb_fs_make_folders(conn->fs, conn->tx_folder, err));
+    HB_TRY(op_add(conn, target, HB_STR_EMPTY, err));
+    conn->ops[conn->op_count - 1].tree = true;
     conn->removes_tree = true;
-    return files_tx_remove(conn, target, err);
+    return HB_OK;
 }
 
 const files_op *files_tx_find(const files_conn *conn, hb_str target) {
     for (uint32_t i = conn->op_count; i > 0; i--) {
         if (hb_str_eq(conn->ops[i - 1].target, target)) return &conn->ops[i - 1];
+    }
+    for (uint32_t i = conn->group.op_count; i > 0; i--) {
+        if (hb_str_eq(conn->group.ops[i - 1].target, target)) return &conn->group.ops[i - 1];
     }
     return NULL;
 }

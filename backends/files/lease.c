@@ -16,6 +16,13 @@ static void forget_rows(files_conn *conn) {
     }
 }
 
+/* Another process has the folder: what was gathered is lost, and memory is ahead of the disk. */
+static void lose(files_conn *conn) {
+    if (conn->group.op_count > 0) conn->group.lost = true;
+    files_group_forget(conn);
+    forget_rows(conn);
+}
+
 static hb_status write_generation(files_conn *conn, hb_err *err) {
     files_lease *lease = &conn->lease;
     hb_buf_clear(&lease->seen);
@@ -23,7 +30,7 @@ static hb_status write_generation(files_conn *conn, hb_err *err) {
                   lease->turn.lock.taken);
     HB_TRY(hb_buf_check(&lease->seen, err));
     hb_str text = hb_buf_str(&lease->seen);
-    hb_status status = hb_fs_write_all(conn->fs, lease->generation, text, conn->sync, err);
+    hb_status status = hb_fs_write_all(conn->fs, lease->generation, text, true, err);
     lease->marked = status == HB_OK;
     if (status != HB_OK) hb_buf_clear(&lease->seen);
     return status;
@@ -83,7 +90,7 @@ static hb_status keep(files_conn *conn, hb_err *err) {
     bool held;
     HB_TRY(hb_turn_beat(&lease->turn, &held, err));
     if (!held) {
-        forget_rows(conn);
+        lose(conn);
         return locked(lease, "HELD", "another process has taken the folder over", err);
     }
     return HB_OK;
@@ -128,7 +135,7 @@ hb_status files_lease_enter(files_conn *conn, hb_err *err) {
 
 static hb_status still_held(files_conn *conn, bool held, hb_err *err) {
     if (held) return HB_OK;
-    forget_rows(conn);
+    lose(conn);
     /* Outside of a transaction, whoever waits for a held folder may simply call again. */
     return locked(&conn->lease, conn->in_tx ? "LOST" : "HELD",
                   "this process was silent for so long that another one took the folder over; "
@@ -203,7 +210,9 @@ static bool is_empty(const files_conn *conn) {
 
 void files_lease_yield(files_conn *conn) {
     files_lease *lease = &conn->lease;
-    if (!lease->turn.lock.held || conn->in_tx) return;
+    hb_err ignored;     /* then the folder stays ours until the next time */
+    hb_err_init(&ignored);
+    if (conn->in_tx || files_group_write(conn, &ignored) != HB_OK || !lease->turn.lock.held) return;
     const bool sweep = lease->emptied && is_empty(conn);
     lease->emptied = false;
     if (sweep) conn->fs->remove(conn->fs->ctx, lease->generation);

@@ -3,12 +3,11 @@
 #include "backends/files/files_priv.h"
 
 #define META_BYTES_MAX (64u << 20)
-#define META_BELOW FILES_HIDDEN "/meta/"
 
 static hb_str meta_target(hb_arena *arena, hb_str key) {
     hb_str name = files_percent(arena, key);
     if (name.ptr == NULL) return name;
-    return hb_arena_printf(arena, META_BELOW "%.*s", HB_ARG(name));
+    return hb_arena_printf(arena, FILES_META_BELOW "%.*s", HB_ARG(name));
 }
 
 static hb_status meta_change(files_conn *conn, hb_str key, const hb_str *value, hb_err *err) {

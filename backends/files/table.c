@@ -232,6 +232,7 @@ static hb_status load_folder(files_loader *loader, hb_arena *arena, hb_err *err)
 }
 
 hb_status files_settle(files_conn *conn, hb_err *err) {
+    HB_TRY(files_group_write(conn, err));
     return conn->pending && !conn->in_tx ? files_recover(conn, err) : HB_OK;
 }
 

@@ -202,10 +202,31 @@ static const char *conn_option(hb_instance *instance, const char *name) {
     return text.len == 0 ? NULL : text.ptr; /* cJSON strings end with NUL */
 }
 
+/* Relaxed commits are not synced one by one; a checkpoint syncs the log before it copies, so that
+ * the file is always that of some commit. */
+hb_status sqlite_log_start(sqlite_conn *conn, hb_err *err) {
+    return sqlite_run(conn,
+                      conn->instance->relaxed ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"
+                                              : "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
+                      err);
+}
+
+/* Without a log a commit has been synced in any case. */
+hb_status sqlite_conn_flush(hb_instance *instance, hb_err *err) {
+    sqlite_conn *conn = instance->state;
+    sqlite3_file *log = NULL;
+    if (!conn->on_disk) return HB_OK;
+    if (conn->lease.lost) return sqlite_lease_enter(conn, err);
+    sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log == NULL || log->pMethods == NULL) return HB_OK;
+    int rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+    return rc == SQLITE_OK ? HB_OK : sqlite_fail(conn, rc, err);
+}
+
 /* A lock that is held for the connection's life lets SQLite keep the WAL's index in its own memory,
  * which is what makes WAL possible on WebAssembly; and it makes one writer per file a fact. Where
- * WAL is refused SQLite stays with its rollback journal, which is as durable. FULL: a call that
- * returned is on disk. */
+ * WAL is refused SQLite stays with its rollback journal, which is as durable. FULL, unless
+ * relaxed: a call that returned is on disk. */
 static hb_status conn_configure(sqlite_conn *conn, hb_err *err) {
     sqlite3_busy_timeout(conn->db, BUSY_TIMEOUT_MS);
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -215,7 +236,7 @@ static hb_status conn_configure(sqlite_conn *conn, hb_err *err) {
     HB_TRY(sqlite_lease_enter(conn, err));
     HB_TRY(sqlite_run(conn, "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384", err));
     if (!conn->on_disk || conn->lease.turn.lock.fs != NULL) return HB_OK;
-    return sqlite_run(conn, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", err);
+    return sqlite_log_start(conn, err);
 }
 
 /* Taking the write lock here tells LOCKED and CORRUPT at open instead of in the middle of a call.

@@ -60,7 +60,7 @@ static hb_status start(sqlite_conn *conn, hb_err *err) {
         return locked(conn, "WAL", "another program holds the database file in WAL mode", err);
     }
     HB_TRY(sqlite_run(conn, "PRAGMA locking_mode=EXCLUSIVE", err));
-    HB_TRY(sqlite_run(conn, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", err));
+    HB_TRY(sqlite_log_start(conn, err));
     return forget_if_changed(conn, err);
 }
 

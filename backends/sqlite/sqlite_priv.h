@@ -119,6 +119,9 @@ hb_status sqlite_conn_reopen(sqlite_conn *conn, hb_err *err);
  * deadline is borrowed until then. */
 void sqlite_conn_limit(sqlite_conn *conn, const hb_deadline *deadline);
 bool sqlite_conn_durable(const hb_instance *instance);
+hb_status sqlite_conn_flush(hb_instance *instance, hb_err *err);
+/* The journal mode, and how long a commit waits for the device. */
+hb_status sqlite_log_start(sqlite_conn *conn, hb_err *err);
 hb_status sqlite_conn_tx(hb_instance *instance, hb_tx op, hb_err *err);
 
 /* The error of the last failed call: our status, the engine's code by name, never its text. */

@@ -197,7 +197,7 @@ export class Core {
     const at = this.#u32(ReplyAt.at);
     return new HeavenBaseError(codeOf(this.#u32(ReplyAt.code)), text(ReplyAt.message_ptr), { entity: text(ReplyAt.entity_ptr),
       field: text(ReplyAt.field_ptr), backend: text(ReplyAt.backend_ptr), native: text(ReplyAt.native_ptr),
-      at: at === AT_NONE ? null : at });
+      at: at === AT_NONE ? null : at, partial: JSON.parse(text(ReplyAt.detail_ptr) || "null") });
   }
 
   get task() {

@@ -54,7 +54,7 @@ export const Status = Object.freeze({
   FORMAT: 35,
 });
 
-/** @type {{ readonly REGISTER: number, readonly INFO: number, readonly SCHEMA: number, readonly UPSERT: number, readonly SET: number, readonly GET: number, readonly EXISTS: number, readonly DELETE: number, readonly QUERY: number, readonly EXPLAIN: number, readonly PREPARE: number, readonly RELEASE: number, readonly AUDIT: number, readonly REPAIR: number, readonly REFRESH: number, readonly DROP: number, readonly CAPABILITIES: number, readonly EXPORT: number, readonly IMPORT: number, readonly ALTER: number, readonly FIND: number, readonly DESCRIBE: number, readonly SIGN: number, readonly HEALTH: number, readonly MANIFEST: number, readonly PRESETS: number, readonly GRAPH: number, readonly VALIDATE: number }} */
+/** @type {{ readonly REGISTER: number, readonly INFO: number, readonly SCHEMA: number, readonly UPSERT: number, readonly SET: number, readonly GET: number, readonly EXISTS: number, readonly DELETE: number, readonly QUERY: number, readonly EXPLAIN: number, readonly PREPARE: number, readonly RELEASE: number, readonly AUDIT: number, readonly REPAIR: number, readonly REFRESH: number, readonly DROP: number, readonly CAPABILITIES: number, readonly EXPORT: number, readonly IMPORT: number, readonly ALTER: number, readonly FIND: number, readonly DESCRIBE: number, readonly SIGN: number, readonly HEALTH: number, readonly MANIFEST: number, readonly PRESETS: number, readonly GRAPH: number, readonly VALIDATE: number, readonly FLUSH: number }} */
 export const Call = Object.freeze({
   REGISTER: 1,
   INFO: 2,
@@ -84,6 +84,7 @@ export const Call = Object.freeze({
   PRESETS: 29,
   GRAPH: 18,
   VALIDATE: 30,
+  FLUSH: 31,
 });
 
 /** @type {{ readonly OVERWRITE: number, readonly DROP_UNKNOWN: number, readonly REPLACE: number, readonly DRY_RUN: number, readonly NO_PUSHDOWN: number, readonly WANT_TOTAL: number, readonly ANY: number, readonly NO_CATALOG: number, readonly EDGES_DETACH: number, readonly EDGES_RESTRICT: number, readonly COMPUTED: number, readonly PAUSES: number }} */
@@ -168,7 +169,7 @@ export const CallAt = Object.freeze({
   timeout_ms: 52,
 });
 
-/** @type {{ readonly state: number, readonly task: number, readonly answer: number, readonly ptr: number, readonly len: number, readonly total_known: number, readonly truncated: number, readonly cursor_len: number, readonly total: number, readonly code: number, readonly at: number, readonly entity_ptr: number, readonly field_ptr: number, readonly backend_ptr: number, readonly native_ptr: number, readonly message_ptr: number, readonly op_id: number, readonly op_kind: number, readonly op_backend_ptr: number, readonly op_backend_len: number, readonly op_method_ptr: number, readonly op_method_len: number, readonly op_url_ptr: number, readonly op_url_len: number, readonly op_headers_ptr: number, readonly op_headers_len: number, readonly op_body_ptr: number, readonly op_body_len: number, readonly op_sql_ptr: number, readonly op_sql_len: number, readonly op_flags: number, readonly op_timeout_ms: number }} */
+/** @type {{ readonly state: number, readonly task: number, readonly answer: number, readonly ptr: number, readonly len: number, readonly total_known: number, readonly truncated: number, readonly cursor_len: number, readonly total: number, readonly code: number, readonly at: number, readonly entity_ptr: number, readonly field_ptr: number, readonly backend_ptr: number, readonly native_ptr: number, readonly message_ptr: number, readonly detail_ptr: number, readonly op_id: number, readonly op_kind: number, readonly op_backend_ptr: number, readonly op_backend_len: number, readonly op_method_ptr: number, readonly op_method_len: number, readonly op_url_ptr: number, readonly op_url_len: number, readonly op_headers_ptr: number, readonly op_headers_len: number, readonly op_body_ptr: number, readonly op_body_len: number, readonly op_sql_ptr: number, readonly op_sql_len: number, readonly op_flags: number, readonly op_timeout_ms: number }} */
 export const ReplyAt = Object.freeze({
   state: 0,
   task: 4,
@@ -186,22 +187,23 @@ export const ReplyAt = Object.freeze({
   backend_ptr: 56,
   native_ptr: 60,
   message_ptr: 64,
-  op_id: 68,
-  op_kind: 72,
-  op_backend_ptr: 76,
-  op_backend_len: 80,
-  op_method_ptr: 84,
-  op_method_len: 88,
-  op_url_ptr: 92,
-  op_url_len: 96,
-  op_headers_ptr: 100,
-  op_headers_len: 104,
-  op_body_ptr: 108,
-  op_body_len: 112,
-  op_sql_ptr: 116,
-  op_sql_len: 120,
-  op_flags: 124,
-  op_timeout_ms: 128,
+  detail_ptr: 68,
+  op_id: 72,
+  op_kind: 76,
+  op_backend_ptr: 80,
+  op_backend_len: 84,
+  op_method_ptr: 88,
+  op_method_len: 92,
+  op_url_ptr: 96,
+  op_url_len: 100,
+  op_headers_ptr: 104,
+  op_headers_len: 108,
+  op_body_ptr: 112,
+  op_body_len: 116,
+  op_sql_ptr: 120,
+  op_sql_len: 124,
+  op_flags: 128,
+  op_timeout_ms: 132,
 });
 
 /** Every code that an error can have. @typedef {"OK" | "INVALID_ID" | "VALIDATION" | "TYPE" | "SCHEMA" | "SCHEMA_CONFLICT" | "DUPLICATE" | "UNIQUE" | "AMBIGUOUS" | "QUERY" | "UNKNOWN_FIELD" | "UNKNOWN_ENTITY" | "UNKNOWN_BACKEND" | "UNKNOWN_PRESET" | "UNSUPPORTED" | "UNSUPPORTED_STORAGE" | "ROUTING" | "LIMIT" | "MEMORY" | "BACKEND" | "UNAVAILABLE" | "BAD_REPLY" | "REFUSED" | "CORRUPT" | "LOCKED" | "PARTIAL_WRITE" | "CANCELLED" | "TIMEOUT" | "CLOSED" | "HOST" | "INTERNAL" | "RESTRICTED" | "COMPUTE" | "UNKNOWN_COMPUTE" | "SCHEMA_DRIFT" | "FORMAT"} StatusName */

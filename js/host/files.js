@@ -64,6 +64,11 @@ export function withPaths(backends, files) {
 /** @type {FileSession} */
 export const MEMORY_SESSION = Object.freeze({ persistence: "memory", wrote() {}, async flush() {}, async end() {} });
 
+/** A value, once what was written for it is durable: where the host keeps a copy, only its session can say so. @template T @param {{ session: FileSession, durability: "strict" | "relaxed" }} setting @param {T} value @returns {Promise<T>} */
+export function whenCopied({ session, durability }, value) {
+  return durability === "strict" && session.persistence === "idb" ? session.flush().then(() => value) : Promise.resolve(value);
+}
+
 /** @param {unknown} value @returns {value is Backends} */
 export function isBackends(value) {
   return value !== null && typeof value === "object" && !Array.isArray(value)

@@ -48,7 +48,7 @@ typedef struct hb_abi_reply {
     uint32_t code;                  /* hb_status */
     uint32_t at;
     /* NUL-terminated UTF-8 */
-    uint32_t entity_ptr, field_ptr, backend_ptr, native_ptr, message_ptr;
+    uint32_t entity_ptr, field_ptr, backend_ptr, native_ptr, message_ptr, detail_ptr;
     /* OP: one operation; */
     uint32_t op_id, op_kind;        /* hb_host_op_kind */
     uint32_t op_backend_ptr, op_backend_len;

@@ -156,6 +156,7 @@ static uint32_t reply_failed(void) {
         .backend_ptr = address(err->backend),
         .native_ptr = address(err->native),
         .message_ptr = address(err->msg),
+        .detail_ptr = address(err->detail),
     };
     return HB_ABI_FAILED;
 }

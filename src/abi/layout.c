@@ -60,6 +60,7 @@ static const entry calls[] = {
     { "PRESETS", HB_CALL_PRESETS },
     { "GRAPH", HB_CALL_GRAPH },
     { "VALIDATE", HB_CALL_VALIDATE },
+    { "FLUSH", HB_CALL_FLUSH },
 };
 
 static const entry flags[] = {
@@ -143,6 +144,7 @@ static const entry reply_members[] = {
     AT(hb_abi_reply, backend_ptr),
     AT(hb_abi_reply, native_ptr),
     AT(hb_abi_reply, message_ptr),
+    AT(hb_abi_reply, detail_ptr),
     AT(hb_abi_reply, op_id),
     AT(hb_abi_reply, op_kind),
     AT(hb_abi_reply, op_backend_ptr),

@@ -22,6 +22,7 @@ typedef struct hb_err {
     char backend[40];   /* backend instance name, "" when none */
     char native[24];    /* the engine's own code (SQLSTATE, HTTP, SQLite); "" when none */
     char msg[400];      /* one sentence: what was found, what was expected */
+    char detail[640];   /* JSON for programs, whole or ""; PARTIAL_WRITE: what is where */
 } hb_err;
 
 #define HB_TRY(expr)                            \

@@ -92,6 +92,14 @@ static hb_str parent_of(hb_str path) {
     return (hb_str){ path.ptr, len };
 }
 
+hb_status hb_fs_sync_file(const hb_fs *fs, hb_str path, hb_err *err) {
+    int32_t file;
+    HB_TRY(hb_fs_fail(fs->open(fs->ctx, path, HB_FS_UPDATE, &file), "open", path, err));
+    hb_fs_code code = fs->sync(fs->ctx, file);
+    hb_fs_code closed = fs->close(fs->ctx, file);
+    return hb_fs_fail(code != HB_FS_OK ? code : closed, "sync", path, err);
+}
+
 hb_status hb_fs_make_folders(const hb_fs *fs, hb_str path, hb_err *err) {
     hb_fs_code code = fs->make_folder(fs->ctx, path);
     if (code == HB_FS_MISSING) {

@@ -40,7 +40,7 @@ typedef enum hb_fs_how {
     HB_FS_READ,         /* an existing file, to read */
     HB_FS_WRITE,        /* to write from the start: made, or emptied (mode 0600 when made) */
     HB_FS_CREATE,       /* to write; EXISTS when there is one: test and making are one step */
-    HB_FS_UPDATE        /* an existing file, to write over from its start */
+    HB_FS_UPDATE        /* an existing file, to write or to sync: nothing is emptied */
 } hb_fs_how;
 
 typedef struct hb_fs_stat {
@@ -91,6 +91,8 @@ hb_status hb_fs_read_all(const hb_fs *fs, hb_str path, uint32_t max, hb_buf *out
                          hb_err *err);
 /* Writes a file (made or emptied) and, where `sync`, waits until the device has it. */
 hb_status hb_fs_write_all(const hb_fs *fs, hb_str path, hb_str bytes, bool sync, hb_err *err);
+/* What was written to an existing file survives a power cut once it returns. */
+hb_status hb_fs_sync_file(const hb_fs *fs, hb_str path, hb_err *err);
 /* Makes a folder and the missing ones above it. */
 hb_status hb_fs_make_folders(const hb_fs *fs, hb_str path, hb_err *err);
 /* The names in a folder, sorted by bytes, in the arena; none when there is no such folder. */

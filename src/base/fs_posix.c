@@ -92,8 +92,8 @@ static hb_fs_code fs_open(void *ctx, hb_str path, hb_fs_how how, int32_t *file) 
     (void)ctx;
     PATH_OR_RETURN(text, path);
     int flags = how == HB_FS_READ     ? O_RDONLY
-                : how == HB_FS_UPDATE ? O_WRONLY
                 : how == HB_FS_WRITE  ? O_WRONLY | O_CREAT | O_TRUNC
+                : how == HB_FS_UPDATE ? O_WRONLY
                                       : O_WRONLY | O_CREAT | O_EXCL;
     int fd;
     do {

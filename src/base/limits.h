@@ -28,5 +28,6 @@
 #define HB_BATCH_ROWS_MAX      16777216u
 #define HB_EVAL_CHUNK          1024u        /* rows an evaluation step looks at */
 #define HB_INTENT_MS           30000        /* others leave an unfinished write alone so long */
+#define HB_INTENT_MS_MAX       86400000     /* and at most so long, by option */
 
 #endif

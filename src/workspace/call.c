@@ -166,6 +166,7 @@ static hb_status call_info(hb_workspace *ws, const hb_request *request, hb_task 
     cJSON_AddStringToObject(root, "id", ws->id.ptr);
     cJSON_AddStringToObject(root, "preset", ws->preset.len > 0 ? ws->preset.ptr : "");
     cJSON_AddBoolToObject(root, "catalog", ws->catalog);
+    cJSON_AddStringToObject(root, "durability", ws->relaxed ? "relaxed" : "strict");
     cJSON *backends = cJSON_AddArrayToObject(root, "backends");
     for (uint32_t i = 0; i < ws->instance_count; i++) {
         cJSON_AddItemToArray(backends, info_backend(ws->instances[i], err));
@@ -291,6 +292,7 @@ static hb_call_fn *call_find(hb_call_kind kind) {
     case HB_CALL_PRESETS: return hb_call_presets;
     case HB_CALL_GRAPH: return hb_call_graph;
     case HB_CALL_VALIDATE: return hb_call_validate;
+    case HB_CALL_FLUSH: return hb_call_flush;
     }
     return NULL;
 }
@@ -326,7 +328,8 @@ hb_status hb_workspace_start(hb_workspace *ws, const hb_request *request, hb_tas
         return hb_err_set(err, HB_E_CLOSED, "the workspace is closed");
     }
     if (ws != NULL && ws->dropped && request->kind != HB_CALL_INFO &&
-        request->kind != HB_CALL_DROP && request->kind != HB_CALL_CAPABILITIES) {
+        request->kind != HB_CALL_DROP && request->kind != HB_CALL_FLUSH &&
+        request->kind != HB_CALL_CAPABILITIES) {
         return hb_err_set(err, HB_E_CLOSED, "workspace '%.*s' was dropped", HB_ARG(ws->id));
     }
     if (ws != NULL && call_may_wait(request->kind)) HB_TRY(give_turns(ws, err));

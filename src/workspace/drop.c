@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* drop and refresh: fragments on every container.
+/* drop, flush and refresh: something on every backend.
  *
  * A drop clears every container inside a transaction of its backend, and takes the definitions out
  * of their keeper with the keeper's own. The keeper commits first: from then on the workspace is
@@ -46,7 +46,7 @@ static hb_status drop_commit(sweep_program *s, uint32_t backend, hb_err *err) {
     hb_instance *instance = s->ws->instances[backend];
     if ((s->open >> backend & 1) == 0) return HB_OK;
     s->open &= ~((uint64_t)1 << backend);
-    hb_status status = instance->type->tx(instance, HB_TX_COMMIT, err);
+    hb_status status = hb_instance_commit(instance, err);
     if (status != HB_OK) hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, instance->name);
     return status;
 }
@@ -164,7 +164,8 @@ hb_status hb_call_drop(hb_workspace *ws, const hb_request *request, hb_task *tas
     return HB_OK;
 }
 
-/* ---- what a dead process left of a drop ------------------------------------------------------- */
+/* ---- what a dead process left of a drop -------------------------------------------------------
+ */
 
 static hb_status finish_at_once(hb_task *task, hb_err *err) {
     (void)err;
@@ -202,8 +203,8 @@ hb_status hb_drop_complete_local(hb_workspace *ws, hb_err *err) {
     task->advance = finish_at_once;
     hb_str *keys;
     uint32_t count = 0;
-    hb_status status = keeper->type->meta_list(keeper, HB_STR(DROPPED_PREFIX), &task->arena, &keys,
-                                               &count, err);
+    hb_status status =
+        keeper->type->meta_list(keeper, HB_STR(DROPPED_PREFIX), &task->arena, &keys, &count, err);
     for (uint32_t i = 0; i < count && status == HB_OK; i++) {
         status = clear_dropped(ws, keeper, keys[i], task, err);
     }
@@ -216,6 +217,18 @@ hb_status hb_drop_complete_local(hb_workspace *ws, hb_err *err) {
     task->done = true;
     hb_task_free(task);
     return status;
+}
+
+/* ---- flush ------------------------------------------------------------------------------- */
+
+hb_status hb_call_flush(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+    (void)request;
+    task->advance = finish_at_once;
+    for (uint32_t b = 0; b < ws->instance_count; b++) {
+        if (hb_instance_flush(ws->instances[b], err) == HB_OK) continue;
+        return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, ws->instances[b]->name);
+    }
+    return HB_OK;
 }
 
 /* ---- refresh ------------------------------------------------------------------------------ */

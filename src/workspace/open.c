@@ -123,7 +123,8 @@ static hb_status make_instance(hb_workspace *ws, const cJSON *config, hb_err *er
     if (instance == NULL) return hb_err_memory(err);
     *instance = (hb_instance){ type,        name,           ws->id,    ws->mem,
                                &ws->arena,  config,         NULL,      ws->instance_count,
-                               ws->host.fs, ws->host.clock, ws->owner, ws->shared };
+                               ws->host.fs, ws->host.clock, ws->owner, ws->shared,
+                               ws->relaxed };
     ws->instances[ws->instance_count++] = instance;
     return HB_OK;
 }
@@ -155,10 +156,9 @@ static hb_status make_instances(hb_workspace *ws, const cJSON *backends, hb_err 
     return HB_OK;
 }
 
-/* Who opens it, when, and for how long others leave its unfinished writes alone. */
+/* Who opens it, and when. */
 static void read_owner(hb_workspace *ws) {
     const cJSON *now = cJSON_GetObjectItemCaseSensitive(ws->options, "now_ms");
-    const cJSON *span = cJSON_GetObjectItemCaseSensitive(ws->options, "intent_ms");
     ws->owner = json_text(cJSON_GetObjectItemCaseSensitive(ws->options, "owner"));
     ws->opened_ms = cJSON_IsNumber(now) ? (int64_t)now->valuedouble : 0;
     ws->shared = !cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(ws->options, "shared"));
@@ -169,8 +169,38 @@ static void read_owner(hb_workspace *ws) {
                                     (unsigned long long)(uintptr_t)ws);
     }
     ws->epoch = (uint64_t)(ws->opened_ms > 0 ? ws->opened_ms : 0);
-    ws->intent_ms =
-        cJSON_IsNumber(span) && span->valuedouble > 0 ? (int64_t)span->valuedouble : HB_INTENT_MS;
+}
+
+/* How long others leave its unfinished writes alone. */
+static hb_status read_intent_ms(hb_workspace *ws, hb_err *err) {
+    const cJSON *span = cJSON_GetObjectItemCaseSensitive(ws->options, "intent_ms");
+    ws->intent_ms = HB_INTENT_MS;
+    if (span == NULL || cJSON_IsNull(span)) return HB_OK;
+    if (!cJSON_IsNumber(span)) {
+        return hb_err_set(err, HB_E_TYPE, "option 'intent_ms' expects a number");
+    }
+    double ms = span->valuedouble;
+    if (!(ms >= 1 && ms <= HB_INTENT_MS_MAX) || ms != (double)(int64_t)ms) {
+        return hb_err_set(err, HB_E_VALIDATION,
+                          "option 'intent_ms' expects whole milliseconds from 1 to %d",
+                          HB_INTENT_MS_MAX);
+    }
+    ws->intent_ms = (int64_t)ms;
+    return HB_OK;
+}
+
+static hb_status read_durability(hb_workspace *ws, hb_err *err) {
+    static const hb_str known[] = { { "strict", 6 }, { "relaxed", 7 } };
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(ws->options, "durability");
+    if (item == NULL || cJSON_IsNull(item)) return HB_OK;
+    if (!cJSON_IsString(item)) {
+        return hb_err_set(err, HB_E_TYPE, "option 'durability' expects \"strict\" or \"relaxed\"");
+    }
+    hb_str text = json_text(item);
+    ws->relaxed = hb_str_eq(text, known[1]);
+    if (ws->relaxed || hb_str_eq(text, known[0])) return HB_OK;
+    hb_err_set(err, HB_E_VALIDATION, "unknown durability '%.*s'", HB_ARG(text));
+    return hb_err_hint(err, text, known, 2);
 }
 
 /* {name: {option: value}}: single options put into the map, of a preset above all. */
@@ -218,8 +248,9 @@ static hb_status read_backends(hb_workspace *ws, hb_err *err) {
 }
 
 static hb_status read_options(hb_workspace *ws, hb_err *err) {
-    static const char *const known[] = { "id",  "preset",    "backends", "catalog",   "owner",
-                                         "env", "overrides", "now_ms",   "intent_ms", "shared" };
+    static const char *const known[] = { "id",        "preset", "backends",  "catalog",
+                                         "owner",     "env",    "overrides", "now_ms",
+                                         "intent_ms", "shared", "durability" };
     enum { KNOWN = sizeof(known) / sizeof(known[0]) };
     const cJSON *item;
     cJSON_ArrayForEach(item, ws->options) {
@@ -241,6 +272,8 @@ static hb_status read_options(hb_workspace *ws, hb_err *err) {
     }
     ws->id = id;
     read_owner(ws);
+    HB_TRY(read_intent_ms(ws, err));
+    HB_TRY(read_durability(ws, err));
     const cJSON *catalog = cJSON_GetObjectItemCaseSensitive(ws->options, "catalog");
     ws->catalog = !cJSON_IsFalse(catalog);
     return read_backends(ws, err);

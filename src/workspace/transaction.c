@@ -66,7 +66,14 @@ static hb_status commit(hb_changes *changes, uint32_t backend, hb_err *err) {
     hb_status status = instance->type->tx(instance, HB_TX_COMMIT, err);
     if (status != HB_OK) return refused_by(changes, backend, status, err);
     changes->held |= bit(backend);
-    return HB_OK;
+    /* What follows elsewhere counts on it, and so does whoever completes the intent. */
+    if (changes->intent != NULL) status = hb_instance_flush(instance, err);
+    return status == HB_OK ? HB_OK : refused_by(changes, backend, status, err);
+}
+
+static hb_status record(hb_changes *changes, hb_err *err) {
+    HB_TRY(hb_intent_put(changes->ws, changes->intent, err));
+    return hb_instance_flush(hb_workspace_keeper(changes->ws), err);
 }
 
 /* Runs one fragment; *done when its job is. */
@@ -137,7 +144,7 @@ static hb_status advance_stage(hb_changes *changes, bool *done, hb_err *err) {
     switch (changes->stage) {
     case HB_CHANGES_RECORD:
         if (changes->intent != NULL && !hb_intent_is_atomic(changes->intent)) {
-            HB_TRY(hb_intent_put(changes->ws, changes->intent, err));
+            HB_TRY(record(changes, err));
         }
         enter(changes, HB_CHANGES_PREPARE);
         return HB_OK;
@@ -181,6 +188,55 @@ static hb_str names_of(const hb_changes *changes, bool held, hb_arena *arena) {
     return names;
 }
 
+static void detail_names(const hb_changes *changes, bool held, hb_buf *json) {
+    uint64_t seen = 0;
+    hb_buf_add_c(json, held ? "{\"committed\":[" : "],\"pending\":[");
+    for (uint32_t i = 0; i < changes->count; i++) {
+        uint32_t backend = changes->items[i].backend;
+        bool wanted = ((changes->held & bit(backend)) != 0) == held;
+        if (!wanted || (seen & bit(backend)) != 0) continue;
+        if (seen != 0) hb_buf_add_char(json, ',');
+        seen |= bit(backend);
+        hb_buf_add_json_str(json, instance_at(changes, backend)->name);
+    }
+}
+
+/* The rows of the call's own entity: of its first change. */
+static uint32_t detail_rows(const hb_changes *changes, const hb_fragment **out) {
+    for (uint32_t i = 0; i < changes->count; i++) {
+        const hb_fragment *fragment = &changes->items[i].fragment;
+        bool own = hb_str_eq(fragment->container->schema->entity_id, changes->entity_id);
+        if (!own || (fragment->kind != HB_FRAG_WRITE && fragment->kind != HB_FRAG_DELETE)) continue;
+        *out = fragment;
+        return fragment->kind == HB_FRAG_WRITE ? fragment->batch->row_count : fragment->ids->count;
+    }
+    return 0;
+}
+
+/* {"committed", "pending": backends, "rows": how many, "ids": the first of them, as many as fit} */
+static void detail_write(const hb_changes *changes, hb_err *err) {
+    const hb_fragment *fragment = NULL;
+    uint32_t rows = detail_rows(changes, &fragment);
+    hb_buf json;
+    hb_buf_init(&json, changes->ws->mem);
+    detail_names(changes, true, &json);
+    detail_names(changes, false, &json);
+    hb_buf_printf(&json, "],\"rows\":%u,\"ids\":[", (unsigned)rows);
+    for (uint32_t i = 0; i < rows; i++) {
+        uint32_t len = json.len;
+        if (i > 0) hb_buf_add_char(&json, ',');
+        hb_buf_add_json_str(&json, fragment->kind == HB_FRAG_WRITE
+                                       ? hb_column_span(&fragment->batch->columns[0], i)
+                                       : fragment->ids->ids[i]);
+        if (json.len + 3 <= sizeof(err->detail)) continue;
+        json.len = len;
+        break;
+    }
+    hb_buf_add_c(&json, "]}");
+    if (!json.failed && json.len < sizeof(err->detail)) memcpy(err->detail, json.ptr, json.len);
+    hb_buf_free(&json);
+}
+
 hb_status hb_changes_explain(hb_changes *changes, hb_status status, hb_err *err) {
     bool is_home_held = changes->stage > HB_CHANGES_HOME || changes->held != 0;
     if (!is_home_held || changes->home == HB_BACKEND_NONE || err == NULL) return status;
@@ -193,6 +249,7 @@ hb_status hb_changes_explain(hb_changes *changes, hb_status status, hb_err *err)
                    ? "its intent is kept: repair(), a write to the same rows or the next open "
                      "completes it"
                    : "no intent is kept for it: audit() shows what differs");
+    detail_write(changes, err);
     hb_str backend = hb_str_c(cause.backend);
     if (backend.len == 0 && changes->failed_at != HB_BACKEND_NONE) {
         backend = instance_at(changes, changes->failed_at)->name;
@@ -206,7 +263,7 @@ void hb_changes_end(hb_changes *changes) {
     for (uint32_t b = 0; b < changes->ws->instance_count; b++) {
         if ((changes->open & bit(b)) == 0) continue;
         hb_instance *instance = instance_at(changes, b);
-        hb_err ignored;     /* the call's own error is what the caller hears of */
+        hb_err ignored; /* the call's own error is what the caller hears of */
         hb_err_init(&ignored);
         instance->type->tx(instance, HB_TX_ROLLBACK, &ignored);
     }

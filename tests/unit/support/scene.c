@@ -85,10 +85,10 @@ const scene_placement scene_placements[] = {
                "\"type\":\"inmem\"}}", doc_definition, false },
     { "sqlite", "{\"main\":" SQLITE_AT("one.db") "}}", doc_definition, true },
     { "python", "{\"main\":" SQLITE_AT("python.db") ",\"layout\":\"python\"}}", python_definition, true },
-    { "json", "{\"main\":{\"type\":\"json\",\"path\":\"data\",\"sync\":true}}", doc_definition, true },
-    { "pickle", "{\"main\":{\"type\":\"pickle\",\"path\":\"data\",\"sync\":true}}", doc_definition, true },
-    { "mixed", "{\"main\":" SQLITE_AT("one.db") "},\"side\":{\"type\":\"json\",\"path\":\"data\",\"sync\":true},"
-               "\"blob\":{\"type\":\"file\",\"path\":\"blobs\",\"fmt\":\"pickle\",\"sync\":true}}", mixed_definition, true },
+    { "json", "{\"main\":{\"type\":\"json\",\"path\":\"data\"}}", doc_definition, true },
+    { "pickle", "{\"main\":{\"type\":\"pickle\",\"path\":\"data\"}}", doc_definition, true },
+    { "mixed", "{\"main\":" SQLITE_AT("one.db") "},\"side\":{\"type\":\"json\",\"path\":\"data\"},"
+               "\"blob\":{\"type\":\"file\",\"path\":\"blobs\",\"fmt\":\"pickle\"}}", mixed_definition, true },
 };
 const uint32_t scene_placement_count = sizeof(scene_placements) / sizeof(scene_placements[0]);
 
@@ -167,7 +167,9 @@ static int64_t clock_now(void *ctx) {
 
 hb_status scene_open(scene *s, const scene_placement *placement, memory_fs *disk, const char *owner, bool shared) {
     const int64_t now_ms = s->now_ms != 0 ? s->now_ms : 1700000000000;
+    const bool relaxed = s->relaxed;
     memset(s, 0, sizeof(*s));
+    s->relaxed = relaxed;
     s->memory.mem = (hb_mem){ faulty_alloc, faulty_realloc, faulty_free, &s->memory };
     s->now_ms = now_ms;
     s->placement = placement;
@@ -178,7 +180,8 @@ hb_status scene_open(scene *s, const scene_placement *placement, memory_fs *disk
     const hb_host host = { .mem = &s->memory.mem, .fs = disk != NULL ? &disk->fs : NULL,
                            .clock = shared ? &s->clock : NULL };
     const hb_str options = hb_arena_printf(&s->arena, "{\"id\":\"faults\",\"owner\":\"%s\",\"now_ms\":%lld,"
-                                           "\"backends\":%s}", owner, (long long)s->now_ms, placement->backends);
+                                           "\"durability\":\"%s\",\"backends\":%s}", owner, (long long)s->now_ms,
+                                           relaxed ? "relaxed" : "strict", placement->backends);
     return hb_workspace_open_on(options, &host, &s->ws, &s->err);
 }
 

@@ -49,6 +49,7 @@ typedef struct scene {
     memory_fs *disk;            /* of the test; NULL: none */
     hb_clock clock;             /* given to the workspace when `shared` */
     int64_t now_ms;
+    bool relaxed;               /* durability; set before scene_open, as is now_ms */
     hb_workspace *ws;
     hb_arena arena;             /* requests and texts; not from the memory under test */
     hb_err err;

@@ -2,7 +2,8 @@
 /* Files that fail: for every call that writes, in every placement that outlives the process, each file operation in turn
  * is the last one (the process dies, or the power goes and takes what was not synced), or fails alone with an I/O error
  * or a full disk. What a new process finds is the state before the call or the one after it, in all backends together;
- * what was acknowledged stays; a call that fails has written nothing and the workspace goes on. */
+ * what was acknowledged stays (by the call, or with relaxed durability by a flush); a call that fails has written nothing
+ * and the workspace goes on. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,12 +15,20 @@ static const char *const fault_names[FAULT_COUNT] = { "killed", "power cut", "I/
 
 #define DEADLINE_MS 3600000     /* by then every intent of a dead process is due */
 
+/* A workspace before any call, per scene_start. */
+typedef struct beginning {
+    bool made;
+    memory_fs disk;
+    char *state;
+} beginning;
+
 typedef struct sweep {
     const scene_placement *placement;
     const scene_call *call;
-    memory_fs start;            /* the disk before the call */
-    char *before, *after;
-    bool shared;
+    bool shared, relaxed;
+    beginning starts[3];
+    char *after;
+    uint64_t operations;        /* of files, in the call and the end of its process */
 } sweep;
 
 static char *kept(const char *text) {
@@ -28,67 +37,91 @@ static char *kept(const char *text) {
     return copy;
 }
 
-static void must_open(scene *s, const sweep *w, memory_fs *disk, const char *owner) {
-    if (!CHECK_INT(scene_open(s, w->placement, disk, owner, w->shared), HB_OK)) {
-        test_check(false, s->err.msg, __FILE__, __LINE__);
-    }
+static bool must(scene *s, hb_status status) {
+    return CHECK_INT(status, HB_OK) || test_check(false, s->err.msg, __FILE__, __LINE__);
+}
+
+static void open_on(scene *s, const sweep *w, memory_fs *disk, const char *owner, int64_t now_ms) {
+    *s = (scene){ .now_ms = now_ms, .relaxed = w->relaxed };
+    must(s, scene_open(s, w->placement, disk, owner, w->shared));
 }
 
 /* What a new process finds on the disk. */
 static char *found_on(const sweep *w, memory_fs *disk) {
-    scene s = { .now_ms = 0 };
-    must_open(&s, w, disk, "reader");
+    scene s;
+    open_on(&s, w, disk, "reader", 0);
     char *state = kept(scene_state(&s));
     scene_close(&s);
     return state;
 }
 
-/* Makes the states before and after; gives how many file operations the call and the end of its process take. */
-static uint64_t sweep_begin(sweep *w) {
-    scene s = { .now_ms = 0 };
+static beginning *beginning_of(sweep *w) {
+    beginning *start = &w->starts[w->call->start];
+    if (start->made) return start;
+    scene s;
     memory_fs disk;
-    memory_fs_init(&w->start);
-    must_open(&s, w, &w->start, "first");
+    memory_fs_init(&start->disk);
+    open_on(&s, w, &start->disk, "first", 0);
     scene_fill(&s, w->call->start);
     scene_close(&s);
-    memory_fs_copy(&w->start, &disk);
-    w->before = found_on(w, &disk);
+    memory_fs_copy(&start->disk, &disk);
+    start->state = found_on(w, &disk);
     memory_fs_free(&disk);
-    memory_fs_copy(&w->start, &disk);
-    must_open(&s, w, &disk, "first");
-    const hb_request request = w->call->make(&s);
-    memory_fs_fail_at(&disk, 0, HB_FS_OK, false);
-    if (!CHECK_INT(scene_call_run(&s, request, NULL), HB_OK)) test_check(false, s.err.msg, __FILE__, __LINE__);
-    hb_workspace_idle(s.ws);
-    scene_close(&s);
-    const uint64_t operations = disk.operations;
-    w->after = found_on(w, &disk);
-    memory_fs_free(&disk);
-    return operations;
+    start->made = true;
+    return start;
 }
 
-static void sweep_end(sweep *w) {
-    memory_fs_free(&w->start);
-    free(w->before);
-    free(w->after);
+/* A process of its own that is about to make the call. */
+static hb_request begin(sweep *w, scene *s, memory_fs *disk) {
+    memory_fs_copy(&beginning_of(w)->disk, disk);
+    open_on(s, w, disk, "first", 0);
+    const hb_request request = w->call->make(s);
+    memory_fs_fail_at(disk, 0, HB_FS_OK, false);
+    return request;
+}
+
+static hb_status acknowledge(const sweep *w, scene *s) {
+    return w->relaxed ? scene_call_run(s, (hb_request){ .kind = HB_CALL_FLUSH }, NULL) : HB_OK;
+}
+
+static void sweep_begin(sweep *w, const scene_call *call) {
+    w->call = call;
+    scene s;
+    memory_fs disk;
+    const hb_request request = begin(w, &s, &disk);
+    must(&s, scene_call_run(&s, request, NULL));
+    must(&s, acknowledge(w, &s));
+    hb_workspace_idle(s.ws);
+    scene_close(&s);
+    w->operations = disk.operations;
+    w->after = found_on(w, &disk);
+    memory_fs_free(&disk);
+    CHECK(w->operations > 0 && strcmp(beginning_of(w)->state, w->after) != 0);
+}
+
+static void sweep_free(sweep *w) {
+    for (int i = 0; i < 3; i++) {
+        if (!w->starts[i].made) continue;
+        memory_fs_free(&w->starts[i].disk);
+        free(w->starts[i].state);
+    }
 }
 
 /* One of the two; the one after it when the call was acknowledged. */
-static void check_found(const sweep *w, const char *state, bool acknowledged) {
-    const bool is_before = strcmp(state, w->before) == 0, is_after = strcmp(state, w->after) == 0;
+static void check_found(sweep *w, const char *state, bool acknowledged) {
+    const char *before = beginning_of(w)->state;
+    const bool is_before = strcmp(state, before) == 0, is_after = strcmp(state, w->after) == 0;
     if (acknowledged ? is_after : is_before || is_after) return;
-    CHECK_CSTR(state, acknowledged ? w->after : w->before);
+    CHECK_CSTR(state, acknowledged ? w->after : before);
 }
 
 /* The process ends at an operation, and another one comes later. */
-static void dies_at(const sweep *w, uint64_t at, bool power) {
+static void dies_at(sweep *w, uint64_t at, bool power) {
     memory_fs disk;
-    scene s = { .now_ms = 0 };
-    memory_fs_copy(&w->start, &disk);
-    must_open(&s, w, &disk, "first");
-    const hb_request request = w->call->make(&s);
+    scene s;
+    const hb_request request = begin(w, &s, &disk);
     memory_fs_fail_at(&disk, at, HB_FS_IO, true);
-    const bool acknowledged = scene_call_run(&s, request, NULL) == HB_OK;
+    const bool acknowledged = scene_call_run(&s, request, NULL) == HB_OK && acknowledge(w, &s) == HB_OK;
     if (acknowledged) hb_workspace_idle(s.ws);
     disk.dead = true;
     scene_close(&s);
@@ -96,8 +129,7 @@ static void dies_at(const sweep *w, uint64_t at, bool power) {
     else if (at % 4 == 0) memory_fs_power_cut(&disk);
     else memory_fs_power_cut_torn(&disk, (uint32_t)at);
     disk.tick += (int64_t)DEADLINE_MS * 1000000;
-    s.now_ms += DEADLINE_MS;
-    must_open(&s, w, &disk, "second");
+    open_on(&s, w, &disk, "second", s.now_ms + DEADLINE_MS);
     if (s.ws != NULL) {
         check_found(w, scene_state(&s), acknowledged);
         if (w->call->start == SCENE_FILLED) scene_is_whole(&s);
@@ -112,28 +144,23 @@ static bool is_typed(hb_status status) {
 }
 
 /* One operation fails, and the process goes on. */
-static void fails_at(const sweep *w, uint64_t at, hb_fs_code code) {
+static void fails_at(sweep *w, uint64_t at, hb_fs_code code) {
     memory_fs disk;
-    scene s = { .now_ms = 0 };
-    memory_fs_copy(&w->start, &disk);
-    must_open(&s, w, &disk, "first");
-    const hb_request request = w->call->make(&s);
+    scene s;
+    const hb_request request = begin(w, &s, &disk);
     memory_fs_fail_at(&disk, at, code, false);
     const hb_status status = scene_call_run(&s, request, NULL);
     memory_fs_fail_at(&disk, 0, HB_FS_OK, false);
     CHECK(status == HB_OK || is_typed(status));
     const bool drops = strcmp(w->call->name, "drop") == 0;
-    if (status == HB_E_PARTIAL_WRITE) {
-        const hb_request mend = { .kind = drops ? HB_CALL_DROP : HB_CALL_REPAIR, .entity = HB_ENTITY_NONE };
-        if (!CHECK_INT(scene_call_run(&s, mend, NULL), HB_OK)) test_check(false, s.err.msg, __FILE__, __LINE__);
-    }
+    const hb_request mend = { .kind = drops ? HB_CALL_DROP : HB_CALL_REPAIR, .entity = HB_ENTITY_NONE };
+    if (status == HB_E_PARTIAL_WRITE) must(&s, scene_call_run(&s, mend, NULL));
     const bool done = status == HB_OK || status == HB_E_PARTIAL_WRITE;
     /* A dropped workspace answers nothing more. */
-    if (!done || !drops) CHECK_CSTR(scene_state(&s), done ? w->after : w->before);
+    if (!done || !drops) CHECK_CSTR(scene_state(&s), done ? w->after : beginning_of(w)->state);
     /* Asked again, it is done. */
-    if (!done && !CHECK_INT(scene_call_run(&s, w->call->make(&s), NULL), HB_OK)) {
-        test_check(false, s.err.msg, __FILE__, __LINE__);
-    }
+    if (!done) must(&s, scene_call_run(&s, w->call->make(&s), NULL));
+    must(&s, acknowledge(w, &s));
     scene_close(&s);
     char *state = found_on(w, &disk);
     CHECK_CSTR(state, w->after);
@@ -142,35 +169,37 @@ static void fails_at(const sweep *w, uint64_t at, hb_fs_code code) {
 }
 
 /* Each fault at some of the operations, at all in a long run. The suite looks at the faults in turn. */
-static void sweep_run(sweep *w, uint64_t wanted) {
+static void sweep_run(sweep *w, const scene_call *call, uint64_t wanted) {
     char name[160];
-    snprintf(name, sizeof(name), "%s, %s%s", w->placement->name, w->call->name, w->shared ? ", shared" : "");
+    const uint64_t shift = (uint64_t)(call - scene_calls);
+    snprintf(name, sizeof(name), "%s, %s%s", w->placement->name, call->name, w->shared ? ", shared" : "");
     CASE(name);
-    const uint64_t total = sweep_begin(w), stride = scene_stride(total, wanted), shift = (uint64_t)(w->call - scene_calls);
-    CHECK(total > 0 && strcmp(w->before, w->after) != 0);
-    for (uint64_t at = 1 + shift % stride, turn = 0; at <= total; at += stride, turn++) {
+    sweep_begin(w, call);
+    const uint64_t stride = scene_stride(w->operations, wanted);
+    for (uint64_t at = 1 + shift % stride, turn = shift; at <= w->operations; at += stride, turn++) {
         for (uint64_t kind = 0; kind < FAULT_COUNT; kind++) {
-            if (!scene_runs_long() && kind != (turn + shift) % FAULT_COUNT) continue;
-            snprintf(name, sizeof(name), "%s, %s%s, %s at operation %u of %u", w->placement->name, w->call->name,
-                     w->shared ? ", shared" : "", fault_names[kind], (unsigned)at, (unsigned)total);
+            if (!scene_runs_long() && kind != turn % FAULT_COUNT) continue;
+            snprintf(name, sizeof(name), "%s, %s%s%s, %s at operation %u of %u", w->placement->name, call->name,
+                     w->shared ? ", shared" : "", w->relaxed ? ", relaxed" : "", fault_names[kind], (unsigned)at,
+                     (unsigned)w->operations);
             CASE(name);
             if (kind == FAULT_KILL || kind == FAULT_POWER) dies_at(w, at, kind == FAULT_POWER);
             else fails_at(w, at, kind == FAULT_IO ? HB_FS_IO : HB_FS_FULL);
         }
     }
-    sweep_end(w);
+    free(w->after);
 }
 
+/* Shared or not, strict or relaxed: the suite takes the calls in turn, a long run all with all. */
 static void sweep_placement(const char *name) {
     const scene_placement *placement = scene_placement_named(name);
     REQUIRE(placement != NULL);
-    for (uint32_t c = 0; c < scene_call_count; c++) {
-        if (!scene_calls[c].writes) continue;
-        for (uint32_t shared = 0; shared < 2; shared++) {
-            if (!scene_runs_long() && shared != c % 2) continue;
-            sweep w = { .placement = placement, .call = &scene_calls[c], .shared = shared != 0 };
-            sweep_run(&w, 6);
+    for (uint32_t way = 0; way < 4; way++) {
+        sweep w = { .placement = placement, .shared = way % 2 != 0, .relaxed = way / 2 != 0 };
+        for (uint32_t c = 0; c < scene_call_count; c++) {
+            if (scene_calls[c].writes && (scene_runs_long() || c % 4 == way)) sweep_run(&w, &scene_calls[c], 4);
         }
+        sweep_free(&w);
     }
 }
 

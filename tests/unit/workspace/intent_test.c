@@ -213,6 +213,7 @@ static void a_refusal_in_the_second_names_what_is_where(void) {
     says(&f, "committed on 'main', pending on 'vec', 'other'");
     says(&f, "the disk is gone");
     CHECK_CSTR(f.err.backend, "vec");
+    CHECK_CSTR(f.err.detail, "{\"committed\":[\"main\"],\"pending\":[\"vec\",\"other\"],\"rows\":1,\"ids\":[\"a\"]}");
     CHECK_CSTR(f.err.entity, "doc");
     CHECK_INT(intents(&f), 1);
     CHECK_CSTR(row_text(&f, "doc", "a"), "new|old");
