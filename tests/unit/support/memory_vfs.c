@@ -157,6 +157,12 @@ static int vfs_now(sqlite3_vfs *vfs, double *out) {
     return SQLITE_OK;
 }
 
+static int vfs_last_error(sqlite3_vfs *vfs, int len, char *out) {
+    (void)vfs;
+    if (len > 0) out[0] = '\0';
+    return 0;
+}
+
 void memory_vfs_use(memory_fs *disk) {
     static sqlite3_vfs vfs = {
         .iVersion = 1,
@@ -170,6 +176,7 @@ void memory_vfs_use(memory_fs *disk) {
         .xRandomness = vfs_random,
         .xSleep = vfs_sleep,
         .xCurrentTime = vfs_now,
+        .xGetLastError = vfs_last_error,
     };
     vfs.pAppData = disk;
     if (disk != NULL) sqlite3_vfs_register(&vfs, 0);
