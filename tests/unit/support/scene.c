@@ -165,12 +165,14 @@ static int64_t clock_now(void *ctx) {
     return *(const int64_t *)ctx;
 }
 
-hb_status scene_open(scene *s, const scene_placement *placement, memory_fs *disk, const char *owner, bool shared) {
+static hb_status open_at(scene *s, const scene_placement *placement, memory_fs *disk, const char *owner, bool shared,
+                         uint64_t fail_at) {
     const int64_t now_ms = s->now_ms != 0 ? s->now_ms : 1700000000000;
     const bool relaxed = s->relaxed;
     memset(s, 0, sizeof(*s));
     s->relaxed = relaxed;
     s->memory.mem = (hb_mem){ faulty_alloc, faulty_realloc, faulty_free, &s->memory };
+    s->memory.fail_at = fail_at;
     s->now_ms = now_ms;
     s->placement = placement;
     s->disk = disk;
@@ -183,6 +185,14 @@ hb_status scene_open(scene *s, const scene_placement *placement, memory_fs *disk
                                            "\"durability\":\"%s\",\"backends\":%s}", owner, (long long)s->now_ms,
                                            relaxed ? "relaxed" : "strict", placement->backends);
     return hb_workspace_open_on(options, &host, &s->ws, &s->err);
+}
+
+hb_status scene_open(scene *s, const scene_placement *placement, memory_fs *disk, const char *owner, bool shared) {
+    return open_at(s, placement, disk, owner, shared, 0);
+}
+
+hb_status scene_open_failing(scene *s, const scene_placement *placement, memory_fs *disk, uint64_t nth) {
+    return open_at(s, placement, disk, "first", false, nth);
 }
 
 void scene_close(scene *s) {
@@ -392,7 +402,7 @@ static hb_request get_call(scene *s) {
 }
 
 static hb_request get_any_call(scene *s) {
-    return (hb_request){ .kind = HB_CALL_GET, .entity = HB_ENTITY_NONE, .batch = ids_of(s, "ap!") };
+    return (hb_request){ .kind = HB_CALL_GET, .entity = HB_ENTITY_NONE, .batch = ids_of(s, "p") };
 }
 
 static hb_request exists_call(scene *s) {
@@ -426,7 +436,7 @@ static hb_request near_call(scene *s) {
 }
 
 static hb_request search_call(scene *s) {
-    return query_of(s, "{\"search\":{\"fields\":[\"body\",\"note\"],\"query\":\"store outside\",\"mode\":\"prefix\"}}");
+    return query_of(s, "{\"search\":{\"fields\":[\"body\"],\"query\":\"store outside\",\"mode\":\"prefix\"}}");
 }
 
 static hb_request arrays_call(scene *s) {
@@ -513,7 +523,7 @@ static hb_request sign_call(scene *s) {
 
 static hb_request capabilities_call(scene *s) {
     (void)s;
-    return (hb_request){ .kind = HB_CALL_CAPABILITIES, .text = HB_STR("{\"ask\":\"rows\"}") };
+    return (hb_request){ .kind = HB_CALL_CAPABILITIES, .text = HB_STR("{\"method\":\"rows\"}") };
 }
 
 static hb_request refresh_call(scene *s) {
@@ -532,50 +542,50 @@ PLAIN_CALL(manifest_call, HB_CALL_MANIFEST)
 PLAIN_CALL(info_call, HB_CALL_INFO)
 
 const scene_call scene_calls[] = {
-    { "register", SCENE_EMPTY, true, register_call },
-    { "register another", SCENE_FILLED, true, register_note_call },
-    { "replace", SCENE_FILLED, true, replace_call },
-    { "upsert", SCENE_FILLED, true, upsert_call },
-    { "set", SCENE_FILLED, true, set_call },
-    { "delete", SCENE_FILLED, true, delete_call },
-    { "delete with edges", SCENE_FILLED, true, detach_call },
-    { "repair", SCENE_DAMAGED, true, repair_call },
-    { "alter", SCENE_FILLED, true, alter_call },
-    { "describe", SCENE_FILLED, true, describe_call },
-    { "import", SCENE_FILLED, true, import_call },
-    { "drop", SCENE_FILLED, true, drop_call },
-    { "get", SCENE_FILLED, false, get_call },
-    { "get of any entity", SCENE_FILLED, false, get_any_call },
-    { "exists", SCENE_FILLED, false, exists_call },
-    { "query", SCENE_FILLED, false, query_call },
-    { "query by scans", SCENE_FILLED, false, scan_call },
-    { "explain", SCENE_FILLED, false, explain_call },
-    { "near", SCENE_FILLED, false, near_call },
-    { "search", SCENE_FILLED, false, search_call },
-    { "arrays", SCENE_FILLED, false, arrays_call },
-    { "count", SCENE_FILLED, false, count_call },
-    { "aggregates", SCENE_FILLED, false, aggregate_call },
-    { "summary", SCENE_FILLED, false, summary_call },
-    { "traverse", SCENE_FILLED, false, traverse_call },
-    { "shortest path", SCENE_FILLED, false, path_call },
-    { "references", SCENE_FILLED, false, references_call },
-    { "check of edges", SCENE_FILLED, false, edges_call },
-    { "export of the head", SCENE_FILLED, false, export_head_call },
-    { "export of an entity", SCENE_FILLED, false, export_entity_call },
-    { "export of rows", SCENE_FILLED, false, export_rows_call },
-    { "export of the end", SCENE_FILLED, false, export_end_call },
-    { "metaschema", SCENE_FILLED, false, metaschema_call },
-    { "plan of an alteration", SCENE_FILLED, false, plan_call },
-    { "repair without writing", SCENE_DAMAGED, false, dry_repair_call },
-    { "find", SCENE_FILLED, false, find_call },
-    { "sign", SCENE_FILLED, false, sign_call },
-    { "capabilities", SCENE_FILLED, false, capabilities_call },
-    { "refresh", SCENE_FILLED, false, refresh_call },
-    { "schema", SCENE_FILLED, false, schema_call },
-    { "audit", SCENE_DAMAGED, false, audit_call },
-    { "health", SCENE_FILLED, false, health_call },
-    { "manifest", SCENE_FILLED, false, manifest_call },
-    { "info", SCENE_FILLED, false, info_call },
+    { "register", SCENE_EMPTY, true, register_call, false },
+    { "register another", SCENE_FILLED, true, register_note_call, false },
+    { "replace", SCENE_FILLED, true, replace_call, false },
+    { "upsert", SCENE_FILLED, true, upsert_call, false },
+    { "set", SCENE_FILLED, true, set_call, false },
+    { "delete", SCENE_FILLED, true, delete_call, false },
+    { "delete with edges", SCENE_FILLED, true, detach_call, false },
+    { "repair", SCENE_DAMAGED, true, repair_call, false },
+    { "alter", SCENE_FILLED, true, alter_call, false },
+    { "describe", SCENE_FILLED, true, describe_call, false },
+    { "import", SCENE_FILLED, true, import_call, false },
+    { "drop", SCENE_FILLED, true, drop_call, false },
+    { "get", SCENE_FILLED, false, get_call, false },
+    { "get of any entity", SCENE_FILLED, false, get_any_call, false },
+    { "exists", SCENE_FILLED, false, exists_call, false },
+    { "query", SCENE_FILLED, false, query_call, false },
+    { "query by scans", SCENE_FILLED, false, scan_call, false },
+    { "explain", SCENE_FILLED, false, explain_call, false },
+    { "near", SCENE_FILLED, false, near_call, false },
+    { "search", SCENE_FILLED, false, search_call, false },
+    { "arrays", SCENE_FILLED, false, arrays_call, false },
+    { "count", SCENE_FILLED, false, count_call, false },
+    { "aggregates", SCENE_FILLED, false, aggregate_call, false },
+    { "summary", SCENE_FILLED, false, summary_call, false },
+    { "traverse", SCENE_FILLED, false, traverse_call, true },
+    { "shortest path", SCENE_FILLED, false, path_call, true },
+    { "references", SCENE_FILLED, false, references_call, true },
+    { "check of edges", SCENE_FILLED, false, edges_call, true },
+    { "export of the head", SCENE_FILLED, false, export_head_call, false },
+    { "export of an entity", SCENE_FILLED, false, export_entity_call, false },
+    { "export of rows", SCENE_FILLED, false, export_rows_call, false },
+    { "export of the end", SCENE_FILLED, false, export_end_call, false },
+    { "metaschema", SCENE_FILLED, false, metaschema_call, false },
+    { "plan of an alteration", SCENE_FILLED, false, plan_call, false },
+    { "repair without writing", SCENE_DAMAGED, false, dry_repair_call, false },
+    { "find", SCENE_FILLED, false, find_call, false },
+    { "sign", SCENE_FILLED, false, sign_call, false },
+    { "capabilities", SCENE_FILLED, false, capabilities_call, false },
+    { "refresh", SCENE_FILLED, false, refresh_call, false },
+    { "schema", SCENE_FILLED, false, schema_call, false },
+    { "audit", SCENE_DAMAGED, false, audit_call, false },
+    { "health", SCENE_FILLED, false, health_call, false },
+    { "manifest", SCENE_FILLED, false, manifest_call, false },
+    { "info", SCENE_FILLED, false, info_call, false },
 };
 const uint32_t scene_call_count = sizeof(scene_calls) / sizeof(scene_calls[0]);
 
@@ -586,6 +596,8 @@ bool scene_runs_long(void) {
 }
 
 uint64_t scene_stride(uint64_t total, uint64_t wanted) {
-    const uint64_t stride = total / wanted;
-    return scene_runs_long() || stride < 1 ? 1 : stride;
+    const char *how = getenv("HB_LONG");
+    const bool whole = how != NULL && strcmp(how, "whole") == 0;
+    const uint64_t stride = whole ? 1 : total / (how != NULL ? 10 * wanted : wanted);
+    return stride < 1 ? 1 : stride;
 }

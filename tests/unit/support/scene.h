@@ -58,6 +58,8 @@ typedef struct scene {
 /* Opens; `shared`: with a clock, so that files are locked against other processes. After a failure the scene is closed
  * all the same. */
 hb_status scene_open(scene *s, const scene_placement *placement, memory_fs *disk, const char *owner, bool shared);
+/* Not shared, and the nth allocation fails. */
+hb_status scene_open_failing(scene *s, const scene_placement *placement, memory_fs *disk, uint64_t nth);
 /* Checks that no block is left and none was freed with another size. */
 void scene_close(scene *s);
 /* Registers and writes what `start` means; CHECKs it. */
@@ -77,6 +79,7 @@ typedef struct scene_call {
     scene_start start;
     bool writes;
     scene_make *make;
+    bool walks;                 /* along edges */
 } scene_call;
 
 extern const scene_call scene_calls[];
@@ -84,7 +87,8 @@ extern const uint32_t scene_call_count;
 
 /* Is the suite to be run whole (HB_LONG)? */
 bool scene_runs_long(void);
-/* How far from one case of a sweep of `total` to the next, so that about `wanted` are looked at; 1 in a long run. */
+/* How far from one case of a sweep of `total` to the next, so that about `wanted` are looked at: ten times as many in a
+ * long run, all when HB_LONG is "whole" (hours). */
 uint64_t scene_stride(uint64_t total, uint64_t wanted);
 
 #endif

@@ -168,7 +168,7 @@ static void fails_at(sweep *w, uint64_t at, hb_fs_code code) {
     memory_fs_free(&disk);
 }
 
-/* Each fault at some of the operations, at all in a long run. The suite looks at the faults in turn. */
+/* Each fault at some of the operations (scene_stride). The suite looks at the faults in turn. */
 static void sweep_run(sweep *w, const scene_call *call, uint64_t wanted) {
     char name[160];
     const uint64_t shift = (uint64_t)(call - scene_calls);
