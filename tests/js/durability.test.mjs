@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import fs, { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -130,12 +130,14 @@ const Doc = entity("Doc", { title: field(ShortText).store({ to: "main" }), n: fi
 const three = (folder, intentMs) => ({ intentMs, backends: { main: { type: "sqlite", database: join(folder, "main.db") },
   side: { type: "json", path: join(folder, "side") }, other: { type: "sqlite", database: join(folder, "other.db") } } });
 
-/** From now on no new journal of the folder can get its name, until the returned function is called. @param {string} folder */
+/** From now on the disk refuses the rename by which a call on the folder counts, until the returned function is called. @param {string} folder */
 function blockSide(folder) {
-  const path = join(folder, "side/three/.heavenbase/tx/journal.new");
-  mkdirSync(path, { recursive: true });
-  writeFileSync(join(path, "in-the-way"), "");
-  return () => rmSync(path, { recursive: true, force: true });
+  const rename = fs.renameSync;
+  fs.renameSync = (from, to) => {
+    if (String(to) === join(folder, "side/three/.heavenbase/tx/journal")) throw Object.assign(new Error("the device failed"), { code: "EIO" });
+    rename(from, to);
+  };
+  return () => { fs.renameSync = rename; };
 }
 
 /** A workspace with two rows, then a write that fails in the second of its three backends. @param {import("node:test").TestContext} t @param {number} [intentMs] */
