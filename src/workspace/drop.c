@@ -189,7 +189,7 @@ static hb_status clear_dropped(hb_workspace *ws, hb_instance *keeper, hb_str key
     /* Without the backends that it named, nothing of it can be reached. */
     hb_status status = hb_entity_new(ws, definition, &entity, err);
     if (status != HB_OK) return status == HB_E_MEMORY ? status : HB_OK;
-    status = hb_entity_start_ensure(task, ws, entity, err);
+    status = hb_entity_start_ensure(task, ws, entity, NULL, err);
     if (status == HB_OK) status = clear_local(ws, task, entity, err);
     hb_entity_free(ws, entity);
     return status;
@@ -210,7 +210,7 @@ hb_status hb_drop_complete_local(hb_workspace *ws, hb_err *err) {
     }
     if (status == HB_OK && count > 0) {
         hb_entity *catalog = ws->entities[HB_ENTITY_CATALOG];
-        status = hb_entity_start_ensure(task, ws, catalog, err);
+        status = hb_entity_start_ensure(task, ws, catalog, NULL, err);
         if (status == HB_OK) status = clear_local(ws, task, catalog, err);
         if (status == HB_OK) status = drop_forget(keeper, &task->arena, err);
     }
