@@ -50,7 +50,7 @@ typedef struct files_group {    /* calls that returned and are not on disk yet *
     hb_arena arena;             /* of the texts */
     files_op *ops;
     uint32_t op_count, op_cap;
-    bool lost;                  /* another process took the folder over meanwhile: told by a flush */
+    bool lost;                  /* another process took the folder over: a flush says so */
 } files_group;
 
 struct files_conn {             /* of one instance */
