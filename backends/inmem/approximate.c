@@ -72,13 +72,9 @@ static bool graph_ready(inmem_store *store, inmem_field *field) {
 static bool keep_passing(inmem_scan *scan, const inmem_rows *passing, uint32_t *slots,
                          uint32_t *count) {
     uint32_t bit_count = scan->store->slot_count;
-    uint64_t *bits = hb_arena_zalloc_array(scan->arena, hb_bits_words(bit_count), sizeof(uint64_t));
+    const uint64_t *bits = hb_bits_of(scan->arena, passing->slots, passing->count, bit_count);
     if (bits == NULL) {
         return false;
-    }
-    for (uint32_t i = 0; i < passing->count; i++) {
-        uint32_t slot = passing->slots[i];
-        bits[slot / 64] |= UINT64_C(1) << (slot % 64);
     }
     uint32_t kept = 0;
     for (uint32_t i = 0; i < *count; i++) {

@@ -32,17 +32,8 @@ static hb_status scope_make(inmem_scan *scan, bool want_bits, rank_scope *out, h
     if (!want_bits) {
         return HB_OK;
     }
-    uint64_t *bits = hb_arena_zalloc_array(scan->arena, hb_bits_words(store->slot_count),
-                                           sizeof(uint64_t));
-    if (bits == NULL) {
-        return hb_err_memory(err);
-    }
-    for (uint32_t i = 0; i < out->list.count; i++) {
-        uint32_t slot = out->list.slots[i];
-        bits[slot / 64] |= UINT64_C(1) << (slot % 64);
-    }
-    out->bits = bits;
-    return HB_OK;
+    out->bits = hb_bits_of(scan->arena, out->list.slots, out->list.count, store->slot_count);
+    return out->bits != NULL ? HB_OK : hb_err_memory(err);
 }
 
 static uint32_t scope_slot(const rank_scope *scope, uint32_t index) {

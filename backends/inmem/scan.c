@@ -126,8 +126,9 @@ static hb_status rows_make(inmem_scan *scan, uint64_t most, inmem_rows *out, hb_
     return out->slots != NULL ? HB_OK : hb_err_memory(err);
 }
 
-/* What comes from an index is often in order, or in the opposite one: newest first. */
-static bool ids_ascend(const inmem_scan *scan, inmem_rows *rows) {
+/* What comes from an index is often in order, or in the opposite one, newest first: then it is in
+ * order afterwards. False: it is in neither, and stays. */
+static bool turn_to_order(const inmem_scan *scan, inmem_rows *rows) {
     uint32_t up = 0;
     uint32_t down = 0;
     for (uint32_t i = 1; i < rows->count && (up == 0 || down == 0); i++) {
@@ -145,7 +146,7 @@ static bool ids_ascend(const inmem_scan *scan, inmem_rows *rows) {
 }
 
 static hb_status sort_by_id(inmem_scan *scan, inmem_rows *rows, hb_err *err) {
-    if (ids_ascend(scan, rows)) {
+    if (turn_to_order(scan, rows)) {
         return HB_OK;
     }
     hb_sort_key key = { .column = &scan->views[0] };

@@ -110,7 +110,6 @@ static hb_status attach_anew(hb_instance *instance, hb_container *container,
     sqlite_conn *conn = instance->state;
     sqlite_table *attached = container->state;
     if (attached != NULL) attached->checked = false;
-    HB_TRY(sqlite_lease_enter(conn, err));
     sqlite_cache_clear(conn);
     conn->checker = checker;
     hb_status status = sqlite_table_need(instance, container, out, err);

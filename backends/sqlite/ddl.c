@@ -63,6 +63,20 @@ hb_status sqlite_ddl_prepare(sqlite_conn *conn, sqlite3_stmt **out, hb_sql *sql,
     return status;
 }
 
+hb_status sqlite_ddl_select_given(const sqlite_table *table, const char *key, uint32_t place,
+                                  sqlite3_stmt **out, hb_err *err) {
+    hb_sql sql = sqlite_ddl(table->conn, "SELECT ");
+    hb_sql_add(&sql, key);
+    hb_sql_add(&sql, ", ");
+    hb_sql_ident(&sql, table->columns[place]);
+    hb_sql_add(&sql, " FROM ");
+    hb_sql_ident(&sql, table->name);
+    hb_sql_add(&sql, " WHERE ");
+    hb_sql_ident(&sql, table->columns[place]);
+    hb_sql_add(&sql, " IS NOT NULL");
+    return sqlite_ddl_prepare(table->conn, out, &sql, err);
+}
+
 hb_status sqlite_step_done(sqlite_conn *conn, sqlite3_stmt *stmt, hb_err *err) {
     int rc = sqlite3_step(stmt);
     sqlite3_reset(stmt);

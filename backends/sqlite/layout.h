@@ -64,6 +64,9 @@ hb_status sqlite_ddl_name(sqlite_conn *conn, const char *words, hb_str name, hb_
 hb_status sqlite_ddl_has_table(sqlite_conn *conn, hb_str name, bool *there, hb_err *err);
 /* A statement of the text of `sql`, which is freed. */
 hb_status sqlite_ddl_prepare(sqlite_conn *conn, sqlite3_stmt **out, hb_sql *sql, hb_err *err);
+/* Yields (key, value) of the rows whose column is not null; `key` is a column of the layout. */
+hb_status sqlite_ddl_select_given(const sqlite_table *table, const char *key, uint32_t place,
+                                  sqlite3_stmt **out, hb_err *err);
 /* Runs a statement that yields no rows and resets it. */
 hb_status sqlite_step_done(sqlite_conn *conn, sqlite3_stmt *stmt, hb_err *err);
 

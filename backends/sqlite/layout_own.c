@@ -381,17 +381,8 @@ static hb_status side_rebuild_rows(sqlite_table *table, uint32_t place, sqlite3_
 }
 
 static hb_status side_rebuild(sqlite_table *table, uint32_t place, hb_err *err) {
-    hb_sql sql;
-    hb_sql_init(&sql, &hb_dialect_sqlite, table->conn->mem, NULL);
-    hb_sql_add(&sql, "SELECT slot, ");
-    hb_sql_ident(&sql, table->columns[place]);
-    hb_sql_add(&sql, " FROM ");
-    hb_sql_ident(&sql, table->name);
-    hb_sql_add(&sql, " WHERE ");
-    hb_sql_ident(&sql, table->columns[place]);
-    hb_sql_add(&sql, " IS NOT NULL");
     sqlite3_stmt *rows = NULL;
-    HB_TRY(sqlite_ddl_prepare(table->conn, &rows, &sql, err));
+    HB_TRY(sqlite_ddl_select_given(table, "slot", place, &rows, err));
     hb_status status = side_prepare(table, place, err);
     if (status == HB_OK) status = side_rebuild_rows(table, place, rows, err);
     sqlite3_finalize(rows);

@@ -423,15 +423,8 @@ static hb_status expected_row(gram_row *row, sqlite3_stmt *stmt, hb_buf *pack, h
 static hb_status expected_fill(sqlite_table *table, uint32_t place, hb_err *err) {
     sqlite_conn *conn = table->conn;
     HB_TRY(sqlite_run(conn, expected_tables, err));
-    hb_sql sql = sqlite_ddl(conn, "SELECT object_id, ");
-    hb_sql_ident(&sql, table->columns[place]);
-    hb_sql_add(&sql, " FROM ");
-    hb_sql_ident(&sql, table->name);
-    hb_sql_add(&sql, " WHERE ");
-    hb_sql_ident(&sql, table->columns[place]);
-    hb_sql_add(&sql, " IS NOT NULL");
     sqlite3_stmt *stmt;
-    HB_TRY(sqlite_ddl_prepare(conn, &stmt, &sql, err));
+    HB_TRY(sqlite_ddl_select_given(table, "object_id", place, &stmt, err));
     hb_arena arena;
     hb_buf pack;
     hb_arena_init(&arena, conn->mem);

@@ -146,15 +146,6 @@ static hb_status reader_open(text_reader *reader, sqlite_query *query, const tex
     return status;
 }
 
-static uint64_t *allowed_bits(ranking *rank, uint32_t bit_count) {
-    uint64_t *bits = hb_arena_zalloc_array(rank->query->job->arena,
-                                           (size_t)hb_bits_words(bit_count) + 1, sizeof(uint64_t));
-    for (uint32_t i = 0; bits != NULL && i < rank->allowed_count; i++) {
-        bits[rank->allowed[i] / 64u] |= (uint64_t)1 << (rank->allowed[i] % 64u);
-    }
-    return bits;
-}
-
 /* The best `k` of the allowed rows by the given fields; *hits is made in the job's arena. */
 static hb_status search_run(ranking *rank, const text_fields *fields, uint32_t k, hb_hit **hits,
                             uint32_t *hit_count, hb_err *err) {
@@ -176,7 +167,8 @@ static hb_status search_run(ranking *rank, const text_fields *fields, uint32_t k
         .mem = query->job->mem,
     };
     if (rank->filtered) {
-        text.allowed = allowed_bits(rank, rows);
+        text.allowed =
+            hb_bits_of(rank->query->job->arena, rank->allowed, rank->allowed_count, rows);
         if (text.allowed == NULL) return hb_err_memory(err);
     }
     uint32_t most = hb_text_query_slots(&text);

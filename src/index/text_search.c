@@ -146,6 +146,10 @@ static bm25 bm25_of(const hb_text_index *index, const text_term *term) {
                       BM25_K1 * (1.0 - BM25_B), BM25_K1 * BM25_B / average };
 }
 
+static double part_of(const bm25 *f, uint32_t tf, uint32_t len) {
+    return f->word * tf / (tf + f->base + f->per_word * len);
+}
+
 /* The runs of all words, in the order in which their parts of a score are added up. */
 static hb_status collect_runs(search *s, hb_err *err) {
     const uint32_t count = word_count(s);
@@ -215,9 +219,8 @@ static void add_any(window *w, run *r) {
     for (; at < r->end && at->slot - base < WINDOW; at++) {
         if (at->tf == 0) continue;
         const uint32_t i = at->slot - base;
-        const double tf = at->tf;
-        w->scores[i] += f.word * tf / (tf + f.base + f.per_word * r->lens[at->slot]);
-        w->touched[i / 64] |= (uint64_t)1 << (i % 64);
+        w->scores[i] += part_of(&f, at->tf, r->lens[at->slot]);
+        hb_bit_set(w->touched, i);
     }
     r->at = at;
 }
@@ -229,10 +232,9 @@ static void add_all(window *w, run *r) {
     for (; at < r->end && at->slot - w->base < WINDOW; at++) {
         const uint32_t i = at->slot - w->base;
         if (at->tf == 0 || w->seen[i] < r->word) continue;
-        const double tf = at->tf;
         w->seen[i] = r->word + 1;
-        w->scores[i] += f.word * tf / (tf + f.base + f.per_word * r->lens[at->slot]);
-        w->touched[i / 64] |= (uint64_t)1 << (i % 64);
+        w->scores[i] += part_of(&f, at->tf, r->lens[at->slot]);
+        hb_bit_set(w->touched, i);
     }
     r->at = at;
 }
@@ -412,7 +414,7 @@ hb_status hb_text_search(const hb_text_query *query, hb_text_hit *hits, uint32_t
 /* ---- word filter ----------------------------------------------------------------------------- */
 
 static void set_bit(uint64_t *bits, uint32_t bit_count, uint32_t bit) {
-    if (bit < bit_count) bits[bit / 64u] |= (uint64_t)1 << (bit % 64u);
+    if (bit < bit_count) hb_bit_set(bits, bit);
 }
 
 static void mark_term(const text_term *term, uint64_t *bits, uint32_t bit_count) {

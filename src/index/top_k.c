@@ -50,3 +50,13 @@ void hb_top_k_sort(hb_top_k *top) {
         sink(top, 0, left - 1);
     }
 }
+
+uint64_t *hb_bits_of(hb_arena *arena, const uint32_t *slots, uint32_t count, uint32_t bit_count) {
+    /* One more, as no memory for an empty set is no failure. */
+    uint64_t *bits = hb_arena_zalloc_array(arena, (size_t)hb_bits_words(bit_count) + 1,
+                                           sizeof(uint64_t));
+    for (uint32_t i = 0; bits != NULL && i < count; i++) {
+        hb_bit_set(bits, slots[i]);
+    }
+    return bits;
+}

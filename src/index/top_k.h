@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/mem.h"
+
 typedef struct hb_hit {
     double score;
     uint32_t slot;
@@ -37,6 +39,11 @@ void hb_top_k_sort(hb_top_k *top);
 static inline uint32_t hb_bits_words(uint32_t bit_count) {
     return bit_count / 64u + (bit_count % 64u != 0 ? 1u : 0u);
 }
+static inline void hb_bit_set(uint64_t *bits, uint32_t bit) {
+    bits[bit / 64u] |= (uint64_t)1 << (bit % 64u);
+}
+/* The slots, all below `bit_count`, as a set in the arena. NULL when out of memory. */
+uint64_t *hb_bits_of(hb_arena *arena, const uint32_t *slots, uint32_t count, uint32_t bit_count);
 /* Index of the lowest set bit; `bits` is not 0. */
 static inline uint32_t hb_bits_first(uint64_t bits) {
     return (uint32_t)__builtin_ctzll(bits);     /* gcc and clang compile all our targets */

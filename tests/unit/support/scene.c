@@ -150,6 +150,13 @@ static hb_request on_doc(const scene *s, hb_call_kind kind) {
     return (hb_request){ .kind = kind, .entity = entity_of(s, "doc") };
 }
 
+/* Two rows that are there, and between them one that is not. */
+static hb_request on_rows(scene *s, hb_call_kind kind) {
+    hb_request request = on_doc(s, kind);
+    request.batch = ids_of(s, "a!b");
+    return request;
+}
+
 static hb_request query_of(const scene *s, const char *spec) {
     return (hb_request){ .kind = HB_CALL_QUERY, .entity = entity_of(s, "doc"), .text = hb_str_c(spec) };
 }
@@ -344,9 +351,7 @@ static hb_request set_call(scene *s) {
 }
 
 static hb_request delete_call(scene *s) {
-    hb_request request = on_doc(s, HB_CALL_DELETE);
-    request.batch = ids_of(s, "a!b");
-    return request;
+    return on_rows(s, HB_CALL_DELETE);
 }
 
 /* Rows that edges lead to. */
@@ -396,9 +401,7 @@ static hb_request import_call(scene *s) {
 /* ---- what reads ---------------------------------------------------------------------------------- */
 
 static hb_request get_call(scene *s) {
-    hb_request request = on_doc(s, HB_CALL_GET);
-    request.batch = ids_of(s, "a!b");
-    return request;
+    return on_rows(s, HB_CALL_GET);
 }
 
 static hb_request get_any_call(scene *s) {
@@ -406,9 +409,7 @@ static hb_request get_any_call(scene *s) {
 }
 
 static hb_request exists_call(scene *s) {
-    hb_request request = on_doc(s, HB_CALL_EXISTS);
-    request.batch = ids_of(s, "a!b");
-    return request;
+    return on_rows(s, HB_CALL_EXISTS);
 }
 
 static hb_request query_call(scene *s) {
