@@ -8,17 +8,14 @@
  * registering the entity again must not bring its rows back. */
 #include "workspace/workspace.h"
 
-#define DROPPED_PREFIX "dropped/"
-#define KEPT_PREFIX "entity/"
-
 typedef struct sweep_program {
     hb_workspace *ws;
     uint64_t open;              /* drop: backends with an open transaction */
     bool committed;             /* drop: by the keeper */
 } sweep_program;
 
-static hb_status sweep_entity(hb_workspace *ws, hb_task *task, hb_entity *entity, hb_frag_kind kind,
-                              uint32_t only_backend, hb_err *err) {
+hb_status hb_sweep_entity(hb_workspace *ws, hb_task *task, hb_entity *entity, hb_frag_kind kind,
+                          uint32_t only_backend, hb_err *err) {
     for (uint32_t b = 0; b < entity->routing->backend_count; b++) {
         bool wanted = only_backend == HB_BACKEND_NONE || only_backend == b;
         if (entity->routing->containers[b] == NULL || !wanted) continue;
@@ -51,58 +48,18 @@ static hb_status drop_commit(sweep_program *s, uint32_t backend, hb_err *err) {
     return status;
 }
 
-/* Is there a backend beside the keeper that outlives the process? */
-static bool drop_has_others(const hb_workspace *ws, const hb_instance *keeper) {
-    for (uint32_t b = 0; b < ws->instance_count; b++) {
-        const hb_instance *instance = ws->instances[b];
-        if (instance != keeper && (!instance->type->local || instance->type->durable(instance)))
-            return true;
-    }
-    return false;
-}
-
-/* Forgets what is kept; definitions stay under another name when `aside`. */
-static hb_status drop_definitions(hb_instance *keeper, bool aside, hb_task *task, hb_err *err) {
-    hb_str *keys;
-    uint32_t count;
-    HB_TRY(keeper->type->meta_list(keeper, HB_STR_EMPTY, &task->arena, &keys, &count, err));
-    for (uint32_t i = 0; i < count; i++) {
-        if (hb_str_starts(keys[i], HB_STR(DROPPED_PREFIX))) continue;
-        if (aside && hb_str_starts(keys[i], HB_STR(KEPT_PREFIX))) {
-            const uint32_t skip = (uint32_t)sizeof(KEPT_PREFIX) - 1;
-            hb_str value;
-            hb_str key = hb_arena_printf(&task->arena, DROPPED_PREFIX "%.*s",
-                                         (int)(keys[i].len - skip), keys[i].ptr + skip);
-            if (key.ptr == NULL) return hb_err_memory(err);
-            HB_TRY(keeper->type->meta_get(keeper, keys[i], &task->arena, &value, err));
-            HB_TRY(keeper->type->meta_put(keeper, key, value, err));
-        }
-        HB_TRY(keeper->type->meta_delete(keeper, keys[i], err));
-    }
-    return HB_OK;
-}
-
-static hb_status drop_forget(hb_instance *keeper, hb_arena *arena, hb_err *err) {
-    hb_str *keys;
-    uint32_t count;
-    HB_TRY(keeper->type->meta_list(keeper, HB_STR(DROPPED_PREFIX), arena, &keys, &count, err));
-    for (uint32_t i = 0; i < count; i++) HB_TRY(keeper->type->meta_delete(keeper, keys[i], err));
-    return HB_OK;
-}
-
 static hb_status drop_finish(sweep_program *s, hb_task *task, hb_err *err) {
     hb_workspace *ws = s->ws;
     hb_instance *keeper = hb_workspace_keeper(ws);
-    const bool aside = keeper != NULL && drop_has_others(ws, keeper);
     if (keeper != NULL) {
-        HB_TRY(drop_definitions(keeper, aside, task, err));
+        HB_TRY(hb_drop_definitions(ws, keeper, task, err));
         HB_TRY(drop_commit(s, keeper->order, err));
     }
     s->committed = keeper != NULL;
     ws->dropped = true;
     ws->drop_left = true;
     for (uint32_t b = 0; b < ws->instance_count; b++) HB_TRY(drop_commit(s, b, err));
-    if (aside) HB_TRY(drop_forget(keeper, &task->arena, err));
+    if (keeper != NULL) HB_TRY(hb_drop_forget(keeper, &task->arena, err));
     ws->drop_left = false;
     task->done = true;
     return HB_OK;
@@ -159,64 +116,15 @@ hb_status hb_call_drop(hb_workspace *ws, const hb_request *request, hb_task *tas
     HB_TRY(drop_begin(s, err));
     for (uint32_t i = 0; i < ws->entity_count; i++) {
         if (!ws->entities[i]->ensured) continue;
-        HB_TRY(sweep_entity(ws, task, ws->entities[i], HB_FRAG_CLEAR, HB_BACKEND_NONE, err));
+        HB_TRY(hb_sweep_entity(ws, task, ws->entities[i], HB_FRAG_CLEAR, HB_BACKEND_NONE, err));
     }
     return HB_OK;
 }
-
-/* ---- what a dead process left of a drop -------------------------------------------------------
- */
 
 static hb_status finish_at_once(hb_task *task, hb_err *err) {
     (void)err;
     task->done = true;
     return HB_OK;
-}
-
-static hb_status clear_local(hb_workspace *ws, hb_task *task, hb_entity *entity, hb_err *err) {
-    for (uint32_t b = 0; b < entity->routing->backend_count; b++) {
-        if (!ws->instances[b]->type->local) continue;
-        HB_TRY(sweep_entity(ws, task, entity, HB_FRAG_CLEAR, b, err));
-    }
-    return HB_OK;
-}
-
-static hb_status clear_dropped(hb_workspace *ws, hb_instance *keeper, hb_str key, hb_task *task,
-                               hb_err *err) {
-    hb_str definition;
-    hb_entity *entity;
-    HB_TRY(keeper->type->meta_get(keeper, key, &task->arena, &definition, err));
-    /* Without the backends that it named, nothing of it can be reached. */
-    hb_status status = hb_entity_new(ws, definition, &entity, err);
-    if (status != HB_OK) return status == HB_E_MEMORY ? status : HB_OK;
-    status = hb_entity_start_ensure(task, ws, entity, NULL, err);
-    if (status == HB_OK) status = clear_local(ws, task, entity, err);
-    hb_entity_free(ws, entity);
-    return status;
-}
-
-hb_status hb_drop_complete_local(hb_workspace *ws, hb_err *err) {
-    hb_instance *keeper = hb_workspace_keeper(ws);
-    if (keeper == NULL) return HB_OK;
-    hb_task *task = hb_task_new(ws->mem);
-    if (task == NULL) return hb_err_memory(err);
-    task->advance = finish_at_once;
-    hb_str *keys;
-    uint32_t count = 0;
-    hb_status status =
-        keeper->type->meta_list(keeper, HB_STR(DROPPED_PREFIX), &task->arena, &keys, &count, err);
-    for (uint32_t i = 0; i < count && status == HB_OK; i++) {
-        status = clear_dropped(ws, keeper, keys[i], task, err);
-    }
-    if (status == HB_OK && count > 0) {
-        hb_entity *catalog = ws->entities[HB_ENTITY_CATALOG];
-        status = hb_entity_start_ensure(task, ws, catalog, NULL, err);
-        if (status == HB_OK) status = clear_local(ws, task, catalog, err);
-        if (status == HB_OK) status = drop_forget(keeper, &task->arena, err);
-    }
-    task->done = true;
-    hb_task_free(task);
-    return status;
 }
 
 /* ---- flush ------------------------------------------------------------------------------- */
@@ -263,7 +171,7 @@ hb_status hb_call_refresh(hb_workspace *ws, const hb_request *request, hb_task *
     for (uint32_t i = 0; i < ws->entity_count; i++) {
         hb_entity *entity = ws->entities[i];
         if ((only != NULL && entity != only) || !entity->ensured || entity->is_virtual) continue;
-        HB_TRY(sweep_entity(ws, task, entity, HB_FRAG_REFRESH, backend, err));
+        HB_TRY(hb_sweep_entity(ws, task, entity, HB_FRAG_REFRESH, backend, err));
     }
     return HB_OK;
 }

@@ -98,3 +98,24 @@ void hb_intents_counts(const hb_intents *intents, uint32_t *completed, uint32_t 
     (void)intents;
     *completed = *taken_back = 0;
 }
+
+hb_status hb_drop_complete_local(hb_workspace *ws, hb_err *err) {
+    (void)ws;
+    (void)err;
+    return HB_OK;
+}
+
+hb_status hb_drop_definitions(hb_workspace *ws, hb_instance *keeper, hb_task *task, hb_err *err) {
+    (void)ws;
+    (void)keeper;
+    (void)task;
+    (void)err;
+    return HB_OK;
+}
+
+hb_status hb_drop_forget(hb_instance *keeper, hb_arena *arena, hb_err *err) {
+    (void)keeper;
+    (void)arena;
+    (void)err;
+    return HB_OK;
+}

@@ -121,6 +121,13 @@ hb_status hb_entity_persist(hb_workspace *ws, const hb_entity *entity, hb_err *e
 hb_status hb_entity_restore(hb_workspace *ws, hb_err *err);
 /* Clears what an earlier process dropped and could not clear any more. Before restoring. */
 hb_status hb_drop_complete_local(hb_workspace *ws, hb_err *err);
+/* Starts a fragment on every container of an entity, or on that of one backend. */
+hb_status hb_sweep_entity(hb_workspace *ws, hb_task *task, hb_entity *entity, hb_frag_kind kind,
+                          uint32_t only_backend, hb_err *err);
+/* Takes the definitions out of the keeper, in its open transaction; where other backends outlive
+ * the process, they stay under other names until hb_drop_forget. */
+hb_status hb_drop_definitions(hb_workspace *ws, hb_instance *keeper, hb_task *task, hb_err *err);
+hb_status hb_drop_forget(hb_instance *keeper, hb_arena *arena, hb_err *err);
 /* The instance that keeps definitions: main when it can, else the first that can; NULL: none. */
 hb_instance *hb_workspace_keeper(const hb_workspace *ws);
 
