@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "backends/sqlite/layout.h"
+#include "base/format.h"
 
 hb_sql sqlite_ddl(const sqlite_conn *conn, const char *words) {
     hb_sql sql;
@@ -42,6 +43,23 @@ hb_status sqlite_ddl_name(sqlite_conn *conn, const char *words, hb_str name, hb_
     hb_sql sql = sqlite_ddl(conn, words);
     hb_sql_ident(&sql, name);
     return sqlite_ddl_run(conn, &sql, err);
+}
+
+hb_status sqlite_ddl_column(sqlite_conn *conn, hb_str table, const char *words, hb_str column,
+                            const char *tail, hb_err *err) {
+    hb_sql sql = sqlite_ddl(conn, "ALTER TABLE main.");
+    hb_sql_ident(&sql, table);
+    hb_sql_add(&sql, words);
+    hb_sql_ident(&sql, column);
+    hb_sql_add(&sql, tail);
+    return sqlite_ddl_run(conn, &sql, err);
+}
+
+hb_status sqlite_ddl_column_add(sqlite_conn *conn, hb_str table, hb_str column, hb_kind kind,
+                                hb_err *err) {
+    char type[24];
+    hb_format(type, sizeof(type), " %s", hb_dialect_sqlite.types[kind]);
+    return sqlite_ddl_column(conn, table, " ADD COLUMN ", column, type, err);
 }
 
 hb_status sqlite_ddl_has_table(sqlite_conn *conn, hb_str name, bool *there, hb_err *err) {

@@ -94,23 +94,11 @@ static const char *kept_value(hb_kind kind) {
     return "NULL";
 }
 
-static hb_status run_on(sqlite_conn *conn, hb_str table, const char *words, hb_str column,
-                        const char *tail, hb_err *err) {
-    hb_sql sql = sqlite_ddl(conn, "ALTER TABLE ");
-    hb_sql_ident(&sql, table);
-    hb_sql_add(&sql, words);
-    hb_sql_ident(&sql, column);
-    hb_sql_add(&sql, tail);
-    return sqlite_ddl_run(conn, &sql, err);
-}
-
 hb_status sqlite_column_retype(sqlite_conn *conn, hb_str table, hb_str column, hb_kind kind,
                                hb_err *err) {
     const hb_str old = HB_STR("~retyped");
-    char tail[24];
-    hb_format(tail, sizeof(tail), " %s", hb_dialect_sqlite.types[kind]);
-    HB_TRY(run_on(conn, table, " RENAME COLUMN ", column, " TO \"~retyped\"", err));
-    HB_TRY(run_on(conn, table, " ADD COLUMN ", column, tail, err));
+    HB_TRY(sqlite_ddl_column(conn, table, " RENAME COLUMN ", column, " TO \"~retyped\"", err));
+    HB_TRY(sqlite_ddl_column_add(conn, table, column, kind, err));
     hb_sql sql = sqlite_ddl(conn, "UPDATE ");
     hb_sql_ident(&sql, table);
     hb_sql_add(&sql, " SET ");
@@ -119,5 +107,5 @@ hb_status sqlite_column_retype(sqlite_conn *conn, hb_str table, hb_str column, h
     hb_sql_add(&sql, kept_value(kind));
     hb_sql_add(&sql, " FROM (SELECT \"~retyped\" AS v))");
     HB_TRY(sqlite_ddl_run(conn, &sql, err));
-    return run_on(conn, table, " DROP COLUMN ", old, "", err);
+    return sqlite_ddl_column(conn, table, " DROP COLUMN ", old, "", err);
 }

@@ -60,6 +60,11 @@ void sqlite_ddl_int(hb_sql *sql, const char *before, int64_t number);
 hb_status sqlite_ddl_run(sqlite_conn *conn, hb_sql *sql, hb_err *err);
 /* "<words> <name>", as for DROP. */
 hb_status sqlite_ddl_name(sqlite_conn *conn, const char *words, hb_str name, hb_err *err);
+/* "ALTER TABLE <table> <words> <column> <tail>"; and " ADD COLUMN " of our type for a kind. */
+hb_status sqlite_ddl_column(sqlite_conn *conn, hb_str table, const char *words, hb_str column,
+                            const char *tail, hb_err *err);
+hb_status sqlite_ddl_column_add(sqlite_conn *conn, hb_str table, hb_str column, hb_kind kind,
+                                hb_err *err);
 /* Is there a table of this name? */
 hb_status sqlite_ddl_has_table(sqlite_conn *conn, hb_str name, bool *there, hb_err *err);
 /* A statement of the text of `sql`, which is freed. */

@@ -167,20 +167,12 @@ static hb_status column_drop(const table_maker *maker, const known_column *colum
     HB_TRY(plain_indexes_drop(maker, err));
     HB_TRY(sqlite_ddl_name(maker->table->conn, "DROP TABLE IF EXISTS ",
                            item_table_name(maker, column->physical), err));
-    hb_sql sql = sqlite_ddl(maker->table->conn, "ALTER TABLE ");
-    hb_sql_ident(&sql, table->name);
-    hb_sql_add(&sql, " DROP COLUMN ");
-    hb_sql_ident(&sql, column->physical);
-    return sqlite_ddl_run(table->conn, &sql, err);
+    return sqlite_ddl_column(table->conn, table->name, " DROP COLUMN ", column->physical, "", err);
 }
 
 static hb_status column_add(const table_maker *maker, const known_column *column, hb_err *err) {
-    hb_sql sql = sqlite_ddl(maker->table->conn, "ALTER TABLE ");
-    hb_sql_ident(&sql, maker->table->name);
-    hb_sql_add(&sql, " ADD COLUMN ");
-    hb_sql_ident(&sql, column->physical);
-    hb_buf_printf(&sql.text, " %s", hb_dialect_sqlite.types[column->kind]);
-    return sqlite_ddl_run(maker->table->conn, &sql, err);
+    const sqlite_table *table = maker->table;
+    return sqlite_ddl_column_add(table->conn, table->name, column->physical, column->kind, err);
 }
 
 static hb_status column_new(table_maker *maker, const hb_field *field, hb_err *err) {

@@ -122,15 +122,14 @@ static hb_status table_create(python_maker *maker, hb_err *err) {
 static hb_status column_make(python_maker *maker, uint32_t place, hb_err *err) {
     sqlite_table *table = maker->table;
     if (hb_map_find(&maker->columns, table->stored[place]) != HB_MAP_NONE) return HB_OK;
+    if (table->forms[place] == SQLITE_AS_FLAG) {
+        return sqlite_ddl_column_add(table->conn, table->target, table->stored[place], HB_KIND_I64,
+                                     err);
+    }
     hb_sql sql = sqlite_ddl(table->conn, "ALTER TABLE main.");
     hb_sql_ident(&sql, table->target);
     hb_sql_add(&sql, " ADD COLUMN ");
-    if (table->forms[place] == SQLITE_AS_FLAG) {
-        hb_sql_ident(&sql, table->stored[place]);
-        hb_sql_add(&sql, " INTEGER");
-    } else {
-        add_column(&sql, table->stored[place], field_at(table, place)->type, false);
-    }
+    add_column(&sql, table->stored[place], field_at(table, place)->type, false);
     return sqlite_ddl_run(table->conn, &sql, err);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Two processes on the folder of a json instance: turns, what the other one wrote, dead owners and their journals. */
-#include "tests/unit/workspace/fixture.h"
+#include "tests/unit/workspace/process.h"
 
 #include <stdio.h>
 
@@ -10,50 +10,22 @@ static const char doc[] = "{\"entity_id\":\"my-doc\",\"name\":\"MyDoc\",\"fields
 static const char lock_folder[] = "data/shop/.heavenbase/lock";
 static const char journal_file[] = "data/shop/.heavenbase/tx/journal";
 
-typedef struct process {
-    fixture f;
-    int64_t ms;
-    hb_clock clock;
-} process;
-
 static int64_t read_clock(void *ctx) {
-    return *(int64_t *)ctx;
+    return ((const process *)ctx)->ms;
 }
 
 static hb_status try_start_with(process *p, memory_fs *files, const char *owner, bool catalog) {
-    memset(p, 0, sizeof(*p));
-    hb_arena_init(&p->f.arena, hb_mem_default());
-    p->ms = 1000;
-    p->clock = (hb_clock){ read_clock, &p->ms };
-    const hb_host host = { .mem = hb_mem_default(), .fs = &files->fs, .clock = &p->clock };
-    hb_str options = hb_arena_printf(&p->f.arena,
-                                     "{\"id\":\"shop\",\"owner\":\"%s\",\"catalog\":%s,\"backends\":{\"main\":{"
-                                     "\"type\":\"json\",\"path\":\"data\"}}}", owner, catalog ? "true" : "false");
-    return hb_workspace_open_on(options, &host, &p->f.ws, &p->f.err);
+    return process_start(p, &files->fs, read_clock, owner, "{\"type\":\"json\",\"path\":\"data\"}",
+                         catalog ? "" : ",\"catalog\":false");
 }
 
 static hb_status try_start(process *p, memory_fs *files, const char *owner) {
     return try_start_with(p, files, owner, true);
 }
 
-static void must(process *p, hb_status status) {
-    if (!CHECK_INT(status, HB_OK)) test_check(false, p->f.err.msg, __FILE__, __LINE__);
-}
-
 static void must_be_held(process *p, hb_status status) {
     CHECK_INT(status, HB_E_LOCKED);
     CHECK_CSTR(p->f.err.native, "HELD");
-}
-
-static hb_status put(process *p, const char *id, const char *title) {
-    return upsert(&p->f, "my-doc",
-                  hb_arena_printf(&p->f.arena, "{\"object_id\":\"%s\",\"title\":\"%s\"}", id, title).ptr);
-}
-
-static const char *titles(process *p) {
-    const hb_status status = query(&p->f, "my-doc", "{}");
-    must(p, status);
-    return status == HB_OK ? lines(&p->f, "title") : "";
 }
 
 /* Rows 1 and 2. */

@@ -2,7 +2,7 @@
 /* Two processes on one SQLite file: one is stopped in the middle of a call for so long that the other takes the file
  * over. As in WebAssembly, SQLite's own locks do nothing here. */
 #define _POSIX_C_SOURCE 200809L
-#include "tests/unit/workspace/fixture.h"
+#include "tests/unit/workspace/process.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -16,39 +16,11 @@
 
 static const char doc[] = "{\"entity_id\":\"my-doc\",\"name\":\"MyDoc\",\"fields\":{\"title\":\"long-text\"}}";
 
-typedef struct process {
-    fixture f;
-    int64_t ms;
-    hb_clock clock;
-} process;
-
 static int64_t read_clock(void *ctx);
 
 static hb_status try_start(process *p, const char *owner) {
-    memset(p, 0, sizeof(*p));
-    hb_arena_init(&p->f.arena, hb_mem_default());
-    p->ms = 1000;
-    p->clock = (hb_clock){ read_clock, p };
-    const hb_host host = { .mem = hb_mem_default(), .fs = hb_fs_posix(), .clock = &p->clock };
-    hb_str options = hb_arena_printf(&p->f.arena,
-                                     "{\"id\":\"shop\",\"owner\":\"%s\",\"backends\":{\"main\":{\"type\":\"sqlite\","
-                                     "\"vfs\":\"stopper\",\"database\":\"" FOLDER "/x.db\"}}}", owner);
-    return hb_workspace_open_on(options, &host, &p->f.ws, &p->f.err);
-}
-
-static void must(process *p, hb_status status) {
-    if (!CHECK_INT(status, HB_OK)) test_check(false, p->f.err.msg, __FILE__, __LINE__);
-}
-
-static hb_status put(process *p, const char *id, const char *title) {
-    return upsert(&p->f, "my-doc",
-                  hb_arena_printf(&p->f.arena, "{\"object_id\":\"%s\",\"title\":\"%s\"}", id, title).ptr);
-}
-
-static const char *titles(process *p) {
-    const hb_status status = query(&p->f, "my-doc", "{\"order\":[\"object_id\"]}");
-    must(p, status);
-    return status == HB_OK ? lines(&p->f, "title") : "";
+    return process_start(p, hb_fs_posix(), read_clock, owner,
+                         "{\"type\":\"sqlite\",\"vfs\":\"stopper\",\"database\":\"" FOLDER "/x.db\"}", "");
 }
 
 static void remove_files(void) {
