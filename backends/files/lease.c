@@ -70,7 +70,7 @@ static hb_status take(files_conn *conn, hb_err *err) {
     /* Whoever dropped the workspace has just removed the folder that we made sure of. */
     if (status != HB_OK && strcmp(err->native, "ENOENT") == 0) {
         hb_err_init(err);
-        hb_turn_ask(&lease->turn, true);
+        hb_turn_ask(&lease->turn);
         taken = false;
         status = HB_OK;
     }
@@ -100,7 +100,6 @@ hb_status files_lease_turn(files_conn *conn, hb_err *err) {
     files_lease *lease = &conn->lease;
     if (!lease->turn.lock.held || conn->in_tx || !hb_turn_is_over(&lease->turn)) return HB_OK;
     files_lease_yield(conn);
-    hb_turn_pass(&lease->turn);
     return locked(lease, "HELD", "another process waits for the folder", err);
 }
 
@@ -223,9 +222,8 @@ void files_lease_yield(files_conn *conn) {
 void files_lease_end(files_conn *conn) {
     files_lease *lease = &conn->lease;
     if (lease->turn.lock.fs != NULL) {
-        hb_turn_ask(&lease->turn, false);
         files_lease_yield(conn);
-        hb_lock_release(&lease->turn.lock);
+        hb_turn_end(&lease->turn);
     }
     hb_buf_free(&lease->seen);
 }

@@ -99,7 +99,6 @@ hb_status sqlite_lease_turn(sqlite_conn *conn, hb_err *err) {
     if (!lease->turn.lock.held || conn->in_tx || !hb_turn_is_over(&lease->turn)) return HB_OK;
     sqlite_lease_yield(conn);
     if (lease->turn.lock.held) return HB_OK;
-    hb_turn_pass(&lease->turn);
     return locked(conn, "HELD", "another process waits for the database file", err);
 }
 
@@ -166,6 +165,5 @@ void sqlite_lease_yield(sqlite_conn *conn) {
 
 void sqlite_lease_end(sqlite_lease *lease) {
     if (lease->turn.lock.fs == NULL) return;
-    hb_turn_ask(&lease->turn, false);
-    hb_lock_release(&lease->turn.lock);
+    hb_turn_end(&lease->turn);
 }

@@ -7,24 +7,56 @@ static int64_t now_ms(const hb_turn *turn) {
     return turn->clock->now_ms(turn->clock->ctx);
 }
 
-void hb_turn_ask(hb_turn *turn, bool wanted) {
-    if (turn->asked == wanted) return;
-    turn->asked = wanted;
-    const hb_fs *fs = turn->lock.fs;
+static bool somebody_waits(const hb_turn *turn) {
+    hb_fs_stat info;
+    return turn->lock.fs->stat(turn->lock.fs->ctx, turn->want, &info) == HB_FS_OK;
+}
+
+void hb_turn_ask(hb_turn *turn) {
+    /* One file serves all who wait: the one of them that got its turn has removed it. */
+    if (turn->asked && somebody_waits(turn)) return;
     hb_err ignored;     /* without it we only wait longer */
     hb_err_init(&ignored);
-    if (wanted) {
-        turn->asked = hb_fs_write_all(fs, turn->want, turn->lock.owner, false, &ignored) == HB_OK;
-    } else {
-        fs->remove(fs->ctx, turn->want);
-    }
+    turn->asked =
+        hb_fs_write_all(turn->lock.fs, turn->want, turn->lock.owner, false, &ignored) == HB_OK;
+}
+
+static void nobody_waits(hb_turn *turn) {
+    turn->lock.fs->remove(turn->lock.fs->ctx, turn->want);
+    turn->asked = false;
+}
+
+/* Whoever waits comes first, if it comes: it may have given up, or be dead. */
+static bool stand_back(hb_turn *turn) {
+    if (turn->asked || turn->lock.held || !turn->had) return false;
+    const bool before = turn->stands_back;
+    turn->stands_back = somebody_waits(turn);
+    if (!turn->stands_back) return false;
+    const int64_t now = now_ms(turn);
+    if (!before) turn->stood_back_ms = now;
+    if (now - turn->stood_back_ms < HB_TURN_GRACE_MS) return true;
+    turn->stands_back = false;
+    nobody_waits(turn);
+    return false;
 }
 
 hb_status hb_turn_take(hb_turn *turn, bool *taken, hb_err *err) {
+    *taken = false;
+    if (stand_back(turn)) return HB_OK;
     HB_TRY(hb_lock_take(&turn->lock, taken, err));
-    hb_turn_ask(turn, !*taken);
-    if (*taken) turn->since_ms = turn->beat_ms = now_ms(turn);
+    if (!*taken) {
+        hb_turn_ask(turn);
+        return HB_OK;
+    }
+    nobody_waits(turn);     /* another one that does says so again */
+    turn->had = true;
+    turn->since_ms = turn->beat_ms = now_ms(turn);
     return HB_OK;
+}
+
+void hb_turn_end(hb_turn *turn) {
+    if (turn->had && !turn->asked) nobody_waits(turn);
+    hb_lock_release(&turn->lock);
 }
 
 hb_status hb_turn_beat(hb_turn *turn, bool *held, hb_err *err) {
@@ -46,12 +78,7 @@ bool hb_turn_is_over(hb_turn *turn) {
     int64_t now = now_ms(turn);
     if (now - turn->since_ms < HB_TURN_MS) return false;
     turn->since_ms = now;
-    hb_fs_stat info;
-    return turn->lock.fs->stat(turn->lock.fs->ctx, turn->want, &info) == HB_FS_OK;
-}
-
-void hb_turn_pass(hb_turn *turn) {
-    turn->lock.fs->remove(turn->lock.fs->ctx, turn->want);
+    return somebody_waits(turn);
 }
 
 void hb_turn_extend(hb_turn *turn) {

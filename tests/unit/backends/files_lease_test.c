@@ -63,6 +63,7 @@ static void processes_take_turns_and_see_each_other(void) {
     must(&b, put(&b, "3", "of b again"));
     b.ms += 500;
     must_be_held(&b, put(&b, "3", "refused"));
+    must_be_held(&b, put(&b, "3", "refused: the other one comes first"));
     must(&a, put(&a, "4", "of a"));
     CHECK_CSTR(titles(&a), "1|a\n2|b\n3|of b again\n4|of a\n");
     hb_workspace_idle(a.f.ws);
@@ -70,6 +71,71 @@ static void processes_take_turns_and_see_each_other(void) {
     fixture_close(&a.f);
     fixture_close(&b.f);
     CHECK_INT(memory_fs_count(&files, lock_folder), 0);
+    memory_fs_free(&files);
+}
+
+/* The one that waits looks only now and then, and the lock is free for moments only. */
+static void whoever_waits_gets_its_turn_however_short_the_others_are(void) {
+    memory_fs files;
+    prepare(&files);
+    process a, b;
+    must(&a, try_start(&a, &files, "a"));
+    hb_workspace_idle(a.f.ws);
+    must(&b, try_start(&b, &files, "b"));
+    must_be_held(&a, put(&a, "4", "of a"));
+    for (int i = 0; i < 8; i++) {
+        hb_workspace_idle(b.f.ws);
+        b.ms += 10;
+        must_be_held(&b, put(&b, "3", "refused"));
+    }
+    must(&a, put(&a, "4", "of a"));
+    must_be_held(&b, put(&b, "3", "asks"));
+    hb_workspace_idle(a.f.ws);
+    must(&b, put(&b, "3", "of b"));
+    CHECK_CSTR(titles(&b), "1|a\n2|b\n3|of b\n4|of a\n");
+    fixture_close(&a.f);
+    fixture_close(&b.f);
+    memory_fs_free(&files);
+}
+
+static void whoever_waited_and_does_not_come_is_waited_for_once(void) {
+    const char *want = "data/shop/.heavenbase/lock-want";
+    memory_fs files;
+    prepare(&files);
+    memory_fs_put(&files, want, HB_STR("dead"));
+    process a;
+    must(&a, try_start(&a, &files, "a"));       /* an opener cannot know how long it lies there */
+    CHECK(memory_fs_bytes(&files, want).ptr == NULL);
+    hb_workspace_idle(a.f.ws);
+    memory_fs_put(&files, want, HB_STR("dead"));
+    must_be_held(&a, put(&a, "4", "too early"));
+    a.ms += 499;
+    must_be_held(&a, put(&a, "4", "too early"));
+    a.ms += 1;
+    must(&a, put(&a, "4", "of a"));
+    hb_workspace_idle(a.f.ws);
+    must(&a, put(&a, "4", "of a again"));
+    fixture_close(&a.f);
+    memory_fs_free(&files);
+}
+
+/* Each attempt to open is a workspace of its own. */
+static void whoever_tries_to_open_gets_its_turn(void) {
+    memory_fs files;
+    prepare(&files);
+    process a, b;
+    must(&a, try_start(&a, &files, "a"));
+    must(&a, put(&a, "1", "of a"));
+    must_be_held(&b, try_start(&b, &files, "b1"));
+    fixture_close(&b.f);
+    a.ms += 200;
+    must_be_held(&a, put(&a, "1", "refused"));
+    must(&b, try_start(&b, &files, "b2"));
+    CHECK_CSTR(titles(&b), "1|of a\n2|b\n");
+    fixture_close(&a.f);
+    fixture_close(&b.f);
+    CHECK_INT(memory_fs_count(&files, lock_folder), 0);
+    CHECK(memory_fs_bytes(&files, "data/shop/.heavenbase/lock-want").ptr == NULL);
     memory_fs_free(&files);
 }
 
@@ -223,6 +289,9 @@ static void a_dropped_workspace_leaves_no_folder(void) {
 
 TEST_SUITE {
     TEST(processes_take_turns_and_see_each_other);
+    TEST(whoever_waits_gets_its_turn_however_short_the_others_are);
+    TEST(whoever_waited_and_does_not_come_is_waited_for_once);
+    TEST(whoever_tries_to_open_gets_its_turn);
     TEST(rows_stay_in_memory_while_nobody_else_wrote);
     TEST(a_dead_owners_journal_is_taken_over);
     TEST(a_silent_owner_loses_the_folder_and_starts_anew);
