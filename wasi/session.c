@@ -5,15 +5,16 @@
 
 #include "wasi/cli.h"
 
-/* A command waits for another one for 10 s; a killed one's lock is dead after 8. */
+/* A call waits for another process as long as it may take, else for 10 s: a killed one's lock is
+ * dead after 8. */
 #define TURN_MS 20
-#define TURNS_MAX 500
+#define WAIT_MS 10000
 
 /* Another process has the files: waits a little, while it is worth it. */
-static bool wait_for_turn(const cli *c, hb_status status, int *turns) {
+static bool wait_for_turn(const cli *c, hb_status status, int64_t since_ms) {
     bool is_held = status == HB_E_LOCKED && strcmp(c->err.native, "HELD") == 0;
-    if (!is_held || *turns == TURNS_MAX) return false;
-    (*turns)++;
+    const int64_t limit_ms = c->timeout_ms > 0 ? (int64_t)c->timeout_ms : WAIT_MS;
+    if (!is_held || cli_now_ms() - since_ms + TURN_MS > limit_ms) return false;
     const struct timespec pause = { 0, TURN_MS * 1000000 };
     nanosleep(&pause, NULL);
     return true;
@@ -38,11 +39,11 @@ int cli_session_open_record(cli_session *s, cli *c, hb_str id, yyjson_val *recor
         add_owner(&options);
         status = hb_buf_check(&options, &c->err);
     }
-    int turns = 0;
+    const int64_t since_ms = cli_now_ms();
     if (status == HB_OK) {
         do {
             status = hb_workspace_open_on(hb_buf_str(&options), &host, &s->ws, &c->err);
-        } while (wait_for_turn(c, status, &turns));
+        } while (wait_for_turn(c, status, since_ms));
     }
     int code = status == HB_OK ? CLI_OK : cli_fail(c, &c->err);
     hb_buf_free(&options);
@@ -88,11 +89,11 @@ static hb_status session_try(cli_session *s, hb_request *request) {
 }
 
 hb_status cli_session_call(cli_session *s, hb_request *request) {
-    int turns = 0;
+    const int64_t since_ms = cli_now_ms();
     hb_status status;
     do {
         status = session_try(s, request);
-    } while (wait_for_turn(s->c, status, &turns));
+    } while (wait_for_turn(s->c, status, since_ms));
     /* Reading input or printing may take long: others get their turn meanwhile. */
     if (status == HB_OK) hb_workspace_idle(s->ws);
     return status;

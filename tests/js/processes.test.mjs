@@ -15,8 +15,9 @@ const wasmtime = join(root, ".cache/bin/wasmtime");
 const command = join(root, "dist/wasi/hb.wasm");
 const long = process.env.HB_LONG === "1";
 const Item = entity("Item", { n: field(Integer), who: field(ShortText) });
-const on = (database) => ({ backends: { main: { type: "sqlite", database } } });
-const inFolder = (path, type = "json") => ({ backends: { main: { type, path } } });
+/* Patient: on a slow machine the others' turns take their time. */
+const on = (database) => ({ backends: { main: { type: "sqlite", database } }, timeoutMs: 60000 });
+const inFolder = (path, type = "json") => ({ backends: { main: { type, path } }, timeoutMs: 60000 });
 
 const writer = `
 import { HeavenBase } from "heavenbase";

@@ -43,11 +43,13 @@ for (const type of ["pickle", "sqlite"]) {
     const folder = new Folder(t);
     const [option, path] = type === "sqlite" ? ["database", "x.db"] : ["path", "rows"];
     folder.ok(["ws", "create", "shared", "--backends", JSON.stringify({ main: { type, [option]: path } })]);
-    const ws = await HeavenBase.open("shared", { backends: { main: { type, [option]: join(folder.path, path) } } });
+    const ws = await HeavenBase.open("shared", { backends: { main: { type, [option]: join(folder.path, path) } }, timeoutMs: 60000 });
     await ws.register(Item);
-    const child = folder.start(["put", "item", "-", "--batch", "4"]);
+    const child = folder.start(["put", "item", "-", "--batch", "4", "--timeout", "60000"]);
     const closed = once(child, "close");
     child.stdout.resume();
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text) => { said += text; });
     child.stdin.end(Array.from({ length: 40 }, (_, k) => `{"object_id":"wasi-${k}","n":${k}}\n`).join(""));
     let busy = true;
     closed.then(() => { busy = false; });
@@ -56,7 +58,7 @@ for (const type of ["pickle", "sqlite"]) {
       await ws.upsert(Item, { object_id: `node-${own}`, n: own });
       await new Promise((resolve) => setTimeout(resolve, 15));
     }
-    assert.deepEqual(await closed, [0, null]);
+    assert.deepEqual(await closed, [0, null], said);
     await ws.refresh();
     const ids = (await ws.query("item").limit(100000).execute()).rows().map((row) => row.object_id);
     assert.equal(ids.filter((id) => id.startsWith("wasi-")).length, 40);
