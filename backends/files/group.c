@@ -76,6 +76,7 @@ hb_status files_group_write(files_conn *conn, hb_err *err) {
     conn->op_count = group->op_count;
     conn->removes_tree = false;
     hb_status status = files_tx_apply(conn, err);
+    group->op_count = conn->op_count;
     conn->ops = ops;
     conn->op_count = op_count;
     conn->removes_tree = removes_tree;

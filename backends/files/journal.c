@@ -14,6 +14,7 @@
  * When a step fails after the commit, the call has succeeded all the same; the rest is carried out
  * before the next transaction, which fails if it still cannot be done. */
 #include "backends/files/files_priv.h"
+#include "base/map.h"
 
 #define JOURNAL_BYTES_MAX (1u << 30)
 
@@ -301,8 +302,32 @@ static void tx_carry_out(files_conn *conn) {
     conn->lease.emptied = true;
 }
 
+/* Leaves out removals whose file is put again later: taken once more after a kill, they would
+ * remove the new file, whose staged one is gone by then. */
+static hb_status drop_undone_removals(files_conn *conn, hb_err *err) {
+    hb_map put;
+    hb_map_init(&put, conn->mem);
+    bool ok = hb_map_reserve(&put, conn->op_count);
+    uint32_t kept = conn->op_count;
+    for (uint32_t i = conn->op_count; i > 0 && ok; i--) {
+        const files_op op = conn->ops[i - 1];
+        if (op.staged.len > 0) {
+            ok = hb_map_put(&put, op.target, 1);
+        } else if (!op.tree && hb_map_find(&put, op.target) != HB_MAP_NONE) {
+            continue;
+        }
+        conn->ops[--kept] = op;
+    }
+    hb_map_free(&put);
+    if (!ok) return hb_err_memory(err);
+    conn->op_count -= kept;
+    memmove(conn->ops, conn->ops + kept, conn->op_count * sizeof(*conn->ops));
+    return HB_OK;
+}
+
 hb_status files_tx_apply(files_conn *conn, hb_err *err) {
     if (conn->op_count == 0) return HB_OK;
+    HB_TRY(drop_undone_removals(conn, err));
     HB_TRY(tx_decide(conn, err));
     if (!is_single_step(conn)) tx_carry_out(conn);
     return HB_OK;

@@ -35,6 +35,11 @@ static hb_status meta_change(files_conn *conn, hb_str key, const hb_str *value, 
 }
 
 hb_status files_meta_put(hb_instance *instance, hb_str key, hb_str value, hb_err *err) {
+    if (value.len > META_BYTES_MAX) {
+        return hb_err_set(err, HB_E_LIMIT,
+                          "files: a definition or the intent of a call has at most %u bytes",
+                          META_BYTES_MAX);
+    }
     return meta_change(instance->state, key, &value, err);
 }
 

@@ -62,12 +62,13 @@ hb_status sqlite_ddl_column_add(sqlite_conn *conn, hb_str table, hb_str column, 
     return sqlite_ddl_column(conn, table, " ADD COLUMN ", column, type, err);
 }
 
-hb_status sqlite_ddl_has_table(sqlite_conn *conn, hb_str name, bool *there, hb_err *err) {
+hb_status sqlite_ddl_has(sqlite_conn *conn, const char *what, hb_str name, bool *there,
+                         hb_err *err) {
     sqlite3_stmt *stmt = NULL;
     HB_TRY(sqlite_prepare(
-        conn, HB_STR("SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?"), &stmt,
-        err));
-    sqlite_bind_str(stmt, 1, name);
+        conn, HB_STR("SELECT 1 FROM main.sqlite_schema WHERE type = ? AND name = ?"), &stmt, err));
+    sqlite_bind_str(stmt, 1, hb_str_c(what));
+    sqlite_bind_str(stmt, 2, name);
     int rc = sqlite3_step(stmt);
     sqlite3_finalize(stmt);
     *there = rc == SQLITE_ROW;

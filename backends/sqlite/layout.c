@@ -46,9 +46,8 @@ hb_status sqlite_layout_choose(sqlite_conn *conn, hb_err *err) {
     HB_TRY(layout_of_option(conn, &wanted, err));
     HB_TRY(layout_of_file(conn, &found, err));
     if (wanted != NULL && found != NULL && wanted != found) {
-        hb_err_set(err, HB_E_REFUSED,
-                   "the file has layout '%s', and option 'layout' asks for '%s'", found->name,
-                   wanted->name);
+        hb_err_set(err, HB_E_REFUSED, "the file has layout '%s', and option 'layout' asks for '%s'",
+                   found->name, wanted->name);
         return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, conn->instance->name);
     }
     conn->layout = found != NULL ? found : wanted != NULL ? wanted : &sqlite_layout_own;

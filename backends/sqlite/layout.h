@@ -65,8 +65,9 @@ hb_status sqlite_ddl_column(sqlite_conn *conn, hb_str table, const char *words, 
                             const char *tail, hb_err *err);
 hb_status sqlite_ddl_column_add(sqlite_conn *conn, hb_str table, hb_str column, hb_kind kind,
                                 hb_err *err);
-/* Is there a table of this name? */
-hb_status sqlite_ddl_has_table(sqlite_conn *conn, hb_str name, bool *there, hb_err *err);
+/* Is there a "table", an "index" of this name? */
+hb_status sqlite_ddl_has(sqlite_conn *conn, const char *what, hb_str name, bool *there,
+                         hb_err *err);
 /* A statement of the text of `sql`, which is freed. */
 hb_status sqlite_ddl_prepare(sqlite_conn *conn, sqlite3_stmt **out, hb_sql *sql, hb_err *err);
 /* Yields (key, value) of the rows whose column is not null; `key` is a column of the layout. */
@@ -102,7 +103,11 @@ bool sqlite_kind_is_sortable(hb_kind kind);
 /* Remembers a unique constraint, so that its violation is told by name. */
 hb_status sqlite_unique_note(sqlite_table *table, const uint32_t *places, uint32_t count,
                              hb_err *err);
-/* The error for rows that a unique index cannot be made over. */
-hb_status sqlite_unique_fail(const sqlite_table *table, hb_err *err);
+/* Makes an index that the file has not, and frees `create`. Where the table was there without it,
+ * that is told to the connection's checker, and nothing is made when it only looks. Rows that a
+ * unique index refuses are told to it too; without one they are UNIQUE while the constraint is new,
+ * and go on without the index when it was there before: they can still be read and changed. */
+hb_status sqlite_index_run(const sqlite_table *table, hb_str name, bool unique, hb_sql *create,
+                           hb_err *err);
 
 #endif

@@ -554,8 +554,7 @@ static hb_status index_make(const table_maker *maker, const sqlite_index *index,
         hb_sql_ident(&sql, table->columns[index->places[i]]);
     }
     hb_sql_add(&sql, ")");
-    hb_status status = sqlite_ddl_run(table->conn, &sql, err);
-    return status == HB_E_BACKEND && unique ? sqlite_unique_fail(table, err) : status;
+    return sqlite_index_run(table, index->name, unique, &sql, err);
 }
 
 hb_status sqlite_indexes_drop(sqlite_table *table, hb_err *err) {
@@ -745,7 +744,7 @@ static hb_status drift_column(table_maker *maker, known_column *known, hb_err *e
     if (beside.ptr == NULL) return hb_err_memory(err);
     bool is_there = true;
     if (known->side == SIDE_BLOBS)
-        HB_TRY(sqlite_ddl_has_table(table->conn, beside, &is_there, err));
+        HB_TRY(sqlite_ddl_has(table->conn, "table", beside, &is_there, err));
     /* Item tables follow from the rows and are made anew; these values do not. */
     return is_there ? HB_OK
                     : sqlite_drift(table, beside, known->field, &mend, err,
@@ -774,11 +773,12 @@ static hb_status maker_run(table_maker *maker, hb_err *err) {
     HB_TRY(columns_read(maker, err));
     HB_TRY(objects_read(maker, err));
     bool there = false;
-    HB_TRY(sqlite_ddl_has_table(table->conn, table->name, &there, err));
+    HB_TRY(sqlite_ddl_has(table->conn, "table", table->name, &there, err));
     HB_TRY(maker_compare(maker, there, err));
     HB_TRY(sqlite_drift_stop(table, err));
     if (!there) {
         maker->known_count = 0;
+        table->fresh = true;
         HB_TRY(table_create(maker, err));
     }
     table->columns[0] = HB_STR("object_id");

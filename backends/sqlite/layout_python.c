@@ -16,6 +16,7 @@
  * Nothing but Python's tables is derived from the rows, so that nothing grows old when Python
  * writes. */
 #include "backends/sqlite/python.h"
+#include "base/format.h"
 
 #define CHECK_DIGITS 12         /* of the hash in the name of a check constraint */
 #define COMPOSITE_MAX 3u        /* HyperG columns in the index over several */
@@ -166,9 +167,14 @@ static hb_status index_make(const sqlite_table *table, hb_str on, const hb_str *
     if (unique) sqlite_python_hash_text(&key, HB_STR("unique"));
     for (uint32_t i = 0; i < count; i++) sqlite_python_hash_text(&key, columns[i]);
     HB_TRY(sqlite_python_hash_end(&key, hash, err));
-    hb_sql sql = sqlite_ddl(table->conn, unique ? "CREATE UNIQUE INDEX IF NOT EXISTS main.ix_"
-                                                : "CREATE INDEX IF NOT EXISTS main.ix_");
-    hb_buf_add(&sql.text, hash, sizeof(hash));
+    char name[sizeof(hash) + 4];
+    hb_format(name, sizeof(name), "ix_%.*s", (int)sizeof(hash), hash);
+    bool there;
+    HB_TRY(sqlite_ddl_has(table->conn, "index", hb_str_c(name), &there, err));
+    if (there) return HB_OK;
+    hb_sql sql =
+        sqlite_ddl(table->conn, unique ? "CREATE UNIQUE INDEX main." : "CREATE INDEX main.");
+    hb_sql_add(&sql, name);
     hb_sql_add(&sql, " ON ");
     hb_sql_ident(&sql, on);
     for (uint32_t i = 0; i < count; i++) {
@@ -176,8 +182,7 @@ static hb_status index_make(const sqlite_table *table, hb_str on, const hb_str *
         hb_sql_ident(&sql, columns[i]);
     }
     hb_sql_add(&sql, ")");
-    hb_status status = sqlite_ddl_run(table->conn, &sql, err);
-    return status == HB_E_BACKEND && unique ? sqlite_unique_fail(table, err) : status;
+    return sqlite_index_run(table, hb_str_c(name), unique, &sql, err);
 }
 
 static hb_status place_indexes(sqlite_table *table, uint32_t place, hb_err *err) {
@@ -260,7 +265,7 @@ static hb_status side_make(python_maker *maker, uint32_t place, hb_err *err) {
     hb_str name = sqlite_python_side_name(table, place, &maker->scratch);
     if (name.ptr == NULL) return hb_err_memory(err);
     bool there;
-    HB_TRY(sqlite_ddl_has_table(table->conn, name, &there, err));
+    HB_TRY(sqlite_ddl_has(table->conn, "table", name, &there, err));
     if (!there) {
         hb_sql sql = sqlite_ddl(table->conn, "CREATE TABLE main.");
         hb_sql_ident(&sql, name);
@@ -549,7 +554,7 @@ static hb_status drift_column(python_maker *maker, uint32_t place, hb_err *err) 
     hb_str side = sqlite_python_side_name(table, place, &maker->scratch);
     bool there;
     if (side.ptr == NULL) return hb_err_memory(err);
-    HB_TRY(sqlite_ddl_has_table(table->conn, side, &there, err));
+    HB_TRY(sqlite_ddl_has(table->conn, "table", side, &there, err));
     if (there) return HB_OK;
     HB_TRY(sqlite_drift(table, side, field->name, &mend, err, "the table of its items is gone"));
     if (!mend) return HB_OK;
@@ -578,7 +583,8 @@ static hb_status maker_run(python_maker *maker, hb_err *err) {
     HB_TRY(names_make(maker, err));
     HB_TRY(maker_compare(maker, err));
     HB_TRY(sqlite_drift_stop(table, err));
-    if (maker->columns.count == 0) HB_TRY(table_create(maker, err));
+    table->fresh = maker->columns.count == 0;
+    if (table->fresh) HB_TRY(table_create(maker, err));
     HB_TRY(columns_read(maker, err));
     for (uint32_t i = 1; i < table->field_count; i++) HB_TRY(place_make(maker, i, err));
     HB_TRY(columns_clear(maker, err));

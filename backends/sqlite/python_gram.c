@@ -385,7 +385,7 @@ hb_status sqlite_python_gram_make(sqlite_table *table, uint32_t place, hb_err *e
 
 hb_status sqlite_python_gram_clear(sqlite_table *table, hb_err *err) {
     bool there;
-    HB_TRY(sqlite_ddl_has_table(table->conn, HB_STR("hb_gram_meta"), &there, err));
+    HB_TRY(sqlite_ddl_has(table->conn, "table", HB_STR("hb_gram_meta"), &there, err));
     if (!there) return HB_OK;
     hb_str entity = table->container->schema->entity_id;
     hb_str key = hb_arena_printf(&table->arena, "fingerprint:%.*s:", HB_ARG(entity));

@@ -84,6 +84,7 @@ typedef struct sqlite_table {   /* hb_container.state; owned */
     const hb_container *container;
     uint32_t field_count;
     hb_arena arena;             /* names and arrays below */
+    bool fresh;                 /* made by this attaching: the file had nothing of it */
     bool checked;               /* false after a rollback: the table may be gone again */
     hb_str name;                /* what queries read: columns `slot`, object_id and those below */
     hb_str *columns;            /* physical column by container field; [0] is object_id */

@@ -33,11 +33,48 @@ hb_status sqlite_unique_note(sqlite_table *table, const uint32_t *places, uint32
     return HB_OK;
 }
 
-hb_status sqlite_unique_fail(const sqlite_table *table, hb_err *err) {
+static hb_status unique_fail(const sqlite_table *table, hb_err *err) {
     hb_err_set(err, HB_E_UNIQUE,
                "the stored rows have equal values in the fields of a unique constraint");
     return hb_err_where(err, table->container->schema->entity_id, HB_STR_EMPTY,
                         table->conn->instance->name);
+}
+
+static hb_status index_tell(const sqlite_table *table, hb_str name, bool broken, hb_err *err) {
+    const sqlite_checker *checker = table->conn->checker;
+    const hb_finding finding = {
+        .kind = broken ? "unique" : "index",
+        .path = name,
+        .reason = broken ? HB_STR("rows have equal values in the fields of a unique constraint")
+                         : HB_STR("the index is gone"),
+        .fixed = checker->fix && !broken,
+    };
+    *checker->count += 1;
+    return checker->sink(checker->arg, &finding, err);
+}
+
+hb_status sqlite_index_run(const sqlite_table *table, hb_str name, bool unique, hb_sql *create,
+                           hb_err *err) {
+    sqlite_conn *conn = table->conn;
+    const sqlite_checker *checker = conn->checker;
+    const bool told = checker != NULL && !table->fresh && *checker->drifts == 0;
+    const bool looks = told && !checker->fix;
+    hb_status status = looks ? sqlite_run(conn, "SAVEPOINT hb_look", err) : HB_OK;
+    if (status != HB_OK) {
+        hb_sql_free(create);
+        return status;
+    }
+    hb_err refused;
+    hb_err_init(&refused);
+    status = sqlite_ddl_run(conn, create, &refused);
+    const bool broken = unique && hb_str_eq(hb_str_c(refused.native), HB_STR("SQLITE_CONSTRAINT"));
+    if (looks) HB_TRY(sqlite_run(conn, "ROLLBACK TO hb_look; RELEASE hb_look", err));
+    if (status != HB_OK && !broken) {
+        *err = refused;
+        return status;
+    }
+    if (checker != NULL && (told || broken)) return index_tell(table, name, broken, err);
+    return broken && !table->container->made ? unique_fail(table, err) : HB_OK;
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */

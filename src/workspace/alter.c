@@ -225,7 +225,12 @@ static hb_status alter_add_catalog(alter_program *a, hb_task *task, hb_intent_pa
         const hb_input input = { .derived = derived, .row_count = a->row_count };
         HB_TRY(hb_derives_apply(a->after, &input, rows, current, found, &task->arena, err));
     }
-    *part = (hb_intent_part){ catalog, &a->catalog_ids, rows, current, found, count };
+    *part = (hb_intent_part){ .entity = catalog,
+                              .ids = &a->catalog_ids,
+                              .after = rows,
+                              .before = current,
+                              .found = found,
+                              .before_count = count };
     for (uint32_t b = 0; b < catalog->routing->backend_count; b++) {
         if (catalog->routing->containers[b] == NULL) continue;
         HB_TRY(alter_add_write(a, task, catalog, b, rows, err));
@@ -233,8 +238,24 @@ static hb_status alter_add_catalog(alter_program *a, hb_task *task, hb_intent_pa
     return HB_OK;
 }
 
+/* Backends whose containers go, or are made anew. */
+static uint64_t alter_anew(const hb_alter *plan) {
+    uint64_t bits = 0;
+    for (uint32_t b = 0; b < plan->after->routing->backend_count; b++) {
+        const hb_alter_action action = plan->actions[b];
+        const bool anew =
+            action == HB_ALTER_REBUILD || action == HB_ALTER_MAKE || action == HB_ALTER_DROP;
+        if (anew) bits |= (uint64_t)1 << b;
+    }
+    return bits;
+}
+
 static hb_status alter_start_write(alter_program *a, hb_task *task, hb_err *err) {
-    hb_intent_part parts[2] = { { a->after, &a->ids, a->columns, NULL, NULL, 0 } };
+    hb_intent_part parts[2] = { { .entity = a->after,
+                                  .ids = &a->ids,
+                                  .after = a->columns,
+                                  .altered = a->before,
+                                  .anew = alter_anew(&a->plan) } };
     uint32_t part_count = 1;
     a->phase = ALTER_APPLY;
     for (uint32_t b = 0; b < a->after->routing->backend_count; b++) {
@@ -243,7 +264,7 @@ static hb_status alter_start_write(alter_program *a, hb_task *task, hb_err *err)
     if (a->catalog != NULL) {
         HB_TRY(alter_add_catalog(a, task, &parts[part_count++], err));
     }
-    if (a->need == HB_INTENT_NONE || a->row_count == 0) return HB_OK;
+    if (a->need == HB_INTENT_NONE) return HB_OK;
     return hb_intent_new(a->ws, task, a->need, parts, part_count, a->now_ms, &a->changes->intent,
                          err);
 }
@@ -355,7 +376,7 @@ static hb_status alter_changes(alter_program *a, hb_task *task, hb_err *err) {
     HB_TRY(hb_changes_new(ws, task, a->after->schema->entity_id, home, ws->instance_count * 6,
                           &a->changes, err));
     a->changes->definition = keeper != NULL ? a->after : NULL;
-    a->need = hb_intent_needed_for(ws, a->after,
+    a->need = hb_intent_needed_for(ws, a->before, a->after,
                                    a->plan.catalog ? ws->entities[HB_ENTITY_CATALOG] : NULL);
     return hb_map_reserve(&ws->by_id, ws->by_id.count + 1) ? HB_OK : hb_err_memory(err);
 }

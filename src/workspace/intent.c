@@ -39,11 +39,12 @@ hb_intent_need hb_intent_needed(const hb_workspace *ws, const hb_entity *entity,
     return at_home && keeper->type->tx != NULL ? HB_INTENT_ATOMIC : HB_INTENT_BEFORE;
 }
 
-hb_intent_need hb_intent_needed_for(const hb_workspace *ws, const hb_entity *altered,
-                                    const hb_entity *other) {
+hb_intent_need hb_intent_needed_for(const hb_workspace *ws, const hb_entity *before,
+                                    const hb_entity *after, const hb_entity *other) {
     const hb_instance *keeper = hb_workspace_keeper(ws);
     if (keeper == NULL || keeper->type->tx == NULL) return HB_INTENT_NONE;
-    uint64_t bits = durable_backends(ws, altered) | durable_backends(ws, other);
+    uint64_t bits = durable_backends(ws, before) | durable_backends(ws, after);
+    bits |= durable_backends(ws, other);
     bits |= (uint64_t)1 << keeper->order;
     return (bits & (bits - 1)) == 0 ? HB_INTENT_NONE : HB_INTENT_ATOMIC;
 }
@@ -82,9 +83,18 @@ static hb_status add_rows(const hb_intent_part *part, const hb_column *columns, 
     return status;
 }
 
+static void add_altered(const hb_workspace *ws, const hb_intent_part *part, hb_buf *out) {
+    uint32_t count = 0;
+    for (uint32_t b = 0; b < ws->instance_count; b++) count += part->anew >> b & 1;
+    hb_pack_bin(out, part->altered->schema->definition);
+    hb_pack_array(out, count);
+    for (uint32_t b = 0; b < ws->instance_count; b++) {
+        if ((part->anew >> b & 1) != 0) hb_pack_str(out, ws->instances[b]->name);
+    }
+}
+
 static hb_status add_part(const hb_intent_part *part, uint32_t home, bool atomic, hb_arena *arena,
                           hb_buf *out, hb_err *err) {
-    hb_pack_array(out, 4);
     hb_pack_str(out, part->entity->schema->entity_id);
     hb_pack_array(out, part->ids->count);
     for (uint32_t i = 0; i < part->ids->count; i++) hb_pack_str(out, part->ids->ids[i]);
@@ -123,7 +133,9 @@ hb_status hb_intent_new(hb_workspace *ws, hb_task *task, hb_intent_need need,
     hb_pack_array(&buf, part_count);
     hb_status status = HB_OK;
     for (uint32_t i = 0; i < part_count && status == HB_OK; i++) {
+        hb_pack_array(&buf, parts[i].altered != NULL ? HB_INTENT_ALTERED : HB_INTENT_PART);
         status = add_part(&parts[i], home, intent->atomic, &task->arena, &buf, err);
+        if (parts[i].altered != NULL) add_altered(ws, &parts[i], &buf);
     }
     if (status == HB_OK) status = hb_buf_check(&buf, err);
     if (status == HB_OK) {
@@ -182,19 +194,26 @@ static bool take_rows(hb_pack_reader *reader, hb_str *out) {
     return item.tag == HB_PACK_BIN || item.tag == HB_PACK_NIL;
 }
 
-static bool take_part(hb_pack_reader *reader, hb_record_part *part, hb_arena *arena) {
-    uint32_t items, ids;
-    if (!take_list(reader, &items) || items != 4 || !take_str(reader, &part->entity_id) ||
-        !take_list(reader, &ids) || ids > reader->len) {
-        return false;
-    }
-    hb_str *list = hb_arena_array(arena, ids, sizeof(*list));
+static bool take_texts(hb_pack_reader *reader, hb_ids *out, hb_arena *arena) {
+    uint32_t count;
+    if (!take_list(reader, &count) || count > reader->len) return false;
+    hb_str *list = hb_arena_array(arena, count, sizeof(*list));
     if (list == NULL) return false;
-    for (uint32_t i = 0; i < ids; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         if (!take_str(reader, &list[i])) return false;
     }
-    part->ids = (hb_ids){ list, ids };
-    return take_rows(reader, &part->after) && take_rows(reader, &part->before);
+    *out = (hb_ids){ list, count };
+    return true;
+}
+
+static bool take_part(hb_pack_reader *reader, hb_record_part *part, hb_arena *arena) {
+    uint32_t items;
+    bool ok = take_list(reader, &items) && take_str(reader, &part->entity_id) &&
+              take_texts(reader, &part->ids, arena) && take_rows(reader, &part->after) &&
+              take_rows(reader, &part->before);
+    if (!ok || items != HB_INTENT_ALTERED) return ok && items == HB_INTENT_PART;
+    return take_rows(reader, &part->definition) && part->definition.ptr != NULL &&
+           take_texts(reader, &part->anew, arena);
 }
 
 static bool take_record(hb_pack_reader *reader, hb_record *record, hb_arena *arena) {

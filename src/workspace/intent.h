@@ -25,6 +25,10 @@ typedef struct hb_intent_part {
     const hb_column *before;    /* rows that exist; NULL: not known */
     const uint32_t *found;      /* with `before`: its row of each id, or HB_MAP_NONE */
     uint32_t before_count;
+    /* Of an alteration: the entity as it was, and the backends whose containers are made anew.
+     * Every row there is of the entity belongs to it. */
+    const hb_entity *altered;
+    uint64_t anew;              /* bits of backend indexes */
 } hb_intent_part;
 
 typedef enum hb_intent_need {
@@ -37,8 +41,8 @@ hb_intent_need hb_intent_needed(const hb_workspace *ws, const hb_entity *entity,
                                 const hb_entity *other);
 
 /* For another structure of an entity, which the keeper's commit decides. */
-hb_intent_need hb_intent_needed_for(const hb_workspace *ws, const hb_entity *altered,
-                                    const hb_entity *other);
+hb_intent_need hb_intent_needed_for(const hb_workspace *ws, const hb_entity *before,
+                                    const hb_entity *after, const hb_entity *other);
 
 /* The intent of a write, not stored yet; parts[0] is the entity whose home decides. */
 hb_status hb_intent_new(hb_workspace *ws, hb_task *task, hb_intent_need need,

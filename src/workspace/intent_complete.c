@@ -14,6 +14,7 @@ struct hb_intents {
     complete_phase phase;
     hb_job *look;               /* the home's rows of the first part */
     hb_changes *changes;
+    hb_entity *altered;         /* the one of the record at hand, as it was; owned */
     bool forward;
     uint32_t completed, taken_back;
 };
@@ -23,6 +24,7 @@ struct hb_intents {
 static bool part_touches(const hb_record_part *part, const hb_intents_asked *asked,
                          const hb_map *ids) {
     if (!hb_str_eq(part->entity_id, asked->entity->schema->entity_id)) return false;
+    if (part->definition.ptr != NULL) return true;
     for (uint32_t i = 0; i < part->ids.count; i++) {
         if (hb_map_find(ids, part->ids.ids[i]) != HB_MAP_NONE) return true;
     }
@@ -236,12 +238,53 @@ static hb_status take_back(hb_intents *intents, const hb_record_part *part, cons
                           : apply_rows(intents, entity, HB_BACKEND_NONE, columns, row_count, err);
 }
 
+static bool is_anew(const hb_record_part *part, const hb_instance *instance) {
+    for (uint32_t i = 0; i < part->anew.count; i++) {
+        if (hb_str_eq(part->anew.ids[i], instance->name)) return true;
+    }
+    return false;
+}
+
+/* The containers of an altered entity. What it was is told by its old definition; a backend that is
+ * not there any more has nothing to clear. Rows in memory went with the process, or with the old
+ * container. */
+static hb_status apply_altered(hb_intents *intents, const hb_record_part *part, hb_entity *entity,
+                               uint32_t except, hb_err *err) {
+    hb_workspace *ws = intents->ws;
+    hb_status status = hb_entity_new(ws, part->definition, &intents->altered, err);
+    if (status == HB_E_MEMORY) return status;
+    if (status != HB_OK) hb_err_init(err);
+    const hb_entity *altered = status == HB_OK ? intents->altered : NULL;
+    for (uint32_t b = 0; b < entity->routing->backend_count; b++) {
+        hb_instance *instance = ws->instances[b];
+        hb_container *to = entity->routing->containers[b];
+        hb_container *from = altered != NULL ? altered->routing->containers[b] : NULL;
+        if (b == except) continue;
+        const bool stays = !instance->type->local || instance->type->durable(instance);
+        if (stays && is_anew(part, instance) && (from != NULL || to != NULL)) {
+            hb_changes_add(intents->changes, b, from != NULL ? from : to, HB_FRAG_CLEAR);
+        }
+        if (to == NULL) continue;
+        /* It was attached to what is there now. */
+        if (stays && to->state != NULL) instance->type->release(instance, to);
+        to->made = false;
+        hb_changes_add(intents->changes, b, to, HB_FRAG_ENSURE);
+    }
+    return HB_OK;
+}
+
+static void forget_altered(hb_intents *intents) {
+    hb_entity_free(intents->ws, intents->altered);
+    intents->altered = NULL;
+}
+
 static hb_status apply_part(hb_intents *intents, const hb_record *record,
                             const hb_record_part *part, hb_err *err) {
     hb_entity *entity = entity_of(intents->ws, part);
     if (entity == NULL) return HB_OK; /* dropped since: nothing is left of it */
     if (!intents->forward) return take_back(intents, part, entity, err);
     uint32_t except = record->atomic ? home_of(intents->ws, record) : HB_BACKEND_NONE;
+    if (part->definition.ptr != NULL) HB_TRY(apply_altered(intents, part, entity, except, err));
     if (part->after.ptr == NULL) {
         apply_deletes(intents, entity, except, &part->ids);
         return HB_OK;
@@ -254,7 +297,7 @@ static hb_status apply_part(hb_intents *intents, const hb_record *record,
 }
 
 static hb_status apply(hb_intents *intents, const hb_record *record, hb_err *err) {
-    uint32_t cap = intents->ws->instance_count * record->part_count * 2;
+    uint32_t cap = intents->ws->instance_count * record->part_count * 4;
     hb_str entity_id = record->part_count > 0 ? record->parts[0].entity_id : HB_STR_EMPTY;
     HB_TRY(hb_changes_new(intents->ws, intents->task, entity_id, HB_BACKEND_NONE, cap,
                           &intents->changes, err));
@@ -307,6 +350,7 @@ static hb_status advance_record(hb_intents *intents, bool *done, hb_err *err) {
         HB_TRY(hb_changes_advance(intents->changes, done, err));
         if (!*done) return HB_OK;
         *(intents->forward ? &intents->completed : &intents->taken_back) += 1;
+        forget_altered(intents);
         return forget(intents, err);
     }
     return HB_OK;
@@ -319,7 +363,9 @@ hb_status hb_intents_advance(hb_intents *intents, bool *done, hb_err *err) {
 }
 
 void hb_intents_end(hb_intents *intents) {
-    if (intents != NULL) hb_changes_end(intents->changes);
+    if (intents == NULL) return;
+    hb_changes_end(intents->changes);
+    forget_altered(intents);
 }
 
 void hb_intents_counts(const hb_intents *intents, uint32_t *completed, uint32_t *taken_back) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Stored intents: [version, owner, epoch, deadline, home, atomic, parts], each part
- * [entity id, ids, rows after or nil, rows before or nil]; rows in wire form (value/wire.h). */
+ * [entity id, ids, rows after or nil, rows before or nil]; rows in wire form (value/wire.h). The
+ * part of an altered entity has two more: the definition before, and the names of the backends
+ * whose containers are made anew. */
 #ifndef HB_WORKSPACE_INTENT_RECORD_H
 #define HB_WORKSPACE_INTENT_RECORD_H
 
@@ -9,11 +11,15 @@
 #define HB_INTENT_PREFIX "intent/"
 #define HB_INTENT_VERSION 1
 #define HB_INTENT_ITEMS 7u
+#define HB_INTENT_PART 4u       /* items of a part; of an altered entity: */
+#define HB_INTENT_ALTERED 6u
 
 typedef struct hb_record_part {
     hb_str entity_id;
     hb_ids ids;
     hb_str after, before;       /* .ptr NULL: none */
+    hb_str definition;          /* of an altered entity, as it was; .ptr NULL: it was not altered */
+    hb_ids anew;                /* names of backends */
 } hb_record_part;
 
 typedef struct hb_record {

@@ -11,9 +11,10 @@ hb_intent_need hb_intent_needed(const hb_workspace *ws, const hb_entity *entity,
     return HB_INTENT_NONE;
 }
 
-hb_intent_need hb_intent_needed_for(const hb_workspace *ws, const hb_entity *altered,
-                                    const hb_entity *other) {
-    return hb_intent_needed(ws, altered, other);
+hb_intent_need hb_intent_needed_for(const hb_workspace *ws, const hb_entity *before,
+                                    const hb_entity *after, const hb_entity *other) {
+    (void)before;
+    return hb_intent_needed(ws, after, other);
 }
 
 hb_status hb_intents_start(hb_task *task, hb_workspace *ws, const hb_intents_asked *asked,

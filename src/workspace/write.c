@@ -92,7 +92,11 @@ static hb_status write_plan_catalog(write_program *w, hb_task *task, hb_intent_p
     if (w->catalog_current != NULL) {
         HB_TRY(hb_fetch_take(w->catalog_current, &current, &current_count, &found, err));
     }
-    *part = (hb_intent_part){ catalog, &w->catalog_ids, NULL, current, found, current_count };
+    *part = (hb_intent_part){ .entity = catalog,
+                              .ids = &w->catalog_ids,
+                              .before = current,
+                              .found = found,
+                              .before_count = current_count };
     if (w->is_delete) return write_add_entity(w, task, catalog, NULL, 0, &w->catalog_ids, err);
     hb_column *rows;
     HB_TRY(hb_catalog_rows(w->ws, w->entity, w->input.columns, w->input.row_count, w->now_ms,
@@ -143,14 +147,23 @@ static hb_status write_plan_rows(write_program *w, hb_task *task, const hb_colum
     hb_intent_part *parts = HB_NEW_ARRAY(&task->arena, hb_intent_part, 2u + detached_count);
     if (parts == NULL) return hb_err_memory(err);
     const hb_column *rows = w->is_delete ? NULL : w->input.columns;
-    parts[0] = (hb_intent_part){ w->entity, &w->ids, rows, current, found, current_count };
+    parts[0] = (hb_intent_part){ .entity = w->entity,
+                                 .ids = &w->ids,
+                                 .after = rows,
+                                 .before = current,
+                                 .found = found,
+                                 .before_count = current_count };
     HB_TRY(write_add_entity(w, task, w->entity, rows, w->input.row_count, &w->ids, err));
     if (w->with_catalog) HB_TRY(write_plan_catalog(w, task, &parts[count++], err));
     for (uint32_t i = 0; i < detached_count; i++) {
         const hb_detached *one = &detached[i];
         if (one->ids.count == 0) continue;
-        parts[count++] = (hb_intent_part){ one->entity, &one->ids,  one->columns,
-                                           one->before, one->found, one->ids.count };
+        parts[count++] = (hb_intent_part){ .entity = one->entity,
+                                           .ids = &one->ids,
+                                           .after = one->columns,
+                                           .before = one->before,
+                                           .found = one->found,
+                                           .before_count = one->ids.count };
         HB_TRY(write_add_entity(w, task, one->entity, one->columns, one->ids.count, NULL, err));
     }
     if (w->need == HB_INTENT_NONE) return HB_OK;

@@ -101,7 +101,7 @@ const scene_placement *scene_placement_named(const char *name) {
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-static hb_str pack_of(scene *s, const char *json) {
+hb_str scene_pack(scene *s, const char *json) {
     hb_buf pack;
     hb_err err;
     hb_buf_init(&pack, hb_mem_default());
@@ -113,7 +113,7 @@ static hb_str pack_of(scene *s, const char *json) {
 
 /* A list of mappings with the same keys, as a PACK column per key. */
 static hb_batch batch_of(scene *s, const char *json) {
-    const hb_str pack = pack_of(s, json);
+    const hb_str pack = scene_pack(s, json);
     hb_pack_reader reader = hb_pack_read(pack);
     hb_pack_item list, map, key;
     CHECK(hb_pack_next(&reader, &list));
@@ -293,7 +293,7 @@ bool scene_is_whole(scene *s) {
 }
 
 static hb_request register_call(scene *s) {
-    return (hb_request){ .kind = HB_CALL_REGISTER, .text = pack_of(s, s->placement->definition) };
+    return (hb_request){ .kind = HB_CALL_REGISTER, .text = scene_pack(s, s->placement->definition) };
 }
 
 void scene_fill(scene *s, scene_start start) {
@@ -305,8 +305,9 @@ void scene_fill(scene *s, scene_start start) {
         "{\"object_id\":\"b\",\"title\":\"Store\",\"n\":2,\"body\":\"backends store rows\",\"note\":\"also outside\","
         "\"tags\":[],\"nums\":[],\"meta\":null,\"emb\":[0,1],\"knows\":[{\"to\":\"q\",\"w\":2}]}]";
     if (start == SCENE_EMPTY) return;
-    must(s, (hb_request){ .kind = HB_CALL_REGISTER, .text = pack_of(s, tag) });
+    must(s, (hb_request){ .kind = HB_CALL_REGISTER, .text = scene_pack(s, tag) });
     must(s, register_call(s));
+    if (start == SCENE_ROWLESS) return;
     must(s, rows_of(s, HB_CALL_UPSERT, "tag", "[{\"object_id\":\"p\",\"label\":\"one\"},{\"object_id\":\"q\",\"label\":"
                                               "\"two\"}]"));
     must(s, rows_of(s, HB_CALL_UPSERT, "doc", first_rows));
@@ -319,12 +320,12 @@ void scene_fill(scene *s, scene_start start) {
 /* The definition of doc with further members of its mapping of fields, and of its own. */
 static hb_str doc_with(scene *s, const char *fields, const char *members) {
     const hb_str text = hb_str_c(s->placement->definition);
-    return pack_of(s, hb_arena_printf(&s->arena, "%.*s%s}%s}", (int)text.len - 2, text.ptr, fields, members).ptr);
+    return scene_pack(s, hb_arena_printf(&s->arena, "%.*s%s}%s}", (int)text.len - 2, text.ptr, fields, members).ptr);
 }
 
 static hb_request register_note_call(scene *s) {
     return (hb_request){ .kind = HB_CALL_REGISTER,
-                         .text = pack_of(s, "{\"name\":\"Note\",\"fields\":{\"name\":\"short-text\",\"body\":\"long-text\","
+                         .text = scene_pack(s, "{\"name\":\"Note\",\"fields\":{\"name\":\"short-text\",\"body\":\"long-text\","
                                             "\"emb\":\"vector[3]\"},\"derive\":[{\"target\":\"catalog.desc\",\"compute\":"
                                             "\"f\",\"inputs\":[\"body\"]}]}") };
 }
@@ -370,12 +371,12 @@ static hb_request alter_call(scene *s) {
                          .text = doc_with(s, ",\"summary\":{\"type\":\"long-text\",\"default\":\"s\"},\"u\":{\"type\":"
                                              "\"integer\",\"unique\":true}",
                                           ",\"constraints\":[{\"fields\":[\"n\",\"title\"]}]"),
-                         .params = pack_of(s, "[\"doc\"]") };
+                         .params = scene_pack(s, "[\"doc\"]") };
 }
 
 static hb_request describe_call(scene *s) {
     return (hb_request){ .kind = HB_CALL_DESCRIBE, .entity = entity_of(s, "doc"),
-                         .text = pack_of(s, "{\"desc\":\"said\",\"fields\":{\"n\":{\"tags\":[\"t\"],\"examples\":[1]}}}") };
+                         .text = scene_pack(s, "{\"desc\":\"said\",\"fields\":{\"n\":{\"tags\":[\"t\"],\"examples\":[1]}}}") };
 }
 
 static hb_request drop_call(scene *s) {
@@ -388,14 +389,14 @@ static hb_request import_call(scene *s) {
     hb_buf record;
     hb_buf_init(&record, hb_mem_default());
     hb_request request = on_doc(s, HB_CALL_EXPORT);
-    request.params = pack_of(s, "[\"rows\",1,\"\",10,0]");
+    request.params = scene_pack(s, "[\"rows\",1,\"\",10,0]");
     faulty_from(&s->memory, 0, false);
     must(s, rows_of(s, HB_CALL_UPSERT, "doc", "[{\"object_id\":\"e\",\"title\":\"Exported\"}]"));
     CHECK_INT(scene_call_run(s, request, &record), HB_OK);
     must(s, (hb_request){ .kind = HB_CALL_DELETE, .entity = entity_of(s, "doc"), .batch = ids_of(s, "e") });
     const hb_str copy = hb_arena_str(&s->arena, hb_buf_str(&record));
     hb_buf_free(&record);
-    return (hb_request){ .kind = HB_CALL_IMPORT, .text = copy, .params = pack_of(s, "[1]") };
+    return (hb_request){ .kind = HB_CALL_IMPORT, .text = copy, .params = scene_pack(s, "[1]") };
 }
 
 /* ---- what reads ---------------------------------------------------------------------------------- */
@@ -488,7 +489,7 @@ static hb_request edges_call(scene *s) {
 
 static hb_request export_of(scene *s, const char *params) {
     hb_request request = on_doc(s, HB_CALL_EXPORT);
-    request.params = pack_of(s, params);
+    request.params = scene_pack(s, params);
     return request;
 }
 
@@ -519,7 +520,7 @@ static hb_request find_call(scene *s) {
 }
 
 static hb_request sign_call(scene *s) {
-    return (hb_request){ .kind = HB_CALL_SIGN, .text = pack_of(s, "{\"owner\":\"ann\",\"auth\":{\"k\":1}}") };
+    return (hb_request){ .kind = HB_CALL_SIGN, .text = scene_pack(s, "{\"owner\":\"ann\",\"auth\":{\"k\":1}}") };
 }
 
 static hb_request capabilities_call(scene *s) {

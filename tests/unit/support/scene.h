@@ -40,7 +40,9 @@ const scene_placement *scene_placement_named(const char *name);
 typedef enum scene_start {
     SCENE_EMPTY,                /* nothing is registered */
     SCENE_FILLED,               /* doc and tag with rows */
-    SCENE_DAMAGED               /* and Catalog rows that are wrong, for repair */
+    SCENE_DAMAGED,              /* and Catalog rows that are wrong, for repair */
+    SCENE_ROWLESS,              /* doc and tag without rows */
+    SCENE_STARTS
 } scene_start;
 
 typedef struct scene {
@@ -64,6 +66,8 @@ hb_status scene_open_failing(scene *s, const scene_placement *placement, memory_
 void scene_close(scene *s);
 /* Registers and writes what `start` means; CHECKs it. */
 void scene_fill(scene *s, scene_start start);
+/* A JSON text as MessagePack, in the scene's arena. */
+hb_str scene_pack(scene *s, const char *json);
 /* Runs a call to its end; `frame` takes its rows or JSON as text when it is not NULL. */
 hb_status scene_call_run(scene *s, hb_request request, hb_buf *frame);
 /* Everything stored, seen through every backend: rows, vectors, text, edges, the Catalog. In the scene's arena. */
