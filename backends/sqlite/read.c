@@ -81,7 +81,8 @@ static hb_status leaf_write(void *ctx, hb_sql *sql, const hb_expr *leaf, hb_err 
     uint32_t place = table->container->by_field[leaf->field];
     hb_str column = table->columns[place];
     const hb_type *type = table->container->schema->fields[leaf->field].type;
-    if (leaf->op == HB_OP_IN && hb_sql_can_leaf(&hb_dialect_sqlite, type, leaf)) {
+    if (leaf->op == HB_OP_IN && leaf->path_len == 0 &&
+        hb_sql_can_leaf(&hb_dialect_sqlite, type, leaf)) {
         sqlite_list *list = HB_NEW(query->job->arena, sqlite_list);
         if (list == NULL) return hb_err_memory(err);
         *list = (sqlite_list){ .values = leaf->list, .count = leaf->list_count };

@@ -134,15 +134,23 @@ static bool sql_is_plain_key(hb_str key) {
     return key.len > 0;
 }
 
+static bool sql_can_path_value(const hb_dialect *dialect, hb_op op, const hb_value *value) {
+    if (sql_is_number(value)) return dialect->json_number != NULL && sql_compare_op(op) != NULL;
+    return value->kind == HB_KIND_BOOL && op == HB_OP_EQ && dialect->json_true != NULL;
+}
+
 static bool sql_can_path(const hb_dialect *dialect, const hb_expr *leaf) {
     if (leaf->path_len > SQL_JSON_KEYS_MAX) return false;
     for (uint32_t i = 0; i < leaf->path_len; i++) {
         if (!sql_is_plain_key(leaf->path[i])) return false;
     }
-    if (sql_is_number(&leaf->value)) {
-        return dialect->json_number != NULL && sql_compare_op(leaf->op) != NULL;
+    if (leaf->op == HB_OP_IN) {
+        for (uint32_t i = 0; i < leaf->list_count; i++) {
+            if (!sql_can_path_value(dialect, HB_OP_EQ, &leaf->list[i])) return false;
+        }
+        return leaf->list_count <= SQL_FLAT_ARGS;
     }
-    return leaf->value.kind == HB_KIND_BOOL && leaf->op == HB_OP_EQ && dialect->json_true != NULL;
+    return sql_can_path_value(dialect, leaf->op, &leaf->value);
 }
 
 static bool sql_can_text(const hb_dialect *dialect, const hb_expr *leaf) {
@@ -169,7 +177,9 @@ static bool sql_can_text(const hb_dialect *dialect, const hb_expr *leaf) {
     case HB_OP_CONTAINED_IN:
     case HB_OP_EXISTS:
     case HB_OP_ALL:
-    case HB_OP_COUNT: return false;
+    case HB_OP_COUNT:
+    case HB_OP_GET:
+    case HB_OP_NEAR: return false;
     }
     return false;
 }
@@ -334,6 +344,23 @@ static const char *sql_leaf_template(const hb_dialect *dialect, const hb_expr *l
     return leaf->op == HB_OP_ENDS_WITH ? dialect->ends_with : NULL;
 }
 
+/* Each item as a comparison of its own. */
+static hb_status sql_write_path_in(const sql_writer *w, hb_str column, const hb_expr *leaf,
+                                   hb_err *err) {
+    hb_sql_add(w->sql, "(");
+    if (leaf->list_count == 0) hb_buf_printf(&w->sql->text, "NOT %s", w->sql->dialect->true_text);
+    for (uint32_t i = 0; i < leaf->list_count; i++) {
+        hb_expr *item = hb_arena_copy(w->sql->arena, leaf, sizeof *item);
+        if (item == NULL) return hb_err_memory(err);
+        item->op = HB_OP_EQ;
+        item->value = leaf->list[i];
+        if (i > 0) hb_sql_add(w->sql, " OR ");
+        HB_TRY(sql_write_template(w, sql_leaf_template(w->sql->dialect, item), column, item, err));
+    }
+    hb_sql_add(w->sql, ")");
+    return HB_OK;
+}
+
 static bool sql_leaf_goes_to_hook(const sql_writer *w, const hb_type *type, const hb_expr *leaf) {
     const hb_dialect *dialect = w->sql->dialect;
     if (!hb_sql_can_leaf(dialect, type, leaf)) return true;
@@ -350,9 +377,10 @@ static hb_status sql_write_leaf(const sql_writer *w, const hb_expr *leaf, hb_err
     if (sql_leaf_goes_to_hook(w, container->schema->fields[leaf->field].type, leaf)) {
         return sql_write_hook(w, leaf, err);
     }
+    if (leaf->path_len > 0 && leaf->op == HB_OP_IN) return sql_write_path_in(w, column, leaf, err);
     const char *form = sql_leaf_template(w->sql->dialect, leaf);
     if (form != NULL) {
-        if (leaf->path_len == 0 && leaf->value.as.s.len == 0) {     /* every text has "" in it */
+        if (leaf->path_len == 0 && leaf->value.as.s.len == 0) { /* every text has "" in it */
             sql_write_null_test(w->sql, column, false);
             return HB_OK;
         }
@@ -498,7 +526,7 @@ void hb_sql_upsert(hb_sql *sql, hb_str table, const hb_str *columns, uint32_t co
     hb_sql_add(sql, ") VALUES (");
     for (uint32_t i = 0; i < column_count; i++) {
         if (i > 0) hb_sql_add(sql, ", ");
-        hb_sql_param_add(sql, &nothing);        /* bound anew for every row */
+        hb_sql_param_add(sql, &nothing); /* bound anew for every row */
     }
     hb_sql_add(sql, ")");
     bool nothing_to_set = column_count + cleared_count < 2;

@@ -118,36 +118,17 @@ hb_status build_filtered_scan(plan_build *build, const hb_expr *expr, uint32_t b
 /* ---- a filter over several backends ----------------------------------------------------- */
 
 typedef struct filter_groups {
-    const hb_expr **args;       /* flattened arguments */
+    const hb_expr *const *args;
     uint32_t *backends;         /* of each, or HB_BACKEND_NONE when it is mixed itself */
     uint32_t count;
 } filter_groups;
 
-static uint32_t flat_count(const hb_expr *expr, hb_expr_kind kind) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < expr->arg_count; i++) {
-        count += expr->args[i]->kind == kind ? flat_count(expr->args[i], kind) : 1;
-    }
-    return count;
-}
-
-static void flat_fill(const hb_expr *expr, hb_expr_kind kind, filter_groups *groups) {
-    for (uint32_t i = 0; i < expr->arg_count; i++) {
-        if (expr->args[i]->kind == kind) {
-            flat_fill(expr->args[i], kind, groups);
-        } else {
-            groups->args[groups->count++] = expr->args[i];
-        }
-    }
-}
-
 static hb_status groups_make(plan_build *build, const hb_expr *expr, filter_groups *groups) {
-    uint32_t count = flat_count(expr, expr->kind);
-    *groups = (filter_groups){ .args = HB_NEW_ARRAY(build->arena, const hb_expr *, count),
-                               .backends = HB_NEW_ARRAY(build->arena, uint32_t, count) };
-    if (groups->args == NULL || groups->backends == NULL) return hb_err_memory(build->err);
-    flat_fill(expr, expr->kind, groups);
-    for (uint32_t i = 0; i < count; i++) {
+    *groups = (filter_groups){ .args = expr->args,
+                               .backends = HB_NEW_ARRAY(build->arena, uint32_t, expr->arg_count),
+                               .count = expr->arg_count };
+    if (groups->backends == NULL) return hb_err_memory(build->err);
+    for (uint32_t i = 0; i < groups->count; i++) {
         HB_TRY(split_single(&build->split, groups->args[i], &groups->backends[i]));
     }
     return HB_OK;

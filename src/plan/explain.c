@@ -8,6 +8,7 @@
 #include <cJSON.h>
 
 #include "base/num.h"
+#include "eval/pred.h"
 #include "query/query.h"
 #include "value/pack.h"
 
@@ -147,6 +148,7 @@ static void put_expr_of(explain_ctx *ctx, const hb_schema *schema, cJSON *parent
         put_null(ctx, parent, key);
         return;
     }
+    if (expr->asked != NULL) expr = expr->asked;
     cJSON *object = put(ctx, parent, key, cJSON_CreateObject());
     switch (expr->kind) {
     case HB_EXPR_LEAF: {
@@ -430,16 +432,18 @@ static void put_handler(explain_ctx *ctx, cJSON *object, uint32_t field, hb_str 
                                   : "evaluated in process");
 }
 
-static void step_leaf(explain_ctx *ctx, const hb_expr *leaf, uint32_t backend) {
+/* `leaf` is what is answered, `asked` what the query says. */
+static void step_leaf(explain_ctx *ctx, const hb_expr *leaf, const hb_expr *asked,
+                      uint32_t backend) {
     const hb_binding *binding = split_binding(ctx->routing, leaf->field, backend);
-    hb_str op = split_op_name(leaf);
+    hb_str op = split_op_name(asked);
     hb_str reason = HB_STR_EMPTY;
     cJSON *object = step(ctx, "filter");
     put_str(ctx, object, "field", field_name(ctx, leaf->field));
     put_str(ctx, object, "op", op);
-    put_str(ctx, object, "handler_op", op);
+    put_str(ctx, object, "handler_op", split_op_name(leaf));
     put_path(ctx, object, leaf);
-    if (leaf->path_len > 0) put_str(ctx, object, "comparison", hb_op_name(leaf->op));
+    if (leaf->path_len > 0) put_str(ctx, object, "comparison", hb_op_name(asked->op));
     bool supported = split_supported(&ctx->split, leaf, backend, &reason);
     hb_offer none = { HB_NO, false, "row_payload", NULL };
     hb_offer offer = supported ? split_offer(&ctx->split, leaf, backend) : none;
@@ -457,47 +461,60 @@ static void step_leaf(explain_ctx *ctx, const hb_expr *leaf, uint32_t backend) {
     put_bool(ctx, object, "unsafe", false);
 }
 
+/* Conditions on the columns of items are looked at when they are compiled. */
+static hb_status check_items(const explain_ctx *ctx, const hb_expr *leaf) {
+    if (leaf->op != HB_OP_EXISTS && leaf->op != HB_OP_ALL) return HB_OK;
+    if ((hb_type_ops(ctx->schema->fields[leaf->field].type) & (1u << leaf->op)) == 0) return HB_OK;
+    hb_pred *pred;
+    HB_TRY(hb_pred_new(ctx->schema, leaf, ctx->text.mem, &pred, ctx->split.err));
+    hb_pred_free(pred);
+    return HB_OK;
+}
+
 static hb_status steps_expr(explain_ctx *ctx, const hb_expr *expr, uint32_t forced);
 
-/* Arguments of one backend stand together under a group when there are several. */
-static hb_status steps_groups(explain_ctx *ctx, const hb_expr *expr, uint32_t forced) {
-    const char *word = expr->kind == HB_EXPR_AND ? "and" : "or";
+static void step_group(explain_ctx *ctx, const char *word, uint32_t backend, uint32_t members) {
+    if (backend == HB_BACKEND_NONE || members < 2) return;
+    cJSON *object = step(ctx, "backend_group");
+    put_c(ctx, object, "op", word);
+    put_str(ctx, object, "backend", backend_name(ctx, backend));
+    put_u64(ctx, object, "n", members);
+}
+
+/* First which backends take several arguments together, then the arguments as they come. */
+static hb_status steps_args(explain_ctx *ctx, const hb_expr *expr, uint32_t forced) {
     uint32_t *backends = HB_NEW_ARRAY(ctx->split.arena, uint32_t, expr->arg_count);
-    bool *done = HB_NEW_ARRAY(ctx->split.arena, bool, expr->arg_count);
-    if (backends == NULL || done == NULL) return hb_err_memory(ctx->split.err);
+    uint32_t *members = HB_NEW_ARRAY(ctx->split.arena, uint32_t, expr->arg_count);
+    if (backends == NULL || members == NULL) return hb_err_memory(ctx->split.err);
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         backends[i] = forced;
         if (forced == HB_BACKEND_NONE)
             HB_TRY(split_single(&ctx->split, expr->args[i], &backends[i]));
+        uint32_t first = 0;
+        while (backends[first] != backends[i]) {
+            first++;
+        }
+        members[first]++;
+    }
+    const char *word = expr->kind == HB_EXPR_AND ? "and" : "or";
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        step_group(ctx, word, backends[i], members[i]);
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        if (done[i]) continue;
-        uint32_t members = 0;
-        for (uint32_t k = i; k < expr->arg_count; k++) {
-            members += backends[k] == backends[i];
-        }
-        bool group = backends[i] != HB_BACKEND_NONE && members > 1;
-        if (group) {
-            cJSON *object = step(ctx, "backend_group");
-            put_c(ctx, object, "op", word);
-            put_str(ctx, object, "backend", backend_name(ctx, backends[i]));
-            put_u64(ctx, object, "n", members);
-        }
-        for (uint32_t k = i; k < expr->arg_count; k++) {
-            if (k != i && !(group && backends[k] == backends[i])) continue;
-            done[k] = true;
-            HB_TRY(steps_expr(ctx, expr->args[k], backends[k]));
-        }
+        HB_TRY(steps_expr(ctx, expr->args[i], backends[i]));
     }
     return HB_OK;
 }
 
 /* `forced`: the backend that the whole expression was found to be on; or HB_BACKEND_NONE. */
 static hb_status steps_expr(explain_ctx *ctx, const hb_expr *expr, uint32_t forced) {
-    if (expr->kind == HB_EXPR_LEAF) {
+    const hb_expr *asked = expr->asked != NULL ? expr->asked : expr;
+    if (asked->kind == HB_EXPR_LEAF) {
+        const hb_expr *leaf = expr->kind == HB_EXPR_NOT ? expr->args[0] : expr;
         uint32_t backend = forced;
-        if (backend == HB_BACKEND_NONE) HB_TRY(split_leaf_home(&ctx->split, expr, &backend));
-        step_leaf(ctx, expr, backend);
+        if (backend == HB_BACKEND_NONE) HB_TRY(split_leaf_home(&ctx->split, leaf, &backend));
+        HB_TRY(check_items(ctx, leaf));
+        step_leaf(ctx, leaf, asked, backend);
         return HB_OK;
     }
     if (expr->kind == HB_EXPR_NOT) {
@@ -506,7 +523,7 @@ static hb_status steps_expr(explain_ctx *ctx, const hb_expr *expr, uint32_t forc
     }
     cJSON *object = step(ctx, expr->kind == HB_EXPR_AND ? "and" : "or");
     put_u64(ctx, object, "n", expr->arg_count);
-    return steps_groups(ctx, expr, forced);
+    return steps_args(ctx, expr, forced);
 }
 
 /* The backend that the plan gave the whole filter to, if there is one. */
@@ -538,24 +555,31 @@ static void step_traverse(explain_ctx *ctx) {
     }
 }
 
+/* Columns that the rows need: the order's, then those selected. */
+static const hb_col *wanted_column(const hb_query *query, uint32_t i) {
+    return i < query->order_count ? &query->order[i].col : &query->select[i - query->order_count];
+}
+
+static bool path_is_first(const hb_query *query, uint32_t at) {
+    const hb_col *col = wanted_column(query, at);
+    if (col->kind != HB_COL_PATH) return false;
+    for (uint32_t i = 0; i < at; i++) {
+        if (hb_str_eq(wanted_column(query, i)->name, col->name)) return false;
+    }
+    return true;
+}
+
 static void step_json_path(explain_ctx *ctx) {
     const hb_query *query = ctx->query;
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < query->select_count; i++) {
-        count += query->select[i].kind == HB_COL_PATH;
+    uint32_t count = query->order_count + query->select_count, at = 0;
+    while (at < count && !path_is_first(query, at)) {
+        at++;
     }
-    for (uint32_t i = 0; i < query->order_count; i++) {
-        count += query->order[i].col.kind == HB_COL_PATH;
-    }
-    if (count == 0) return;
+    if (at == count) return;
     cJSON *object = step(ctx, "json_path");
     cJSON *fields = put(ctx, object, "fields", cJSON_CreateArray());
-    for (uint32_t i = 0; i < query->select_count; i++) {
-        if (query->select[i].kind == HB_COL_PATH) put_str(ctx, fields, NULL, query->select[i].name);
-    }
-    for (uint32_t i = 0; i < query->order_count; i++) {
-        if (query->order[i].col.kind == HB_COL_PATH)
-            put_str(ctx, fields, NULL, query->order[i].col.name);
+    for (; at < count; at++) {
+        if (path_is_first(query, at)) put_str(ctx, fields, NULL, wanted_column(query, at)->name);
     }
     put_c(ctx, object, "logical_type", "json");
     put_c(ctx, object, "handler_mode", "scan");

@@ -27,13 +27,8 @@ static const hb_expr *extra_leaf(bind_ctx *ctx, const hb_col *col, hb_op op,
 /* NULL when an argument is: out of memory. */
 static const hb_expr *extra_pair(bind_ctx *ctx, hb_expr_kind kind, const hb_expr *a,
                                  const hb_expr *b) {
-    hb_expr *node = HB_NEW(ctx->arena, hb_expr);
-    const hb_expr **args = HB_NEW_ARRAY(ctx->arena, const hb_expr *, 2);
-    if (node == NULL || args == NULL || a == NULL || b == NULL) return NULL;
-    args[0] = a;
-    args[1] = b;
-    *node = (hb_expr){ .kind = kind, .args = args, .arg_count = 2 };
-    return node;
+    const hb_expr *pair[] = { a, b };
+    return a == NULL || b == NULL ? NULL : hb_expr_join(ctx->arena, kind, pair, 2);
 }
 
 static hb_status extra_and(bind_ctx *ctx, hb_query *query, const hb_expr *expr, hb_err *err) {

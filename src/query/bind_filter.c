@@ -32,10 +32,13 @@ static hb_status leaf_fail(leaf_ctx *ctx, hb_status status) {
     return status;
 }
 
+static hb_status node_count(bind_ctx *ctx, hb_err *err) {
+    if (++ctx->node_count <= HB_EXPR_NODES_MAX) return HB_OK;
+    return hb_err_set(err, HB_E_LIMIT, "the filter has more than %u nodes", HB_EXPR_NODES_MAX);
+}
+
 static hb_status node_new(bind_ctx *ctx, hb_expr_kind kind, hb_expr **out, hb_err *err) {
-    if (++ctx->node_count > HB_EXPR_NODES_MAX) {
-        return hb_err_set(err, HB_E_LIMIT, "the filter has more than %u nodes", HB_EXPR_NODES_MAX);
-    }
+    HB_TRY(node_count(ctx, err));
     *out = HB_NEW(ctx->arena, hb_expr);
     if (*out == NULL) return hb_err_memory(err);
     (*out)->kind = kind;
@@ -310,10 +313,8 @@ static hb_status leaf_operand(leaf_ctx *ctx, const hb_value *operand, const hb_e
 /* {"path": "a.b" | ["a", "b"], "op": operand} */
 static hb_status leaf_get(leaf_ctx *ctx, yyjson_val *json, yyjson_val **operand) {
     bind_ctx *bind = ctx->bind;
-    if (ctx->field->type->id != HB_TYPE_JSON || ctx->leaf->path_len > 0) {
-        return hb_err_set(ctx->err, HB_E_UNSUPPORTED, "%.*s fields have no operator 'get'",
-                          HB_ARG(hb_type_name(ctx->field->type->id)));
-    }
+    if (ctx->leaf->path_len > 0)
+        return hb_err_set(ctx->err, HB_E_UNSUPPORTED, "a path has no operator 'get'");
     if (!yyjson_is_obj(json)) {
         return hb_err_set(ctx->err, HB_E_TYPE,
                           "'get' takes a mapping {\"path\", operator: operand}, got a %s",
@@ -358,13 +359,10 @@ static hb_status leaf_get(leaf_ctx *ctx, yyjson_val *json, yyjson_val **operand)
     return HB_OK;
 }
 
-/* near is a clause; as an operator it is refused, after its operand was looked at. */
-static hb_status leaf_near(leaf_ctx *ctx, yyjson_val *json) {
-    if (ctx->field->type->id == HB_TYPE_VECTOR) {
-        hb_value operand, vector;
-        HB_TRY(bind_operand(ctx->bind, json, &operand, ctx->err));
-        HB_TRY(hb_coerce_value(ctx->field->type, &operand, ctx->bind->arena, &vector, ctx->err));
-    }
+/* near is a clause; as an operator of a vector it is refused, after its operand was looked at. */
+static hb_status leaf_near(leaf_ctx *ctx, const hb_value *operand) {
+    hb_value vector;
+    HB_TRY(hb_coerce_value(ctx->field->type, operand, ctx->bind->arena, &vector, ctx->err));
     return hb_err_set(ctx->err, HB_E_UNSUPPORTED,
                       "near is a clause of the query, not an operator of a filter");
 }
@@ -384,6 +382,20 @@ static hb_status leaf_resolve(bind_ctx *ctx, hb_str name, hb_expr *leaf, hb_err 
                            &leaf->path_len, err);
 }
 
+/* Keeps the question as it was put beside what it was turned into. */
+static hb_status leaf_keep_asked(const leaf_ctx *ctx, const hb_value *operand,
+                                 const hb_expr **out) {
+    if (ctx->op == HB_OP_IS_NULL || (*out == ctx->leaf && ctx->leaf->op == ctx->op)) return HB_OK;
+    hb_expr *asked = hb_arena_copy(ctx->bind->arena, ctx->leaf, sizeof *asked);
+    hb_expr *node = hb_arena_copy(ctx->bind->arena, *out, sizeof *node);
+    if (asked == NULL || node == NULL) return hb_err_memory(ctx->err);
+    asked->op = ctx->op;
+    asked->value = *operand;
+    node->asked = asked;
+    *out = node;
+    return HB_OK;
+}
+
 static hb_status bind_leaf(bind_ctx *bind, const spec_expr *in, const hb_expr **out, hb_err *err) {
     hb_expr *leaf;
     HB_TRY(node_new(bind, HB_EXPR_LEAF, &leaf, err));
@@ -392,17 +404,25 @@ static hb_status bind_leaf(bind_ctx *bind, const spec_expr *in, const hb_expr **
     leaf->op = in->op;
     *out = leaf;
     leaf_ctx ctx = { bind, &bind->schema->fields[leaf->field], in->op, leaf, err };
-    if (in->is_near) return leaf_fail(&ctx, leaf_near(&ctx, in->operand));
     yyjson_val *json = in->operand;
-    if (in->is_get) {
+    if (in->is_near) {
+        ctx.op = HB_OP_NEAR;
+    } else if (in->is_get && ctx.field->type->id != HB_TYPE_JSON) {
+        ctx.op = HB_OP_GET;
+    } else if (in->is_get) {
         hb_status status = leaf_get(&ctx, in->operand, &json);
         if (status != HB_OK) return leaf_fail(&ctx, status);
-        leaf->op = ctx.op;
     }
+    leaf->op = ctx.op;
     hb_value operand;
     hb_status status = bind_operand(bind, json, &operand, err);
-    if (status == HB_OK) {
+    if (status == HB_OK && in->is_near && ctx.field->type->id == HB_TYPE_VECTOR) {
+        status = leaf_near(&ctx, &operand);
+    } else if (status == HB_OK) {
         status = leaf_operand(&ctx, &operand, out);
+    }
+    if (status == HB_OK) {
+        status = leaf_keep_asked(&ctx, &operand, out);
     }
     return leaf_fail(&ctx, status);
 }
@@ -414,17 +434,15 @@ static hb_status bind_node(bind_ctx *ctx, const spec_expr *in, uint32_t depth, c
                           HB_EXPR_DEPTH_MAX);
     }
     if (in->kind == HB_EXPR_LEAF) return bind_leaf(ctx, in, out, err);
-    hb_expr *node;
-    HB_TRY(node_new(ctx, in->kind, &node, err));
     const hb_expr **args = HB_NEW_ARRAY(ctx->arena, const hb_expr *, in->arg_count);
     if (args == NULL) return hb_err_memory(err);
     for (uint32_t i = 0; i < in->arg_count; i++) {
         HB_TRY(bind_node(ctx, in->args[i], depth + 1, &args[i], err));
     }
-    node->args = args;
-    node->arg_count = in->arg_count;
-    *out = node;
-    return HB_OK;
+    if (in->kind == HB_EXPR_NOT) return node_not(ctx, args[0], out, err);
+    HB_TRY(node_count(ctx, err));
+    *out = hb_expr_join(ctx->arena, in->kind, args, in->arg_count);
+    return *out != NULL ? HB_OK : hb_err_memory(err);
 }
 
 hb_status bind_filter(bind_ctx *ctx, const spec_expr *in, const hb_expr **out, hb_err *err) {

@@ -14,7 +14,8 @@ typedef enum hb_op {
     HB_OP_MATCH, HB_OP_CONTAINS, HB_OP_STARTS_WITH, HB_OP_ENDS_WITH, HB_OP_LIKE, HB_OP_ILIKE,
     HB_OP_WILDCARD, HB_OP_REGEX, HB_OP_HAS_WORDS, HB_OP_ARRAY_CONTAINS, HB_OP_CONTAINED_IN,
     HB_OP_EXISTS, HB_OP_ALL,
-    HB_OP_COUNT
+    HB_OP_COUNT,
+    HB_OP_GET, HB_OP_NEAR           /* asked of a field that cannot have them: no type has these */
 } hb_op;
 
 hb_str hb_op_name(hb_op op);            /* "eq", "starts_with", "is_null", ... */
@@ -28,12 +29,15 @@ hb_status hb_type_no_op(const hb_type *type, hb_op op, hb_err *err);
 
 typedef enum hb_expr_kind { HB_EXPR_AND, HB_EXPR_OR, HB_EXPR_NOT, HB_EXPR_LEAF } hb_expr_kind;
 
-/* AND of nothing is true (all rows); OR of nothing never occurs (D7: an error at decode). */
+/* AND of nothing is true (all rows); OR of nothing never occurs (D7: an error at decode). Of a bound
+ * query, no argument of an AND is an AND and no argument of an OR is an OR. */
 typedef struct hb_expr hb_expr;
 struct hb_expr {
     hb_expr_kind kind;
     const hb_expr *const *args;     /* AND, OR: arg_count; NOT: 1 */
     uint32_t arg_count;
+    const hb_expr *asked;           /* the leaf as the query has it where this means the same in
+                                       other words (eq null: is_null); NULL: this is it */
     /* leaf: field [path] op operand */
     uint32_t leaf_index;            /* dense over the query, in text order */
     uint32_t field;                 /* schema field index */
@@ -47,6 +51,11 @@ struct hb_expr {
     uint32_t list_count;
     bool list_has_null;             /* IN: a null was among them: null rows match too */
 };
+
+/* AND or OR of `args`; those of the same kind give their own arguments. One alone is itself. NULL: no
+ * memory. */
+const hb_expr *hb_expr_join(hb_arena *arena, hb_expr_kind kind, const hb_expr *const *args,
+                            uint32_t count);
 
 /* Null handling, fixed: NE matches null rows; NOT complements over all rows; MATCH LIKE ILIKE
  * WILDCARD REGEX treat null text as ""; everything else never matches null (EQ null is IS_NULL).

@@ -14,7 +14,7 @@
 
 static_assert(HB_OP_COUNT <= 32, "operator sets are 32 bits wide");
 
-static const hb_str op_names[HB_OP_COUNT] = {
+static const hb_str op_names[] = {
     [HB_OP_EQ] = { "eq", 2 },
     [HB_OP_NE] = { "ne", 2 },
     [HB_OP_LT] = { "lt", 2 },
@@ -36,6 +36,8 @@ static const hb_str op_names[HB_OP_COUNT] = {
     [HB_OP_CONTAINED_IN] = { "contained_in", 12 },
     [HB_OP_EXISTS] = { "exists", 6 },
     [HB_OP_ALL] = { "all", 3 },
+    [HB_OP_GET] = { "get", 3 },
+    [HB_OP_NEAR] = { "near", 4 },
 };
 
 static const struct {
@@ -48,7 +50,7 @@ static const struct {
 };
 
 hb_str hb_op_name(hb_op op) {
-    HB_ASSERT(op < HB_OP_COUNT);
+    HB_ASSERT(op < sizeof op_names / sizeof op_names[0] && op != HB_OP_COUNT);
     return op_names[op];
 }
 

@@ -29,11 +29,8 @@ static hb_status query_restrict(query_program *q, hb_task *task, hb_err *err) {
     hb_walk_nodes(q->walk, &nodes, &count);
     hb_query *query = hb_arena_copy(arena, q->query, sizeof(*query));
     hb_expr *leaf = HB_NEW(arena, hb_expr);
-    hb_expr *both = HB_NEW(arena, hb_expr);
-    const hb_expr **args = HB_NEW_ARRAY(arena, const hb_expr *, 2);
     hb_value *list = HB_NEW_ARRAY(arena, hb_value, count);
-    if (query == NULL || leaf == NULL || both == NULL || args == NULL || list == NULL)
-        return hb_err_memory(err);
+    if (query == NULL || leaf == NULL || list == NULL) return hb_err_memory(err);
     leaf->kind = HB_EXPR_LEAF;
     leaf->op = HB_OP_IN;
     leaf->field = HB_FIELD_OBJECT_ID;
@@ -43,12 +40,10 @@ static hb_status query_restrict(query_program *q, hb_task *task, hb_err *err) {
         if (nodes[i].entity != q->entity || nodes[i].hop < query->traverse->min_hops) continue;
         list[leaf->list_count++] = (hb_value){ .kind = HB_KIND_TEXT, .as.s = nodes[i].id };
     }
-    args[0] = leaf;
-    args[1] = query->filter;
-    *both = (hb_expr){ .kind = HB_EXPR_AND, .args = args, .arg_count = 2 };
-    query->filter = query->filter != NULL ? both : leaf;
+    const hb_expr *both[] = { leaf, query->filter };
+    query->filter = hb_expr_join(arena, HB_EXPR_AND, both, query->filter != NULL ? 2 : 1);
     q->query = query;
-    return HB_OK;
+    return query->filter != NULL ? HB_OK : hb_err_memory(err);
 }
 
 static hb_status query_plan(query_program *q, hb_task *task, const hb_plan **out, hb_err *err) {

@@ -155,6 +155,9 @@ export const CONDITIONS = {
   writesMetaschema: isMeta,
   unknownColumn: (ctx) => unknownColumns(ctx).length > 0
     && (!ctx.expect.error || CONDITIONS.queriesUndeclaredName(ctx) || CONDITIONS.nullOperand(ctx)),
+  unsafeText: (ctx) => Boolean(ctx.expect.steps) && specOf(ctx).unsafe === true,
+  selectsTwice: (ctx) => !ctx.expect.error && !isAggregate(ctx) && Array.isArray(specOf(ctx).select)
+    && new Set(specOf(ctx).select).size < specOf(ctx).select.length,
   metaschemaOfEntities: metaIsModelled,
   metaschemaElsewhere: (ctx) => isMeta(ctx) && !ctx.expect.error && !metaIsModelled(ctx),
   placedElsewhere: (ctx) => Boolean(ctx.expect.steps) && ctx.expect.steps.some((step) => step.field
@@ -366,8 +369,14 @@ export const EXPECTATIONS = {
     });
     return { ...expect, steps, without: ["backend_group"] };
   },
-  filtersFirst: (_ctx, expect) => ({ ...expect, steps: expect.steps.map((step) => (step.node === "near"
-    && step.near_filter_mode !== "none" ? { ...step, near_filter_mode: PREFILTER } : step)) }),
+  filtersFirst: (_ctx, expect) => ({ ...expect, steps: expect.steps.map((step) => {
+    if (step.node === "near" && step.near_filter_mode !== "none") return { ...step, near_filter_mode: PREFILTER };
+    if (step.field !== "object_id") return step;        // every backend knows the ids
+    const { backend: _backend, type: _type, handler_kind: _kind, handler_mode: _mode, ...rest } = step;
+    return rest;
+  }) }),
+  safeText: (_ctx, expect) => ({ ...expect, steps: expect.steps.map(({ handler_kind: kind, handler_mode: mode, ...step }) =>
+    (PATTERN_OPS.has(step.op) ? step : { ...step, ...(kind && { handler_kind: kind }), ...(mode && { handler_mode: mode }) })) }),
   canonicalMetric: (ctx, expect) => ({ ...expect, steps: expect.steps.map((step) => (step.metric
     ? { ...step, metric: [step.metric, metricOf(step.metric)] } : step)) }),
   refuseQuery: (_ctx, _expect, rule) => refusal(rule),

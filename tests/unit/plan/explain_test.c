@@ -9,6 +9,9 @@
     "\"integer\","                                                                                 \
     "\"meta\":\"json\",\"tags\":\"array[integer]\",\"embedding\":\"vector[2]\"}}"
 #define DEBUG_BACKENDS "main@sqlite vec@inmem search@inmem"
+#define N_EQ                                                                                       \
+    "filter field=n op=eq logical_type=integer backend=main type=sqlite strategy=inline "          \
+    "handler_kind=sql_where handler_mode=native\n"
 
 static yyjson_doc *explain(const char *backends, const char *entity, const char *spec,
                            hb_err *err) {
@@ -98,15 +101,29 @@ static const struct {
       "handler_kind=sql_where handler_mode=native\n"
       "filter field=embedding op=eq logical_type=vector backend=vec type=inmem strategy=vector "
       "handler_kind=row_payload handler_mode=scan\n" },
-    { "groups of a mixed and stand together", DEBUG_BACKENDS,
+    { "groups of a mixed and come first", DEBUG_BACKENDS,
       "{\"filter\":{\"$and\":[{\"title\":\"x\"},{\"embedding\":[1,0]},{\"n\":1}]}}",
       "and n=3\nbackend_group op=and n=2 backend=main\n"
       "filter field=title op=eq logical_type=short-text backend=main type=sqlite strategy=inline "
       "handler_kind=sql_where handler_mode=native\n"
-      "filter field=n op=eq logical_type=integer backend=main type=sqlite strategy=inline "
-      "handler_kind=sql_where handler_mode=native\n"
       "filter field=embedding op=eq logical_type=vector backend=vec type=inmem strategy=vector "
-      "handler_kind=row_payload handler_mode=scan\n" },
+      "handler_kind=row_payload handler_mode=scan\n"
+      "filter field=n op=eq logical_type=integer backend=main type=sqlite strategy=inline "
+      "handler_kind=sql_where handler_mode=native\n" },
+    { "what nests in its own kind is told as one", DEBUG_BACKENDS,
+      "{\"filter\":{\"$or\":[{\"$or\":[{\"n\":1},{\"$and\":[{\"$or\":[{\"n\":2}]}]}]},{\"n\":3}]}}",
+      "or n=3\nbackend_group op=or n=3 backend=main\n" N_EQ N_EQ N_EQ },
+    { "a question about null is told as it was put", DEBUG_BACKENDS,
+      "{\"filter\":{\"$not\":{\"n\":{\"ne\":null}}}}",
+      "not\nfilter field=n op=ne logical_type=integer backend=main type=sqlite strategy=inline "
+      "handler_kind=sql_where handler_mode=native\n" },
+    { "a list of numbers under a path is the engine's", DEBUG_BACKENDS,
+      "{\"filter\":{\"meta.k\":{\"in\":[2,1.5,true]}}}",
+      "filter field=meta op=get logical_type=json backend=main type=sqlite strategy=json "
+      "handler_kind=sql_where handler_mode=native\n" },
+    { "an operator that no field has", DEBUG_BACKENDS, "{\"filter\":{\"n\":{\"$near\":[1]}}}",
+      "filter field=n op=near logical_type=integer backend=main type=sqlite strategy=inline "
+      "handler_kind=row_payload handler_mode=scan unsupported\n" },
     { "nested groups are told again", DEBUG_BACKENDS,
       "{\"filter\":{\"$or\":[{\"$and\":[{\"title\":\"x\"},{\"n\":1}]},{\"tags\":{\"$array_"
       "contains\":2}}]}}",
