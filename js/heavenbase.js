@@ -9,6 +9,7 @@ import { MEMORY_SESSION, filesOf, isBackends } from "./host/files.js";
 import { idbFiles } from "./host/idbfs.js";
 import { attempt, untilFree } from "./core/held.js";
 import { known } from "./options.js";
+import { unpack } from "./core/pack.js";
 import { allBytes, exportHead } from "./transfer.js";
 import { Workspace } from "./workspace.js";
 
@@ -88,13 +89,17 @@ function askBuiltIn(core, request) {
 async function openManifest(loader, manifest, { id, ...options }) {
   known("fromManifest", options, OPEN_OPTIONS.filter((name) => name !== "preset" && name !== "backends"));
   const core = await loader.load();
-  const request = { manifest, env: loader.environment(options.env), overrides: options.overrides };
-  const state = core.call(0, { kind: Call.MANIFEST, text: JSON.stringify(request) });
+  const { env, overrides, ...rest } = options;
+  const variables = loader.environment(env);
+  const state = core.call(0, { kind: Call.MANIFEST, pack: { manifest, env: variables, overrides } });
   if (state === State.FAILED) throw core.error();
-  const { id: own, entities, ...construction } = core.json();
-  const workspace = await openWorkspace(loader, id ?? own, { ...construction, ...options });
+  const { id: own, construction, entities } = unpack(/** @type {Uint8Array} */ (core.bytes()));
+  const { intent_ms: intentMs, ...made } = construction;
+  const workspace = await openWorkspace(loader, id ?? own, { ...made, intentMs, ...rest, env: { ...variables, ...made.env } });
   try {
-    for (const definition of entities) await workspace.register(definition);
+    for (const dryRun of [true, false]) {         // all of them, or none
+      for (const definition of entities) await workspace.register(definition, { dryRun });
+    }
     return workspace;
   } catch (error) {
     await workspace.close().catch(() => {});      // the first error is the one to report
@@ -124,10 +129,8 @@ async function openWorkspace(loader, id, options) {
   const durability = options.durability ?? (session.persistence === "idb" ? "relaxed" : "strict");
   try {
     if (signal?.aborted) throw cancelled(signal);
-    // What the module writes to the copy of IndexedDB is in memory: there the session is what waits.
-    const inCore = session.persistence === "idb" ? "strict" : durability;
-    const request = { id, ...construction, catalog, env: construction.preset === undefined ? undefined : env, owner: ownerToken(),
-      shared: session.persistence === "node", intent_ms: options.intentMs, durability: inCore };
+    const request = { id, ...construction, catalog, env: construction.preset === undefined ? undefined : env, owner: ownerToken(), persist,
+      shared: session.persistence === "node", copied: session.persistence === "idb", intent_ms: options.intentMs, durability: options.durability };
     const open = () => core.open({ ...request, now_ms: Date.now() });
     const handle = await untilFree(attempt(open), open, { signal, timeoutMs });
     return new Workspace(core, handle, { hosts: { fetch, drivers }, timeoutMs, session, computes, durability });
@@ -149,10 +152,10 @@ function checkDurability({ durability, intentMs }) {
   }
 }
 
-/** @typedef {{ preset?: string, backends?: Backends, overrides?: any }} Construction */
+/** @typedef {{ preset?: string, backends?: Backends, overrides?: any, places?: Record<string, Record<string, string>> }} Construction */
 
 /**
- * Makes the files reachable that the backends name, on hosts that have files, and puts their places into the options.
+ * Makes the files reachable that the backends name, on hosts that have files, and says where they are.
  * @param {Loader} loader @param {Core} core @param {string} id @param {OpenOptions} options @param {Record<string, unknown>} env
  * @returns {Promise<{ construction: Construction, session: import("./host/files.js").FileSession }>}
  */
@@ -167,14 +170,17 @@ async function placeFiles(loader, core, id, { preset, backends, overrides, persi
   const host = kept === "idb" ? idbFiles : loader.files;
   if (!host || (!kept && filesOf(merged).length === 0)) return { construction, session: MEMORY_SESSION };
   const placed = await host.open(core.module, id, merged);
-  const paths = Object.fromEntries(filesOf(placed.backends).map(([name, option, path]) => [name, { [option]: path }]));
-  return { construction: { ...construction, overrides: merge(/** @type {Backends} */ (overrides ?? {}), paths) }, session: placed.session };
+  const places = Object.fromEntries(filesOf(placed.backends).map(([name, option, path]) => [name, { [option]: path }]));
+  return { construction: { ...construction, places }, session: placed.session };
 }
 
 /** @param {Backends} backends @param {Backends | undefined} changes @returns {Backends} */
 function merge(backends, changes) {
   const merged = { ...backends };
-  for (const [name, options] of Object.entries(changes ?? {})) merged[name] = { ...merged[name], ...options };
+  for (const [name, options] of Object.entries(changes ?? {})) {
+    const moved = typeof options.type === "string" && options.type !== merged[name]?.type;      // other engines have other options
+    Object.defineProperty(merged, name, { value: moved ? options : { ...merged[name], ...options }, enumerable: true, writable: true, configurable: true });
+  }
   return merged;
 }
 

@@ -6,7 +6,7 @@ import { Capabilities } from "./capabilities.js";
 import { Functions, Hooks, completeRows, namesIn, withOperands, withParams, within } from "./compute.js";
 import { shapeOf } from "./core/row-reader.js";
 import { performTask } from "./core/task.js";
-import { Entity, entityFromDefinition, Catalog, MetaSchema } from "./entity.js";
+import { Entity, entityFromDefinition, entityIdOf, Catalog, MetaSchema } from "./entity.js";
 import { HeavenBaseError, cancelled } from "./errors.js";
 import { Frame } from "./frame.js";
 import { Call, ENTITY_NONE, Flag, Kind, State } from "./generated/abi.js";
@@ -215,7 +215,7 @@ export class Workspace {
   #checkNames(definition, declared) {
     const names = namesIn(definition);
     if (names.length === 0) return;
-    const functions = new Functions(String(definition.entity_id ?? definition.name), declared, this.#setting.computes);
+    const functions = new Functions(String(definition.entity_id ?? entityIdOf(String(definition.name))), declared, this.#setting.computes);
     for (const { name, target } of names) functions.find(name, target);
   }
 
@@ -247,12 +247,12 @@ export class Workspace {
    * `allowReplace`, and old rows are not migrated: new fields are empty in them.
    * @template {AnyEntity} E
    * @param {E | Record<string, unknown> | string} entity an entity, a portable definition, or the id of a registered one
-   * @param {CallOptions & { allowReplace?: boolean }} [options]
+   * @param {CallOptions & { allowReplace?: boolean, dryRun?: boolean }} [options] `dryRun` only checks that it can be
    * @returns {Promise<E extends AnyEntity ? E : Entity & Record<string, any>>}
    */
   register(entity, options) {
     return /** @type {Promise<any>} */ (this.#guard(() => {
-      const { allowReplace = false, ...waiting } = known("register", options, [...WAITING, "allowReplace"]);
+      const { allowReplace = false, dryRun = false, ...waiting } = known("register", options, [...WAITING, "allowReplace", "dryRun"]);
       if (typeof entity === "string") return this.#run(false, waiting, () => this.#resolve(entity).entity);
       if (entity === null || typeof entity !== "object" || Array.isArray(entity)) {
         throw new HeavenBaseError("TYPE", "register takes an entity, a portable definition, or the id of a registered entity");
@@ -260,9 +260,10 @@ export class Workspace {
       const declared = entity instanceof Entity ? entity : undefined;
       const pack = declared ? declared.toDefinition() : entity;
       this.#checkNames(/** @type {any} */ (pack), declared);
-      const flags = allowReplace ? Flag.REPLACE : 0;
+      const flags = (allowReplace ? Flag.REPLACE : 0) | (dryRun ? Flag.DRY_RUN : 0);
       return this.#explained(pack, this.#write({ kind: Call.REGISTER, flags, pack }, () => {
         const answer = this.#core.json();
+        if (dryRun) return declared ?? entityFromDefinition(answer.schema);
         const before = this.#registered.get(answer.entity);
         // The first declaration stays; what was only read back from storage gives way to a declaration.
         const kept = before?.declared && !allowReplace ? before.entity : declared ?? entityFromDefinition(answer.schema);

@@ -20,10 +20,13 @@ typedef struct hb_workspace hb_workspace;
 typedef struct hb_task hb_task;
 
 /* `options_json`: {"id", "preset" | "backends": {name: {"type", ...}}, "catalog": true, "env":
- * variables for the preset, "overrides": {name: {option: value}} put into the backends}, and of the
- * host: "owner" (a token that no other open workspace has), "now_ms" (wall clock), "intent_ms" (how
- * long others leave an unfinished write alone), "shared" (false: no other process uses the files),
- * "durability" ("strict", or "relaxed": calls may return before they are on disk, FLUSH waits).
+ * variables for the preset, "overrides": {name: {option: value}} put into the backends,
+ * "intent_ms" (how long others leave an unfinished write alone), "durability" ("strict", or
+ * "relaxed": calls may return before they are on disk, FLUSH waits), "persist" (only the manifest
+ * tells it)}, and of the host: "owner" (a token that no other open workspace has), "now_ms" (wall
+ * clock), "shared" (false: no other process uses the files), "places" (overrides that the manifest
+ * leaves out: where files are on this host), "copied" (true: files are a copy that the host keeps
+ * elsewhere, and waits for).
  * Everything is checked before anything is opened; `*out` moves to the caller. */
 hb_status hb_workspace_open(hb_str options_json, const hb_mem *mem, hb_workspace **out,
                             hb_err *err);
@@ -38,7 +41,8 @@ void hb_workspace_idle(hb_workspace *workspace);
 void hb_workspace_close(hb_workspace *workspace);
 
 typedef enum hb_call_kind {
-    /* text: definition as MessagePack; flags REPLACE -> JSON {entity, ...} */
+    /* text: definition as MessagePack; flags REPLACE, DRY_RUN (only checks)
+     * -> JSON {entity, ...} */
     HB_CALL_REGISTER = 1,
     HB_CALL_INFO = 2,       /* -> JSON {id, preset, backends, entities, persistence} */
     HB_CALL_SCHEMA = 3,     /* entity -> JSON: schema in portable form and storage plan */
@@ -70,8 +74,8 @@ typedef enum hb_call_kind {
     HB_CALL_DESCRIBE = 23,
     HB_CALL_SIGN = 24,      /* text: {owner, creator, auth, metadata} as MessagePack -> JSON */
     HB_CALL_HEALTH = 25,    /* -> JSON {ok, workspace, entities, backends} */
-    /* -> JSON: the manifest. Without workspace, text: JSON {manifest, env, overrides} -> JSON {id,
-     * preset | backends, catalog, entities}: what makes it again */
+    /* -> JSON: the manifest. Without workspace, text: {manifest, env, overrides} as MessagePack ->
+     * bytes: {id, construction, entities} as MessagePack: what makes it again */
     HB_CALL_MANIFEST = 26,
     HB_CALL_PRESETS = 29,   /* no workspace; text: JSON {name, env} -> JSON list, redacted */
     /* text: definition as MessagePack, batch of one row -> frame of the row as it would be written,

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "backends/files/files_priv.h"
+#include "base/base64.h"
 #include "value/coerce.h"
 #include "value/python_json.h"
 
@@ -27,33 +28,13 @@ hb_status files_cell_pack(const files_table *table, const hb_batch *batch, uint3
     return status;
 }
 
-static int base64_digit(char c) {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 static hb_status base64_bytes(hb_str text, hb_arena *arena, hb_value *out, hb_err *err) {
-    char *bytes = hb_arena_alloc(arena, (size_t)text.len / 4 * 3 + 3);
-    if (bytes == NULL) return hb_err_memory(err);
-    uint32_t len = 0, group = 0, digits = 0, end = text.len;
-    while (end > 0 && text.ptr[end - 1] == '=' && text.len - end < 2) end--;
-    for (uint32_t i = 0; i < end; i++) {
-        const int digit = base64_digit(text.ptr[i]);
-        if (digit < 0 || text.len % 4 != 0) {
-            return hb_err_set(err, HB_E_CORRUPT, "expected base64 text");
-        }
-        group = group << 6 | (uint32_t)digit;
-        if (++digits < 4) continue;
-        bytes[len++] = (char)(group >> 16);
-        bytes[len++] = (char)(group >> 8);
-        bytes[len++] = (char)group;
-        digits = group = 0;
+    hb_str bytes;
+    if (!hb_base64_read(text, arena, &bytes)) {
+        return hb_err_set(err, HB_E_CORRUPT, "expected base64 text");
     }
-    if (digits == 3) bytes[len++] = (char)(group >> 10);
-    if (digits >= 2) bytes[len++] = (char)(digits == 3 ? group >> 2 : group >> 4);
-    *out = (hb_value){ HB_KIND_BYTES, { .s = { bytes, len } } };
+    if (bytes.ptr == NULL) return hb_err_memory(err);
+    *out = (hb_value){ HB_KIND_BYTES, { .s = bytes } };
     return HB_OK;
 }
 

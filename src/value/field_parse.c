@@ -2,8 +2,12 @@
 /* One field of an entity definition. */
 #include "value/schema_parts.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "base/limits.h"
 #include "value/coerce.h"
+#include "value/time.h"
 
 #define S(literal) { "" literal, sizeof(literal) - 1 }
 
@@ -20,6 +24,30 @@ hb_status hb_def_corrupt(schema_parser *p) {
 hb_status hb_def_item(schema_parser *p, hb_str pack, hb_pack_item *item) {
     hb_pack_reader r = hb_pack_read(pack);
     return hb_pack_next(&r, item) ? HB_OK : hb_def_corrupt(p);
+}
+
+hb_status hb_def_is_json(schema_parser *p, const char *what, hb_str pack) {
+    hb_pack_reader r = hb_pack_read(pack);
+    hb_pack_item item;
+    while (r.pos < r.len) {
+        int64_t us;
+        if (!hb_pack_next(&r, &item)) return hb_def_corrupt(p);
+        bool ok = item.tag != HB_PACK_FLOAT || isfinite(item.f);
+        if (item.tag == HB_PACK_EXT && item.ext == HB_PACK_EXT_VECTOR) {
+            for (uint32_t i = 0; i + sizeof(float) <= item.s.len; i += (uint32_t)sizeof(float)) {
+                float number;
+                memcpy(&number, item.s.ptr + i, sizeof(number));
+                ok = ok && isfinite(number);
+            }
+        } else if (item.tag == HB_PACK_EXT) {
+            ok = item.ext == HB_PACK_EXT_TIMESTAMP && hb_time_from_ext(item.s, &us);
+        }
+        if (ok) continue;
+        return hb_err_set(p->err, HB_E_SCHEMA,
+                          "'%s' of a definition must be JSON: found a number that is not finite",
+                          what);
+    }
+    return HB_OK;
 }
 
 hb_status hb_def_text(schema_parser *p, const char *what, hb_str pack, hb_str *out) {
@@ -238,6 +266,10 @@ static hb_status collect_keys(schema_parser *p, hb_pack_reader r, uint32_t count
             at++;
         }
         if (at == KEY_COUNT) return unknown_key(p, key);
+        if (values[at].len > 0) {
+            return hb_err_set(p->err, HB_E_SCHEMA, "key '%.*s' is twice in a definition",
+                              HB_ARG(key));
+        }
         values[at] = value;
     }
     return HB_OK;
@@ -275,6 +307,7 @@ static hb_status parse_default(schema_parser *p, const hb_str values[KEY_COUNT],
         HB_TRY(hb_def_bool(p, "has_default", values[KEY_HAS_DEFAULT], &field->has_default));
     }
     if (!field->has_default || hb_def_is_nil(pack)) return HB_OK;
+    HB_TRY(hb_def_is_json(p, "default", pack));
     const hb_value raw = { HB_KIND_PACK, { .s = pack } };
     hb_err why;
     hb_err_init(&why);
@@ -293,6 +326,7 @@ static hb_status parse_examples(schema_parser *p, hb_str pack, hb_field *field) 
         return hb_err_set(p->err, HB_E_TYPE, "'examples' of a definition must be a list");
     }
     if (item.count == 0) return HB_OK;
+    HB_TRY(hb_def_is_json(p, "examples", pack));
     field->examples = hb_arena_str(p->arena, pack);
     return field->examples.ptr != NULL ? HB_OK : hb_err_memory(p->err);
 }

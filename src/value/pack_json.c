@@ -8,6 +8,7 @@
 
 #include <yyjson.h>
 
+#include "base/base64.h"
 #include "base/limits.h"
 #include "base/num.h"
 #include "value/time.h"
@@ -134,20 +135,8 @@ typedef struct json_writer {
 } json_writer;
 
 static void add_base64(hb_buf *out, hb_str bytes) {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *at = (const unsigned char *)bytes.ptr;
     hb_buf_add_char(out, '"');
-    for (uint32_t i = 0; i < bytes.len; i += 3) {
-        const uint32_t left = bytes.len - i;
-        const uint32_t group = (uint32_t)at[i] << 16 | (left > 1 ? (uint32_t)at[i + 1] << 8 : 0u) |
-                               (left > 2 ? (uint32_t)at[i + 2] : 0u);
-        char text[4] = { alphabet[group >> 18], alphabet[group >> 12 & 63],
-                         alphabet[group >> 6 & 63], alphabet[group & 63] };
-        if (left < 3) text[3] = '=';
-        if (left < 2) text[2] = '=';
-        hb_buf_add(out, text, 4);
-    }
+    hb_base64_write(bytes, out);
     hb_buf_add_char(out, '"');
 }
 

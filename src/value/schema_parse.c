@@ -33,6 +33,10 @@ static hb_status collect_keys(schema_parser *p, hb_pack_reader r, uint32_t count
         while (at < KEY_COUNT && !hb_str_eq(key, key_names[at])) {
             at++;
         }
+        if (at < KEY_COUNT && values[at].len > 0) {
+            return hb_err_set(p->err, HB_E_SCHEMA, "key '%.*s' is twice in a definition",
+                              HB_ARG(key));
+        }
         if (at < KEY_COUNT) {
             values[at] = value;
             continue;

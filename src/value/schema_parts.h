@@ -53,6 +53,8 @@ hb_status hb_def_text(schema_parser *p, const char *what, hb_str pack, hb_str *o
 hb_status hb_def_bool(schema_parser *p, const char *what, hb_str pack, bool *out);
 hb_status hb_def_texts(schema_parser *p, const char *what, hb_str pack, const hb_str **out,
                        uint32_t *count);
+/* SCHEMA unless the value can be written as JSON: no number in it is infinite or NaN. */
+hb_status hb_def_is_json(schema_parser *p, const char *what, hb_str pack);
 /* Next key and value of a mapping; keys must be text. */
 hb_status hb_def_pair(schema_parser *p, hb_pack_reader *r, hb_str *key, hb_str *value);
 

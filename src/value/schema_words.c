@@ -19,6 +19,7 @@ static hb_status read_examples(schema_parser *p, hb_str pack, hb_str *out) {
     if (item.tag != HB_PACK_ARRAY) {
         return hb_err_set(p->err, HB_E_TYPE, "'examples' must be a list");
     }
+    HB_TRY(hb_def_is_json(p, "examples", pack));
     *out = hb_arena_str(p->arena, pack);
     return out->ptr != NULL ? HB_OK : hb_err_memory(p->err);
 }

@@ -118,6 +118,10 @@ hb_status hb_call_register(hb_workspace *ws, const hb_request *request, hb_task 
     HB_TRY(hb_entity_new(ws, request->text, &r->entity, err));
     hb_entity *existing;
     HB_TRY(register_check(ws, r->entity, request, &existing, err));
+    if ((request->flags & HB_FLAG_DRY_RUN) != 0) {
+        task->advance = finish_at_once;
+        return hb_answer_entity(ws, r->entity, task, err);
+    }
     if (existing != NULL && hb_schema_same(existing->schema, r->entity->schema)) {
         return register_again(ws, r, existing, task, err);
     }

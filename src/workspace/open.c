@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Opening and closing: options are checked whole before the first backend is opened. */
 #include <cJSON.h>
+#include <string.h>
 
 #include "workspace/intent.h"
 
@@ -197,14 +198,31 @@ static hb_status read_durability(hb_workspace *ws, hb_err *err) {
         return hb_err_set(err, HB_E_TYPE, "option 'durability' expects \"strict\" or \"relaxed\"");
     }
     hb_str text = json_text(item);
-    ws->relaxed = hb_str_eq(text, known[1]);
-    if (ws->relaxed || hb_str_eq(text, known[0])) return HB_OK;
+    const bool relaxed = hb_str_eq(text, known[1]);
+    /* What the host copies away is in memory here: it is the host that waits. */
+    ws->relaxed = relaxed && !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(ws->options, "copied"));
+    if (relaxed || hb_str_eq(text, known[0])) return HB_OK;
     hb_err_set(err, HB_E_VALIDATION, "unknown durability '%.*s'", HB_ARG(text));
     return hb_err_hint(err, text, known, 2);
 }
 
-/* {name: {option: value}}: single options put into the map, of a preset above all. */
-static hb_status apply_overrides(cJSON *backends, const cJSON *overrides, hb_err *err) {
+/* Options of one engine mean nothing to another. */
+static void leave_engine(cJSON *config, const cJSON *changes) {
+    const hb_str is = json_text(cJSON_GetObjectItemCaseSensitive(changes, "type"));
+    const hb_str was = json_text(cJSON_GetObjectItemCaseSensitive(config, "type"));
+    const hb_backend *engine = hb_backend_find(is);
+    if (is.len == 0 || hb_str_eq(is, was)) return;
+    if (engine != NULL && engine == hb_backend_find(was)) return;
+    cJSON *next;
+    for (cJSON *item = config->child; item != NULL; item = next) {
+        next = item->next;
+        if (strcmp(item->string, "name") != 0) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(config, item));
+        }
+    }
+}
+
+hb_status hb_overrides_apply(cJSON *backends, const cJSON *overrides, hb_err *err) {
     if (overrides == NULL || cJSON_IsNull(overrides)) return HB_OK;
     if (!cJSON_IsObject(overrides)) {
         return hb_err_set(err, HB_E_TYPE,
@@ -219,6 +237,7 @@ static hb_status apply_overrides(cJSON *backends, const cJSON *overrides, hb_err
                        changes->string);
             return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, hb_str_c(changes->string));
         }
+        leave_engine(config, changes);
         cJSON_ArrayForEach(value, changes) {
             cJSON *copy = cJSON_Duplicate(value, true);
             cJSON_DeleteItemFromObjectCaseSensitive(config, value->string);
@@ -229,8 +248,9 @@ static hb_status apply_overrides(cJSON *backends, const cJSON *overrides, hb_err
     return HB_OK;
 }
 
+/* "backends" stays what was asked for: the manifest tells it. What opens is a copy with the
+ * host's own paths. */
 static hb_status read_backends(hb_workspace *ws, hb_err *err) {
-    const cJSON *overrides = cJSON_GetObjectItemCaseSensitive(ws->options, "overrides");
     cJSON *map = cJSON_GetObjectItemCaseSensitive(ws->options, "backends");
     if (map == NULL || cJSON_IsNull(map)) {
         const cJSON *preset = cJSON_GetObjectItemCaseSensitive(ws->options, "preset");
@@ -243,14 +263,20 @@ static hb_status read_backends(hb_workspace *ws, hb_err *err) {
             return hb_err_memory(err);
         }
     }
-    HB_TRY(apply_overrides(map, overrides, err));
-    return make_instances(ws, map, err);
+    HB_TRY(
+        hb_overrides_apply(map, cJSON_GetObjectItemCaseSensitive(ws->options, "overrides"), err));
+    ws->map = cJSON_Duplicate(map, true);
+    if (ws->map == NULL) return hb_err_memory(err);
+    HB_TRY(
+        hb_overrides_apply(ws->map, cJSON_GetObjectItemCaseSensitive(ws->options, "places"), err));
+    return make_instances(ws, ws->map, err);
 }
 
 static hb_status read_options(hb_workspace *ws, hb_err *err) {
-    static const char *const known[] = { "id",        "preset", "backends",  "catalog",
-                                         "owner",     "env",    "overrides", "now_ms",
-                                         "intent_ms", "shared", "durability" };
+    static const char *const known[] = { "id",        "preset", "backends",   "catalog",
+                                         "owner",     "env",    "overrides",  "now_ms",
+                                         "intent_ms", "shared", "durability", "places",
+                                         "copied",    "persist" };
     enum { KNOWN = sizeof(known) / sizeof(known[0]) };
     const cJSON *item;
     cJSON_ArrayForEach(item, ws->options) {
@@ -358,6 +384,7 @@ void hb_workspace_close(hb_workspace *ws) {
         instance->type->close(instance);
     }
     hb_map_free(&ws->by_id);
+    cJSON_Delete(ws->map);
     cJSON_Delete(ws->options);
     const hb_mem *mem = ws->mem;
     hb_arena_free(&ws->sign_arena);

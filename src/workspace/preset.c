@@ -137,6 +137,56 @@ hb_status hb_preset_backends(hb_str name, const cJSON *env, cJSON **out, hb_err 
     return hb_err_hint(err, name, known, PRESET_COUNT);
 }
 
+/* Notes the variable that a placeholder takes its value from, if it does. */
+static hb_status note_variable(const cJSON *node, const char *option, const cJSON *env, cJSON *out,
+                               hb_err *err) {
+    const char *word = node->valuestring;
+    if ((word[0] != '$' && word[0] != '#') || word[1] != '{') return HB_OK;
+    char name[64];
+    size_t len = strcspn(word + 2, ":");
+    if (len >= sizeof(name)) return HB_OK;
+    memcpy(name, word + 2, len);
+    name[len] = '\0';
+    const cJSON *given = cJSON_GetObjectItemCaseSensitive(env, name);
+    if (!cJSON_IsString(given) || given->valuestring[0] == '\0') return HB_OK;
+    if (cJSON_GetObjectItemCaseSensitive(out, name) != NULL) return HB_OK;
+    cJSON *one = cJSON_CreateObject();
+    hb_status status =
+        cJSON_AddStringToObject(one, option, given->valuestring) != NULL ? HB_OK : HB_E_MEMORY;
+    if (status == HB_OK) status = hb_redact_options(one, NULL, err);
+    if (status == HB_OK && !cJSON_AddStringToObject(out, name, one->child->valuestring)) {
+        status = HB_E_MEMORY;
+    }
+    cJSON_Delete(one);
+    return status == HB_E_MEMORY ? hb_err_memory(err) : status;
+}
+
+static hb_status note_variables(const cJSON *node, const char *option, const cJSON *env, cJSON *out,
+                                hb_err *err) {
+    if (cJSON_IsString(node)) return note_variable(node, option, env, out, err);
+    for (const cJSON *item = node->child; item != NULL; item = item->next) {
+        const char *name = item->string != NULL ? item->string : option;
+        HB_TRY(note_variables(item, name, env, out, err));
+    }
+    return HB_OK;
+}
+
+hb_status hb_preset_env(hb_str name, const cJSON *env, const cJSON *overrides, cJSON **out,
+                        hb_err *err) {
+    *out = cJSON_CreateObject();
+    hb_status status = *out != NULL ? HB_OK : hb_err_memory(err);
+    for (uint32_t i = 0; i < PRESET_COUNT && status == HB_OK; i++) {
+        if (!hb_str_eq(hb_str_c(presets[i].name), name)) continue;
+        cJSON *map = cJSON_Parse(presets[i].backends);
+        status = map != NULL ? hb_overrides_apply(map, overrides, err) : hb_err_memory(err);
+        if (status == HB_OK) status = note_variables(map, "", env, *out, err);
+        cJSON_Delete(map);
+    }
+    if (status == HB_OK) return HB_OK;
+    cJSON_Delete(*out);
+    return status;
+}
+
 /* ---- showing --------------------------------------------------------------------------- */
 
 static hb_status show_one(uint32_t index, const cJSON *env, cJSON *list, hb_err *err) {

@@ -6,8 +6,6 @@
 
 #include "workspace/workspace.h"
 
-#define REDACTED "<redacted>"
-
 static char lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
@@ -60,7 +58,7 @@ static hb_status redact_url(cJSON *node, hb_err *err) {
     hb_buf made;
     hb_buf_init(&made, hb_mem_default());
     hb_buf_add(&made, text, from);
-    hb_buf_add_c(&made, REDACTED);
+    hb_buf_add_c(&made, HB_REDACTED);
     hb_buf_add_c(&made, text + to);
     hb_buf_add_char(&made, '\0');
     hb_status status = hb_buf_check(&made, err);
@@ -72,7 +70,7 @@ static hb_status redact_url(cJSON *node, hb_err *err) {
 
 static hb_status redact_node(cJSON *parent, cJSON *node, const hb_backend *type, hb_err *err) {
     if (node->string != NULL && hb_option_is_secret(type, node->string)) {
-        cJSON *word = cJSON_CreateString(REDACTED);
+        cJSON *word = cJSON_CreateString(HB_REDACTED);
         if (word != NULL && cJSON_ReplaceItemInObjectCaseSensitive(parent, node->string, word)) {
             return HB_OK;
         }

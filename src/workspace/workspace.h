@@ -45,7 +45,8 @@ struct hb_workspace {
     hb_arena arena;
     hb_str id;
     hb_str preset;              /* "" when opened from a backend map */
-    cJSON *options;             /* owned: instances borrow their mappings */
+    cJSON *options;             /* owned: as they were given, "backends" with the overrides */
+    cJSON *map;                 /* owned: the backends as they are open; instances borrow it */
     bool catalog;               /* keep Catalog rows */
     bool dropped;
     bool drop_left;             /* but not on every backend: drop goes on */
@@ -80,7 +81,18 @@ hb_status hb_preset_backends(hb_str name, const cJSON *env, cJSON **out, hb_err 
 /* All presets: index from 0; false beyond the last. */
 bool hb_preset_at(uint32_t index, hb_str *name, hb_str *desc);
 
+/* The variables that `env` gives what `overrides` (or NULL) leave of a preset, {name: value},
+ * secrets redacted. The caller deletes it. */
+hb_status hb_preset_env(hb_str name, const cJSON *env, const cJSON *overrides, cJSON **out,
+                        hb_err *err);
+
+/* ---- open.c */
+/* {name: {option: value}} put into the map: single options, or with the type of another engine all
+ * of a backend's. */
+hb_status hb_overrides_apply(cJSON *backends, const cJSON *overrides, hb_err *err);
+
 /* ---- redact.c */
+#define HB_REDACTED "<redacted>"
 /* By the type's own table (NULL: unknown type) or by how it is called. */
 bool hb_option_is_secret(const hb_backend *type, const char *name);
 /* Puts "<redacted>" for every secret of one backend's options, of a whole backend map. */

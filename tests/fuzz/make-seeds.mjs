@@ -132,10 +132,17 @@ write("options", ['{"id":"a","preset":"debug"}', '{"id":"a","backends":{"main":{
   '{"id":"a-b_c","backends":{"x":{"type":"sqlite","path":"/f","enabled":false},"search":{"type":"inmem"}},"env":{"K":"V"}}',
   '{"method":"supports","dtype":"short-text","op":"match","backend":"sqlite","strategy":"inline"}', '{"method":"rows"}', '{"method":"ops","backend":"inmem"}']);
 const manifest = (/** @type {object} */ construction, /** @type {object[]} */ entities) =>
-  JSON.stringify({ manifest: { kind: "heavenbase.workspace.manifest", version: 2, id: "a", construction, extensions: [], entities }, env: { HVNB_MAIN_PASSWORD: "p" } });
+  JSON.stringify({ manifest: { kind: "heavenbase.workspace.manifest", version: 2, id: "a", construction, extensions: [], entities }, env: { HVNB_MAIN_PASSWORD: "p" }, overrides: { main: {} } });
+const manifested = { entity_id: "doc", name: "Doc", indexes: [{ fields: ["t", "n"], to: "main" }], derive: [{ target: "catalog.summary", compute: "f", inputs: ["t"] }], fields: {
+  t: { type: "short-text", required: true, default: "x", has_default: true, index: true, stores: [{ to: "main", strategy: "inline", reason: "r" }, { to: "search", strategy: "inverted" }] },
+  n: { type: "integer", default: { $int64: "9007199254740993" }, has_default: true, unique: true }, blob: { type: "artifact", default: { $bytes: "AQI=" }, has_default: true },
+  j: { type: "json", default: { $$int64: "1", a: [null, 1.5] }, has_default: true }, emb: { type: "vector", dim: 2, stores: [{ to: "vec", strategy: "vector", params: { index: "hnsw", m: 8 } }] } } };
 write("manifest", [manifest({ kind: "preset", preset: "debug", catalog: true }, [{ definition: { entity_id: "doc", name: "Doc", fields: { t: { type: "short-text" } } }, storage: [] }]),
   manifest({ kind: "backends", backends: { main: { type: "sqlite", password: "<redacted>", url: "http://u:<redacted>@h", nested: { token: ["<redacted>"] } } } }, []),
-  manifest({}, [{}]), "{}", "[]"]);
+  manifest({}, [{}]), "{}", "[]",
+  manifest({ preset: "edge", overrides: { vec: { type: "memory" } }, env: { HVNB_LOCAL_LTS_ES_URL: "x" }, durability: "relaxed", intent_ms: 5, persist: "idb" },
+    [{ definition: manifested, storage: [{ field: "t", backend: "main", strategy: "inline" }] }]),
+  manifest({ backends: { main: { type: "inmem" }, search: { type: "inmem" }, vec: { type: "inmem", enabled: true } }, catalog: false }, [{ definition: manifested }])]);
 const text = "Agent routing 12\nZeta Straße";
 write("pattern", ["agent", "A%g_", "[A-Z]*[!y]", "^A.+ (routing|memory)\\b", "(?i)stra(ß|ss)e$", "(?P<a>x)(?P=a)", "\\d{2,3}?", "[^\\w\\s]", "(a|b)*c", "(?=A)(?<!x)A",
   "(?:a+)+", "\\u00e9\\x41\\N{BULLET}", "", "[", "[]-]", "STRASSE agent", "%\n%"].map((pattern) => `${pattern}\0${text}`));
