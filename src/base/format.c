@@ -21,9 +21,11 @@ typedef struct conversion {
 } conversion;
 
 static void sink_add(sink *s, const char *text, size_t len) {
-    for (size_t i = 0; i < len; i++, s->len++) {
-        if (s->len + 1 < s->cap) s->out[s->len] = text[i];
+    if (s->len + 1 < s->cap) {
+        const size_t room = s->cap - 1 - s->len;
+        memcpy(s->out + s->len, text, len < room ? len : room);
     }
+    s->len += (uint32_t)len;
 }
 
 static void sink_pad(sink *s, uint32_t len, uint32_t width, char with) {
@@ -46,8 +48,10 @@ static void add_digits(sink *s, const conversion *form, uint64_t value, bool neg
 }
 
 static void add_text(sink *s, const conversion *form, const char *text) {
-    size_t len = 0;
-    while (len < form->precision && text[len] != '\0') len++;
+    const char *end = form->precision == UINT32_MAX ? NULL : memchr(text, '\0', form->precision);
+    const size_t len = end                             ? (size_t)(end - text)
+                       : form->precision == UINT32_MAX ? strlen(text)
+                                                       : form->precision;
     sink_pad(s, (uint32_t)len, form->width, ' ');
     sink_add(s, text, len);
 }
