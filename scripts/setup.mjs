@@ -44,7 +44,7 @@ const packages = {
 /** What each need takes from the system. */
 const systemNeeds = {
   sources: ["tar", "xz", "patch"],
-  native: ["cmake", "ninja", "gcc", "libc", "clang", "fuzzRuntime"], // gcc: clang links with its start files
+  native: ["cmake", "ninja", "gcc", "libc", "clang", "lld", "fuzzRuntime"], // gcc: clang links with its start files
   emscripten: ["cmake", "ninja", "emscripten"],
   wasi: ["cmake", "ninja", "clang", "llvm", "lld", "wasiRuntime", "wasiLibc"],
   wasmtime: ["python", "venv"],
