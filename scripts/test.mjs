@@ -77,12 +77,16 @@ async function counted(print, command, args) {
   return counts;
 }
 
-/** Node's own runner over a folder's *.test.mjs. @param {Print} print @param {string} folder */
+/**
+ * Node's own runner over a folder's *.test.mjs, two files at once where it would take one: they wait much, for locks, disks
+ * and programs that they start. @param {Print} print @param {string} folder
+ */
 async function nodeTests(print, folder) {
   const report = at("build", `${folder.replaceAll("/", "-")}.tap`);
   mkdirSync(at("build"), { recursive: true });
   rmSync(report, { force: true });
-  const { status } = await run(print, process.execPath, ["--test", "--test-reporter=spec", "--test-reporter-destination=stdout",
+  const { status } = await run(print, process.execPath, ["--test", `--test-concurrency=${Math.max(2, availableParallelism() - 1)}`,
+    "--test-reporter=spec", "--test-reporter-destination=stdout",
     "--test-reporter=tap", `--test-reporter-destination=${report}`, ...testFiles(folder)]);
   const tap = existsSync(report) ? readFileSync(report, "utf8") : "";
   const total = (/** @type {string} */ key) => Number(new RegExp(`^# ${key} (\\d+)$`, "m").exec(tap)?.[1] ?? 0);

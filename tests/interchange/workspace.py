@@ -17,7 +17,11 @@ import json
 import sys
 import warnings
 
+import yaml
+
 warnings.filterwarnings("ignore")
+# The package reads a hundred files of YAML at every start: with the parser in C, where there is one.
+yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def encode(value):
