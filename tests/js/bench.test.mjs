@@ -22,7 +22,7 @@ test("every engine answers rightly, and the page names every operation and targe
   const folder = mkdtempSync(join(tmpdir(), "heavenbase-bench-test-"));
   const [page, data] = [join(folder, "RESULTS.md"), join(folder, "results.json")];
   try {
-    const { status, stderr } = spawnSync(process.execPath, [at("bench/bench.mjs"), "--check", "--no-peers", "--out", page, "--json", data], { encoding: "utf8", timeout: 240_000 });
+    const { status, stderr } = spawnSync(process.execPath, [at("bench/bench.mjs"), "--check", "--no-peers", "--out", page, "--json", data], { encoding: "utf8", timeout: 600_000 });
     assert.equal(status, 0, stderr);
     const { sizes: [size, ...others] } = JSON.parse(readFileSync(data, "utf8"));
     assert.deepEqual([size.n, others], [300, []]);

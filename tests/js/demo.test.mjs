@@ -12,7 +12,7 @@ import { nearest, passes, rankingFault } from "../../examples/demo/plain.mjs";
 /** @param {string[]} args @param {Record<string, string>} [env] */
 function demo(args, env = {}) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [at("examples/demo/demo.mjs"), ...args],
-    { encoding: "utf8", timeout: 120_000, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, ...env } });
+    { encoding: "utf8", timeout: 400_000, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, ...env } });
   return { status, stdout, stderr };
 }
 

@@ -101,7 +101,7 @@ test("relaxed row files are written when nothing is to be done, and by close", a
   await ws.flush();
   assert.equal(row("a"), true);
   await ws.upsert(Item, { object_id: "b", n: 1 });
-  for (let i = 0; i < 200 && !row("b"); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 3000 && !row("b"); i++) await new Promise((resolve) => setTimeout(resolve, 10));
   assert.equal(row("b"), true);
   await ws.upsert(Item, { object_id: "c", n: 1 });
   await ws.delete("a", { entity: Item });

@@ -64,7 +64,7 @@ test("writers in several Node processes lose no row, and a reader sees them", as
   for (; own >= 0; own++) {
     await ws.upsert(Item, { object_id: `own-${own}`, n: own, who: "own" });
     await new Promise((resolve) => setTimeout(resolve, 15));
-    if (own === 2000) assert.fail("the writers never ended");
+    if (own === 20_000) assert.fail("the writers never ended");
   }
   await ended;
   for (const [code] of await Promise.all(ends)) assert.equal(code, 0);
@@ -167,7 +167,7 @@ for (const type of ["json", "pickle"]) {
       busy = false;
       return codes;
     });
-    for (; busy && own < 2000; own++) {
+    for (; busy && own < 20_000; own++) {
       await ws.upsert(Item, { object_id: `own-${own}`, n: own, who: "own" });
       /* A merge from what is there now: the other field is a writer's or nobody's, and stays. */
       await ws.set({ object_id: "shared-row", n: own }, { entity: "item" });

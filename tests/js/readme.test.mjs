@@ -13,7 +13,7 @@ const read = (/** @type {string} */ path) => readFileSync(at(path), "utf8");
 
 /** @param {string} path */
 function runNode(path) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [path], { encoding: "utf8", timeout: 60_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [path], { encoding: "utf8", timeout: 240_000 });
   assert.equal(status, 0, `${path} failed:\n${stderr}`);
   return stdout;
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { compareText, isObject, normal, normalRow } from "./values.mjs";
 
 const HIDDEN = /^(sys|agent|memory)-/;
-const LIMIT_MS = 30000;
+const LIMIT_MS = 120_000;
 
 function within(promise) {
   let timer;

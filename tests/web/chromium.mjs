@@ -7,11 +7,14 @@ import { which } from "../../scripts/lib.mjs";
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"];
 
+/** A busy machine takes longer than Playwright's half a minute. */
+const WAIT_MS = 180_000;
+
 /** @returns {Promise<import("playwright-core").Browser>} */
 export function launch() {
   const executablePath = which("chromium");
   assert.ok(executablePath, "chromium is not installed: node scripts/run.mjs setup chromium");
-  return chromium.launch({ executablePath, args: FLAGS, headless: true });
+  return chromium.launch({ executablePath, args: FLAGS, headless: true, timeout: WAIT_MS });
 }
 
 /**
@@ -23,6 +26,7 @@ export function launch() {
 export async function inPage(browser, url, work) {
   const context = await browser.newContext();
   try {
+    context.setDefaultTimeout(WAIT_MS);
     const page = await context.newPage();
     /** @type {string[]} */
     const faults = [];
@@ -44,7 +48,7 @@ export async function inPage(browser, url, work) {
 /** @param {import("playwright-core").Page} page @param {string[]} faults */
 async function ready(page, faults) {
   try {
-    await page.waitForFunction(() => document.documentElement.dataset.ready === "yes", null, { timeout: 60_000 });
+    await page.waitForFunction(() => document.documentElement.dataset.ready === "yes", null, { timeout: WAIT_MS });
   } catch (error) {
     throw new Error(`the page did not become ready: ${faults.join("; ") || error}`);
   }
