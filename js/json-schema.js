@@ -40,11 +40,33 @@ const hasValue = (field) => (field.default ?? null) !== null || Boolean(field.co
 
 /** @param {any} field @param {boolean} row */
 function property(field, row) {
-  const type = typeSchema(parseType(field.type ?? field.dtype), row);
-  const shown = field.required ? type : nullable(type);
-  return { ...shown, ...(field.desc ? { description: field.desc } : {}), ...((field.default ?? null) !== null ? { default: field.default } : {}),
-    ...(field.examples?.length > 0 ? { examples: field.examples } : {}) };
+  const type = parseType(field.type ?? field.dtype);
+  const schema = typeSchema(type, row);
+  const shown = field.required ? schema : nullable(schema);
+  const [standard = null] = told([field.default], type);
+  const examples = told(field.examples ?? [], type);
+  return { ...shown, ...(field.desc ? { description: field.desc } : {}), ...(standard !== null ? { default: standard } : {}), ...(examples.length > 0 ? { examples } : {}) };
 }
+
+/** Values as JSON; those that it has no form for are not told. @param {readonly any[]} values @param {any} type @returns {any[]} */
+function told(values, { type }) {
+  return values.map((value) => json(value, type)).filter((value) => value !== undefined);
+}
+
+/** Bytes, and integers that a number cannot hold, are undefined. @param {any} value @param {string} [type] @returns {any} */
+function json(value, type) {
+  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : undefined;
+  if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
+  if (value === null || typeof value !== "object") return value;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value.toISOString().slice(0, type === "date" ? 10 : undefined);
+  if (value instanceof Uint8Array || value instanceof ArrayBuffer) return undefined;
+  if (Array.isArray(value) || ArrayBuffer.isView(value) || value instanceof Set) return every(Array.from(/** @type {any} */ (value), (one) => json(one)));
+  const pairs = (value instanceof Map ? [...value] : Object.entries(value)).map(([key, one]) => [key, json(one)]);
+  return every(pairs.map((pair) => pair[1])) && Object.fromEntries(pairs);
+}
+
+/** @param {any[]} values @returns {any[] | undefined} undefined when one of them is */
+const every = (values) => (values.includes(undefined) ? undefined : values);
 
 /** @param {Schema} schema @returns {Schema} */
 function nullable(schema) {
@@ -74,7 +96,7 @@ function typeSchema(type, row) {
     case "integer": return { type: "integer", minimum: -(2 ** 63), exclusiveMaximum: 2 ** 63 };
     case "float": return { type: "number" };
     case "boolean": return { type: "boolean" };
-    case "categorical": return { enum: [...type.values] };
+    case "categorical": return { enum: told(type.values, type) };
     case "timestamp": return timestamp(type, row);
     case "date": return { type: "string", format: "date", pattern: "^\\d{4}-\\d{2}-\\d{2}$" };
     case "duration": return { type: "integer", minimum: 0, exclusiveMaximum: 2 ** 63 };

@@ -135,8 +135,9 @@ export interface Health {
   ok: boolean;
   workspace: string;
   entities: string[];
-  backends: { name: string; type: string; database?: string; path?: string; uri?: string; durable: boolean; ok: boolean;
-    error?: { code: string; message: string } }[];
+  /** `durability`: when a call that has resolved is on disk: at once, after `flush`, or never. */
+  backends: { name: string; type: string; database?: string; path?: string; uri?: string; durable: boolean; durability: "strict" | "relaxed" | "none"; ok: boolean;
+    error?: { code: string; message: string; entity?: string } }[];
 }
 export interface Signature {
   owner?: string;

@@ -48,6 +48,7 @@ export class Loader {
 
   /** Variables for presets: what is given, else the process's. @param {Record<string, string | undefined> | undefined} given */
   environment(given) {
+    if (given !== undefined && (given === null || typeof given !== "object" || Array.isArray(given))) throw new HeavenBaseError("TYPE", "env is a mapping of variables to texts");
     const all = given ?? this.#platform.env?.() ?? {};
     return Object.fromEntries(Object.entries(all).filter(([name, value]) => name.startsWith("HVNB_") && typeof value === "string"));
   }

@@ -2,6 +2,7 @@
 /* health: what the workspace is made of, and whether each backend answers. */
 #include <cJSON.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "workspace/workspace.h"
 
@@ -11,28 +12,70 @@ static hb_status finished(hb_task *task, hb_err *err) {
     return HB_OK;
 }
 
-/* A read that costs the engine next to nothing: its key-value store, else one row of anything that
- * it holds. Nothing to ask yet counts as an answer. */
-static hb_status probe(hb_workspace *ws, uint32_t backend, hb_task *task, hb_err *err) {
-    hb_instance *instance = ws->instances[backend];
-    if (instance->type->meta_get != NULL) {
-        hb_str value;
-        return instance->type->meta_get(instance, HB_STR("health"), &task->arena, &value, err);
-    }
+/* One row of what a backend holds of an entity; a backend that is not local answers later. */
+static hb_status probe_entity(hb_workspace *ws, const hb_entity *entity, uint32_t backend,
+                              hb_task *task, hb_err *err) {
+    hb_fragment *fragment = HB_NEW(&task->arena, hb_fragment);
+    if (fragment == NULL) return hb_err_memory(err);
+    fragment->kind = HB_FRAG_SCAN;
+    fragment->container = entity->routing->containers[backend];
+    fragment->limit = 1;
+    hb_job *job;
+    HB_TRY(hb_task_start_job(task, ws->instances[backend], fragment, &job, err));
+    return HB_OK;
+}
+
+/* What is kept beside the rows is there, or somebody took it away while it is in use. */
+static hb_status probe_definitions(hb_workspace *ws, hb_instance *keeper, hb_task *task,
+                                   hb_err *err) {
     for (uint32_t i = 0; i < ws->entity_count; i++) {
         const hb_entity *entity = ws->entities[i];
-        if (!entity->ensured || entity->is_virtual) continue;
-        hb_container *container = entity->routing->containers[backend];
-        if (container == NULL) continue;
-        hb_fragment *fragment = HB_NEW(&task->arena, hb_fragment);
-        if (fragment == NULL) return hb_err_memory(err);
-        fragment->kind = HB_FRAG_SCAN;
-        fragment->container = container;
-        fragment->limit = 1;
-        hb_job *job;
-        return hb_task_start_job(task, instance, fragment, &job, err);
+        if (entity->system || !entity->ensured) continue;
+        const hb_str id = entity->schema->entity_id;
+        const hb_str key = hb_arena_printf(&task->arena, "entity/%.*s", HB_ARG(id));
+        if (key.ptr == NULL) return hb_err_memory(err);
+        hb_str definition;
+        HB_TRY(keeper->type->meta_get(keeper, key, &task->arena, &definition, err));
+        if (definition.ptr != NULL) continue;
+        hb_err_set(err, HB_E_CORRUPT, "the stored definition of '%.*s' is gone", HB_ARG(id));
+        return hb_err_where(err, id, HB_STR_EMPTY, HB_STR_EMPTY);
     }
     return HB_OK;
+}
+
+/* Reads that cost the engine next to nothing: its key-value store with the definitions, and a row
+ * of each table, or where there is no such store one row of anything that it holds. Folders are not
+ * read for it. Nothing to ask yet counts as an answer. */
+static hb_status probe(hb_workspace *ws, uint32_t backend, hb_task *task, hb_err *err) {
+    hb_instance *instance = ws->instances[backend];
+    const bool keeps = instance->type->meta_get != NULL;
+    const bool tables = (instance->type->roles & HB_TAG_SQL) != 0;
+    if (keeps) {
+        hb_str value;
+        HB_TRY(instance->type->meta_get(instance, HB_STR("health"), &task->arena, &value, err));
+    }
+    if (instance == hb_workspace_keeper(ws)) HB_TRY(probe_definitions(ws, instance, task, err));
+    for (uint32_t i = 0; i < ws->entity_count && (tables || !keeps); i++) {
+        const hb_entity *entity = ws->entities[i];
+        if (!entity->ensured || entity->is_virtual) continue;
+        if (entity->routing->containers[backend] == NULL) continue;
+        const hb_status status = probe_entity(ws, entity, backend, task, err);
+        if (status != HB_OK) {
+            hb_err_where(err, entity->schema->entity_id, HB_STR_EMPTY, HB_STR_EMPTY);
+            return status;
+        }
+        if (!tables) break;
+    }
+    return HB_OK;
+}
+
+/* When a call that has resolved is on disk there. */
+static const char *durability_of(const hb_workspace *ws, const hb_instance *instance) {
+    if (!instance->type->durable(instance)) return "none";
+    const cJSON *given = cJSON_GetObjectItemCaseSensitive(ws->options, "durability");
+    const bool copied = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(ws->options, "copied"));
+    const bool strict = cJSON_IsString(given) && strcmp(given->valuestring, "strict") == 0;
+    return copied ? (strict ? "strict" : "relaxed") : ws->relaxed ? "relaxed" : "strict";
 }
 
 static bool add_place(cJSON *item, const hb_instance *instance) {
@@ -49,7 +92,7 @@ static bool add_place(cJSON *item, const hb_instance *instance) {
     return ok;
 }
 
-/* {"name","type","database"?,"durable","ok","error"?} */
+/* {"name","type","database"?,"durable","durability","ok","error"?} */
 static hb_status add_backend(hb_workspace *ws, uint32_t backend, hb_task *task, cJSON *list,
                              bool *all, hb_err *err) {
     const hb_instance *instance = ws->instances[backend];
@@ -62,11 +105,13 @@ static hb_status add_backend(hb_workspace *ws, uint32_t backend, hb_task *task, 
               cJSON_AddStringToObject(item, "type", instance->type->name) != NULL &&
               add_place(item, instance) &&
               cJSON_AddBoolToObject(item, "durable", instance->type->durable(instance)) != NULL &&
+              cJSON_AddStringToObject(item, "durability", durability_of(ws, instance)) != NULL &&
               cJSON_AddBoolToObject(item, "ok", status == HB_OK) != NULL;
     if (ok && status != HB_OK) {
         cJSON *error = cJSON_AddObjectToObject(item, "error");
         ok = error != NULL && cJSON_AddStringToObject(error, "code", hb_status_name(status)) &&
-             cJSON_AddStringToObject(error, "message", found.msg) != NULL;
+             cJSON_AddStringToObject(error, "message", found.msg) != NULL &&
+             (found.entity[0] == '\0' || cJSON_AddStringToObject(error, "entity", found.entity));
         *all = false;
     }
     if (ok && cJSON_AddItemToArray(list, item)) return HB_OK;

@@ -80,18 +80,19 @@ static bool is_known_engine(hb_str type) {
 }
 
 static hb_status unknown_type(hb_str type, hb_str backend, hb_err *err) {
-    if (is_known_engine(type)) {
-        hb_err_set(err, HB_E_UNAVAILABLE,
-                   "the engine '%.*s' of backend '%.*s' is not built into "
-                   "this module",
-                   HB_ARG(type), HB_ARG(backend));
-        return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, backend);
-    }
     hb_str names[32];
     uint32_t count = 0;
     while (hb_backends[count] != NULL && count < 32) {
         names[count] = hb_str_c(hb_backends[count]->name);
         count++;
+    }
+    if (is_known_engine(type)) {
+        hb_err_set(err, HB_E_UNAVAILABLE,
+                   "the engine '%.*s' of backend '%.*s' is not built into "
+                   "this module: give the backend another type, by overrides for a preset",
+                   HB_ARG(type), HB_ARG(backend));
+        hb_err_hint(err, HB_STR_EMPTY, names, count);
+        return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, backend);
     }
     hb_err_set(err, HB_E_UNKNOWN_BACKEND, "unknown backend type '%.*s'", HB_ARG(type));
     hb_err_hint(err, type, names, count);
@@ -322,8 +323,7 @@ hb_status hb_workspace_open(hb_str options_json, const hb_mem *mem, hb_workspace
     return hb_workspace_open_on(options_json, &(hb_host){ .mem = mem }, out, err);
 }
 
-/* The reader ends texts at NUL, which would make another path or secret of one. */
-static hb_status check_text(hb_str json, hb_err *err) {
+hb_status hb_options_check_text(hb_str json, hb_err *err) {
     for (uint32_t i = 0; i + 5 < json.len; i++) {
         if (json.ptr[i] != '\\') continue;
         if (memcmp(json.ptr + i + 1, "u0000", 5) == 0) {
@@ -345,7 +345,7 @@ hb_status hb_workspace_open_on(hb_str options_json, const hb_host *host, hb_work
     hb_arena_init(&ws->arena, mem);
     hb_arena_init(&ws->sign_arena, mem);
     hb_map_init(&ws->by_id, mem);
-    hb_status status = check_text(options_json, err);
+    hb_status status = hb_options_check_text(options_json, err);
     if (status == HB_OK) {
         ws->options = cJSON_ParseWithLength(options_json.ptr, options_json.len);
     }

@@ -2,10 +2,11 @@
 /* Presets: named backend maps, with values from the environment.
  *
  * A text "${NAME:-value}" stands for the environment's NAME, or else for the value; "#{NAME:-1}"
- * for a whole number. An empty variable counts as none. */
+ * for a port. An empty variable counts as none. */
 #include <cJSON.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "workspace/workspace.h"
 
 #define LOCAL "HVNB_LOCAL_LTS_"
@@ -77,17 +78,15 @@ static const char *placeholder_value(char *word, const cJSON *env) {
     return text[0] != '\0' ? text : fallback;
 }
 
-static hb_status number_of(const char *text, const char *name, double *out, hb_err *err) {
+static hb_status port_of(const char *text, const char *name, double *out, hb_err *err) {
     int64_t number = 0;
-    size_t len = strlen(text);
-    bool ok = len > 0 && len <= 9;
-    for (size_t i = 0; i < len && ok; i++) {
-        ok = text[i] >= '0' && text[i] <= '9';
-        number = number * 10 + (text[i] - '0');
-    }
+    const bool digits = text[0] != '\0' && strspn(text, "0123456789") == strlen(text);
+    const bool ok = digits && hb_num_parse_i64(hb_str_c(text), &number) == HB_NUM_OK &&
+                    number >= 1 && number <= 65535;
     *out = (double)number;
     if (ok) return HB_OK;
-    return hb_err_set(err, HB_E_VALIDATION, "the variable %s expects a whole number", name);
+    return hb_err_set(err, HB_E_VALIDATION,
+                      "the variable %s expects a port, a whole number from 1 to 65535", name);
 }
 
 static hb_status resolve(cJSON *node, const cJSON *env, hb_err *err) {
@@ -101,7 +100,7 @@ static hb_status resolve(cJSON *node, const cJSON *env, hb_err *err) {
     cJSON *made = NULL;
     if (number) {
         double value;
-        HB_TRY(number_of(text, word + 2, &value, err));
+        HB_TRY(port_of(text, word + 2, &value, err));
         made = cJSON_CreateNumber(value);
     } else {
         made = cJSON_CreateString(text);
@@ -230,6 +229,7 @@ static hb_status presets_done(hb_task *task, hb_err *err) {
 hb_status hb_call_presets(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
     (void)ws;
     task->advance = presets_done;
+    HB_TRY(hb_options_check_text(request->text, err));
     cJSON *options = cJSON_ParseWithLength(request->text.ptr, request->text.len);
     if (!cJSON_IsObject(options)) {
         cJSON_Delete(options);

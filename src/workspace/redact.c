@@ -51,19 +51,45 @@ static bool url_secret(const char *text, size_t *from, size_t *to) {
     return true;
 }
 
+/* "?api_key=value", "&token=value": the place of the next value behind `at` that is called like a
+ * secret, or false. */
+static bool query_secret(const char *text, const char *at, size_t *from, size_t *to) {
+    while ((at = strpbrk(at, "?&")) != NULL) {
+        char name[32];
+        const char *start = at + 1;
+        const size_t len = strcspn(start, "=&#");
+        at = start;
+        if (start[len] != '=' || len >= sizeof(name)) continue;
+        memcpy(name, start, len);
+        name[len] = '\0';
+        if (!hb_option_is_secret(NULL, name)) continue;
+        *from = (size_t)(start + len + 1 - text);
+        *to = *from + strcspn(text + *from, "&#");
+        return true;
+    }
+    return false;
+}
+
+/* The credentials in an address: the password before the host, and values of its query. */
 static hb_status redact_url(cJSON *node, hb_err *err) {
-    size_t from, to;
+    size_t from, to, done = 0;
     const char *text = node->valuestring;
-    if (!url_secret(text, &from, &to)) return HB_OK;
     hb_buf made;
     hb_buf_init(&made, hb_mem_default());
-    hb_buf_add(&made, text, from);
-    hb_buf_add_c(&made, HB_REDACTED);
-    hb_buf_add_c(&made, text + to);
+    bool found = url_secret(text, &from, &to);
+    const char *query = strstr(text, "://");
+    while (found || (query != NULL && query_secret(text, text + done, &from, &to))) {
+        hb_buf_add(&made, text + done, from - done);
+        hb_buf_add_c(&made, HB_REDACTED);
+        done = to;
+        found = false;
+    }
+    hb_buf_add_c(&made, text + done);
     hb_buf_add_char(&made, '\0');
     hb_status status = hb_buf_check(&made, err);
-    if (status == HB_OK && cJSON_SetValuestring(node, made.ptr) == NULL)
+    if (status == HB_OK && done > 0 && cJSON_SetValuestring(node, made.ptr) == NULL) {
         status = hb_err_memory(err);
+    }
     hb_buf_free(&made);
     return status;
 }

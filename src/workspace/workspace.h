@@ -87,6 +87,9 @@ hb_status hb_preset_env(hb_str name, const cJSON *env, const cJSON *overrides, c
                         hb_err *err);
 
 /* ---- open.c */
+/* VALIDATION when a text of options in JSON holds a NUL: their reader ends texts there, which would
+ * make another path or secret of one. */
+hb_status hb_options_check_text(hb_str json, hb_err *err);
 /* {name: {option: value}} put into the map: single options, or with the type of another engine all
  * of a backend's. */
 hb_status hb_overrides_apply(cJSON *backends, const cJSON *overrides, hb_err *err);

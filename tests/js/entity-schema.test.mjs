@@ -87,6 +87,20 @@ test("the JSON Schema says what the declaration says", () => {
   assert.throws(() => Sample.toJsonSchema({ shape: "rows" }), { code: "TYPE" });
 });
 
+test("whatever a default, an example or a value is given as, the schema is JSON and its default fits it", () => {
+  /** @type {[any, unknown, unknown?][]} */
+  const given = [[Integer, 5n, 5], [Integer, 9007199254740993n], [Artifact, new Uint8Array([1])], [Vector(2), Float32Array.of(1, 0.5), [1, 0.5]], [ArrayOf(ShortText), new Set(["a"]), ["a"]],
+    [Timestamp, new Date(0), "1970-01-01T00:00:00.000Z"], [Day, new Date(0), "1970-01-01"], [Json, new Map([["a", [1n]]]), { a: [1] }], [Json, { a: [new Uint8Array(1)] }], [Json, {}, {}],
+    [Float, 1.5, 1.5], [Categorical([1n, 2n]), 2n, 2], [Bool, false, false]];
+  for (const [type, value, told] of given) {
+    const schema = entity("E", { f: field(type).default(value).example(value) }).toJsonSchema();
+    const { f } = JSON.parse(JSON.stringify(schema)).properties;
+    assert.deepEqual([f.default, f.examples], [told, told === undefined ? undefined : [told]], JSON.stringify(f));
+    const check = ajv().compile(schema);
+    if (told !== undefined) assert.ok(check({ object_id: "x", f: told }), JSON.stringify(check.errors));
+  }
+});
+
 test("portable definitions in short forms give the schema of their canonical form", async (t) => {
   const ws = await sampled(t);
   const short = { name: "Short", fields: { a: "ShortText", b: "array[integer]", c: "vector[3]", d: "hyper-g[x,y]", e: { type: "int", required: true, default: 1 }, f: "Identifier[sample]",

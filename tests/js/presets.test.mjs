@@ -42,8 +42,21 @@ test("the environment's values take the place of the defaults, secrets are never
   }
 });
 
+test("values that are none are refused, and no credential of an address is shown", async () => {
+  for (const port of ["many", "-1", "0", "65536", "99999999999999999999", "5 4", "0x10", "1.5"]) {
+    await assert.rejects(HeavenBase.preset("web-lts", { env: { HVNB_WEB_LTS_POSTGRES_PORT: port } }), { code: "VALIDATION", message: /HVNB_WEB_LTS_POSTGRES_PORT.*1 to 65535/ });
+  }
+  await assert.rejects(HeavenBase.preset("web-lts", { env: { HVNB_WEB_LTS_POSTGRES_HOST: "db\0evil" } }), { code: "VALIDATION" });
+  for (const env of [5, "x", [], null]) await assert.rejects(HeavenBase.preset("web-lts", { env }), { code: "TYPE" });
+  await assert.rejects(HeavenBase.open("x", { preset: "edge", env: "x" }), { code: "TYPE" });
+  const shown = async (url) => (await HeavenBase.preset("web-lts", { env: { HVNB_WEB_LTS_ES_URL: url } })).backends.search.hosts[0];
+  assert.equal(await shown("https://es/x?api_key=s3cret&pretty=1&token=s3cret#a"), "https://es/x?api_key=<redacted>&pretty=1&token=<redacted>#a");
+  assert.equal(await shown("https://me:s3cret@es?password=s3cret"), "https://me:<redacted>@es?password=<redacted>");
+  assert.equal(await shown("https://es/?q=1&max_tokens=5"), "https://es/?q=1&max_tokens=5");
+});
+
 test("an engine that is not built in is named plainly", async () => {
-  await assert.rejects(HeavenBase.open("later", { preset: "local-lts" }), { code: "UNAVAILABLE", backend: "main", message: /engine 'postgres'.*not built into/ });
+  await assert.rejects(HeavenBase.open("later", { preset: "local-lts" }), { code: "UNAVAILABLE", backend: "main", message: /engine 'postgres'.*not built into.*overrides.*expected one of: inmem, file, json, pickle, sqlite/ });
   await assert.rejects(HeavenBase.open("later", { backends: { main: { type: "nope" } } }), { code: "UNKNOWN_BACKEND" });
 });
 

@@ -15,8 +15,8 @@ test("health names entities and backends and says that they answer", async () =>
   const ws = await HeavenBase.open("upkeep");
   await ws.register(Note);
   assert.deepEqual(await ws.health(), { workspace: "upkeep", entities: ["note"], backends: [
-    { name: "main", type: "sqlite", database: ":memory:", durable: false, ok: true },
-    { name: "vec", type: "inmem", durable: false, ok: true }, { name: "search", type: "inmem", durable: false, ok: true }], ok: true });
+    { name: "main", type: "sqlite", database: ":memory:", durable: false, durability: "none", ok: true },
+    { name: "vec", type: "inmem", durable: false, durability: "none", ok: true }, { name: "search", type: "inmem", durable: false, durability: "none", ok: true }], ok: true });
   await ws.close();
 });
 
@@ -60,6 +60,24 @@ test("sign stamps later Catalog rows, and audit does not mind", async () => {
   await assert.rejects(ws.sign({ auth: [1] }), { code: "TYPE", field: "auth" });
   await assert.rejects(ws.sign({ name: "x" }), { code: "TYPE" });
   await ws.close();
+});
+
+test("health says how durable each backend is, and what is not as it was made", async () => {
+  const on = (main, more) => HeavenBase.open("upkeep", { backends: { main, vec: { type: "inmem" } }, ...more });
+  const sqlite = { type: "sqlite", database: join(folder, "health.db") };
+  const ws = await on(sqlite);
+  await ws.register(Note);
+  assert.deepEqual((await ws.health()).backends.map((one) => [one.durable, one.durability, one.ok]), [[true, "strict", true], [false, "none", true]]);
+  await ws.close();
+  const json = { type: "json", path: join(folder, "health-rows") };
+  const rows = await on(json, { durability: "relaxed" });
+  await rows.register(Note);
+  await rows.flush();
+  assert.deepEqual((await rows.health()).backends.map((one) => [one.durability, one.ok]), [["relaxed", true], ["none", true]]);
+  fs.rmSync(join(folder, "health-rows"), { recursive: true });
+  const { ok, backends: [{ error }] } = await rows.health();
+  assert.deepEqual([ok, error.code, error.entity], [false, "CORRUPT", "note"]);
+  await rows.close().catch(() => {});
 });
 
 test("search scores the Catalog's rows and MetaSchema", async () => {

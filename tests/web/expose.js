@@ -43,6 +43,19 @@ export function expose(heavenbase) {
       await ws.flush();
       return [before, await ws.count(Line)];
     },
+    /** What IndexedDB has of each strict write as soon as its call has resolved; nothing is flushed, the workspace is left as it is. */
+    async addStrictly() {
+      const ws = await heavenbase.HeavenBase.open("strict", { ...KEPT, durability: "strict" });
+      const Line = heavenbase.entity("Line", { text: heavenbase.field(heavenbase.ShortText) });
+      await ws.register(Line);
+      const seen = [];
+      for (const text of ["strict-one", "strict-two"]) {
+        await ws.upsert(Line, { name: text, text });
+        seen.push((await bytesInIndexedDb("strict")).includes(text));
+      }
+      const { backends: [{ durability }] } = await ws.health();
+      return { durability: [ws.durability, durability], seen, rows: await ws.count(Line), early: (await bytesInIndexedDb("strict")).includes("never-written") };
+    },
     /** Two flushed writes while the clock stands still, then the workspace is left as it is. */
     async addWithinOneInstant() {
       const ws = await heavenbase.HeavenBase.open("unclosed", KEPT);
@@ -70,4 +83,17 @@ export function expose(heavenbase) {
     },
   } });
   document.documentElement.dataset.ready = "yes";
+}
+
+/** The contents of a workspace's files in IndexedDB, as Latin-1. @param {string} id @returns {Promise<string>} */
+async function bytesInIndexedDb(id) {
+  const settled = (/** @type {IDBRequest<any>} */ request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const database = await settled(indexedDB.open(`/heavenbase/${id}`));
+  const files = await settled(database.transaction("FILE_DATA").objectStore("FILE_DATA").getAll());
+  database.close();
+  const decoder = new TextDecoder("latin1");
+  return files.map((/** @type {{ contents?: Uint8Array }} */ { contents }) => (contents ? decoder.decode(contents) : "")).join();
 }

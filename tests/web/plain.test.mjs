@@ -60,10 +60,12 @@ for (const [name, write, read] of [["the one file that persist makes", "write", 
   }));
 }
 
-test("what was flushed is there even if nobody closed the workspace", () => inPlainPage(async (page, reload) => {
+test("what was flushed, or written strictly, is there even if nobody closed the workspace", () => inPlainPage(async (page, reload) => {
   assert.deepEqual(await callHost(page, "add"), [0, 20]);
+  assert.deepEqual(await callHost(page, "addStrictly"), { durability: ["strict", "strict"], seen: [true, true], rows: 2, early: false });
   await reload();
   assert.deepEqual(await callHost(page, "add"), [20, 40]);
+  assert.equal((await callHost(page, "addStrictly")).rows, 2);
 }));
 
 test("a flushed write is kept even if it came in the same millisecond as the one before", () => inPlainPage(async (page, reload) => {

@@ -75,7 +75,9 @@ static void check_damage(const char *options, const damage *one) {
     CHECK_INT(define(&f, thing), HB_OK);
     CHECK_INT(query(&f, "other", "{}"), HB_OK);
     CHECK_CSTR(lines(&f, "n"), "o|7\n");
-    const char *found = report(&f, HB_CALL_AUDIT);
+    const char *found = report(&f, HB_CALL_HEALTH);
+    CHECK(strstr(found, "\"ok\":false,\"error\":{\"code\":\"SCHEMA_DRIFT\"") != NULL && strstr(found, "\"entity\":\"thing\"") != NULL);
+    found = report(&f, HB_CALL_AUDIT);
     CHECK(strstr(found, "\"what\":\"drift\"") != NULL && strstr(found, one->says) != NULL);
     CHECK(strstr(found, "\"dangling\":[],\"mismatched\":[]") != NULL);
     CHECK_INT(query(&f, "thing", "{}"), HB_E_SCHEMA_DRIFT);
