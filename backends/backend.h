@@ -133,6 +133,9 @@ struct hb_backend {
     /* A call begins: where another process waits for what we hold, and has waited long enough, it
      * gets its turn first; then LOCKED ("HELD"), and the call has to be made again. May be NULL. */
     hb_status (*turn)(hb_instance *instance, hb_err *err);
+    /* Takes the files for the call that begins, and counts how often others may have changed them
+     * since they were opened. LOCKED ("HELD") as above. NULL: nobody else can. */
+    hb_status (*changes)(hb_instance *instance, uint64_t *count, hb_err *err);
     /* What calls have left to be written later is on disk once it returns. NULL: nothing is ever
      * left. */
     hb_status (*flush)(hb_instance *instance, hb_err *err);

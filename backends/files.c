@@ -148,6 +148,13 @@ static hb_status turn(hb_instance *instance, hb_err *err) {
     return files_lease_turn(instance->state, err);
 }
 
+static hb_status changes(hb_instance *instance, uint64_t *count, hb_err *err) {
+    files_conn *conn = instance->state;
+    HB_TRY(files_lease_enter(conn, err));
+    *count = conn->lease.changes;
+    return HB_OK;
+}
+
 static bool durable(const hb_instance *instance) {
     (void)instance;
     return true;
@@ -216,6 +223,7 @@ static const hb_option file_options[] = {
         .close = instance_close,                                                                   \
         .idle = idle,                                                                              \
         .turn = turn,                                                                              \
+        .changes = changes,                                                                        \
         .flush = flush,                                                                            \
         .durable = durable,                                                                        \
         .tx = tx,                                                                                  \

@@ -48,6 +48,13 @@ static hb_status sqlite_turn(hb_instance *instance, hb_err *err) {
     return sqlite_lease_turn(instance->state, err);
 }
 
+static hb_status sqlite_changes(hb_instance *instance, uint64_t *count, hb_err *err) {
+    sqlite_conn *conn = instance->state;
+    HB_TRY(sqlite_lease_enter(conn, err));
+    *count = conn->lease.changes;
+    return HB_OK;
+}
+
 static void sqlite_end(hb_job *job) {
     (void)job;      /* jobs finish in begin() and keep nothing */
 }
@@ -86,6 +93,7 @@ const hb_backend hb_backend_sqlite = {
     .close = sqlite_conn_close,
     .idle = sqlite_idle,
     .turn = sqlite_turn,
+    .changes = sqlite_changes,
     .flush = sqlite_conn_flush,
     .durable = sqlite_conn_durable,
     .tx = sqlite_conn_tx,

@@ -762,15 +762,25 @@ export class Workspace {
 
   // ---- upkeep -----------------------------------------------------------------------------
 
-  /** Drops caches, so that changes from outside are seen. @param {CallOptions & { entity?: EntityLike, backend?: string }} [options] @returns {Promise<void>} */
+  /** Drops caches, so that changes from outside are seen: rows, and what another instance has registered or altered. @param {CallOptions & { entity?: EntityLike, backend?: string }} [options] @returns {Promise<void>} */
   refresh(options) {
     return this.#guard(() => {
       const given = known("refresh", options, [...READING, "backend"]);
       return this.#run(true, given, () => {
         const entity = given.entity === undefined ? undefined : this.#resolve(given.entity).index;
-        return this.#call({ kind: Call.REFRESH, entity, text: given.backend ?? "" }, () => undefined, given);
+        return then(this.#call({ kind: Call.REFRESH, entity, text: given.backend ?? "" }, () => undefined, given), () => this.#renew());
       });
     });
+  }
+
+  /** Entities that are new, and those whose definition is another one by now: what was declared for them has no meaning any more. */
+  #renew() {
+    for (const { id } of this.#now({ kind: Call.INFO }, () => this.#core.json()).entities) this.#resolve(id);
+    for (const { index, schema } of [...this.#registered.values()]) {
+      const answer = this.#now({ kind: Call.SCHEMA, entity: index }, () => this.#core.json());
+      if (JSON.stringify(answer.schema) === JSON.stringify(schema)) continue;
+      this.#remember(answer, entityFromDefinition(answer.schema));
+    }
   }
 
   /** What it is made of, and whether each backend answers. @param {CallOptions} [options] @returns {Promise<import("./types.js").Health>} */

@@ -45,6 +45,7 @@ static hb_status forget_if_changed(files_conn *conn, hb_err *err) {
         hb_fs_read_all(conn->fs, lease->generation, GENERATION_BYTES_MAX, &now, &found, err);
     if (status == HB_OK && !hb_str_eq(hb_buf_str(&now), hb_buf_str(&lease->seen))) {
         forget_rows(conn);
+        lease->changes++;
         hb_buf_clear(&lease->seen);
         hb_buf_add_str(&lease->seen, hb_buf_str(&now));
         status = hb_buf_check(&lease->seen, err);
@@ -54,6 +55,7 @@ static hb_status forget_if_changed(files_conn *conn, hb_err *err) {
     bool whole = now.len > 0 && now.ptr[now.len - 1] == '\n';
     if (status == HB_OK && !whole) {
         forget_rows(conn);
+        lease->changes++;
         status = write_generation(conn, err);
     }
     hb_buf_free(&now);

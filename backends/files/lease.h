@@ -21,6 +21,7 @@ typedef struct files_lease {
     hb_str generation;          /* path of the file */
     hb_str name;                /* of the instance, for errors */
     hb_buf seen;                /* the generation when it was last looked at; owned */
+    uint64_t changes;           /* how often it was another one than before */
     bool marked;                /* the generation is ours since the lock was taken */
     bool emptied;               /* containers were dropped: no folder is left for nothing */
 } files_lease;

@@ -45,6 +45,7 @@ static hb_status forget_if_changed(sqlite_conn *conn, hb_err *err) {
     HB_TRY(read_version(conn, &version, err));
     if (version == conn->lease.version) return HB_OK;
     conn->lease.version = version;
+    conn->lease.changes++;
     for (sqlite_table *table = conn->tables; table != NULL; table = table->next) {
         sqlite_derived_forget(table);
         table->checked = false;

@@ -22,6 +22,7 @@ typedef struct sqlite_conn sqlite_conn;
 typedef struct sqlite_lease {
     hb_turn turn;
     hb_str shm;                 /* file that only a native SQLite in WAL mode makes */
+    uint64_t changes;           /* how often it was another one than before */
     int64_t version;            /* data_version when it was given back */
     bool lost;                  /* taken over while we slept: what the connection knows is of no
                                    use; the next call that comes outside of a transaction opens the

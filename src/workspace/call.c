@@ -115,6 +115,7 @@ hb_status hb_call_register(hb_workspace *ws, const hb_request *request, hb_task 
     task->program = r;
     task->advance = register_advance;
     task->cleanup = register_cleanup;
+    HB_TRY(hb_definitions_reload(ws, err));
     HB_TRY(hb_entity_new(ws, request->text, &r->entity, err));
     hb_entity *existing;
     HB_TRY(register_check(ws, r->entity, request, &existing, err));
@@ -337,6 +338,7 @@ hb_status hb_workspace_start(hb_workspace *ws, const hb_request *request, hb_tas
         return hb_err_set(err, HB_E_CLOSED, "workspace '%.*s' was dropped", HB_ARG(ws->id));
     }
     if (ws != NULL && call_may_wait(request->kind)) HB_TRY(give_turns(ws, err));
+    if (ws != NULL) HB_TRY(hb_definitions_check(ws, request, err));
     hb_task *task = hb_task_new(ws != NULL ? ws->mem : hb_mem_default());
     if (task == NULL) return hb_err_memory(err);
     task->deadline = hb_deadline_in(ws != NULL ? ws->host.clock : NULL, request->timeout_ms);

@@ -174,6 +174,7 @@ hb_status hb_entity_persist(hb_workspace *ws, const hb_entity *entity, hb_err *e
     hb_arena_init(&scratch, ws->mem);
     hb_str key = hb_arena_printf(&scratch, "entity/%.*s", HB_ARG(entity->schema->entity_id));
     hb_status status = key.ptr != NULL ? format_put(keeper, &scratch, err) : hb_err_memory(err);
+    if (status == HB_OK) status = hb_definitions_mark(ws, err);
     if (status == HB_OK) {
         status = keeper->type->meta_put(keeper, key, entity->schema->definition, err);
     }
@@ -222,7 +223,7 @@ static hb_status ensure_advance(hb_task *task, hb_err *err) {
 
 /* What another program changed is told at its first use, and by audit: the rest can be used. */
 static hb_status restore_container(hb_workspace *ws, hb_entity *entity, uint32_t backend, bool made,
-                                   hb_err *err) {
+                                   const hb_entity *replaced, hb_err *err) {
     hb_container *container = entity->routing->containers[backend];
     hb_task *task = hb_task_new(ws->mem);
     if (task == NULL) return hb_err_memory(err);
@@ -234,6 +235,7 @@ static hb_status restore_container(hb_workspace *ws, hb_entity *entity, uint32_t
     if (status == HB_OK) {
         fragment->kind = HB_FRAG_ENSURE;
         fragment->container = container;
+        if (replaced != NULL) fragment->replaces = replaced->routing->containers[backend];
         hb_job *job;
         hb_instance *instance = hb_entity_instances(ws, entity)[backend];
         status = hb_task_start_job(task, instance, fragment, &job, err);
@@ -248,10 +250,11 @@ static hb_status restore_container(hb_workspace *ws, hb_entity *entity, uint32_t
     return status;
 }
 
-static hb_status restore_ensure(hb_workspace *ws, hb_entity *entity, bool made, hb_err *err) {
+static hb_status restore_ensure(hb_workspace *ws, hb_entity *entity, bool made,
+                                const hb_entity *replaced, hb_err *err) {
     for (uint32_t b = 0; b < entity->routing->backend_count; b++) {
         if (entity->routing->containers[b] == NULL) continue;
-        HB_TRY(restore_container(ws, entity, b, made, err));
+        HB_TRY(restore_container(ws, entity, b, made, replaced, err));
     }
     entity->ensured = true;
     return HB_OK;
@@ -276,7 +279,7 @@ static hb_status restore_all(hb_workspace *ws, hb_instance *keeper, hb_arena *ar
     for (uint32_t i = 0; i < count; i++) HB_TRY(restore_one(ws, keeper, keys[i], arena, err));
     for (uint32_t i = 0; i < ws->entity_count && count > 0; i++) {
         hb_entity *entity = ws->entities[i];
-        if (!entity->ensured) HB_TRY(restore_ensure(ws, entity, !unfinished, err));
+        if (!entity->ensured) HB_TRY(restore_ensure(ws, entity, !unfinished, NULL, err));
     }
     return HB_OK;
 }
@@ -288,7 +291,13 @@ hb_status hb_entity_restore(hb_workspace *ws, hb_err *err) {
     hb_arena_init(&scratch, ws->mem);
     hb_status status = restore_all(ws, keeper, &scratch, err);
     hb_arena_free(&scratch);
-    return status;
+    return status == HB_OK ? hb_definitions_see(ws, err) : status;
+}
+
+/* An alteration that is not through yet may have left tables to be made, too. */
+hb_status hb_entity_attach(hb_workspace *ws, hb_entity *entity, const hb_entity *replaced,
+                           hb_err *err) {
+    return restore_ensure(ws, entity, false, replaced, err);
 }
 
 /* ---- as JSON --------------------------------------------------------------------------- */

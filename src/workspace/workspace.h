@@ -22,6 +22,7 @@ typedef struct hb_entity {
     bool system;                /* Catalog, MetaSchema: fixed */
     bool is_virtual;            /* MetaSchema: computed, cannot be written */
     bool ensured;               /* its containers exist */
+    bool outdated;              /* another instance has altered it (definitions.c) */
     /* Found by audit: */
     bool drifted;               /* its tables are not what was made: it cannot be read */
     uint8_t *renewed;           /* by backend and field: made anew by repair, without what it held;
@@ -63,6 +64,9 @@ struct hb_workspace {
     hb_entity **entities;
     uint32_t entity_count, entity_cap;
     hb_map by_id;
+    char token[96];             /* what was last seen of the definitions (definitions.c) */
+    uint32_t token_len;
+    uint64_t changes;           /* hb_backend.changes of the keeper at that time */
     uint64_t revision;          /* counts changes of the registry */
     uint64_t meta_revision;     /* the one that MetaSchema's rows show */
     hb_spec **prepared;         /* handle - 1 -> spec, NULL when released */
@@ -131,6 +135,10 @@ hb_status hb_entity_start_ensure(hb_task *task, hb_workspace *ws, hb_entity *ent
 void hb_entity_inherit(hb_workspace *ws, hb_entity *entity, hb_entity *replaced);
 /* {"entity","index","columns":[...],"schema":{...},"storage":[...]} */
 hb_status hb_entity_json(const hb_workspace *ws, const hb_entity *entity, hb_buf *out, hb_err *err);
+/* Attaches a definition that is stored to what lies in its backends (local ones); rows in memory are
+ * ready to be inherited from `replaced`. */
+hb_status hb_entity_attach(hb_workspace *ws, hb_entity *entity, const hb_entity *replaced,
+                           hb_err *err);
 hb_status hb_entity_persist(hb_workspace *ws, const hb_entity *entity, hb_err *err);
 /* Reads back what an earlier process registered, and ensures it. */
 hb_status hb_entity_restore(hb_workspace *ws, hb_err *err);
@@ -145,6 +153,16 @@ hb_status hb_drop_definitions(hb_workspace *ws, hb_instance *keeper, hb_task *ta
 hb_status hb_drop_forget(hb_instance *keeper, hb_arena *arena, hb_err *err);
 /* The instance that keeps definitions: main when it can, else the first that can; NULL: none. */
 hb_instance *hb_workspace_keeper(const hb_workspace *ws);
+
+/* ---- definitions.c: what other open instances of the workspace change */
+/* Before a definition is stored: others will see that there is another one. */
+hb_status hb_definitions_mark(hb_workspace *ws, hb_err *err);
+/* After all definitions were read. */
+hb_status hb_definitions_see(hb_workspace *ws, hb_err *err);
+/* Begin of a call: SCHEMA_CONFLICT when another instance has altered an entity that it works on. */
+hb_status hb_definitions_check(hb_workspace *ws, const hb_request *request, hb_err *err);
+/* Takes over what others have stored; no other call may be under way. */
+hb_status hb_definitions_reload(hb_workspace *ws, hb_err *err);
 
 /* ---- system.c */
 hb_status hb_system_register(hb_workspace *ws, hb_err *err);

@@ -116,8 +116,18 @@ test("Node and wasmtime take turns on one file", { skip: existsSync(wasmtime) &&
   assert.equal(code, 0);
   await ws.refresh();
   assert.deepEqual((await ws.rows(Item)).map((row) => row.object_id), ["node", "wasi"]);
+  writeFileSync(join(folder, "other.json"), '{"name":"Other","fields":{"k":"integer"}}');
+  const definer = spawn(wasmtime, ["run", "--dir", ".", command, "entity", "define", "other.json"], { cwd: folder, stdio: "ignore" });
+  assert.deepEqual(await once(definer, "close"), [0, null]);
+  await ws.refresh();
+  await ws.upsert("other", { object_id: "o", k: 3 });
+  await ws.alterEntity(entity("Item", { n: field(ShortText), who: field(ShortText) }), { confirm: "item" });
+  const putter = spawn(wasmtime, ["run", "--dir", ".", command, "put", "item"], { cwd: folder, stdio: ["pipe", "ignore", "inherit"] });
+  putter.stdin.end('{"object_id":"words","n":"three"}\n');
+  assert.deepEqual(await once(putter, "close"), [0, null]);
+  assert.deepEqual((await ws.rows("item")).map((row) => row.n), ["1", "2", "three"]);
   await ws.close();
-  assert.match(hb(["query", "item", '{"count":{}}', "--format", "csv"]), /^count\n2\n$/);
+  assert.match(hb(["query", "item", '{"count":{}}', "--format", "csv"]), /^count\n3\n$/);
 });
 
 test("a lock without heartbeat is dead; a living one makes the call wait no longer than it may", async (t) => {

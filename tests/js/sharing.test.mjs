@@ -80,6 +80,9 @@ test("what one workspace registers, the other of the same id has after refresh, 
   const b = await HeavenBase.open("same", place);
   await a.register(Other);
   await a.upsert(Other, { object_id: "o", n: 1 });
+  await b.refresh();
+  assert.deepEqual(await b.listEntities(), ["other"]);
+  assert.equal((await b.get("o", { entity: "other" })).n, 1);
   await b.register(Other);
   assert.equal((await b.get("o", { entity: Other })).n, 1);
   await b.set({ object_id: "o", n: 2 }, { entity: Other });
@@ -285,3 +288,27 @@ test("paths: what is reached, and errors that name what is not", async (t) => {
   }
   assert.deepEqual(readdirSync(".").sort(), ["abs.db", "afile", "elsewhere", "f g.db", "h.db", "missing", "rows", "rows2", "rows3", "sub", "w", "x.db", "y.db", "z.db"]);
 });
+
+for (const type of ["sqlite", "json"]) {
+  test(`an instance is told that another one has altered an entity on ${type}, and goes on after refresh`, async (t) => {
+    const place = placeOf(type, folderOf(t));
+    const a = await HeavenBase.open("same", place);
+    const b = await HeavenBase.open("same", place);
+    await a.register(Item);
+    await a.upsert(Item, { object_id: "i", n: 1, who: "a" });
+    await b.refresh();
+    assert.equal((await b.get("i", { entity: "item" })).n, 1);
+    await a.alterEntity(entity("Item", { n: field(ShortText), who: field(ShortText), more: field(Integer).default(7) }), { confirm: "item" });
+    const conflict = { code: "SCHEMA_CONFLICT", entity: "item" };
+    await assert.rejects(b.upsert("item", { object_id: "j", n: 2 }), conflict);
+    await assert.rejects(b.get("i", { entity: "item" }), conflict);
+    await assert.rejects(b.query("item").execute(), conflict);
+    await b.refresh();
+    await b.upsert("item", { object_id: "j", n: "two" });
+    assert.deepEqual((await b.rows("item")).map(({ object_id: id, n, more }) => [id, n, more]), [["i", "1", 7], ["j", "two", 7]]);
+    assert.equal((await a.get("j", { entity: "item" })).n, "two");
+    await isSound(a);
+    await b.close();
+    await a.close();
+  });
+}
