@@ -35,6 +35,7 @@ static const char definition[] =
     "{\"name\":\"Doc\",\"fields\":{"
     "\"name\":{\"type\":\"short-text\",\"stores\":[{\"to\":\"main\"}]},"
     "\"n\":{\"type\":\"integer\",\"index\":true,\"stores\":[{\"to\":\"main\"}]},"
+    "\"u\":{\"type\":\"integer\",\"unique\":true,\"stores\":[{\"to\":\"main\"}]},"
     "\"tags\":{\"type\":\"array[short-text]\",\"stores\":[{\"to\":\"main\",\"strategy\":\"sparse-gram\"}]},"
     "\"list\":{\"type\":\"array[integer]\",\"stores\":[{\"to\":\"main\",\"strategy\":\"side\"}]},"
     "\"body\":{\"type\":\"long-text\",\"stores\":[{\"to\":\"main\",\"strategy\":\"external\"},{\"to\":\"side\"}]},"
@@ -123,6 +124,22 @@ static void index_changed(const place *p) {
     snprintf(text, sizeof(text), how, table, table, table);
     sql(MAIN, text);
 }
+
+/* Of the entity's table, over its field n or, unique, over u. */
+static void drop_index(const place *p, bool unique) {
+    const sqlite_conn *conn = f.ws->instances[MAIN]->state;
+    char text[300], name[200] = "";
+    sqlite3_stmt *stmt;
+    snprintf(text, sizeof(text), "SELECT name FROM main.sqlite_schema WHERE type = 'index' AND tbl_name = '%s' AND sql LIKE '%s%%'",
+             p->main_is == PYTHON ? "doc" : "unit/doc", unique ? "CREATE UNIQUE" : "CREATE INDEX");
+    CHECK_INT(sqlite3_prepare_v2(conn->db, text, -1, &stmt, NULL), SQLITE_OK);
+    if (sqlite3_step(stmt) == SQLITE_ROW) snprintf(name, sizeof(name), "%s", (const char *)sqlite3_column_text(stmt, 0));
+    sqlite3_finalize(stmt);
+    snprintf(text, sizeof(text), "DROP INDEX main.\"%s\"", name);
+    sql(MAIN, text);
+}
+static void index_gone(const place *p) { drop_index(p, false); }
+static void unique_gone(const place *p) { drop_index(p, true); }
 
 static void keyword_missing(const place *p) { (void)p; sql(MAIN, "DELETE FROM hb_gram_keywords WHERE object_id = 'a' AND ordinal = 0"); }
 static void keyword_changed(const place *p) { (void)p; sql(MAIN, "UPDATE hb_gram_keywords SET keyword_norm = 'q' WHERE object_id = 'a'"); }
@@ -245,6 +262,8 @@ static const corruption corruptions[] = {
     { "item changed", OWN, ANY, item_changed, "\"field\":\"tags\",\"what\":\"side_table\"", false, false },
     { "item of no row", OWN, ANY, item_stray, "\"field\":\"tags\",\"what\":\"side_table\"", false, false },
     { "index behind its row", SQLITE, ANY, index_changed, "\"what\":\"table\"", false, true },
+    { "index gone", SQLITE, ANY, index_gone, "\"what\":\"index\"", false, false },
+    { "unique index gone", SQLITE, ANY, unique_gone, "\"what\":\"index\"", false, false },
     { "keyword missing", PYTHON, ANY, keyword_missing, "\"object_id\":\"a\",\"reason\":\"the keywords kept", false, false },
     { "keyword changed", PYTHON, ANY, keyword_changed, "\"field\":\"tags\",\"what\":\"index\"", false, false },
     { "keyword extra", PYTHON, ANY, keyword_extra, "\"object_id\":\"zz\",\"reason\":\"the keywords kept", false, false },
@@ -281,8 +300,8 @@ static void start(const place *p) {
         size_t len = 2000 - 300 * (size_t)i;
         memset(body, 'a' + i, len);
         body[len] = '\0';
-        snprintf(row, sizeof(row), "{\"object_id\":\"%c\",\"name\":\"Row %d\",\"n\":%d,\"tags\":[\"x y\",\"tag %d\"],\"list\":[%d,5,6],"
-                                   "\"body\":\"%s\",\"far\":\"far %c\"}", 'a' + i, i, i, i, i, body, 'a' + i);
+        snprintf(row, sizeof(row), "{\"object_id\":\"%c\",\"name\":\"Row %d\",\"n\":%d,\"u\":%d,\"tags\":[\"x y\",\"tag %d\"],\"list\":[%d,5,6],"
+                                   "\"body\":\"%s\",\"far\":\"far %c\"}", 'a' + i, i, i, i, i, i, body, 'a' + i);
         status = upsert(&f, "doc", row);
         if (!CHECK_INT(status, HB_OK)) test_check(false, f.err.msg, __FILE__, __LINE__);
     }
@@ -375,6 +394,32 @@ static void every_corruption_is_named_and_mended(void) {
     }
 }
 
+/* Nobody can tell which of the rows is wrong: they are named, and can be read and put right. */
+static void rows_that_break_a_constraint_are_named_until_they_are_put_right(void) {
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        const place *p = &places[i];
+        if ((p->main_is & SQLITE) == 0) continue;
+        CASE(p->name);
+        start(p);
+        drop_index(p, true);
+        sql(MAIN, p->main_is == PYTHON ? "UPDATE main.doc SET u = 0 WHERE object_id = 'b'"
+                                       : "UPDATE \"unit/doc\" SET u = 0 WHERE object_id = 'b'");
+        const hb_str named = report(HB_CALL_AUDIT, 0);
+        if (is_ok(named) || hb_str_find(named, HB_STR("\"what\":\"unique\""), 0) < 0) show(named);
+        const hb_str did = report(HB_CALL_REPAIR, 0);
+        if (is_ok(did) || !hb_str_eq(totals(named), totals(did))) show(did);
+        CHECK_INT(query(&f, "doc", "{\"filter\":{\"u\":0}}"), HB_OK);
+        CHECK_INT(answer(&f)->batch.row_count, 2);
+        CHECK_INT(write_row(&f, HB_CALL_SET, "doc", "{\"object_id\":\"b\",\"u\":1}", 0), HB_OK);
+        const hb_str mended = report(HB_CALL_REPAIR, 0);
+        if (!is_ok(mended)) show(mended);
+        CHECK(is_ok(report(HB_CALL_AUDIT, 0)));
+        CHECK_INT(write_row(&f, HB_CALL_SET, "doc", "{\"object_id\":\"b\",\"u\":0}", 0), HB_E_UNIQUE);
+        stop();
+    }
+}
+
 TEST_SUITE {
+    TEST(rows_that_break_a_constraint_are_named_until_they_are_put_right);
     TEST(every_corruption_is_named_and_mended);
 }
