@@ -153,12 +153,12 @@ test("the entity may be written while its registration is under way", async (t) 
 });
 
 test("portable definitions name registered functions", async (t) => {
-  const definition = { name: "page", fields: { title: "short-text", slug: { type: "short-text", compute: { name: "test-slug", inputs: ["title"] } } } };
+  const definition = { name: "Page", fields: { title: "short-text", slug: { type: "short-text", compute: { name: "test-slug", inputs: ["title"] } } } };
   const ws = await people(t, { preset: "debug", computes: { "test-own": () => "own" } });
   await assert.rejects(ws.register(definition), code("UNKNOWN_COMPUTE", { entity: "page", field: "slug" }));
   assert.deepEqual(await ws.listEntities(), ["person"]);
   registerCompute("test-slug", (title) => title.toLowerCase().replaceAll(" ", "-"));
-  await assert.rejects(ws.register({ name: "page", fields: { slug: { type: "short-text", compute: "test-slog" } } }), code("UNKNOWN_COMPUTE", { message: /did you mean 'test-slug'/ }));
+  await assert.rejects(ws.register({ name: "Page", fields: { slug: { type: "short-text", compute: "test-slog" } } }), code("UNKNOWN_COMPUTE", { message: /did you mean 'test-slug'/ }));
   await ws.register(definition);
   await ws.upsert("page", { name: "x", title: "A Page" });
   assert.equal((await ws.rows("page"))[0].slug, "a-page");
