@@ -7,6 +7,7 @@ import { parseDefinition } from "./definition.mjs";
 import { doubleOf } from "./double.mjs";
 import { placement } from "./placement.mjs";
 import { loadCases, replayCase } from "./replay.mjs";
+import { EXPECTATIONS } from "./rules.mjs";
 import { compareText, decode, equal, normal, normalRow, sameMultiset } from "./values.mjs";
 import { hashId } from "./writes.mjs";
 
@@ -123,6 +124,37 @@ test("a lost row fails the case", async () => {
     { op: "query", args: { entity: "probe", query: { filter: { f: "x" } } }, expect: { rows: [{ object_id: "a", f: "x" }], ordered: false } });
   assert.equal((await replayCase(doubleOf(), oracleCase)).status, "passed");
   assert.equal((await replayCase(doubleOf({ loses: "a" }), oracleCase)).status, "failed");
+});
+
+/** A case over texts: the reference's answer to a filter, and whether ours, brute force, passes as it is and with a row less. */
+async function texts(values, filter, ids, lost) {
+  const steps = [{ op: "register", args: { schema: 0 }, expect: { value: "probe" } },
+    { op: "upsert_many", args: { entity: "probe", rows: values.map((f, i) => ({ object_id: String(i), f })) }, expect: { value: values.map((_, i) => String(i)) } },
+    { op: "query", args: { entity: "probe", query: { filter, select: ["object_id"], order: ["object_id"] } },
+      expect: { rows: ids.map((id) => ({ object_id: id })), ordered: true, columns: ["object_id"] } }];
+  const replay = async (options) => (await replayCase(doubleOf(options), { ...PROBE, schemas: [{ name: "Probe", fields: { f: "short-text" } }], steps })).status;
+  return [await replay({}), await replay({ loses: lost })];
+}
+
+test("like: only a text that ends in a line end is left open", async () => {
+  const asThere = await texts(["a", "a\n", "b"], { f: { like: "a" } }, ["0", "1"], "0");
+  assert.deepEqual(asThere, ["passed", "failed"], "with the line end is another text, without it is this one");
+  assert.deepEqual(await texts(["a", "b\n", "b"], { $not: { f: { like: "a" } } }, ["1", "2"], "2"), ["passed", "failed"]);
+});
+
+test("contained_in: only what composing changes is left open, and a count by as much", () => {
+  const ctx = { step: { op: "query" }, case: PROBE, expect: { rows: [] }, args: { entity: "probe", query: { filter: { f: { contained_in: "cafe\u0301 bar" } } } },
+    definition: parseDefinition({ name: "Probe", fields: { f: "short-text" } }),
+    model: { rows: () => [{ object_id: "e", f: "e" }, { object_id: "n", f: "e\u0301" }, { object_id: "b", f: "bar" }, { object_id: "x", f: "zzz" }] } };
+  const { butFor } = EXPECTATIONS.butForComposed(ctx, ctx.expect);
+  assert.deepEqual([...butFor], ["e", "n"]);
+  const expected = { rows: [{ object_id: "b" }, { object_id: "e" }], ordered: false, butFor, ignore: ["match"] };
+  const rows = (...ids) => ({ rows: ids.map((id) => ({ object_id: id, match: [] })) });
+  assert.equal(compare(expected, rows("b", "n")), null);
+  assert.notEqual(compare(expected, rows("n", "e")), null, "a row that composing leaves alone is missing");
+  assert.notEqual(compare(expected, rows("b", "x")), null);
+  assert.equal(compare({ value: 2, butFor }, { value: 4 }), null);
+  assert.notEqual(compare({ value: 2, butFor }, { value: 5 }), null);
 });
 
 test("near: null vectors are out, and the filter comes first", async () => {

@@ -224,6 +224,26 @@ export const CONDITIONS = {
   refusedRows: (ctx) => !ctx.expect.error && (ctx.model.phantoms.get(ctx.args.entity)?.size ?? 0) > 0,
 };
 
+/** Texts of a row: values and items of lists. */
+const textsOf = (row) => Object.values(row).flat().filter((value) => typeof value === "string");
+
+/** About as `contained_in` folds; enough to say where the two ways of composing could part. */
+const folded = (text) => text.toLowerCase().replace(/[\s\p{P}]+/gu, " ").trim();
+
+/** Whether it matters, for a text found in another, when the two are composed. */
+function composingMatters(keyword, text) {
+  return composes(keyword)
+    || folded(text).includes(folded(keyword)) !== folded(text.normalize("NFC")).includes(folded(keyword));
+}
+
+/** The rows of which a rule does not say whether they are in the answer; of all others it stands. */
+function butFor(ctx, expect, loose, ignore = []) {
+  const ids = ctx.model.rows(ctx.args.entity).filter(loose).map((row) => row.object_id);
+  if (isAggregate(ctx)) return { free: true };
+  const { limit, offset, near } = specOf(ctx);
+  return { ...expect, butFor: new Set(ids), ignore, paged: limit !== undefined || offset !== undefined || near !== undefined };
+}
+
 /** Whether a text has characters that NFC writes otherwise. */
 function composes(text) {
   return typeof text === "string" && text !== text.normalize("NFC");
@@ -379,6 +399,13 @@ export const EXPECTATIONS = {
     (PATTERN_OPS.has(step.op) ? step : { ...step, ...(kind && { handler_kind: kind }), ...(mode && { handler_mode: mode }) })) }),
   canonicalMetric: (ctx, expect) => ({ ...expect, steps: expect.steps.map((step) => (step.metric
     ? { ...step, metric: [step.metric, metricOf(step.metric)] } : step)) }),
+  butForComposed: (ctx, expect) => {
+    const asked = [];
+    operands(ctx, (_type, op, operand) => { if (op === "contained_in" && typeof operand === "string") asked.push(operand); });
+    return butFor(ctx, expect, (row) => textsOf(row).some((text) => asked.some((operand) => composingMatters(text, operand))),
+      asked.some(composes) ? ["match"] : []);
+  },
+  butForLineEnds: (ctx, expect) => butFor(ctx, expect, (row) => textsOf(row).some((text) => text.endsWith("\n"))),
   refuseQuery: (_ctx, _expect, rule) => refusal(rule),
   mayRefuseQuery: (_ctx, expect, rule) => ({ any: [expect, refusal(rule)] }),
   mayAlter: (ctx, expect) => ({ any: [expect, { value: ctx.defined.id }] }),
