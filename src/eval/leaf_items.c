@@ -200,7 +200,7 @@ hb_status hb_leaf_items_new(hb_leaf *leaf, const hb_type *type, const hb_expr *e
     if (!items->all) {
         HB_TRY(items_conjunction(leaf, type, where, arena, chain, &items->where,
                                  &items->where_count, err));
-        return items->where_count > 0 ? HB_OK : items_none(leaf, err);
+        return condition_count(where) > 0 ? HB_OK : items_none(leaf, err);
     }
     if (!items_is_where(type, expr->value.as.s, &where, &then)) {
         then = expr->value.as.s;
@@ -210,7 +210,7 @@ hb_status hb_leaf_items_new(hb_leaf *leaf, const hb_type *type, const hb_expr *e
                              err));
     HB_TRY(items_conjunction(leaf, type, then, arena, chain, &items->then, &items->then_count,
                              err));
-    return items->then_count > 0 ? HB_OK : items_none(leaf, err);
+    return condition_count(then) > 0 ? HB_OK : items_none(leaf, err);
 }
 
 static hb_value item_column(hb_str item, hb_str name) {

@@ -4,21 +4,28 @@
 #include "eval/leaf.h"
 
 /* Every key becomes a 64-bit rank whose unsigned order is the order of the values as far as 64 bits
- * go: exact for BOOL, I64 and F64, the first eight bytes of a text, the rounded double of numbers
- * of mixed kind. Equal ranks of the latter two are settled by looking at the values. */
+ * go: exact for BOOL, I64 and F64, the first eight bytes of a text, the first component of a
+ * vector, the rounded double of numbers of mixed kind. Equal ranks of all but the first are settled
+ * by looking at the values. */
 
-typedef enum sort_exact { SORT_BY_RANK, SORT_BY_TEXT, SORT_BY_VALUE, SORT_BY_LIST } sort_exact;
+typedef enum sort_exact {
+    SORT_BY_RANK,
+    SORT_BY_TEXT,
+    SORT_BY_VALUE,
+    SORT_BY_LIST,
+    SORT_BY_VECTOR
+} sort_exact;
 
 typedef struct sort_column {
-    uint64_t *rank;         /* already turned around when descending */
-    uint8_t *null;          /* NULL: none is null */
-    hb_str *texts;          /* SORT_BY_TEXT */
-    hb_value *values;       /* SORT_BY_VALUE */
+    uint64_t *rank; /* already turned around when descending */
+    uint8_t *null; /* NULL: none is null */
+    hb_str *texts; /* SORT_BY_TEXT */
+    hb_value *values; /* SORT_BY_VALUE, _LIST, _VECTOR */
     sort_exact exact;
     bool desc;
 } sort_column;
 
-typedef struct sort_item {  /* the first key sits beside the position: most comparisons end here */
+typedef struct sort_item { /* the first key sits beside the position: most comparisons end here */
     uint64_t rank;
     uint32_t pos;
     uint32_t null;
@@ -36,7 +43,7 @@ static uint64_t rank_i64(int64_t value) {
 }
 
 static uint64_t rank_f64(double value) {
-    double number = value + 0.0;    /* -0.0 becomes 0.0 */
+    double number = value + 0.0; /* -0.0 becomes 0.0 */
     uint64_t bits;
     memcpy(&bits, &number, sizeof(bits));
     return (bits >> 63) != 0 ? ~bits : bits | (UINT64_C(1) << 63);
@@ -52,8 +59,10 @@ static uint64_t rank_text(hb_str text) {
 }
 
 static hb_status sort_unordered(hb_err *err, const hb_column *column) {
-    return hb_err_set(err, HB_E_QUERY, "the values of '%.*s' have no order; expected a scalar "
-                      "field or a path to scalars", HB_ARG(column->name));
+    return hb_err_set(err, HB_E_QUERY,
+                      "the values of '%.*s' have no order; expected a scalar "
+                      "field or a path to scalars",
+                      HB_ARG(column->name));
 }
 
 /* ---- extracting ------------------------------------------------------------------------ */
@@ -93,7 +102,33 @@ static hb_status extract_texts(sort_column *out, const hb_column *column, const 
     return HB_OK;
 }
 
-typedef struct json_kinds { bool boolean, integer, number, text, list; } json_kinds;
+/* As lists of numbers: the first component that differs decides, then the length. */
+static hb_status extract_vectors(sort_column *out, const hb_column *column, const uint32_t *rows,
+                                 uint32_t count, hb_arena *scratch, hb_err *err) {
+    out->exact = SORT_BY_VECTOR;
+    out->values = hb_arena_array(scratch, count, sizeof(hb_value));
+    if (out->values == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; i < count; i++) {
+        out->values[i] = hb_column_get(column, rows[i]);
+        const hb_value *value = &out->values[i];
+        bool has = value->kind == HB_KIND_VEC && value->as.v.len > 0;
+        out->rank[i] = has ? rank_f64((double)value->as.v.ptr[0]) : 0;
+    }
+    return HB_OK;
+}
+
+static int vector_cmp(const hb_value *a, const hb_value *b) {
+    uint32_t len = a->as.v.len < b->as.v.len ? a->as.v.len : b->as.v.len;
+    for (uint32_t i = 0; i < len; i++) {
+        float x = a->as.v.ptr[i], y = b->as.v.ptr[i];
+        if (x != y) return x < y ? -1 : 1;
+    }
+    return a->as.v.len < b->as.v.len ? -1 : a->as.v.len > b->as.v.len;
+}
+
+typedef struct json_kinds {
+    bool boolean, integer, number, text, list;
+} json_kinds;
 
 /* Containers stay packed: is it a list? */
 static bool value_is_list(const hb_value *value) {
@@ -102,10 +137,11 @@ static bool value_is_list(const hb_value *value) {
     return value->kind == HB_KIND_PACK && hb_pack_next(&reader, &item) && item.tag == HB_PACK_ARRAY;
 }
 
-static hb_status extract_json_values(sort_column *out, const hb_sort_key *key,
-                                     const uint32_t *rows, uint32_t count, json_kinds *kinds,
-                                     hb_err *err) {
+static hb_status extract_json_values(sort_column *out, const hb_sort_key *key, const uint32_t *rows,
+                                     uint32_t count, json_kinds *kinds, hb_err *err) {
     const hb_column *column = key->column;
+    uint32_t found_count = 0;
+    bool unordered = false;
     for (uint32_t i = 0; i < count; i++) {
         hb_value *value = &out->values[i];
         bool has = hb_column_cell(column, rows[i]) == HB_CELL_VALUE;
@@ -121,15 +157,17 @@ static hb_status extract_json_values(sort_column *out, const hb_sort_key *key,
         kinds->text = kinds->text || value->kind == HB_KIND_TEXT;
         bool is_list = value->kind == HB_KIND_PACK && value_is_list(value);
         kinds->list = kinds->list || is_list;
-        if (value->kind > HB_KIND_TEXT && !is_list) {
-            return sort_unordered(err, column);
-        }
+        found_count += value->kind != HB_KIND_NULL;
+        unordered = unordered || (value->kind > HB_KIND_TEXT && !is_list);
     }
+    if (unordered && found_count > 1) return sort_unordered(err, column);
     int classes = (kinds->boolean ? 1 : 0) + (kinds->integer || kinds->number ? 1 : 0) +
                   (kinds->text ? 1 : 0) + (kinds->list ? 1 : 0);
     if (classes > 1) {
-        return hb_err_set(err, HB_E_QUERY, "the values to order by in '%.*s' are of different "
-                          "JSON kinds and have no common order", HB_ARG(column->name));
+        return hb_err_set(err, HB_E_QUERY,
+                          "the values to order by in '%.*s' are of different "
+                          "JSON kinds and have no common order",
+                          HB_ARG(column->name));
     }
     return HB_OK;
 }
@@ -189,15 +227,14 @@ static hb_status extract(sort_column *out, const hb_sort_key *key, const uint32_
     HB_TRY(extract_nulls(out, column, rows, count, scratch, err));
     if (column->kind == HB_KIND_NULL) {
         memset(out->rank, 0, count * sizeof(uint64_t));
-    } else if (column->kind == HB_KIND_TEXT) {
+    } else if (column->kind == HB_KIND_VEC) {
+        HB_TRY(extract_vectors(out, column, rows, count, scratch, err));
+    } else if (column->kind == HB_KIND_TEXT || column->kind == HB_KIND_BYTES) {
         HB_TRY(extract_texts(out, column, rows, count, scratch, err));
     } else if (column->kind == HB_KIND_PACK) {
         HB_TRY(extract_json(out, key, rows, count, scratch, err));
-    } else if (column->kind == HB_KIND_BOOL || column->kind == HB_KIND_I64 ||
-               column->kind == HB_KIND_F64) {
-        extract_numbers(out, column, rows, count);
     } else {
-        return sort_unordered(err, column);
+        extract_numbers(out, column, rows, count);
     }
     for (uint32_t i = 0; i < count && out->null != NULL; i++) {
         if (out->null[i] != 0) {
@@ -231,6 +268,8 @@ static int column_cmp(const sort_column *column, uint32_t a, uint32_t b) {
         cmp = hb_value_cmp(&column->values[a], &column->values[b]);
     } else if (column->exact == SORT_BY_LIST) {
         cmp = hb_pack_cmp(column->values[a].as.s, column->values[b].as.s);
+    } else if (column->exact == SORT_BY_VECTOR) {
+        cmp = vector_cmp(&column->values[a], &column->values[b]);
     }
     return column->desc ? -cmp : cmp;
 }

@@ -6,7 +6,7 @@
 #include "query/ir.h"
 
 typedef struct hb_sort_key {
-    const hb_column *column;        /* BOOL, I64, F64, TEXT; PACK: a Json path is taken out of it */
+    const hb_column *column;        /* any kind; PACK: a Json path is taken out of it */
     const hb_str *path;
     uint32_t path_len;
     bool desc;

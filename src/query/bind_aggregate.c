@@ -239,6 +239,11 @@ static hb_status bind_groups(bind_ctx *ctx, hb_schema *schema, hb_aggregate *out
         if (hb_schema_find(schema, col->name) != HB_FIELD_NONE) {
             return hb_err_set(err, HB_E_QUERY, "group_by names '%.*s' twice", HB_ARG(col->name));
         }
+        if (col->kind != HB_COL_PATH &&
+            ctx->schema->fields[col->field].type->id == HB_TYPE_ARTIFACT) {
+            return hb_err_set(err, HB_E_QUERY, "group_by: '%.*s' holds bytes, which make no groups",
+                              HB_ARG(col->name));
+        }
         add_output(schema, col->name,
                    col->kind == HB_COL_PATH ? &type_json : ctx->schema->fields[col->field].type);
     }
@@ -263,6 +268,17 @@ static hb_status bind_measures(bind_ctx *ctx, hb_schema *schema, hb_aggregate *o
     return HB_OK;
 }
 
+/* What plans refuse of a filter is refused here: no plan looks at having. */
+static hb_status having_check(const hb_expr *expr, hb_err *err) {
+    if (expr->kind == HB_EXPR_LEAF && expr->op > HB_OP_COUNT)
+        return hb_err_set(err, HB_E_QUERY, "having knows no operator '%.*s'",
+                          HB_ARG(hb_op_name(expr->op)));
+    for (uint32_t i = 0; expr->kind != HB_EXPR_LEAF && i < expr->arg_count; i++) {
+        HB_TRY(having_check(expr->args[i], err));
+    }
+    return HB_OK;
+}
+
 /* having is a filter over the outputs; its leaves count from 0 again. */
 static hb_status bind_having(bind_ctx *ctx, hb_aggregate *out, hb_err *err) {
     if (ctx->spec->having == NULL) return HB_OK;
@@ -270,6 +286,7 @@ static hb_status bind_having(bind_ctx *ctx, hb_aggregate *out, hb_err *err) {
     inner.schema = out->schema;
     inner.leaf_count = 0;
     hb_status status = bind_filter(&inner, ctx->spec->having, &out->having, err);
+    if (status == HB_OK) return having_check(out->having, err);
     if (status != HB_E_UNKNOWN_FIELD) return status;
     if (err != NULL) err->code = HB_E_QUERY; /* no field of an entity, a column of this query */
     return HB_E_QUERY;

@@ -113,7 +113,8 @@ static void rows_come_by_keys_then_by_id_with_nulls_last(void) {
             hb_arena scratch;
             hb_arena_init(&scratch, hb_mem_default());
             CHECK_INT(hb_sort_rows(keys, key_count, cases[i].tie ? &t.views[4] : NULL, rows, ROWS,
-                                   limit, &kept, &scratch, &err), HB_OK);
+                                   limit, &kept, &scratch, &err),
+                      HB_OK);
             CHECK_INT(kept, limit < ROWS ? limit : ROWS);
             for (uint32_t r = 0; r < kept; r++) {
                 got[r] = (char)('a' + rows[r]);
@@ -129,17 +130,16 @@ static void rows_come_by_keys_then_by_id_with_nulls_last(void) {
 }
 
 static void values_without_a_common_order_are_refused(void) {
-    static const char *const mixed[4] = { "{\"k\":1}", "{\"k\":\"x\"}", "{\"k\":[1]}", "{\"k\":{}}" };
+    static const char *const mixed[4] = { "{\"k\":1}", "{\"k\":\"x\"}", "{\"k\":[1]}",
+                                          "{\"k\":{}}" };
     static const hb_str path = { "k", 1 };
     static const struct {
         const char *name;
         uint32_t rows[2];
         hb_status want;
     } cases[] = {
-        { "number and text", { 0, 1 }, HB_E_QUERY },
-        { "text and list", { 1, 2 }, HB_E_QUERY },
-        { "a mapping", { 3, 3 }, HB_E_QUERY },
-        { "lists only", { 2, 2 }, HB_OK },
+        { "number and text", { 0, 1 }, HB_E_QUERY }, { "text and list", { 1, 2 }, HB_E_QUERY },
+        { "a mapping", { 3, 3 }, HB_E_QUERY },       { "lists only", { 2, 2 }, HB_OK },
         { "texts only", { 1, 1 }, HB_OK },
     };
     hb_colbuf json;
@@ -171,6 +171,32 @@ static void values_without_a_common_order_are_refused(void) {
     hb_colbuf_free(&json);
 }
 
+static void vectors_sort_as_lists_of_numbers(void) {
+    static const float cells[][3] = { { 1, 2, 3 }, { 1, -2, 9 }, { -1, 5 }, { 0 }, { 1, 2 } };
+    static const uint32_t lens[] = { 3, 3, 2, 0, 2 };
+    static const uint32_t up[] = { 3, 2, 1, 4, 0, 5 }, down[] = { 0, 4, 1, 2, 3, 5 };
+    hb_colbuf vectors;
+    hb_colbuf_init(&vectors, hb_mem_default(), HB_KIND_VEC, 0);
+    for (uint32_t i = 0; i < 5; i++) {
+        hb_value value = { .kind = HB_KIND_VEC, .as.v = { cells[i], lens[i] } };
+        CHECK(hb_colbuf_add(&vectors, &value));
+    }
+    CHECK(hb_colbuf_add_null(&vectors));
+    hb_column view = hb_colbuf_view(&vectors, HB_STR("v"));
+    for (int desc = 0; desc < 2; desc++) {
+        CASE(desc != 0 ? "falling" : "rising");
+        hb_sort_key key = { &view, NULL, 0, desc != 0 };
+        uint32_t rows[6] = { 0, 1, 2, 3, 4, 5 }, kept;
+        hb_arena scratch;
+        hb_err err;
+        hb_arena_init(&scratch, hb_mem_default());
+        CHECK_INT(hb_sort_rows(&key, 1, NULL, rows, 6, 6, &kept, &scratch, &err), HB_OK);
+        for (int i = 0; i < 6; i++) CHECK_INT(rows[i], (desc != 0 ? down : up)[i]);
+        hb_arena_free(&scratch);
+    }
+    hb_colbuf_free(&vectors);
+}
+
 /* Against a plain quadratic selection, over sizes and limits on both sides of the heap's bound. */
 static void random_rows_sort_like_a_naive_model(void) {
     uint64_t seed = 88172645463325252ull;
@@ -199,8 +225,8 @@ static void random_rows_sort_like_a_naive_model(void) {
             hb_value a = hb_column_get(&view, rows[i - 1]);
             hb_value b = hb_column_get(&view, rows[i]);
             int cmp = a.kind == HB_KIND_NULL || b.kind == HB_KIND_NULL
-                    ? (a.kind == HB_KIND_NULL) - (b.kind == HB_KIND_NULL)
-                    : hb_value_cmp(&a, &b) * (key.desc ? -1 : 1);
+                          ? (a.kind == HB_KIND_NULL) - (b.kind == HB_KIND_NULL)
+                          : hb_value_cmp(&a, &b) * (key.desc ? -1 : 1);
             CHECK(cmp < 0 || (cmp == 0 && rows[i - 1] < rows[i]));
         }
         hb_arena_free(&scratch);
@@ -212,5 +238,6 @@ static void random_rows_sort_like_a_naive_model(void) {
 TEST_SUITE {
     TEST(rows_come_by_keys_then_by_id_with_nulls_last);
     TEST(values_without_a_common_order_are_refused);
+    TEST(vectors_sort_as_lists_of_numbers);
     TEST(random_rows_sort_like_a_naive_model);
 }
