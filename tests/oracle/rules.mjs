@@ -253,7 +253,7 @@ const folded = (text) => text.toLowerCase().replace(/[\s\p{P}]+/gu, " ").trim();
 
 /** Whether it matters, for a text found in another, when the two are composed. */
 function composingMatters(keyword, text) {
-  return composes(keyword)
+  return composes(keyword) || /\p{M}/u.test(keyword)
     || folded(text).includes(folded(keyword)) !== folded(text.normalize("NFC")).includes(folded(keyword));
 }
 
@@ -431,7 +431,7 @@ export const EXPECTATIONS = {
     const asked = [];
     operands(ctx, (_type, op, operand) => { if (op === "contained_in" && typeof operand === "string") asked.push(operand); });
     return butFor(ctx, expect, (row) => textsOf(row).some((text) => asked.some((operand) => composingMatters(text, operand))),
-      asked.some((operand) => /\p{M}/u.test(operand.normalize("NFD"))) ? ["match"] : []);     // where marks are, spans differ
+      asked.some((operand) => composes(operand) || /\p{M}/u.test(operand.normalize("NFD"))) ? ["match"] : []);     // where marks are, spans differ
   },
   butForLineEnds: (ctx, expect) => butFor(ctx, expect, (row) => textsOf(row).some((text) => text.endsWith("\n"))),
   refuseQuery: (_ctx, _expect, rule) => refusal(rule),
