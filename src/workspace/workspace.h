@@ -135,8 +135,8 @@ hb_status hb_entity_start_ensure(hb_task *task, hb_workspace *ws, hb_entity *ent
 void hb_entity_inherit(hb_workspace *ws, hb_entity *entity, hb_entity *replaced);
 /* {"entity","index","columns":[...],"schema":{...},"storage":[...]} */
 hb_status hb_entity_json(const hb_workspace *ws, const hb_entity *entity, hb_buf *out, hb_err *err);
-/* Attaches a definition that is stored to what lies in its backends (local ones); rows in memory are
- * ready to be inherited from `replaced`. */
+/* Attaches a definition that is stored to what lies in its backends (local ones); rows in memory
+ * are ready to be inherited from `replaced`. */
 hb_status hb_entity_attach(hb_workspace *ws, hb_entity *entity, const hb_entity *replaced,
                            hb_err *err);
 hb_status hb_entity_persist(hb_workspace *ws, const hb_entity *entity, hb_err *err);
