@@ -29,8 +29,8 @@ hb_status hb_type_no_op(const hb_type *type, hb_op op, hb_err *err);
 
 typedef enum hb_expr_kind { HB_EXPR_AND, HB_EXPR_OR, HB_EXPR_NOT, HB_EXPR_LEAF } hb_expr_kind;
 
-/* AND of nothing is true (all rows); OR of nothing never occurs (D7: an error at decode). Of a bound
- * query, no argument of an AND is an AND and no argument of an OR is an OR. */
+/* AND of nothing is true (all rows); OR of nothing never occurs (D7: an error at decode). Of a
+ * bound query, no argument of an AND is an AND and no argument of an OR is an OR. */
 typedef struct hb_expr hb_expr;
 struct hb_expr {
     hb_expr_kind kind;
@@ -52,8 +52,8 @@ struct hb_expr {
     bool list_has_null;             /* IN: a null was among them: null rows match too */
 };
 
-/* AND or OR of `args`; those of the same kind give their own arguments. One alone is itself. NULL: no
- * memory. */
+/* AND or OR of `args`; those of the same kind give their own arguments. One alone is itself. NULL:
+ * no memory. */
 const hb_expr *hb_expr_join(hb_arena *arena, hb_expr_kind kind, const hb_expr *const *args,
                             uint32_t count);
 
