@@ -4,7 +4,7 @@
 find_program(NODE_PROGRAM node REQUIRED)
 set(glue_options
     -sMODULARIZE=1 -sEXPORT_ES6=1 -sEXPORT_NAME=createHB -sENVIRONMENT=web,worker
-    -sALLOW_MEMORY_GROWTH=1 -sINITIAL_MEMORY=16MB -sWASM_BIGINT=1 -sDYNAMIC_EXECUTION=0
+    -sALLOW_MEMORY_GROWTH=1 -sINITIAL_MEMORY=16MB -sMEMORY_GROWTH_GEOMETRIC_STEP=0.05 -sWASM_BIGINT=1 -sDYNAMIC_EXECUTION=0
     -sINCOMING_MODULE_JS_API=instantiateWasm,wasmBinary,locateFile,print,printErr
     --no-entry)
 # Renamed in Emscripten 3.1.27, after the release that Debian 12 ships.

@@ -21,9 +21,13 @@ static uint32_t either(uint32_t given, uint32_t otherwise) {
 
 hb_vector_view inmem_vector_view(inmem_store *store, inmem_field *field, bool norms) {
     const hb_colbuf *column = &field->column;
-    return (hb_vector_view){ (const float *)(const void *)column->data, column->dim, column->dim,
-                             store->slot_count, column->state,
-                             norms ? inmem_norms(store, field) : NULL };
+    return (hb_vector_view){ .base = (const float *)(const void *)column->data,
+                             .stride = column->dim,
+                             .dim = column->dim,
+                             .count = store->slot_count,
+                             .state = column->state,
+                             .norms = norms ? inmem_norms(store, field) : NULL,
+                             .pieces = column->pieces.shift > 0 ? &column->pieces : NULL };
 }
 
 static hb_vector_view graph_view(inmem_store *store, inmem_field *field) {

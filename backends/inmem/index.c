@@ -57,7 +57,8 @@ static hb_str value_text(const hb_value *value) {
 }
 
 static const float *field_vector(const inmem_field *field, uint32_t slot) {
-    return (const float *)(const void *)field->column.data + (size_t)slot * field->column.dim;
+    hb_column column = hb_colbuf_view(&field->column, HB_STR_EMPTY);
+    return hb_column_vec(&column, slot);
 }
 
 static bool postings_add(inmem_field *field, const hb_value *value, uint32_t slot) {

@@ -330,6 +330,10 @@ static size_t cell_size(const hb_colbuf *column) {
 static bool column_reserve_rows(hb_colbuf *column, uint64_t count) {
     uint64_t cap = grown(column->row_cap, count);
     size_t size = cell_size(column);
+    if (column->pieces.shift > 0) {
+        return count <= SLOTS_MAX &&
+               hb_colbuf_reserve(column, (uint32_t)count - column->row_count, 0);
+    }
     if (count <= column->row_cap) {
         return true;
     }
@@ -623,13 +627,8 @@ static void fields_free(inmem_store *store, inmem_field *fields, uint32_t count)
 static void store_reset(inmem_store *store) {
     for (uint32_t i = 0; i < store->field_count; i++) {
         hb_colbuf *column = &store->fields[i].column;
-        hb_kind kind = column->kind;
-        uint32_t dim = column->dim;
         inmem_index_forget(store, &store->fields[i]);
-        bool shares = column->shares;
         hb_colbuf_free(column);
-        hb_colbuf_init(column, store->mem, kind, dim);
-        column->shares = shares;
     }
     hb_mem_free(store->mem, store->state, store->slot_cap);
     hb_mem_free(store->mem, store->link, store->slot_cap * sizeof(uint32_t));
@@ -722,6 +721,7 @@ static bool field_make(inmem_store *store, const hb_field *def, hb_strategy stra
     if (field_shares(def, strategy)) {
         hb_colbuf_share(&out->column);
     }
+    hb_colbuf_split(&out->column);
     inmem_postings_init(&out->values, store->mem);
     return column_fill_nulls(&out->column, store->slot_count);
 }

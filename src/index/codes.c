@@ -123,7 +123,7 @@ static bool codes_reserve(hb_codes *codes, uint32_t cap) {
 
 void hb_codes_changed(hb_codes *codes, const hb_vector_view *view, uint32_t slot) {
     if (codes->mem == NULL || slot >= codes->count) return;
-    const float *vector = view->base + (size_t)slot * view->stride;
+    const float *vector = hb_vector_row(view, slot);
     const float scale =
         encode(codes, vector, view->dim, codes->bytes + (size_t)slot * codes->stride);
     if (!codes->binary) codes->scales[slot] = scale;

@@ -125,7 +125,7 @@ static bool pool_reserve(hb_hnsw *graph, uint32_t count) {
 /* ---- scores ---------------------------------------------------------------------------------- */
 
 static const float *row_of(const hb_vector_view *view, uint32_t slot) {
-    return view->base + (size_t)slot * view->stride;
+    return hb_vector_row(view, slot);
 }
 
 static double norm_of(const walk *w, uint32_t slot) {

@@ -74,7 +74,7 @@ static void look_at(scan *s, uint32_t slot) {
     const hb_vector_query *query = s->query;
     const hb_vector_view *view = &query->view;
     if (view->state != NULL && view->state[slot] != HB_CELL_VALUE) return;
-    const float *row = view->base + (size_t)slot * view->stride;
+    const float *row = hb_vector_row(view, slot);
     double score = 0.0;
     switch (query->metric) {
     case HB_METRIC_COSINE: {

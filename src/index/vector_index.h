@@ -24,7 +24,16 @@ typedef struct hb_vector_view {
     uint32_t count;             /* rows */
     const uint8_t *state;       /* hb_cell per row: only HB_CELL_VALUE takes part; NULL: all do */
     const double *norms;        /* hb_vector_norm of each row; NULL: computed where needed */
+    const hb_pieces *pieces;    /* not NULL: the rows are here, each of `dim` floats, not at base */
 } hb_vector_view;
+
+static inline const float *hb_vector_row(const hb_vector_view *view, uint32_t slot) {
+    const hb_pieces *pieces = view->pieces;
+    if (pieces == NULL) return view->base + (size_t)slot * view->stride;
+    const uint32_t in_piece = slot & ((1u << pieces->shift) - 1);
+    return (const float *)(const void *)pieces->at[slot >> pieces->shift] +
+           (size_t)in_piece * view->dim;
+}
 
 typedef hb_hit hb_vector_hit;
 

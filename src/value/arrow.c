@@ -382,8 +382,7 @@ static void put_floats(arrow_body *body, const arrow_type *type, const hb_column
         uint32_t row = row_at(rows, i);
         bool value = has_value(col, rows, i);
         if (type->dim > 0 && value) {
-            hb_buf_add(&body->bytes, (const float *)col->data + (size_t)row * type->dim,
-                       (size_t)type->dim * 4);
+            hb_buf_add(&body->bytes, hb_column_vec(col, row), (size_t)type->dim * 4);
         } else if (type->dim > 0) {
             hb_buf_add_zero(&body->bytes, (size_t)type->dim * 4);
         } else if (value) {

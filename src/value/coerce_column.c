@@ -74,13 +74,11 @@ static bool scan_vectors(const column_job *job) {
         }
         return true;
     }
-    const float *values = in->data;
-    if (in->state == NULL) {
-        return hb_coerce_floats_finite(values, (size_t)job->row_count * in->dim);
+    if (in->state == NULL && in->pieces == NULL) {
+        return hb_coerce_floats_finite(in->data, (size_t)job->row_count * in->dim);
     }
     for (uint32_t row = 0; row < job->row_count; row++) {
-        if (is_value(job, row) &&
-            !hb_coerce_floats_finite(values + (size_t)row * in->dim, in->dim)) {
+        if (is_value(job, row) && !hb_coerce_floats_finite(hb_column_vec(in, row), in->dim)) {
             return false;
         }
     }
@@ -89,8 +87,7 @@ static bool scan_vectors(const column_job *job) {
 
 static bool scan_packs(const column_job *job) {
     for (uint32_t row = 0; row < job->row_count; row++) {
-        if (is_value(job, row) &&
-            !hb_coerce_pack_fits(job->type, hb_column_span(job->in, row))) {
+        if (is_value(job, row) && !hb_coerce_pack_fits(job->type, hb_column_span(job->in, row))) {
             return false;
         }
     }
@@ -143,7 +140,7 @@ static hb_status keep_column(column_job *job, const hb_colbuf *col) {
         for (uint32_t row = 0; row < job->row_count; row++) {
             const bool value = built.state[row] == HB_CELL_VALUE;
             const hb_cell before = hb_column_cell(job->in, row);
-            state[row] = (uint8_t)(value                       ? HB_CELL_VALUE
+            state[row] = (uint8_t)(value                      ? HB_CELL_VALUE
                                    : before == HB_CELL_ABSENT ? HB_CELL_ABSENT
                                                               : HB_CELL_NULL);
         }
@@ -229,6 +226,7 @@ static bool fast_column(column_job *job) {
 hb_status hb_coerce_column(const hb_type *type, const hb_column *in, uint32_t row_count,
                            hb_arena *arena, hb_column *out, uint32_t *bad_row, hb_err *err) {
     column_job job = { type, in, row_count, arena, out, bad_row, err };
-    if (in->kind == HB_KIND_NULL || in->data == NULL) return empty_column(&job);
+    if (in->kind == HB_KIND_NULL || (in->data == NULL && in->pieces == NULL))
+        return empty_column(&job);
     return fast_column(&job) ? HB_OK : convert_rows(&job);
 }

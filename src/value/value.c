@@ -47,7 +47,7 @@ hb_value hb_column_get(const hb_column *col, uint32_t row) {
     case HB_KIND_PACK: value.as.s = hb_column_span(col, row); break;
     case HB_KIND_VEC:
         if (col->dim > 0) {
-            value.as.v.ptr = (const float *)col->data + (size_t)row * col->dim;
+            value.as.v.ptr = hb_column_vec(col, row);
             value.as.v.len = col->dim;
         } else {
             const hb_str span = hb_column_span(col, row);
@@ -161,14 +161,36 @@ void hb_colbuf_init(hb_colbuf *col, const hb_mem *mem, hb_kind kind, uint32_t di
     *col = (hb_colbuf){ .mem = mem, .kind = kind, .dim = kind == HB_KIND_VEC ? dim : 0 };
 }
 
+static void pieces_free(const hb_colbuf *col) {
+    const hb_pieces *pieces = &col->pieces;
+    const size_t size = kind_size(col->kind, col->dim);
+    for (uint32_t i = 0; i < pieces->count; i++) {
+        const size_t rows = i == 0 ? pieces->first : (size_t)1 << pieces->shift;
+        hb_mem_free(col->mem, pieces->at[i], rows * size);
+    }
+    hb_mem_free(col->mem, pieces->at, pieces->cap * sizeof(*pieces->at));
+}
+
 void hb_colbuf_free(hb_colbuf *col) {
     hb_mem_free(col->mem, col->state, col->row_cap);
-    hb_mem_free(col->mem, col->data, col->row_cap * kind_size(col->kind, col->dim));
+    if (col->pieces.shift > 0)
+        pieces_free(col);
+    else
+        hb_mem_free(col->mem, col->data, col->row_cap * kind_size(col->kind, col->dim));
     hb_mem_free(col->mem, col->heap, col->heap_cap);
     hb_share_free(col);
     const bool shares = col->shares;
+    const uint32_t shift = col->pieces.shift;
     hb_colbuf_init(col, col->mem, col->kind, col->dim);
     col->shares = shares;
+    col->pieces.shift = shift;
+}
+
+void hb_colbuf_split(hb_colbuf *col) {
+    const size_t size = kind_size(col->kind, col->dim);
+    HB_ASSERT(col->row_cap == 0);
+    if (col->kind != HB_KIND_VEC || col->dim == 0) return;
+    while ((size << (col->pieces.shift + 1)) <= HB_PIECE_BYTES) col->pieces.shift++;
 }
 
 void hb_colbuf_clear(hb_colbuf *col) {
@@ -184,7 +206,73 @@ void hb_colbuf_share(hb_colbuf *col) {
     col->shares = true;
 }
 
+/* Rows that there is room for in the pieces. */
+static uint64_t pieces_room(const hb_pieces *pieces) {
+    return pieces->count <= 1 ? pieces->first : (uint64_t)pieces->count << pieces->shift;
+}
+
+/* The first piece grows by doubling until it is a whole one. */
+static bool first_piece_grow(hb_colbuf *col, uint64_t rows) {
+    hb_pieces *pieces = &col->pieces;
+    const uint32_t whole = 1u << pieces->shift;
+    const size_t size = kind_size(col->kind, col->dim);
+    uint64_t cap = (uint64_t)pieces->first * 2;
+    if (cap < ROWS_FIRST) cap = ROWS_FIRST;
+    if (cap < rows) cap = rows;
+    if (cap > whole) cap = whole;
+    uint8_t *piece = hb_mem_realloc(col->mem, pieces->count > 0 ? pieces->at[0] : NULL,
+                                    pieces->first * size, (size_t)cap * size);
+    if (piece == NULL) return false;
+    pieces->at[0] = piece;
+    pieces->count = 1;
+    pieces->first = (uint32_t)cap;
+    return true;
+}
+
+static bool piece_add(hb_colbuf *col) {
+    hb_pieces *pieces = &col->pieces;
+    uint8_t *piece = hb_mem_alloc(col->mem, kind_size(col->kind, col->dim) << pieces->shift);
+    if (piece == NULL) return false;
+    pieces->at[pieces->count++] = piece;
+    return true;
+}
+
+/* Room for so many rows in all. What was there for them before memory ran out stays. */
+static bool pieces_reserve(hb_colbuf *col, uint64_t rows) {
+    hb_pieces *pieces = &col->pieces;
+    while (pieces_room(pieces) < rows) {
+        if (pieces->count == pieces->cap) {
+            const uint32_t cap = pieces->cap == 0 ? 4 : pieces->cap * 2;
+            uint8_t **at =
+                hb_mem_realloc(col->mem, pieces->at, pieces->cap * sizeof(*at), cap * sizeof(*at));
+            if (at == NULL) return false;
+            pieces->at = at;
+            pieces->cap = cap;
+        }
+        const bool whole = pieces->first == 1u << pieces->shift;
+        if (!(whole ? piece_add(col) : first_piece_grow(col, rows))) return false;
+    }
+    return true;
+}
+
+/* States grow by an eighth, as the rows of a store do. */
+static bool split_reserve(hb_colbuf *col, uint32_t more) {
+    const uint64_t rows = (uint64_t)col->row_count + more;
+    if (rows > UINT32_MAX) return false;
+    if (rows > col->row_cap) {
+        uint64_t cap = (uint64_t)col->row_cap + col->row_cap / 8 + ROWS_FIRST;
+        if (cap < rows) cap = rows;
+        if (cap > UINT32_MAX) cap = UINT32_MAX;
+        uint8_t *state = hb_mem_realloc(col->mem, col->state, col->row_cap, (size_t)cap);
+        if (state == NULL) return false;
+        col->state = state;
+        col->row_cap = (uint32_t)cap;
+    }
+    return pieces_reserve(col, rows);
+}
+
 static bool rows_reserve(hb_colbuf *col, uint32_t rows) {
+    if (col->pieces.shift > 0) return split_reserve(col, rows);
     if (rows <= col->row_cap - col->row_count) return true;
     if (rows > UINT32_MAX - col->row_count) return false;
     uint64_t cap = (uint64_t)col->row_cap * 2;
@@ -259,10 +347,17 @@ static bool is_span(const hb_colbuf *col) {
     return kind_is_span(col->kind, col->dim);
 }
 
+/* Where the element of `row` is, which has room. */
+static uint8_t *element_at(const hb_colbuf *col, uint32_t row, size_t size) {
+    if (col->pieces.shift == 0) return col->data + row * size;
+    const uint32_t in_piece = row & ((1u << col->pieces.shift) - 1);
+    return col->pieces.at[row >> col->pieces.shift] + in_piece * size;
+}
+
 /* Zeroes the element of `row`, so that null cells hold no stale or uninitialised bytes. */
 static void element_zero(hb_colbuf *col, uint32_t row) {
     const size_t size = kind_size(col->kind, col->dim);
-    if (size > 0) memset(col->data + row * size, 0, size);
+    if (size > 0) memset(element_at(col, row, size), 0, size);
 }
 
 bool hb_colbuf_add_null(hb_colbuf *col) {
@@ -290,7 +385,7 @@ static bool element_set(hb_colbuf *col, uint32_t row, const hb_value *value) {
     } else {
         const size_t size = col->dim * sizeof(float);
         HB_ASSERT(value->as.v.len == col->dim);
-        memmove(col->data + row * size, value->as.v.ptr, size);
+        memmove(element_at(col, row, size), value->as.v.ptr, size);
     }
     return true;
 }
@@ -299,14 +394,17 @@ bool hb_colbuf_add(hb_colbuf *col, const hb_value *value) {
     if (value->kind == HB_KIND_NULL) return hb_colbuf_add_null(col);
     HB_ASSERT(value->kind == col->kind);
     hb_value copy = *value;
-    /* A vector out of this column's own data moves with it. */
-    const uint8_t *old = col->data;
+    /* A vector out of this column's own data moves with it; of pieces only the first one moves. */
+    const bool split = col->pieces.count > 0;
+    const uint32_t movable = split ? col->pieces.first : col->row_count;
+    const uint8_t *old = split ? col->pieces.at[0] : col->data;
     const uint8_t *ptr = col->kind == HB_KIND_VEC ? (const uint8_t *)value->as.v.ptr : NULL;
     const bool own = col->dim > 0 && old != NULL && ptr >= old &&
-                     ptr < old + col->row_count * kind_size(col->kind, col->dim);
+                     ptr < old + movable * kind_size(col->kind, col->dim);
     const size_t own_off = own ? (size_t)(ptr - old) : 0;
     if (!rows_reserve(col, 1)) return false;
-    if (own) copy.as.v.ptr = (const float *)(const void *)(col->data + own_off);
+    const uint8_t *moved = split ? col->pieces.at[0] : col->data;
+    if (own) copy.as.v.ptr = (const float *)(const void *)(moved + own_off);
     if (!element_set(col, col->row_count, &copy)) return false;
     col->state[col->row_count++] = HB_CELL_VALUE;
     return true;
@@ -339,6 +437,15 @@ static void states_add(hb_colbuf *col, const hb_column *src, const uint32_t *row
         nulls += null ? 1u : 0u;
     }
     col->null_count += nulls;
+}
+
+static void vectors_gather(hb_colbuf *col, const hb_column *src, const uint32_t *rows,
+                           uint32_t count) {
+    const size_t size = kind_size(col->kind, col->dim);
+    for (uint32_t i = 0; i < count; i++) {
+        memcpy(element_at(col, col->row_count + i, size),
+               hb_column_vec(src, rows != NULL ? rows[i] : i), size);
+    }
 }
 
 static void fixed_gather(uint8_t *to, const uint8_t *from, size_t size, const uint32_t *rows,
@@ -391,7 +498,7 @@ static bool rows_add_one_by_one(hb_colbuf *col, const hb_column *src, const uint
     const hb_colbuf before = *col;
     for (uint32_t i = 0; i < count; i++) {
         if (!hb_colbuf_add_cell(col, src, rows != NULL ? rows[i] : i)) {
-            if (col->shares) {      /* the bytes stay as garbage: others may follow them */
+            if (col->shares) { /* the bytes stay as garbage: others may follow them */
                 const hb_value null = { .kind = HB_KIND_NULL };
                 for (uint32_t row = before.row_count; row < col->row_count; row++) {
                     hb_colbuf_set(col, row, &null);
@@ -412,12 +519,15 @@ static bool rows_add_one_by_one(hb_colbuf *col, const hb_column *src, const uint
 bool hb_colbuf_add_rows(hb_colbuf *col, const hb_column *src, const uint32_t *rows,
                         uint32_t count) {
     if (count == 0) return true;
-    if (src->kind != col->kind || src->dim != col->dim || src->data == NULL || col->shares) {
+    if (src->kind != col->kind || src->dim != col->dim || col->shares ||
+        (src->data == NULL && src->pieces == NULL)) {
         return rows_add_one_by_one(col, src, rows, count);
     }
     if (!rows_reserve(col, count)) return false;
     if (is_span(col)) {
         if (!spans_add(col, src, rows, count)) return false;
+    } else if (col->pieces.shift > 0 || src->pieces != NULL) {
+        vectors_gather(col, src, rows, count);
     } else {
         const size_t size = kind_size(col->kind, col->dim);
         fixed_gather(col->data + col->row_count * size, src->data, size, rows, count);
@@ -485,6 +595,7 @@ hb_column hb_colbuf_view(const hb_colbuf *col, hb_str name) {
         .dim = col->dim,
         .state = col->null_count > 0 ? col->state : NULL,
         .data = col->kind == HB_KIND_NULL ? NULL : col->data,
+        .pieces = col->pieces.shift > 0 ? &col->pieces : NULL,
         .heap = col->heap != NULL ? col->heap : (const uint8_t *)"",
         .heap_len = col->heap_len,
     };

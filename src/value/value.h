@@ -41,8 +41,18 @@ typedef struct hb_span {
     uint32_t len;       /* bytes */
 } hb_span;
 
+/* Elements in pieces of 1 << shift rows each, so that a long column of large ones grows without being
+ * copied. */
+typedef struct hb_pieces {
+    uint8_t **at;
+    uint32_t count, cap;
+    uint32_t first;             /* rows that there is room for in the first, which grows */
+    uint32_t shift;
+} hb_pieces;
+
 /* A view of one column. Borrows everything. Element i lives at data[i]
- * (VEC with dim > 0: data + i * dim floats, 4-aligned). */
+ * (VEC with dim > 0: data + i * dim floats, 4-aligned), or, of a VEC with pieces, where
+ * hb_column_vec says. */
 typedef struct hb_column {
     hb_str name;
     hb_kind kind;
@@ -51,6 +61,7 @@ typedef struct hb_column {
     const void *data;           /* uint8_t, int64_t, double, hb_span or float; NULL for KIND_NULL */
     const uint8_t *heap;        /* spans point into it */
     uint32_t heap_len;
+    const hb_pieces *pieces;    /* VEC with dim > 0 only: instead of data, which is then NULL */
 } hb_column;
 
 /* A view of rows. Borrows everything. */
@@ -67,6 +78,14 @@ static inline hb_cell hb_column_cell(const hb_column *col, uint32_t row) {
 static inline hb_str hb_column_span(const hb_column *col, uint32_t row) {
     const hb_span *span = (const hb_span *)col->data + row;
     return (hb_str){ (const char *)col->heap + span->off, span->len };
+}
+/* The numbers of a VEC with dim > 0. */
+static inline const float *hb_column_vec(const hb_column *col, uint32_t row) {
+    if (col->pieces == NULL) return (const float *)col->data + (size_t)row * col->dim;
+    const hb_pieces *pieces = col->pieces;
+    const uint32_t in_piece = row & ((1u << pieces->shift) - 1);
+    return (const float *)(const void *)pieces->at[row >> pieces->shift] +
+           (size_t)in_piece * col->dim;
 }
 /* The value of a cell; KIND_NULL for NULL and ABSENT. Borrowed from the column. */
 hb_value hb_column_get(const hb_column *col, uint32_t row);
@@ -97,6 +116,7 @@ typedef struct hb_colbuf {
     uint32_t heap_cap;
     uint32_t garbage_len;
     uint32_t null_count;        /* rows whose state is not VALUE */
+    hb_pieces pieces;           /* owned; of a column in pieces (shift > 0): `data` is then NULL */
     bool shares;                /* equal values share their bytes in the heap; see share.c */
     struct hb_shared *shared;   /* owned: the values there are, a hash table */
     uint32_t shared_cap, shared_count;
@@ -120,6 +140,10 @@ bool hb_colbuf_set(hb_colbuf *col, uint32_t row, const hb_value *value);
 bool hb_colbuf_set_cell(hb_colbuf *col, uint32_t row, const hb_column *src, uint32_t src_row);
 /* From now on a value is kept once, however many rows hold it; of an empty TEXT or BYTES column. */
 void hb_colbuf_share(hb_colbuf *col);
+/* From now on elements lie in pieces of HB_PIECE_BYTES or so, the first of which grows to that; of
+ * an empty column. Nothing happens to one whose elements are small, or spans. */
+#define HB_PIECE_BYTES 65536u
+void hb_colbuf_split(hb_colbuf *col);
 /* Rewrites the heap without garbage. */
 bool hb_colbuf_compact(hb_colbuf *col);
 /* View for reading; valid until the next mutation. */

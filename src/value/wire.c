@@ -270,7 +270,11 @@ static void write_fixed_data(const wire_writer *w, const hb_column *col) {
     char *to = w->out->ptr + w->out->len;
     const char *from = col->data;
     if (size * count == 0) return;
-    if (w->rows == NULL) {
+    if (col->pieces != NULL) {
+        for (uint32_t i = 0; i < count; i++) {
+            memcpy(to + i * size, hb_column_vec(col, w->rows != NULL ? w->rows[i] : i), size);
+        }
+    } else if (w->rows == NULL) {
         memcpy(to, from, size * count);
     } else if (size == 8) {
         for (uint32_t i = 0; i < count; i++) memcpy(to + i * 8, from + (size_t)w->rows[i] * 8, 8);

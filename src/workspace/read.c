@@ -65,7 +65,7 @@ static hb_status read_answer_rows(read_program *r, hb_task *task, hb_entity *ent
     for (uint32_t i = 0; i < r->ids.count; i++) {
         if (found[i] != HB_MAP_NONE) index[found[i]] = i;
     }
-    out[field_count] = (hb_column){ HB_STR("$index"), HB_KIND_I64, 0, NULL, index, NULL, 0 };
+    out[field_count] = (hb_column){ HB_STR("$index"), HB_KIND_I64, 0, NULL, index, NULL, 0, NULL };
     roles[field_count] = 2;
     hb_task_finish_frame(task, (hb_batch){ row_count, field_count + 1, out }, roles);
     return HB_OK;
@@ -77,7 +77,7 @@ static hb_status read_answer_flags(read_program *r, hb_task *task, const uint32_
     hb_column *column = HB_NEW(&task->arena, hb_column);
     if (flags == NULL || column == NULL) return hb_err_memory(err);
     for (uint32_t i = 0; i < r->ids.count; i++) flags[i] = found != NULL && found[i] != HB_MAP_NONE;
-    *column = (hb_column){ HB_STR("exists"), HB_KIND_BOOL, 0, NULL, flags, NULL, 0 };
+    *column = (hb_column){ HB_STR("exists"), HB_KIND_BOOL, 0, NULL, flags, NULL, 0, NULL };
     static const uint8_t roles[1] = { 0 };
     hb_task_finish_frame(task, (hb_batch){ r->ids.count, 1, column }, roles);
     return HB_OK;
@@ -87,7 +87,7 @@ static hb_status read_answer_nothing(read_program *r, hb_task *task, hb_err *err
     if (r->want != READ_ROWS) return read_answer_flags(r, task, NULL, err);
     hb_column *column = HB_NEW(&task->arena, hb_column);
     if (column == NULL) return hb_err_memory(err);
-    *column = (hb_column){ HB_STR("object_id"), HB_KIND_NULL, 0, NULL, NULL, NULL, 0 };
+    *column = (hb_column){ HB_STR("object_id"), HB_KIND_NULL, 0, NULL, NULL, NULL, 0, NULL };
     static const uint8_t roles[1] = { 1 };
     hb_task_finish_frame(task, (hb_batch){ 0, 1, column }, roles);
     return HB_OK;

@@ -28,7 +28,7 @@ hb_status hb_columns_null(const hb_field *field, uint32_t row_count, hb_arena *a
     void *data = hb_arena_zalloc_array(arena, row_count, hb_cell_bytes(field->kind, dim));
     if (state == NULL || data == NULL) return hb_err_memory(err);
     memset(state, HB_CELL_NULL, row_count);
-    *out = (hb_column){ field->name, field->kind, dim, state, data, NULL, 0 };
+    *out = (hb_column){ field->name, field->kind, dim, state, data, NULL, 0, NULL };
     return HB_OK;
 }
 
@@ -39,7 +39,7 @@ hb_status hb_columns_constant(const hb_field *field, const hb_value *value, uint
     size_t size = hb_cell_bytes(field->kind, dim);
     uint8_t *data = hb_arena_zalloc_array(arena, row_count, size);
     if (data == NULL) return hb_err_memory(err);
-    *out = (hb_column){ field->name, field->kind, dim, NULL, data, NULL, 0 };
+    *out = (hb_column){ field->name, field->kind, dim, NULL, data, NULL, 0, NULL };
     hb_span span = { 0, 0 };
     switch (field->kind) {
     case HB_KIND_BOOL: memset(data, value->as.b ? 1 : 0, row_count); return HB_OK;
@@ -71,6 +71,7 @@ hb_status hb_columns_constant(const hb_field *field, const hb_value *value, uint
 
 hb_status hb_columns_copy(const hb_column *src, uint32_t row_count, hb_arena *arena, hb_column *out,
                           hb_err *err) {
+    HB_ASSERT(src->pieces == NULL);     /* what was built for a call is in one piece */
     *out = *src;
     out->data =
         hb_arena_copy(arena, src->data, (size_t)row_count * hb_cell_bytes(src->kind, src->dim));
@@ -96,8 +97,8 @@ hb_status hb_columns_text(const hb_str *texts, uint32_t row_count, hb_arena *are
         spans[i] = (hb_span){ pos, texts[i].len };
         pos += texts[i].len;
     }
-    *out =
-        (hb_column){ HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, spans, heap, (uint32_t)heap_len };
+    *out = (hb_column){ HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, spans, heap,
+                        (uint32_t)heap_len,  NULL };
     return HB_OK;
 }
 

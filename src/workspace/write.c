@@ -207,7 +207,7 @@ static hb_status write_finish_delete(write_program *w, hb_task *task, hb_err *er
     for (uint32_t i = 0; i < w->asked_count; i++) {
         flags[i] = ((const uint8_t *)home.columns[0].data)[w->asked[i]];
     }
-    *column = (hb_column){ HB_STR("existed"), HB_KIND_BOOL, 0, NULL, flags, NULL, 0 };
+    *column = (hb_column){ HB_STR("existed"), HB_KIND_BOOL, 0, NULL, flags, NULL, 0, NULL };
     static const uint8_t roles[1] = { 0 };
     hb_task_finish_frame(task, (hb_batch){ w->asked_count, 1, column }, roles);
     return HB_OK;

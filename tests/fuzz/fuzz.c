@@ -115,7 +115,7 @@ bool fuzz_batch(hb_str pack, hb_arena *arena, hb_batch *out) {
         if (!hb_pack_next(&first, &key) || key.tag != HB_PACK_STR || !hb_pack_skip(&first, &whole)) return false;
         uint8_t *state = hb_arena_zalloc(arena, rows);
         columns[i] = (hb_column){ key.s, HB_KIND_PACK, 0, state, hb_arena_zalloc_array(arena, rows, sizeof(hb_span)),
-                                  (const uint8_t *)pack.ptr, pack.len };
+                                  (const uint8_t *)pack.ptr, pack.len, NULL };
     }
     *out = (hb_batch){ rows, count, columns };
     for (uint32_t row = 0; row < rows; row++) {

@@ -27,7 +27,7 @@ static hb_vector_view rows_make(uint32_t seed) {
         norms[slot] = hb_vector_norm(matrix + slot * DIM, DIM);
         state[slot] = HB_CELL_VALUE;
     }
-    return (hb_vector_view){ matrix, DIM, DIM, ROWS, state, norms };
+    return (hb_vector_view){ matrix, DIM, DIM, ROWS, state, norms, NULL };
 }
 
 static void the_kernel_equals_its_plain_twin(void) {

@@ -29,7 +29,7 @@ static void clustered(float *vector, uint32_t *seed) {
 }
 
 static hb_vector_view rows_view(void) {
-    return (hb_vector_view){ matrix, DIM, DIM, ROWS, state, NULL };
+    return (hb_vector_view){ matrix, DIM, DIM, ROWS, state, NULL, NULL };
 }
 
 static void rows_make(uint32_t seed) {

@@ -56,7 +56,7 @@ static void search_ranks_as_the_definition_does(void) {
         fill(base, (size_t)ROWS * dim, dim);
         fill(vector, dim, 77);
         for (size_t m = 0; m < 3; m++) {
-            const hb_vector_query query = { .view = { base, dim, dim, ROWS, NULL, NULL },
+            const hb_vector_query query = { .view = { base, dim, dim, ROWS, NULL, NULL, NULL },
                                             .vector = vector, .metric = metrics[m], .k = 10 };
             CHECK_INT(hb_vector_search(&query, hits), 10);
             uint32_t better = 0;
@@ -90,7 +90,7 @@ static void only_what_may_take_part_does(void) {
     static const uint32_t slots[] = { 4, 2, 1, 900 };
     hb_vector_hit hits[5];
     /* Rows are three floats apart; the third is not theirs. */
-    hb_vector_query query = { .view = { base, 3, 2, 5, state, NULL }, .vector = vector,
+    hb_vector_query query = { .view = { base, 3, 2, 5, state, NULL, NULL }, .vector = vector,
                               .metric = HB_METRIC_COSINE, .k = UINT32_MAX };
     CHECK_INT(hb_vector_search(&query, hits), 4);
     CHECK_INT(hits[0].slot, 0);

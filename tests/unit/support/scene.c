@@ -127,7 +127,7 @@ static hb_batch batch_of(scene *s, const char *json) {
             hb_span *spans = row > 0 ? (hb_span *)(uintptr_t)columns[i].data
                                      : hb_arena_array(&s->arena, list.count, sizeof(*spans));
             spans[row] = (hb_span){ (uint32_t)(whole.ptr - pack.ptr), whole.len };
-            columns[i] = (hb_column){ key.s, HB_KIND_PACK, 0, NULL, spans, (const uint8_t *)pack.ptr, pack.len };
+            columns[i] = (hb_column){ key.s, HB_KIND_PACK, 0, NULL, spans, (const uint8_t *)pack.ptr, pack.len, NULL };
         }
     }
     return (hb_batch){ list.count, list.count > 0 ? map.count : 0, columns };
@@ -138,7 +138,7 @@ static hb_batch ids_of(scene *s, const char *letters) {
     const uint32_t count = (uint32_t)strlen(letters);
     hb_span *spans = hb_arena_array(&s->arena, count, sizeof(*spans));
     for (uint32_t i = 0; i < count; i++) spans[i] = (hb_span){ i, 1 };
-    const hb_column ids = { HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, spans, (const uint8_t *)letters, count };
+    const hb_column ids = { HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, spans, (const uint8_t *)letters, count, NULL };
     return (hb_batch){ count, 1, hb_arena_copy(&s->arena, &ids, sizeof(ids)) };
 }
 

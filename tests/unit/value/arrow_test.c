@@ -20,8 +20,8 @@ static hb_status write_two(hb_str list, const uint32_t *rows, uint32_t count, hb
     static const hb_span words[3] = { { 0, 2 }, { 0, 0 }, { 2, 3 } };
     const hb_span lists[3] = { { 0, list.len }, { 0, list.len }, { 0, list.len } };
     const hb_column columns[2] = {
-        { HB_STR("word"), HB_KIND_TEXT, 0, state, words, (const uint8_t *)"abcde", 5 },
-        { HB_STR("list"), HB_KIND_PACK, 0, NULL, lists, (const uint8_t *)list.ptr, list.len },
+        { HB_STR("word"), HB_KIND_TEXT, 0, state, words, (const uint8_t *)"abcde", 5, NULL },
+        { HB_STR("list"), HB_KIND_PACK, 0, NULL, lists, (const uint8_t *)list.ptr, list.len, NULL },
     };
     const hb_type text = { .id = HB_TYPE_SHORT_TEXT };
     const hb_type array = { .id = HB_TYPE_ARRAY, .item = &text };

@@ -44,8 +44,8 @@ static void remove_behind(fixture *f, uint32_t backend, const char *id) {
 static void write_search(fixture *f, const char *id, const char *body) {
     hb_span spans[2] = { { 0, (uint32_t)strlen(id) }, { 0, (uint32_t)strlen(body) } };
     hb_column columns[2] = {
-        { HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, &spans[0], (const uint8_t *)id, spans[0].len },
-        { HB_STR("body"), HB_KIND_TEXT, 0, NULL, &spans[1], (const uint8_t *)body, spans[1].len },
+        { HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, &spans[0], (const uint8_t *)id, spans[0].len, NULL },
+        { HB_STR("body"), HB_KIND_TEXT, 0, NULL, &spans[1], (const uint8_t *)body, spans[1].len, NULL },
     };
     hb_batch batch = { 1, 2, columns };
     behind(f, SEARCH, (hb_fragment){ .kind = HB_FRAG_WRITE, .batch = &batch });

@@ -82,7 +82,7 @@ static void write_side(const char *id, const char *body) {
         hb_str name = doc->schema->fields[container->fields[i].field].name;
         const char *text = i == 0 ? texts[0] : hb_str_eq(name, HB_STR("body")) ? texts[1] : texts[2];
         spans[i] = (hb_span){ 0, (uint32_t)strlen(text) };
-        columns[i] = (hb_column){ name, HB_KIND_TEXT, 0, NULL, &spans[i], (const uint8_t *)text, spans[i].len };
+        columns[i] = (hb_column){ name, HB_KIND_TEXT, 0, NULL, &spans[i], (const uint8_t *)text, spans[i].len, NULL };
     }
     hb_batch batch = { 1, 3, columns };
     behind(SIDE, (hb_fragment){ .kind = HB_FRAG_WRITE, .batch = &batch });

@@ -76,7 +76,7 @@ static inline hb_batch row_of(fixture *f, const char *json) {
         CHECK(hb_pack_next(&reader, &key) && hb_pack_skip(&reader, &whole));
         hb_span *span = hb_arena_alloc(&f->arena, sizeof(*span));
         *span = (hb_span){ 0, whole.len };
-        columns[i] = (hb_column){ key.s, HB_KIND_PACK, 0, NULL, span, (const uint8_t *)whole.ptr, whole.len };
+        columns[i] = (hb_column){ key.s, HB_KIND_PACK, 0, NULL, span, (const uint8_t *)whole.ptr, whole.len, NULL };
     }
     return (hb_batch){ 1, map.count, columns };
 }
@@ -92,7 +92,7 @@ static inline hb_status upsert(fixture *f, const char *entity, const char *json)
 
 static inline hb_status by_id(fixture *f, hb_call_kind kind, const char *entity, const char *id) {
     hb_span span = { 0, (uint32_t)strlen(id) };
-    hb_column column = { HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, &span, (const uint8_t *)id, span.len };
+    hb_column column = { HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, &span, (const uint8_t *)id, span.len, NULL };
     return call(f, (hb_request){
                        .kind = kind,
                        .entity = entity != NULL ? hb_workspace_entity(f->ws, hb_str_c(entity)) : HB_ENTITY_NONE,

@@ -41,7 +41,7 @@ static hb_status graph(fixture *f, const char *options, const char *first, const
         memcpy(text + at, ids[count], spans[count].len);
         at += spans[count].len;
     }
-    hb_column column = { HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, spans, (const uint8_t *)text, at };
+    hb_column column = { HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, spans, (const uint8_t *)text, at, NULL };
     return call(f, (hb_request){ .kind = HB_CALL_GRAPH,
                                  .entity = hb_workspace_entity(f->ws, HB_STR("person")),
                                  .text = hb_str_c(options),
@@ -111,7 +111,7 @@ static void bad_graph_calls_are_typed_errors(void) {
 
 static hb_status delete_with(fixture *f, const char *id, uint32_t flags) {
     hb_span span = { 0, (uint32_t)strlen(id) };
-    hb_column column = { HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, &span, (const uint8_t *)id, span.len };
+    hb_column column = { HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, &span, (const uint8_t *)id, span.len, NULL };
     return call(f, (hb_request){ .kind = HB_CALL_DELETE,
                                  .entity = hb_workspace_entity(f->ws, HB_STR("person")),
                                  .flags = flags,

@@ -123,7 +123,7 @@ static hb_status delete_row(fixture *f, const char *entity, const char *id) {
 /* "title|note" of a row as it can be read, "" when there is none. */
 static const char *row_text(fixture *f, const char *entity, const char *id) {
     hb_span span = { 0, (uint32_t)strlen(id) };
-    hb_column column = { HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, &span, (const uint8_t *)id, span.len };
+    hb_column column = { HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, &span, (const uint8_t *)id, span.len, NULL };
     CHECK_INT(call(f, (hb_request){ .kind = HB_CALL_GET, .entity = hb_workspace_entity(f->ws, hb_str_c(entity)),
                                     .batch = { 1, 1, &column } }), HB_OK);
     if (f->task == NULL) return "failed";
