@@ -137,16 +137,20 @@ hb_status inmem_text_ready(inmem_store *store, inmem_field *field, hb_err *err) 
     if (index == NULL) {
         return hb_err_memory(err);
     }
-    for (uint32_t slot = 0; slot < store->slot_count; slot++) {
+    hb_status status = HB_OK;
+    for (uint32_t slot = 0; slot < store->slot_count && status == HB_OK; slot++) {
         if (store->state[slot] != INMEM_LIVE) {
             continue;
         }
         hb_value value = field_value(field, slot);
-        hb_status status = hb_text_index_put(index, slot, value_text(&value), err);
-        if (status != HB_OK) {
-            hb_text_index_free(index);
-            return status;
-        }
+        status = hb_text_index_append(index, slot, value_text(&value), err);
+    }
+    if (status == HB_OK) {
+        status = hb_text_index_settle(index, err);
+    }
+    if (status != HB_OK) {
+        hb_text_index_free(index);
+        return status;
     }
     field->text = index;
     return HB_OK;

@@ -148,9 +148,10 @@ static hb_status text_fill(sqlite_table *table, sqlite3_stmt *stmt, hb_text_inde
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         uint32_t at = sqlite_position(table->derived, sqlite3_column_int64(stmt, 0));
         HB_ASSERT(at != SQLITE_NO_POSITION);
-        HB_TRY(hb_text_index_put(index, at, sqlite_text_at(stmt, 1), err));
+        HB_TRY(hb_text_index_append(index, at, sqlite_text_at(stmt, 1), err));
     }
-    return rc == SQLITE_DONE ? HB_OK : sqlite_fail(table->conn, rc, err);
+    if (rc != SQLITE_DONE) return sqlite_fail(table->conn, rc, err);
+    return hb_text_index_settle(index, err);
 }
 
 hb_status sqlite_text_need(sqlite_table *table, uint32_t place, hb_text_index **out, bool *mine,

@@ -35,10 +35,12 @@ void hb_text_index_clear(hb_text_index *index) {
     }
     text_resize(index, index->pool, index->pool_cap, 0);
     text_resize(index, index->terms, index->term_cap * sizeof(*index->terms), 0);
+    text_resize(index, index->marks, index->term_cap * sizeof(*index->marks), 0);
     text_resize(index, index->table, index->table_cap * sizeof(*index->table), 0);
     text_resize(index, index->docs, index->slot_cap * sizeof(*index->docs), 0);
     text_resize(index, index->lens, index->slot_cap * sizeof(*index->lens), 0);
     text_resize(index, index->fresh, index->fresh_cap * sizeof(*index->fresh), 0);
+    text_resize(index, index->lot, index->lot_cap * sizeof(*index->lot), 0);
     hb_words_free(&index->words);
     const hb_mem *mem = index->mem;
     const size_t bytes = index->bytes;
@@ -79,7 +81,7 @@ size_t hb_text_index_bytes(const hb_text_index *index) {
 }
 
 /* Makes `slot` addressable. Both arrays are grown before either counts as grown. */
-static hb_status reserve_slot(hb_text_index *index, uint32_t slot, hb_err *err) {
+hb_status text_reserve_slot(hb_text_index *index, uint32_t slot, hb_err *err) {
     if (slot >= index->slot_cap) {
         uint64_t cap = (uint64_t)index->slot_cap + index->slot_cap / 2;
         if (cap < SLOTS_FIRST) cap = SLOTS_FIRST;
@@ -88,8 +90,8 @@ static hb_status reserve_slot(hb_text_index *index, uint32_t slot, hb_err *err) 
         const size_t old = index->slot_cap;
         text_doc *docs = text_resize(index, NULL, 0, (size_t)cap * sizeof(*docs));
         if (docs == NULL) return hb_err_memory(err);
-        uint32_t *lens = text_resize(index, index->lens, old * sizeof(*lens),
-                                     (size_t)cap * sizeof(*lens));
+        uint32_t *lens =
+            text_resize(index, index->lens, old * sizeof(*lens), (size_t)cap * sizeof(*lens));
         if (lens == NULL) {
             text_resize(index, docs, (size_t)cap * sizeof(*docs), 0);
             return hb_err_memory(err);
@@ -118,23 +120,23 @@ static bool fresh_add(hb_text_index *index, uint32_t term) {
         index->fresh_cap = (uint32_t)cap;
     }
     index->fresh[index->fresh_count++] = (text_fresh){ term, 0, false };
-    index->terms[term].mark = index->fresh_count;
+    index->marks[term] = index->fresh_count;
     return true;
 }
 
 /* Counts the words of the text into `fresh` and marks their terms. */
-static bool read_text(hb_text_index *index, hb_str text, uint32_t *len) {
+bool text_read(hb_text_index *index, hb_str text, uint32_t *len) {
     hb_str word;
     *len = 0;
     hb_words_reset(&index->words, text);
     while (hb_words_next(&index->words, &word)) {
-        const uint32_t term = text_term_intern(index, word);
+        const uint32_t term = text_term_intern(index, word, hb_words_head(&index->words, word));
         if (term == TERM_NONE) return false;
-        if (index->terms[term].mark == 0 && !fresh_add(index, term)) {
+        if (index->marks[term] == 0 && !fresh_add(index, term)) {
             if (index->terms[term].df == 0) text_term_release(index, term);
             return false;
         }
-        index->fresh[index->terms[term].mark - 1].tf++;
+        index->fresh[index->marks[term] - 1].tf++;
         (*len)++;
     }
     return !index->words.fold.failed;
@@ -143,7 +145,7 @@ static bool read_text(hb_text_index *index, hb_str text, uint32_t *len) {
 static void forget_fresh(hb_text_index *index) {
     for (uint32_t i = 0; i < index->fresh_count; i++) {
         const uint32_t term = index->fresh[i].term;
-        index->terms[term].mark = 0;
+        index->marks[term] = 0;
         if (index->terms[term].df == 0) text_term_release(index, term);
     }
     index->fresh_count = 0;
@@ -152,12 +154,13 @@ static void forget_fresh(hb_text_index *index) {
 /* All memory that the turn-over to the new text needs, so that it cannot fail half-way. */
 static bool reserve_fresh(hb_text_index *index, const text_doc *old, uint32_t **terms) {
     for (uint32_t i = 0; i < old->count; i++) {
-        const uint32_t mark = index->terms[old->terms[i]].mark;
+        const uint32_t mark = index->marks[old->terms[i]];
         if (mark > 0) index->fresh[mark - 1].kept = true;
     }
     for (uint32_t i = 0; i < index->fresh_count; i++) {
         const text_fresh *fresh = &index->fresh[i];
-        if (!fresh->kept && !text_posting_reserve(index, &index->terms[fresh->term])) return false;
+        if (!fresh->kept && !text_posting_reserve(index, &index->terms[fresh->term], 1))
+            return false;
     }
     *terms = NULL;
     if (index->fresh_count == 0) return true;
@@ -174,14 +177,16 @@ static void drop_posting(hb_text_index *index, uint32_t term, uint32_t slot) {
 static void turn_over(hb_text_index *index, uint32_t slot, uint32_t *terms) {
     text_doc *doc = &index->docs[slot];
     for (uint32_t i = 0; i < doc->count; i++) {
-        if (index->terms[doc->terms[i]].mark == 0) drop_posting(index, doc->terms[i], slot);
+        if (index->marks[doc->terms[i]] == 0) drop_posting(index, doc->terms[i], slot);
     }
     for (uint32_t i = 0; i < index->fresh_count; i++) {
         const text_fresh *fresh = &index->fresh[i];
         text_term *term = &index->terms[fresh->term];
-        if (fresh->kept) text_posting_set(term, slot, fresh->tf);
-        else text_posting_add(index, term, slot, fresh->tf);
-        term->mark = 0;
+        if (fresh->kept)
+            text_posting_set(term, slot, fresh->tf);
+        else
+            text_posting_add(index, term, slot, fresh->tf);
+        index->marks[fresh->term] = 0;
         terms[i] = fresh->term;
     }
     text_resize(index, doc->terms, doc->count * sizeof(*terms), 0);
@@ -196,8 +201,8 @@ static uint32_t words_in(uint32_t len) {
 hb_status hb_text_index_put(hb_text_index *index, uint32_t slot, hb_str text, hb_err *err) {
     uint32_t len = LEN_NULL;
     uint32_t *terms = NULL;
-    HB_TRY(reserve_slot(index, slot, err));
-    const bool read = text.ptr == NULL || read_text(index, text, &len);
+    HB_TRY(text_reserve_slot(index, slot, err));
+    const bool read = text.ptr == NULL || text_read(index, text, &len);
     if (!read || !reserve_fresh(index, &index->docs[slot], &terms)) {
         forget_fresh(index);
         return hb_err_memory(err);

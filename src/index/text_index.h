@@ -34,6 +34,10 @@ void hb_text_index_free(hb_text_index *index);
 /* Sets or replaces the text of a slot; text.ptr NULL is null. On failure the slot keeps what it
  * had. Slots should be dense: memory follows the highest. */
 hb_status hb_text_index_put(hb_text_index *index, uint32_t slot, hb_str text, hb_err *err);
+/* The first texts of an index, many at once and cheaper than by put: slots ascend, and until settle
+ * nothing else is done with the index. After a failure it can only be freed. */
+hb_status hb_text_index_append(hb_text_index *index, uint32_t slot, hb_str text, hb_err *err);
+hb_status hb_text_index_settle(hb_text_index *index, hb_err *err);
 /* Forgets a slot; one without a document is fine. */
 void hb_text_index_remove(hb_text_index *index, uint32_t slot);
 void hb_text_index_clear(hb_text_index *index);

@@ -29,7 +29,6 @@ typedef struct text_term {
     uint32_t count;         /* postings, dead ones included */
     uint32_t sorted;        /* length of the first run */
     uint32_t cap;           /* of `many`; 0: the one posting is in `one` */
-    uint32_t mark;          /* during a put: 1 + place in `fresh`; else 0 */
     union {
         text_posting one;
         text_posting *many;
@@ -47,7 +46,13 @@ typedef struct text_fresh { /* a distinct word of the text that is being put */
     bool kept;              /* the slot's old text has it too */
 } text_fresh;
 
+typedef struct text_lot {   /* a posting that waits, of the slots from lot_slot on in turn */
+    uint32_t term;
+    uint32_t tf;
+} text_lot;
+
 typedef struct text_place {
+    uint64_t head;          /* of the word: all of one below 8 bytes, which holds no NUL */
     uint32_t hash;
     uint32_t number;        /* 1 + term number; 0: empty */
 } text_place;
@@ -58,6 +63,7 @@ struct hb_text_index {
     char *pool;             /* bytes of the words */
     uint32_t pool_len, pool_cap, pool_garbage;
     text_term *terms;
+    uint32_t *marks;        /* per term, during a put: 1 + place in `fresh`; else 0 */
     uint32_t term_count, term_cap, term_free, live_terms;
     text_place *table;      /* linear probing, no tombstones */
     uint32_t table_cap;     /* power of two, or 0 */
@@ -68,16 +74,25 @@ struct hb_text_index {
     uint64_t total_words;
     text_fresh *fresh;
     uint32_t fresh_count, fresh_cap;
+    text_lot *lot;          /* of documents that were appended and not settled yet */
+    uint32_t lot_count, lot_cap, lot_slot;
     hb_words words;
 };
 
 /* Accounted memory. NULL when out of memory; resizing to 0 frees. */
 void *text_resize(hb_text_index *index, void *ptr, size_t old_size, size_t size);
 
+/* text_index.c */
+/* Makes `slot` addressable. */
+hb_status text_reserve_slot(hb_text_index *index, uint32_t slot, hb_err *err);
+/* Counts the words of the text into `fresh` and marks their terms. */
+bool text_read(hb_text_index *index, hb_str text, uint32_t *len);
+
 /* text_terms.c */
 uint32_t text_term_find(const hb_text_index *index, hb_str word);
-/* Finds or adds; a new term has df 0. TERM_NONE when out of memory. */
-uint32_t text_term_intern(hb_text_index *index, hb_str word);
+/* Finds or adds the word, whose first bytes are `head`; a new term has df 0. TERM_NONE when out of
+ * memory. */
+uint32_t text_term_intern(hb_text_index *index, hb_str word, uint64_t head);
 /* Takes out a term that no document has. */
 void text_term_release(hb_text_index *index, uint32_t number);
 static inline hb_str text_term_word(const hb_text_index *index, uint32_t number) {
@@ -88,8 +103,10 @@ static inline hb_str text_term_word(const hb_text_index *index, uint32_t number)
 static inline const text_posting *text_postings(const text_term *term) {
     return term->cap == 0 ? &term->at.one : term->at.many;
 }
-/* Room for one more posting. */
-bool text_posting_reserve(hb_text_index *index, text_term *term);
+/* Room for so many more postings. */
+bool text_posting_reserve(hb_text_index *index, text_term *term, uint32_t more);
+/* The slot is above all of the list; room is reserved. `df` counts it already. */
+void text_posting_append(text_term *term, uint32_t slot, uint32_t tf);
 /* The slot is not among the live ones; room is reserved. */
 void text_posting_add(hb_text_index *index, text_term *term, uint32_t slot, uint32_t tf);
 /* The slot is among the live ones. */

@@ -40,12 +40,19 @@ static bool resize(hb_text_index *index, text_term *term, uint32_t cap) {
     return true;
 }
 
-bool text_posting_reserve(hb_text_index *index, text_term *term) {
+bool text_posting_reserve(hb_text_index *index, text_term *term, uint32_t more) {
     const uint32_t cap = term->cap == 0 ? 1 : term->cap;
-    if (term->count < cap) return true;
-    const uint64_t more = term->cap == 0 ? POSTINGS_FIRST : (uint64_t)cap + cap / 2;
-    if (more > UINT32_MAX / sizeof(text_posting)) return false;
-    return resize(index, term, (uint32_t)more);
+    const uint64_t needed = (uint64_t)term->count + more;
+    if (needed <= cap) return true;
+    uint64_t grown = term->cap == 0 ? POSTINGS_FIRST : (uint64_t)cap + cap / 2;
+    if (grown < needed) grown = needed;
+    if (grown > UINT32_MAX / sizeof(text_posting)) return false;
+    return resize(index, term, (uint32_t)grown);
+}
+
+void text_posting_append(text_term *term, uint32_t slot, uint32_t tf) {
+    postings_of(term)[term->count++] = (text_posting){ slot, tf };
+    term->sorted = term->count;
 }
 
 /* Merges the tail into the sorted run, from the back. Without memory for a copy of the tail it

@@ -7,24 +7,35 @@
 #define TERMS_FIRST 256u
 #define POOL_GARBAGE_MIN 4096u
 
-static uint32_t hash_of(hb_str word) {
-    return (uint32_t)hb_str_hash(word);
+#define HEAD_BYTES 8u
+
+/* Words are short, and hashed more often than anything. */
+static uint32_t hash_of(hb_str word, uint64_t head) {
+    const uint64_t prime = 0x9e3779b97f4a7c15u;
+    uint64_t hash = head ^ (uint64_t)word.len << 56;
+    for (uint32_t pos = HEAD_BYTES; pos < word.len; pos += HEAD_BYTES) {
+        const hb_str rest = { word.ptr + pos, word.len - pos };
+        hash = (hash ^ hash >> 32) * prime ^ hb_word_head(rest);
+    }
+    hash = (hash ^ hash >> 32) * prime;
+    return (uint32_t)(hash >> 32);
 }
 
-static bool is_word(const hb_text_index *index, const text_place *place, uint32_t hash,
-                    hb_str word) {
-    if (place->hash != hash) return false;
+static bool is_word(const hb_text_index *index, const text_place *place, uint32_t hash, hb_str word,
+                    uint64_t head) {
+    if (place->head != head || place->hash != hash) return false;
+    if (word.len < HEAD_BYTES) return true;
     const text_term *term = &index->terms[place->number - 1];
     return term->word_len == word.len &&
            memcmp(index->pool + term->word_at, word.ptr, word.len) == 0;
 }
 
 /* The place of the word in the table, or the empty place where it belongs. */
-static uint32_t place_of(const hb_text_index *index, uint32_t hash, hb_str word) {
+static uint32_t place_of(const hb_text_index *index, uint32_t hash, hb_str word, uint64_t head) {
     const uint32_t mask = index->table_cap - 1;
     uint32_t at = hash & mask;
     while (index->table[at].number != 0) {
-        if (is_word(index, &index->table[at], hash, word)) return at;
+        if (is_word(index, &index->table[at], hash, word, head)) return at;
         at = (at + 1) & mask;
     }
     return at;
@@ -32,8 +43,9 @@ static uint32_t place_of(const hb_text_index *index, uint32_t hash, hb_str word)
 
 uint32_t text_term_find(const hb_text_index *index, hb_str word) {
     if (index->table_cap == 0 || word.len == 0) return TERM_NONE;
+    const uint64_t head = hb_word_head(word);
     /* An empty place holds 0, which becomes TERM_NONE. */
-    return index->table[place_of(index, hash_of(word), word)].number - 1;
+    return index->table[place_of(index, hash_of(word, head), word, head)].number - 1;
 }
 
 static bool table_grow(hb_text_index *index) {
@@ -76,26 +88,36 @@ static bool terms_reserve(hb_text_index *index) {
     if (index->term_free != TERM_NONE || index->term_count < index->term_cap) return true;
     const uint64_t cap = index->term_cap > 0 ? (uint64_t)index->term_cap * 3 / 2 : TERMS_FIRST;
     if (cap >= TERM_NONE || cap > SIZE_MAX / sizeof(text_term)) return false;
+    uint32_t *marks = text_resize(index, NULL, 0, (size_t)cap * sizeof(*marks));
+    if (marks == NULL) return false;
     text_term *terms = text_resize(index, index->terms, index->term_cap * sizeof(*terms),
                                    (size_t)cap * sizeof(*terms));
-    if (terms == NULL) return false;
+    if (terms == NULL) {
+        text_resize(index, marks, (size_t)cap * sizeof(*marks), 0);
+        return false;
+    }
+    if (index->term_count > 0) memcpy(marks, index->marks, index->term_count * sizeof(*marks));
+    text_resize(index, index->marks, index->term_cap * sizeof(*marks), 0);
     index->terms = terms;
+    index->marks = marks;
     index->term_cap = (uint32_t)cap;
     return true;
 }
 
-uint32_t text_term_intern(hb_text_index *index, hb_str word) {
-    const uint32_t hash = hash_of(word);
+uint32_t text_term_intern(hb_text_index *index, hb_str word, uint64_t head) {
+    const uint32_t hash = hash_of(word, head);
     if (index->table_cap > 0) {
-        const uint32_t found = index->table[place_of(index, hash, word)].number;
+        const uint32_t found = index->table[place_of(index, hash, word, head)].number;
         if (found != 0) return found - 1;
     }
     if (!table_grow(index) || !pool_reserve(index, word.len) || !terms_reserve(index)) {
         return TERM_NONE;
     }
     uint32_t number = index->term_free;
-    if (number != TERM_NONE) index->term_free = index->terms[number].word_at;
-    else number = index->term_count++;
+    if (number != TERM_NONE)
+        index->term_free = index->terms[number].word_at;
+    else
+        number = index->term_count++;
     text_term *term = &index->terms[number];
     memset(term, 0, sizeof(*term));
     term->word_at = index->pool_len;
@@ -103,7 +125,8 @@ uint32_t text_term_intern(hb_text_index *index, hb_str word) {
     term->hash = hash;
     memcpy(index->pool + index->pool_len, word.ptr, word.len);
     index->pool_len += word.len;
-    index->table[place_of(index, hash, word)] = (text_place){ hash, number + 1 };
+    index->marks[number] = 0;
+    index->table[place_of(index, hash, word, head)] = (text_place){ head, hash, number + 1 };
     index->live_terms++;
     return number;
 }
@@ -148,7 +171,8 @@ static void table_remove(hb_text_index *index, uint32_t hole) {
 
 void text_term_release(hb_text_index *index, uint32_t number) {
     text_term *term = &index->terms[number];
-    table_remove(index, place_of(index, term->hash, text_term_word(index, number)));
+    const hb_str word = text_term_word(index, number);
+    table_remove(index, place_of(index, term->hash, word, hb_word_head(word)));
     text_postings_free(index, term);
     index->pool_garbage += term->word_len;
     term->word_len = UINT32_MAX;

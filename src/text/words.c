@@ -58,11 +58,28 @@ static bool is_ascii_at(hb_str text, uint32_t pos) {
     return pos >= text.len || byte_at(text, pos) < 0x80;
 }
 
+/* How many bytes from `pos` on are certainly a to z, eight at a time: most of most words. A byte
+ * above ASCII may spoil what is computed of those after it, never of those before. */
+static uint32_t lower_run(hb_str text, uint32_t pos) {
+    const uint64_t ones = 0x0101010101010101u;
+    const uint32_t start = pos;
+    while (text.len - pos >= 8) {
+        uint64_t bytes;
+        memcpy(&bytes, text.ptr + pos, 8);      /* little-endian, as all our targets are */
+        const uint64_t above = bytes + ones * (0x7f - 'z');
+        const uint64_t from = bytes + ones * (0x80 - 'a');
+        const uint64_t other = (bytes | above | ~from) & ones * 0x80;
+        if (other != 0) return pos - start + ((uint32_t)__builtin_ctzll(other) >> 3);
+        pos += 8;
+    }
+    return pos - start;
+}
+
 /* The end of the segment at `start`, an ASCII word byte, with the kinds seen in it; 0 when a byte
  * beyond ASCII takes part in the decision, which is then the full rules' to make. */
 static uint32_t ascii_word_end(hb_str text, uint32_t start, unsigned *seen) {
-    uint32_t pos = start;
-    unsigned kinds = 0;
+    uint32_t pos = start + lower_run(text, start);
+    unsigned kinds = pos > start ? ASCII_LETTER : 0;
     for (; pos < text.len; pos++) {
         const unsigned char c = byte_at(text, pos);
         if (c >= 0x80) return 0;
@@ -106,6 +123,21 @@ static bool take_folded(hb_words *words, hb_str segment, hb_str *word) {
     }
     *word = hb_buf_str(&words->fold);
     return true;
+}
+
+uint64_t hb_word_head(hb_str word) {
+    uint64_t head = 0;
+    if (word.len > 0) memcpy(&head, word.ptr, word.len < 8 ? word.len : 8);
+    return head;
+}
+
+uint64_t hb_words_head(const hb_words *words, hb_str word) {
+    /* Inside the text more bytes than the word's can be read, which takes no look at its length. */
+    const uint32_t behind = words->text.len - words->pos;
+    if (word.ptr == words->fold.ptr || word.len + behind < 8) return hb_word_head(word);
+    uint64_t head;
+    memcpy(&head, word.ptr, 8);
+    return word.len < 8 ? head & ((UINT64_C(1) << (word.len * 8)) - 1) : head;
 }
 
 bool hb_words_next(hb_words *words, hb_str *word) {

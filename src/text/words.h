@@ -20,5 +20,9 @@ void hb_words_reset(hb_words *words, hb_str text);
 /* Next word: folded form (borrowed until the next call); false at the end. Pure-ASCII text takes a
  * fast path. An allocation failure ends the iteration with words->fold.failed set. */
 bool hb_words_next(hb_words *words, hb_str *word);
+/* The first 8 bytes of the word just given, zeroes behind a shorter one. */
+uint64_t hb_words_head(const hb_words *words, hb_str word);
+/* The same of any text. */
+uint64_t hb_word_head(hb_str word);
 
 #endif

@@ -79,8 +79,9 @@ static void must(hb_status status) {
 static hb_text_index *fill(const model *m) {
     hb_text_index *index = hb_text_index_new(hb_mem_default());
     for (uint32_t slot = 0; slot < SLOTS; slot++) {
-        if (m->present[slot]) must(hb_text_index_put(index, slot, model_text(m, slot), NULL));
+        if (m->present[slot]) must(hb_text_index_append(index, slot, model_text(m, slot), NULL));
     }
+    must(hb_text_index_settle(index, NULL));
     return index;
 }
 
@@ -167,7 +168,8 @@ static void any_sequence_of_edits_equals_a_rebuild(void) {
         if (turn % 200 == 199) {
             hb_text_index *rebuilt = fill(&m);
             check_equal(index, rebuilt);
-            hb_text_index_free(rebuilt);
+            hb_text_index_free(turn % 400 == 399 ? index : rebuilt);
+            if (turn % 400 == 399) index = rebuilt;     /* edits go on where a build ended */
         }
     }
     for (uint32_t slot = 0; slot < SLOTS; slot++) {
@@ -489,7 +491,44 @@ static void every_failed_allocation_leaves_the_slot_as_it_was(void) {
     CHECK(failures > 7);
 }
 
+/* Many documents of few words: a list of terms for each, and a list of postings for each word. */
+static hb_status append_many(hb_text_index *index, uint32_t docs, hb_err *err) {
+    for (uint32_t slot = 0; slot < docs; slot++) {
+        char text[TEXT_MAX];
+        snprintf(text, sizeof(text), "Common words, word%u of %u documents", (unsigned)slot % 10,
+                 (unsigned)docs);
+        HB_TRY(hb_text_index_append(index, slot, hb_str_c(text), err));
+    }
+    return hb_text_index_settle(index, err);
+}
+
+static void a_build_takes_memory_once_for_a_word_and_once_for_a_document(void) {
+    enum { DOCS = 500, WORDS = 15, ARRAYS = 60 };
+    int nth = 0;
+    for (hb_status status = HB_E_MEMORY; status != HB_OK; nth++) {
+        faulty f = { -1, 0 };
+        const hb_mem mem = { faulty_alloc, faulty_realloc, faulty_free, &f };
+        hb_text_index *index = hb_text_index_new(&mem);
+        f.left = nth;
+        hb_err err;
+        status = append_many(index, DOCS, &err);
+        f.left = -1;
+        if (status == HB_OK) {
+            CHECK_INT(hb_text_index_df(index, HB_STR("common")), DOCS);
+            CHECK_INT(hb_text_index_df(index, HB_STR("word3")), DOCS / 10);
+            CHECK_INT(hb_text_index_word_count(index), WORDS);
+            CHECK_INT(hb_text_index_bytes(index), f.held);
+        } else {
+            CHECK_INT(status, HB_E_MEMORY);
+        }
+        hb_text_index_free(index);
+        CHECK_INT(f.held, 0);
+    }
+    CHECK(nth > DOCS && nth < DOCS + WORDS + ARRAYS);
+}
+
 TEST_SUITE {
+    TEST(a_build_takes_memory_once_for_a_word_and_once_for_a_document);
     TEST(scores_are_those_of_the_written_formula);
     TEST(any_sequence_of_edits_equals_a_rebuild);
     TEST(long_posting_lists_survive_reuse_of_slots);
