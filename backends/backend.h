@@ -150,6 +150,9 @@ struct hb_backend {
     hb_status (*meta_delete)(hb_instance *instance, hb_str key, hb_err *err);
     hb_status (*meta_list)(hb_instance *instance, hb_str prefix, hb_arena *arena,
                            hb_str **keys, uint32_t *count, hb_err *err);
+    /* The file of a key, for messages. NULL: the key says it. */
+    hb_status (*meta_path)(hb_instance *instance, hb_str key, hb_arena *arena, hb_str *path,
+                           hb_err *err);
 
     /* Looks over everything that is stored for a container, and tells `sink` what cannot be used.
      * Unless it only looks, it puts that right or aside first, so that it hides nothing. Local

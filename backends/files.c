@@ -231,6 +231,7 @@ static const hb_option file_options[] = {
         .meta_get = files_meta_get,                                                                \
         .meta_delete = files_meta_delete,                                                          \
         .meta_list = files_meta_list,                                                              \
+        .meta_path = files_meta_path,                                                              \
         .check = files_check,                                                                      \
         .begin = begin,                                                                            \
         .end = end,                                                                                \

@@ -135,6 +135,8 @@ hb_status files_meta_get(hb_instance *instance, hb_str key, hb_arena *arena, hb_
 hb_status files_meta_delete(hb_instance *instance, hb_str key, hb_err *err);
 hb_status files_meta_list(hb_instance *instance, hb_str prefix, hb_arena *arena, hb_str **keys,
                           uint32_t *count, hb_err *err);
+hb_status files_meta_path(hb_instance *instance, hb_str key, hb_arena *arena, hb_str *path,
+                          hb_err *err);
 
 /* ---- table.c */
 hb_status files_run(hb_job *job, hb_err *err);

@@ -70,6 +70,14 @@ hb_status files_meta_get(hb_instance *instance, hb_str key, hb_arena *arena, hb_
     return status;
 }
 
+hb_status files_meta_path(hb_instance *instance, hb_str key, hb_arena *arena, hb_str *path,
+                          hb_err *err) {
+    const files_conn *conn = instance->state;
+    const hb_str target = meta_target(arena, key);
+    *path = target.ptr != NULL ? hb_fs_join(arena, conn->root, target) : target;
+    return path->ptr != NULL ? HB_OK : hb_err_memory(err);
+}
+
 /* Keys that the open transaction has put or removed are told as they are on disk. */
 hb_status files_meta_list(hb_instance *instance, hb_str prefix, hb_arena *arena, hb_str **keys,
                           uint32_t *count, hb_err *err) {

@@ -353,7 +353,7 @@ static hb_status alter_check_confirm(const alter_program *a, hb_str params, hb_e
 static hb_status alter_find(alter_program *a, hb_err *err) {
     hb_str id = a->after->schema->entity_id;
     HB_TRY(hb_entity_by_id(a->ws, id, &a->before, err));
-    if (!a->before->system) return HB_OK;
+    if (!a->before->system) return hb_definition_refuse(a->ws, a->before, err);
     hb_err_set(err, HB_E_SCHEMA_CONFLICT, "system entity '%.*s' cannot be altered", HB_ARG(id));
     return hb_err_where(err, id, HB_STR_EMPTY, HB_STR_EMPTY);
 }

@@ -186,8 +186,10 @@ static hb_status audit_allocate(audit_pass *pass, hb_arena *arena, hb_err *err) 
 /* Is the row about an entity that cannot be read? */
 static bool audit_is_unread(const hb_workspace *ws, const hb_column *targets, uint32_t row) {
     if (hb_column_cell(targets, row) != HB_CELL_VALUE) return false;
-    const uint32_t index = hb_map_find(&ws->by_id, hb_column_span(targets, row));
-    return index != HB_MAP_NONE && ws->entities[index]->drifted;
+    const hb_str id = hb_column_span(targets, row);
+    const uint32_t index = hb_map_find(&ws->by_id, id);
+    if (index == HB_MAP_NONE) return hb_definition_hidden(ws, id) != NULL;
+    return ws->entities[index]->drifted;
 }
 
 static hb_status audit_compare(const hb_workspace *ws, hb_task *task, audit_pass *pass,
@@ -574,8 +576,11 @@ static hb_status audit_pause(hb_task *task, const char *part, hb_str entity, uin
 
 /* The backends' own structures, an entity at a time. */
 static hb_status audit_stored(audit_program *a, hb_task *task, bool *done, hb_err *err) {
-    if (a->stored == NULL) HB_TRY(hb_stored_start(a->ws, &task->arena, a->root, &a->stored, err));
     const hb_check_how how = a->repair && !a->dry_run ? HB_CHECK_MEND : HB_CHECK_LOOK;
+    if (a->stored == NULL) {
+        HB_TRY(hb_stored_start(a->ws, &task->arena, a->root, &a->stored, err));
+        HB_TRY(hb_stored_definitions(a->stored, how, err));
+    }
     while (a->stored_at < a->ws->entity_count && !task->pause) {
         const hb_entity *entity = a->ws->entities[a->stored_at];
         HB_TRY(hb_stored_check(a->stored, a->stored_at++, how, err));

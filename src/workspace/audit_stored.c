@@ -201,6 +201,54 @@ static hb_status check_entity(hb_stored *s, hb_entity *entity, hb_err *err) {
     return HB_OK;
 }
 
+/* ---- definitions -------------------------------------------------------------------------------
+ */
+
+static hb_status check_definition(hb_stored *s, hb_instance *keeper, hb_str id, hb_err *err) {
+    const uint32_t index = hb_map_find(&s->ws->by_id, id);
+    hb_entity *known = index != HB_MAP_NONE ? s->ws->entities[index] : NULL;
+    hb_stored_definition stored;
+    HB_TRY(hb_definition_read(s->ws, keeper, id, s->arena, &stored, err));
+    if (stored.fault == HB_OK && known != NULL) known->broken = HB_OK;
+    if (stored.fault == HB_OK && (known != NULL || hb_definition_hidden(s->ws, id) == NULL)) {
+        return HB_OK;
+    }
+    const bool mends = s->how == HB_CHECK_MEND && known != NULL;
+    if (mends) {
+        HB_TRY(hb_entity_persist(s->ws, known, err));
+        known->broken = HB_OK;
+    }
+    s->backend = keeper->name;
+    s->entity = id;
+    hb_str reason = hb_arena_printf(s->arena, "the stored definition %.*s", HB_ARG(stored.reason));
+    if (known == NULL) {
+        reason = HB_STR("the stored definition cannot be read: register the entity again");
+    }
+    if (reason.ptr == NULL) return hb_err_memory(err);
+    const hb_finding finding = {
+        .kind = "definition", .path = stored.path, .reason = reason, .fixed = mends
+    };
+    return add_problem(s, &finding, err);
+}
+
+hb_status hb_stored_definitions(hb_stored *s, hb_check_how how, hb_err *err) {
+    hb_instance *keeper = hb_workspace_keeper(s->ws);
+    hb_str *ids;
+    uint32_t count;
+    if (keeper == NULL) return HB_OK;
+    s->how = how;
+    HB_TRY(hb_definition_ids(keeper, s->arena, &ids, &count, err));
+    for (uint32_t i = 0; i < count; i++) HB_TRY(check_definition(s, keeper, ids[i], err));
+    for (uint32_t e = 0; e < s->ws->entity_count; e++) {
+        const hb_entity *entity = s->ws->entities[e];
+        const hb_str id = entity->schema->entity_id;
+        bool listed = entity->system || !entity->ensured;
+        for (uint32_t i = 0; i < count && !listed; i++) listed = hb_str_eq(ids[i], id);
+        if (!listed) HB_TRY(check_definition(s, keeper, id, err));
+    }
+    return HB_OK;
+}
+
 /* Until it turns out otherwise, another backend gave the values back. */
 static hb_status expect_restored(hb_stored *s, hb_err *err) {
     for (cJSON *item = s->problems->child; item != NULL; item = item->next) {
@@ -246,30 +294,7 @@ bool hb_stored_is_lost(hb_stored *s, hb_str backend, hb_str entity, hb_str field
     return s->lost.count > 0 && is_noted(s, &s->lost, key, 4);
 }
 
-/* Definitions that were passed over when the workspace was opened. */
-static hb_status check_definitions(hb_stored *s, hb_err *err) {
-    hb_instance *keeper = hb_workspace_keeper(s->ws);
-    hb_str *keys;
-    uint32_t count;
-    if (keeper == NULL) return HB_OK;
-    HB_TRY(keeper->type->meta_list(keeper, HB_STR("entity/"), s->arena, &keys, &count, err));
-    for (uint32_t i = 0; i < count; i++) {
-        hb_str id = hb_str_sub(keys[i], 7, keys[i].len);
-        if (hb_map_find(&s->ws->by_id, id) != HB_MAP_NONE) continue;
-        s->backend = keeper->name;
-        s->entity = id;
-        const hb_finding finding = {
-            .kind = "definition",
-            .path = keys[i],
-            .reason = HB_STR("the stored definition cannot be read: register the entity again"),
-        };
-        HB_TRY(add_problem(s, &finding, err));
-    }
-    return HB_OK;
-}
-
 hb_status hb_stored_finish(hb_stored *s, hb_stored_counts *counts, bool *ok, hb_err *err) {
-    HB_TRY(check_definitions(s, err));
     *counts = s->counts;
     *ok = s->left_count + s->external_count == 0;
     bool sound = s->counts.problems <= HB_AUDIT_LIST_MAX || *ok;

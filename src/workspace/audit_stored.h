@@ -20,6 +20,8 @@ typedef struct hb_stored_counts {
 hb_status hb_stored_start(hb_workspace *ws, hb_arena *arena, cJSON *root, hb_stored **out,
                           hb_err *err);
 void hb_stored_end(hb_stored *stored);
+/* Compares the stored definitions with their copies; before the entities. */
+hb_status hb_stored_definitions(hb_stored *stored, hb_check_how how, hb_err *err);
 /* Looks over one entity, by index. */
 hb_status hb_stored_check(hb_stored *stored, uint32_t entity, hb_check_how how, hb_err *err);
 /* The last step of a repair, when other backends have given back what they could. */

@@ -97,8 +97,10 @@ static hb_status register_check(hb_workspace *ws, hb_entity *entity, const hb_re
 static hb_status register_again(hb_workspace *ws, register_program *r, hb_entity *existing,
                                 hb_task *task, hb_err *err) {
     task->advance = finish_at_once;
-    if (!hb_str_eq(existing->schema->definition, r->entity->schema->definition)) {
+    const bool same = hb_str_eq(existing->schema->definition, r->entity->schema->definition);
+    if (!same || existing->broken != HB_OK) {
         HB_TRY(hb_entity_persist(ws, r->entity, err));
+        existing->broken = HB_OK;
         HB_TRY(hb_schema_describe(existing->schema, r->entity->schema, err));
         ws->revision++;
     }
@@ -115,7 +117,7 @@ hb_status hb_call_register(hb_workspace *ws, const hb_request *request, hb_task 
     task->program = r;
     task->advance = register_advance;
     task->cleanup = register_cleanup;
-    HB_TRY(hb_definitions_reload(ws, err));
+    HB_TRY(hb_definitions_reload(ws, false, err));
     HB_TRY(hb_entity_new(ws, request->text, &r->entity, err));
     hb_entity *existing;
     HB_TRY(register_check(ws, r->entity, request, &existing, err));

@@ -9,8 +9,6 @@
 #include "workspace/workspace.h"
 
 #define TOKEN_KEY "definitions"
-#define PREFIX "entity/"
-#define PREFIX_LEN 7u
 
 static hb_instance *shared_keeper(const hb_workspace *ws) {
     if (ws->host.clock == NULL || !ws->shared) return NULL;
@@ -53,18 +51,24 @@ static hb_status attach_catalog(hb_workspace *ws, hb_err *err) {
 }
 
 /* One stored definition; `reload` puts it in the place of an outdated one. */
-static hb_status compare_one(hb_workspace *ws, hb_str key, hb_str definition, bool reload,
+static hb_status compare_one(hb_workspace *ws, const hb_stored_definition *found, bool reload,
                              hb_err *err) {
-    hb_str id = hb_str_sub(key, PREFIX_LEN, key.len);
+    const hb_str id = found->entity;
     const uint32_t index = hb_map_find(&ws->by_id, id);
     hb_entity *known = index != HB_MAP_NONE ? ws->entities[index] : NULL;
-    if (known != NULL && hb_str_eq(known->schema->definition, definition)) {
+    if (known != NULL) HB_TRY(hb_definition_note(known, found, err));
+    if (known != NULL && hb_str_eq(known->schema->definition, found->text)) {
         known->outdated = false;
         return HB_OK;
     }
     hb_entity *stored;
-    hb_status status = hb_entity_new(ws, definition, &stored, err);
+    hb_status status = hb_entity_new(ws, found->text, &stored, err);
     if (status == HB_E_MEMORY) return status;
+    if (status == HB_OK) status = hb_definition_note(stored, found, err);
+    if (status == HB_E_MEMORY) {
+        hb_entity_free(ws, stored);
+        return status;
+    }
     if (status != HB_OK || !hb_str_eq(stored->schema->entity_id, id)) {
         if (status == HB_OK) hb_entity_free(ws, stored);
         hb_err_init(err); /* audit names what cannot be read */
@@ -97,16 +101,16 @@ static hb_status compare_one(hb_workspace *ws, hb_str key, hb_str definition, bo
 
 static hb_status compare_all(hb_workspace *ws, hb_instance *keeper, bool reload, hb_arena *arena,
                              hb_err *err) {
-    hb_str *keys, token;
+    hb_str *ids, token;
     uint32_t count;
     HB_TRY(keeper->type->meta_get(keeper, HB_STR(TOKEN_KEY), arena, &token, err));
     if (!reload && is_seen(ws, token)) return HB_OK;
-    HB_TRY(keeper->type->meta_list(keeper, HB_STR(PREFIX), arena, &keys, &count, err));
+    HB_TRY(hb_definition_ids(keeper, arena, &ids, &count, err));
     for (uint32_t i = 0; i < count; i++) {
-        hb_str definition;
-        HB_TRY(keeper->type->meta_get(keeper, keys[i], arena, &definition, err));
-        if (definition.ptr == NULL) continue;
-        HB_TRY(compare_one(ws, keys[i], definition, reload, err));
+        hb_stored_definition found;
+        HB_TRY(hb_definition_read(ws, keeper, ids[i], arena, &found, err));
+        if (found.text.ptr == NULL) continue; /* audit names what is lost */
+        HB_TRY(compare_one(ws, &found, reload, err));
     }
     see(ws, token);
     return HB_OK;
@@ -119,12 +123,13 @@ static bool has_outdated(const hb_workspace *ws) {
     return false;
 }
 
-static hb_status compare(hb_workspace *ws, bool reload, hb_err *err) {
+static hb_status compare(hb_workspace *ws, bool reload, bool anew, hb_err *err) {
     hb_instance *keeper = shared_keeper(ws);
-    uint64_t changes = 0;
+    uint64_t changes = ws->changes;
+    if (keeper != NULL) HB_TRY(keeper->type->changes(keeper, &changes, err));
+    if (keeper == NULL && anew) keeper = hb_workspace_keeper(ws);
     if (keeper == NULL) return HB_OK;
-    HB_TRY(keeper->type->changes(keeper, &changes, err));
-    if (changes == ws->changes && !(reload && has_outdated(ws))) return HB_OK;
+    if (changes == ws->changes && !anew && !(reload && has_outdated(ws))) return HB_OK;
     hb_arena arena;
     hb_arena_init(&arena, ws->mem);
     hb_status status = compare_all(ws, keeper, reload, &arena, err);
@@ -146,8 +151,8 @@ hb_status hb_definitions_see(hb_workspace *ws, hb_err *err) {
     return status;
 }
 
-hb_status hb_definitions_reload(hb_workspace *ws, hb_err *err) {
-    return compare(ws, true, err);
+hb_status hb_definitions_reload(hb_workspace *ws, bool anew, hb_err *err) {
+    return compare(ws, true, anew, err);
 }
 
 /* ---- refusing -------------------------------------------------------------------------------- */
@@ -172,14 +177,25 @@ static bool is_concerned(hb_call_kind kind) {
            kind == HB_CALL_GRAPH || kind == HB_CALL_EXPORT || kind == HB_CALL_IMPORT;
 }
 
+/* Calls that name no entity may touch all of them; these four look after what is broken. */
+static bool is_used(const hb_request *request, uint32_t entity) {
+    const hb_call_kind kind = request->kind;
+    if (kind == HB_CALL_AUDIT || kind == HB_CALL_REPAIR || kind == HB_CALL_ALTER ||
+        kind == HB_CALL_IMPORT) {
+        return false;
+    }
+    return request->entity == entity || request->entity == HB_ENTITY_NONE;
+}
+
 hb_status hb_definitions_check(hb_workspace *ws, const hb_request *request, hb_err *err) {
     if (!is_concerned(request->kind)) return HB_OK;
-    HB_TRY(compare(ws, false, err));
+    HB_TRY(compare(ws, false, false, err));
     const bool one = is_about_one(request->kind) && request->entity < ws->entity_count;
     for (uint32_t i = 0; i < ws->entity_count; i++) {
         if (ws->entities[i]->outdated && (!one || i == request->entity)) {
             return refuse(ws->entities[i], err);
         }
+        if (is_used(request, i)) HB_TRY(hb_definition_refuse(ws, ws->entities[i], err));
     }
     return HB_OK;
 }

@@ -166,7 +166,7 @@ hb_status hb_call_refresh(hb_workspace *ws, const hb_request *request, hb_task *
     task->advance = refresh_advance;
     uint32_t backend;
     HB_TRY(refresh_backend(ws, request->text, &backend, err));
-    HB_TRY(hb_definitions_reload(ws, err));
+    HB_TRY(hb_definitions_reload(ws, true, err));
     hb_entity *only = NULL;
     if (request->entity != HB_ENTITY_NONE) HB_TRY(hb_entity_get(ws, request->entity, &only, err));
     for (uint32_t i = 0; i < ws->entity_count; i++) {

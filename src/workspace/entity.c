@@ -14,6 +14,7 @@ hb_status hb_entity_get(const hb_workspace *ws, uint32_t index, hb_entity **out,
 hb_status hb_entity_by_id(const hb_workspace *ws, hb_str id, hb_entity **out, hb_err *err) {
     uint32_t index = hb_map_find(&ws->by_id, id);
     if (index != HB_MAP_NONE) return hb_entity_get(ws, index, out, err);
+    HB_TRY(hb_definition_refuse_hidden(ws, id, err));
     hb_str known[64];
     uint32_t count = 0;
     for (uint32_t i = 0; i < ws->entity_count && count < 64; i++) {
@@ -95,6 +96,7 @@ hb_status hb_entity_add(hb_workspace *ws, hb_entity *entity, hb_entity *replaced
         return hb_err_memory(err);
     ws->entities[entity->index] = entity;
     if (replaced == NULL) ws->entity_count++;
+    hb_definition_show(ws, entity->schema->entity_id);
     ws->revision++;
     return HB_OK;
 }
@@ -167,46 +169,60 @@ static hb_status format_put(hb_instance *keeper, hb_arena *arena, hb_err *err) {
                : keeper->type->meta_put(keeper, HB_STR(FORMAT_KEY), HB_STR("1"), err);
 }
 
-hb_status hb_entity_persist(hb_workspace *ws, const hb_entity *entity, hb_err *err) {
+hb_status hb_entity_persist_in_tx(hb_workspace *ws, const hb_entity *entity, hb_err *err) {
     hb_instance *keeper = hb_workspace_keeper(ws);
     if (keeper == NULL || entity->system) return HB_OK;
     hb_arena scratch;
     hb_arena_init(&scratch, ws->mem);
-    hb_str key = hb_arena_printf(&scratch, "entity/%.*s", HB_ARG(entity->schema->entity_id));
-    hb_status status = key.ptr != NULL ? format_put(keeper, &scratch, err) : hb_err_memory(err);
+    hb_status status = format_put(keeper, &scratch, err);
     if (status == HB_OK) status = hb_definitions_mark(ws, err);
-    if (status == HB_OK) {
-        status = keeper->type->meta_put(keeper, key, entity->schema->definition, err);
-    }
+    if (status == HB_OK) status = hb_definition_put(keeper, entity->schema, err);
     hb_arena_free(&scratch);
     return status;
 }
 
-/* One that is no definition is passed over: audit names it, register puts another in its place. */
+hb_status hb_entity_persist(hb_workspace *ws, const hb_entity *entity, hb_err *err) {
+    hb_instance *keeper = hb_workspace_keeper(ws);
+    if (keeper == NULL || entity->system) return HB_OK;
+    hb_status status = keeper->type->tx(keeper, HB_TX_BEGIN, err);
+    if (status == HB_OK) {
+        status = hb_entity_persist_in_tx(ws, entity, err);
+        if (status == HB_OK) {
+            status = hb_instance_commit(keeper, err);
+        } else {
+            hb_err ignored; /* the first error is what the caller hears of */
+            hb_err_init(&ignored);
+            keeper->type->tx(keeper, HB_TX_ROLLBACK, &ignored);
+        }
+    }
+    return status == HB_OK ? HB_OK : hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, keeper->name);
+}
+
+/* One that is no definition is hidden: audit names it, register puts another in its place. */
 static bool is_unreadable(hb_status status) {
     return status == HB_E_SCHEMA || status == HB_E_TYPE || status == HB_E_VALIDATION ||
            status == HB_E_INVALID_ID || status == HB_E_CORRUPT;
 }
 
-static hb_status restore_one(hb_workspace *ws, hb_instance *keeper, hb_str key, hb_arena *scratch,
+static hb_status restore_one(hb_workspace *ws, hb_instance *keeper, hb_str id, hb_arena *scratch,
                              hb_err *err) {
-    hb_str definition;
-    HB_TRY(keeper->type->meta_get(keeper, key, scratch, &definition, err));
+    hb_stored_definition stored;
+    HB_TRY(hb_definition_read(ws, keeper, id, scratch, &stored, err));
+    if (stored.text.ptr == NULL) return hb_definition_hide(ws, &stored, err);
     hb_entity *entity;
-    hb_status status = hb_entity_new(ws, definition, &entity, err);
+    hb_status status = hb_entity_new(ws, stored.text, &entity, err);
     if (is_unreadable(status)) {
+        stored.reason = hb_arena_printf(scratch, "cannot be read (%.120s)", err->msg);
         hb_err_init(err);
-        return HB_OK;
+        return hb_definition_hide(ws, &stored, err);
     }
     HB_TRY(status);
-    hb_str id = entity->schema->entity_id;
-    const bool is_other = !hb_str_eq(id, hb_str_sub(key, 7, key.len)) || /* "entity/" */
-                          hb_map_find(&ws->by_id, id) != HB_MAP_NONE;
-    if (is_other) {
+    if (hb_map_find(&ws->by_id, id) != HB_MAP_NONE) {
         hb_entity_free(ws, entity);
         return HB_OK;
     }
-    status = hb_entity_add(ws, entity, NULL, err);
+    status = hb_definition_note(entity, &stored, err);
+    if (status == HB_OK) status = hb_entity_add(ws, entity, NULL, err);
     if (status != HB_OK) {
         hb_entity_free(ws, entity);
         return status;
@@ -270,13 +286,13 @@ static hb_status has_intents(hb_instance *keeper, hb_arena *arena, bool *out, hb
 }
 
 static hb_status restore_all(hb_workspace *ws, hb_instance *keeper, hb_arena *arena, hb_err *err) {
-    hb_str *keys;
+    hb_str *ids;
     uint32_t count = 0;
     bool unfinished = false;
     HB_TRY(format_check(keeper, arena, err));
-    HB_TRY(keeper->type->meta_list(keeper, HB_STR("entity/"), arena, &keys, &count, err));
+    HB_TRY(hb_definition_ids(keeper, arena, &ids, &count, err));
     HB_TRY(has_intents(keeper, arena, &unfinished, err));
-    for (uint32_t i = 0; i < count; i++) HB_TRY(restore_one(ws, keeper, keys[i], arena, err));
+    for (uint32_t i = 0; i < count; i++) HB_TRY(restore_one(ws, keeper, ids[i], arena, err));
     for (uint32_t i = 0; i < ws->entity_count && count > 0; i++) {
         hb_entity *entity = ws->entities[i];
         if (!entity->ensured) HB_TRY(restore_ensure(ws, entity, !unfinished, NULL, err));

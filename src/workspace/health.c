@@ -25,22 +25,21 @@ static hb_status probe_entity(hb_workspace *ws, const hb_entity *entity, uint32_
     return HB_OK;
 }
 
-/* What is kept beside the rows is there, or somebody took it away while it is in use. */
+/* What is kept beside the rows is as it was given, or somebody has changed it. */
 static hb_status probe_definitions(hb_workspace *ws, hb_instance *keeper, hb_task *task,
                                    hb_err *err) {
     for (uint32_t i = 0; i < ws->entity_count; i++) {
         const hb_entity *entity = ws->entities[i];
         if (entity->system || !entity->ensured) continue;
         const hb_str id = entity->schema->entity_id;
-        const hb_str key = hb_arena_printf(&task->arena, "entity/%.*s", HB_ARG(id));
-        if (key.ptr == NULL) return hb_err_memory(err);
-        hb_str definition;
-        HB_TRY(keeper->type->meta_get(keeper, key, &task->arena, &definition, err));
-        if (definition.ptr != NULL) continue;
-        hb_err_set(err, HB_E_CORRUPT, "the stored definition of '%.*s' is gone", HB_ARG(id));
+        hb_stored_definition stored;
+        HB_TRY(hb_definition_read(ws, keeper, id, &task->arena, &stored, err));
+        if (stored.fault == HB_OK) continue;
+        hb_err_set(err, stored.fault, "the stored definition of '%.*s', %.*s: it %.*s", HB_ARG(id),
+                   HB_ARG(stored.path), HB_ARG(stored.reason));
         return hb_err_where(err, id, HB_STR_EMPTY, HB_STR_EMPTY);
     }
-    return HB_OK;
+    return ws->hidden != NULL ? hb_definition_refuse_hidden(ws, ws->hidden->id, err) : HB_OK;
 }
 
 /* Reads that cost the engine next to nothing: its key-value store with the definitions, and a row

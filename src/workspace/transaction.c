@@ -105,7 +105,7 @@ static hb_status advance_prepare(hb_changes *changes, bool *done, hb_err *err) {
     }
     if (changes->definition != NULL) {
         HB_TRY(hb_changes_begin(changes, changes->home, err));
-        HB_TRY(hb_entity_persist(changes->ws, changes->definition, err));
+        HB_TRY(hb_entity_persist_in_tx(changes->ws, changes->definition, err));
     }
     if (changes->intent != NULL && hb_intent_is_atomic(changes->intent)) {
         HB_TRY(hb_intent_put(changes->ws, changes->intent, err));

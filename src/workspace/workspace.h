@@ -23,6 +23,8 @@ typedef struct hb_entity {
     bool is_virtual;            /* MetaSchema: computed, cannot be written */
     bool ensured;               /* its containers exist */
     bool outdated;              /* another instance has altered it (definitions.c) */
+    hb_status broken;           /* its stored definition is not right, and this is the copy's */
+    hb_str broken_why;          /* where and how */
     /* Found by audit: */
     bool drifted;               /* its tables are not what was made: it cannot be read */
     uint8_t *renewed;           /* by backend and field: made anew by repair, without what it held;
@@ -37,6 +39,14 @@ static inline bool hb_entity_is_renewed(const hb_entity *entity, uint32_t backen
     at += (size_t)backend * entity->schema->field_count;
     return at[field] != 0 || at[HB_FIELD_OBJECT_ID] != 0;
 }
+
+/* An entity whose definition was stored and is lost. */
+typedef struct hb_hidden hb_hidden;
+struct hb_hidden {
+    hb_hidden *next;
+    hb_str id;
+    hb_str why;                 /* where and how */
+};
 
 #define HB_SIGN_COUNT 4u
 
@@ -64,6 +74,7 @@ struct hb_workspace {
     hb_entity **entities;
     uint32_t entity_count, entity_cap;
     hb_map by_id;
+    hb_hidden *hidden;          /* no two of one id */
     char token[96];             /* what was last seen of the definitions (definitions.c) */
     uint32_t token_len;
     uint64_t changes;           /* hb_backend.changes of the keeper at that time */
@@ -139,7 +150,9 @@ hb_status hb_entity_json(const hb_workspace *ws, const hb_entity *entity, hb_buf
  * are ready to be inherited from `replaced`. */
 hb_status hb_entity_attach(hb_workspace *ws, hb_entity *entity, const hb_entity *replaced,
                            hb_err *err);
+/* Stores its definition, by one commit or as part of the keeper's open transaction. */
 hb_status hb_entity_persist(hb_workspace *ws, const hb_entity *entity, hb_err *err);
+hb_status hb_entity_persist_in_tx(hb_workspace *ws, const hb_entity *entity, hb_err *err);
 /* Reads back what an earlier process registered, and ensures it. */
 hb_status hb_entity_restore(hb_workspace *ws, hb_err *err);
 /* Clears what an earlier process dropped and could not clear any more. Before restoring. */
@@ -154,6 +167,32 @@ hb_status hb_drop_forget(hb_instance *keeper, hb_arena *arena, hb_err *err);
 /* The instance that keeps definitions: main when it can, else the first that can; NULL: none. */
 hb_instance *hb_workspace_keeper(const hb_workspace *ws);
 
+/* ---- definition_store.c: definitions as the keeper has them, each with a copy */
+typedef struct hb_stored_definition {
+    hb_str entity;              /* id */
+    hb_str text;                /* the one that counts; .ptr NULL: none */
+    hb_status fault;            /* HB_OK; CORRUPT: gone or unreadable; SCHEMA_DRIFT: another one */
+    bool of_copy;               /* the fault concerns the copy alone */
+    hb_str path;                /* the definition's file or key */
+    hb_str reason;              /* goes on from "it " */
+} hb_stored_definition;
+/* Puts both, in the keeper's open transaction. */
+hb_status hb_definition_put(hb_instance *keeper, const hb_schema *schema, hb_err *err);
+/* All entities with a definition or a copy, in the arena. */
+hb_status hb_definition_ids(hb_instance *keeper, hb_arena *arena, hb_str **out, uint32_t *count,
+                            hb_err *err);
+/* Both as they are stored; a definition that fits its copy is not parsed. Texts of the arena. */
+hb_status hb_definition_read(const hb_workspace *ws, hb_instance *keeper, hb_str id,
+                             hb_arena *arena, hb_stored_definition *out, hb_err *err);
+/* The entity is broken, or is not any more; such a one is refused: its own error, else OK. */
+hb_status hb_definition_note(hb_entity *entity, const hb_stored_definition *stored, hb_err *err);
+hb_status hb_definition_refuse(const hb_workspace *ws, const hb_entity *entity, hb_err *err);
+/* Entities that nothing more is known of, until they are registered again. */
+hb_status hb_definition_hide(hb_workspace *ws, const hb_stored_definition *stored, hb_err *err);
+void hb_definition_show(hb_workspace *ws, hb_str id);
+const hb_hidden *hb_definition_hidden(const hb_workspace *ws, hb_str id);
+hb_status hb_definition_refuse_hidden(const hb_workspace *ws, hb_str id, hb_err *err);
+
 /* ---- definitions.c: what other open instances of the workspace change */
 /* Before a definition is stored: others will see that there is another one. */
 hb_status hb_definitions_mark(hb_workspace *ws, hb_err *err);
@@ -161,8 +200,9 @@ hb_status hb_definitions_mark(hb_workspace *ws, hb_err *err);
 hb_status hb_definitions_see(hb_workspace *ws, hb_err *err);
 /* Begin of a call: SCHEMA_CONFLICT when another instance has altered an entity that it works on. */
 hb_status hb_definitions_check(hb_workspace *ws, const hb_request *request, hb_err *err);
-/* Takes over what others have stored; no other call may be under way. */
-hb_status hb_definitions_reload(hb_workspace *ws, hb_err *err);
+/* Takes over what others have stored; no other call may be under way. `anew`: also what programs
+ * have changed that tell nobody. */
+hb_status hb_definitions_reload(hb_workspace *ws, bool anew, hb_err *err);
 
 /* ---- system.c */
 hb_status hb_system_register(hb_workspace *ws, hb_err *err);
