@@ -12,7 +12,7 @@
 #include "base/lock.h"
 
 #define HB_TURN_MS 200
-#define HB_TURN_GRACE_MS 500    /* longer than hosts pause between two attempts, on a slow machine */
+#define HB_TURN_GRACE_MS 500    /* longer than a host pauses between two attempts, if it is slow */
 
 typedef struct hb_turn {
     hb_lock lock;               /* .fs NULL: no turns are needed */

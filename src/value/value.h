@@ -41,8 +41,8 @@ typedef struct hb_span {
     uint32_t len;       /* bytes */
 } hb_span;
 
-/* Elements in pieces of 1 << shift rows each, so that a long column of large ones grows without being
- * copied. */
+/* Elements in pieces of 1 << shift rows each, so that a long column of large ones grows without
+ * being copied. */
 typedef struct hb_pieces {
     uint8_t **at;
     uint32_t count, cap;
