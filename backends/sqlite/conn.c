@@ -330,6 +330,7 @@ hb_status sqlite_conn_open(hb_instance *instance, hb_err *err) {
     if (conn == NULL) return hb_err_memory(err);
     conn->mem = instance->mem;
     conn->instance = instance;
+    hb_map_init(&conn->made, conn->mem);
     instance->state = conn;
     hb_status status = conn_find_path(conn, err);
     if (status == HB_OK) {
@@ -367,6 +368,7 @@ void sqlite_conn_close(hb_instance *instance) {
     }
     conn_disconnect(conn);
     sqlite_lease_end(&conn->lease);
+    hb_map_free(&conn->made);
     hb_mem_free(conn->mem, conn, sizeof(*conn));
     instance->state = NULL;
 }

@@ -541,37 +541,6 @@ static hb_status own_rebuild_sides(sqlite_table *table, hb_err *err) {
 
 /* ---- indexes --------------------------------------------------------------------------------- */
 
-static hb_status index_make(const table_maker *maker, const sqlite_index *index, bool unique,
-                            hb_err *err) {
-    sqlite_table *table = maker->table;
-    hb_sql sql = sqlite_ddl(maker->table->conn, unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ");
-    hb_sql_ident(&sql, index->name);
-    hb_sql_add(&sql, " ON ");
-    hb_sql_ident(&sql, table->name);
-    hb_sql_add(&sql, " (");
-    for (uint32_t i = 0; i < index->place_count; i++) {
-        if (i > 0) hb_sql_add(&sql, ", ");
-        hb_sql_ident(&sql, table->columns[index->places[i]]);
-    }
-    hb_sql_add(&sql, ")");
-    return sqlite_index_run(table, index->name, unique, &sql, err);
-}
-
-hb_status sqlite_indexes_drop(sqlite_table *table, hb_err *err) {
-    for (uint32_t i = 0; i < table->index_count; i++) {
-        HB_TRY(sqlite_ddl_name(table->conn, "DROP INDEX ", table->indexes[i].name, err));
-    }
-    return HB_OK;
-}
-
-hb_status sqlite_indexes_make(sqlite_table *table, hb_err *err) {
-    table_maker maker = { .table = table };
-    for (uint32_t i = 0; i < table->index_count; i++) {
-        HB_TRY(index_make(&maker, &table->indexes[i], false, err));
-    }
-    return HB_OK;
-}
-
 static hb_status index_name(const table_maker *maker, sqlite_index *index, bool unique,
                             hb_err *err) {
     hb_arena *arena = &maker->table->arena;
@@ -597,11 +566,12 @@ static hb_status index_sync(table_maker *maker, const uint32_t *places, uint32_t
     HB_TRY(index_name(maker, &index, unique, err));
     bool there = maker_has(maker, index.name);
     if (wanted && there && !hb_map_put(&maker->objects, index.name, 2)) return hb_err_memory(err);
+    index.waits = wanted && !there && !unique && sqlite_index_waits(table, index.name);
     if (wanted && !unique) table->indexes[table->index_count++] = index;
-    if (there == wanted) return HB_OK;
+    if (there == wanted || index.waits) return HB_OK;
     if (!wanted) return sqlite_ddl_name(maker->table->conn, "DROP INDEX ", index.name, err);
     if (!hb_map_put(&maker->objects, index.name, 2)) return hb_err_memory(err);
-    return index_make(maker, &index, unique, err);
+    return sqlite_index_make(table, &index, unique, err);
 }
 
 /* Indexes over several fields that no declaration asks for any more; a unique one would go on

@@ -165,6 +165,7 @@ static hb_status query_init(sqlite_query *query, hb_job *job, hb_err *err) {
     hb_err_init(&query->filter.err);
     hb_sql_init(&query->sql, &hb_dialect_sqlite, job->mem, job->arena);
     HB_TRY(sqlite_table_need(job->instance, job->fragment->container, &query->table, err));
+    HB_TRY(sqlite_indexes_need(query->table, job, err));
     return query_fields(query, err);
 }
 

@@ -65,6 +65,7 @@ struct sqlite_conn {            /* hb_instance.state; owned */
                                      * is an error */
     uint64_t tick;
     sqlite_cached cache[SQLITE_STMTS_MAX];
+    hb_map made;                /* in memory: names of indexes that questions had made */
     sqlite_table *tables;       /* attached ones, linked; owned: freed by release, or by close */
     sqlite_lease lease;
     sqlite_fence fence;         /* raised where there is a lease */
@@ -76,6 +77,7 @@ typedef struct sqlite_index {   /* a secondary index that is not unique */
     hb_str name;
     const uint32_t *places;     /* container fields */
     uint32_t place_count;
+    bool waits;                 /* in memory: made by the first question that it can answer */
 } sqlite_index;
 
 typedef struct sqlite_table {   /* hb_container.state; owned */
@@ -197,6 +199,13 @@ void sqlite_table_free(sqlite_table *table);
 hb_status sqlite_table_need(hb_instance *instance, hb_container *container, sqlite_table **out,
                             hb_err *err);
 /* Drops the secondary indexes, or makes them again from the rows. */
+hb_status sqlite_index_make(sqlite_table *table, const sqlite_index *index, bool unique,
+                            hb_err *err);
+/* May an index that is not there be made later? Nobody else reads a database in memory, so writes
+ * need not pay for what is never asked. What was there once is missed. */
+bool sqlite_index_waits(const sqlite_table *table, hb_str name);
+/* Makes those that the fragment asks about and that have waited so far. */
+hb_status sqlite_indexes_need(sqlite_table *table, hb_job *job, hb_err *err);
 hb_status sqlite_indexes_drop(sqlite_table *table, hb_err *err);
 hb_status sqlite_indexes_make(sqlite_table *table, hb_err *err);
 /* Finalizes what is prepared; the table stays usable. */

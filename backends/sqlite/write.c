@@ -3,6 +3,7 @@
  * step with it. Everything here runs inside one transaction. */
 #include "backends/sqlite/layout.h"
 
+#define SAME_ROWS_MIN 16u   /* batches below are not searched for columns of one value */
 #define BULK_ROWS_MIN 4096u /* batches below never have the secondary indexes made anew */
 
 typedef struct row_writer {
@@ -12,6 +13,9 @@ typedef struct row_writer {
     hb_str *texts;              /* by column: where in `text` */
     bool has_text;
     sqlite_ref *refs;           /* by column: of a value outside the row */
+    uint8_t *same;              /* by column: all rows of the batch have the same value in it */
+    bool bound; /* columns of the same value keep what was bound for the first row */
+    bool all_new; /* the table had no rows when the batch came */
 } row_writer;
 
 static hb_status writer_statements(sqlite_table *table, hb_err *err) {
@@ -43,17 +47,51 @@ static hb_status find_slot(sqlite_table *table, hb_str id, int64_t *slot, hb_err
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static hb_status writer_init(row_writer *writer, sqlite_table *table, const hb_batch *batch,
-                             hb_arena *arena, hb_err *err) {
-    HB_ASSERT(batch->column_count == table->container->field_count);
-    *writer = (row_writer){ .table = table, .batch = batch };
-    hb_buf_init(&writer->text, table->conn->mem);
-    for (uint32_t i = 0; i < batch->column_count; i++) {
-        if (table->forms[i] == SQLITE_AS_TEXT) writer->has_text = true;
+/* Cells are compared as they lie: equal texts elsewhere in the heap only cost the gain. */
+static bool column_is_same(const hb_column *column, uint32_t row_count) {
+    const size_t width = column->kind == HB_KIND_BOOL ? 1 : 8;
+    if (column->kind == HB_KIND_VEC || row_count < SAME_ROWS_MIN) return false;
+    const uint8_t *data = column->data;
+    for (uint32_t row = 1; row < row_count; row++) {
+        if (hb_column_cell(column, row) != hb_column_cell(column, 0)) return false;
+        if (data != NULL && memcmp(data, data + row * width, width) != 0) return false;
     }
+    return true;
+}
+
+/* What the rows have in common is made a text, and bound, once. Most of a Catalog row is. */
+static hb_status writer_find_same(row_writer *writer, hb_arena *arena, hb_err *err) {
+    sqlite_table *table = writer->table;
+    const hb_batch *batch = writer->batch;
+    for (uint32_t i = 0; i < batch->column_count; i++) {
+        const bool as_text = table->forms[i] == SQLITE_AS_TEXT;
+        writer->same[i] = table->blobs[i].len == 0 && table->forms[i] != SQLITE_AS_FLAG &&
+                          column_is_same(&batch->columns[i], batch->row_count);
+        if (as_text && !writer->same[i]) writer->has_text = true;
+        if (!as_text || !writer->same[i]) continue;
+        hb_value value = hb_column_get(&batch->columns[i], 0);
+        if (value.kind == HB_KIND_NULL) continue;
+        hb_buf_clear(&writer->text);
+        HB_TRY(table->conn->layout->add_text(table, i, &value, &writer->text, err));
+        HB_TRY(hb_buf_check(&writer->text, err));
+        writer->texts[i] = hb_arena_str(arena, hb_buf_str(&writer->text));
+        if (writer->texts[i].ptr == NULL) return hb_err_memory(err);
+    }
+    return HB_OK;
+}
+
+static hb_status writer_init(row_writer *writer, sqlite_table *table, const hb_batch *batch,
+                             bool all_new, hb_arena *arena, hb_err *err) {
+    HB_ASSERT(batch->column_count == table->container->field_count);
+    *writer = (row_writer){ .table = table, .batch = batch, .all_new = all_new };
+    hb_buf_init(&writer->text, table->conn->mem);
     writer->texts = HB_NEW_ARRAY(arena, hb_str, batch->column_count);
     writer->refs = HB_NEW_ARRAY(arena, sqlite_ref, batch->column_count);
-    return writer->texts != NULL && writer->refs != NULL ? HB_OK : hb_err_memory(err);
+    writer->same = HB_NEW_ARRAY(arena, uint8_t, batch->column_count);
+    if (writer->texts == NULL || writer->refs == NULL || writer->same == NULL) {
+        return hb_err_memory(err);
+    }
+    return writer_find_same(writer, arena, err);
 }
 
 static bool cell_has_text(const row_writer *writer, uint32_t column, uint32_t row) {
@@ -66,7 +104,7 @@ static hb_status writer_text(row_writer *writer, uint32_t row, hb_err *err) {
     const sqlite_layout *layout = writer->table->conn->layout;
     hb_buf_clear(&writer->text);
     for (uint32_t i = 0; i < writer->batch->column_count; i++) {
-        if (!cell_has_text(writer, i, row)) continue;
+        if (writer->same[i] || !cell_has_text(writer, i, row)) continue;
         uint32_t start = writer->text.len;
         hb_value value = hb_column_get(&writer->batch->columns[i], row);
         HB_TRY(layout->add_text(writer->table, i, &value, &writer->text, err));
@@ -75,7 +113,7 @@ static hb_status writer_text(row_writer *writer, uint32_t row, hb_err *err) {
     HB_TRY(hb_buf_check(&writer->text, err));
     uint32_t at = 0;
     for (uint32_t i = 0; i < writer->batch->column_count; i++) {
-        if (!cell_has_text(writer, i, row)) continue;
+        if (writer->same[i] || !cell_has_text(writer, i, row)) continue;
         writer->texts[i].ptr = writer->text.ptr + at;
         at += writer->texts[i].len;
     }
@@ -93,10 +131,11 @@ static hb_status writer_blobs(row_writer *writer, uint32_t row, hb_err *err) {
     return HB_OK;
 }
 
-static int writer_bind(const row_writer *writer, uint32_t row) {
+static int writer_bind(row_writer *writer, uint32_t row) {
     sqlite3_stmt *stmt = writer->table->upsert;
     for (uint32_t i = 0; i < writer->batch->column_count; i++) {
         int at = (int)i + 1, rc = SQLITE_OK;
+        if (writer->bound && writer->same[i]) continue;
         if (writer->table->forms[i] == SQLITE_AS_FLAG) {
             bool set = hb_column_cell(&writer->batch->columns[i], row) == HB_CELL_VALUE;
             rc = sqlite3_bind_int(stmt, at, set ? 1 : 0);
@@ -110,6 +149,7 @@ static int writer_bind(const row_writer *writer, uint32_t row) {
         }
         if (rc != SQLITE_OK) return rc;
     }
+    writer->bound = true;
     return SQLITE_OK;
 }
 
@@ -117,7 +157,7 @@ static int writer_bind(const row_writer *writer, uint32_t row) {
 static hb_status writer_row(row_writer *writer, uint32_t row, bool *clash, hb_err *err) {
     sqlite_table *table = writer->table;
     int64_t slot = 0;
-    if (table->tracks_slots) {
+    if (table->tracks_slots && !writer->all_new) {
         HB_TRY(find_slot(table, hb_column_span(&writer->batch->columns[0], row), &slot, err));
     }
     if (writer->has_text) HB_TRY(writer_text(writer, row, err));
@@ -259,31 +299,28 @@ static hb_status writer_unique_rows(row_writer *writer, hb_arena *arena, hb_err 
 
 /* ---- the fragments --------------------------------------------------------------------------- */
 
-/* Sorting a whole index costs about a quarter of adding its entries one by one. */
-static bool write_is_bulk(sqlite_table *table, uint32_t row_count) {
-    if (row_count < BULK_ROWS_MIN || table->index_count == 0) return false;
+/* The highest slot, 0 in an empty table; INT64_MAX when it cannot be told. */
+static int64_t slot_last(sqlite_table *table) {
     hb_sql sql;
     hb_sql_init(&sql, &hb_dialect_sqlite, table->conn->mem, NULL);
-    hb_sql_add(&sql, "SELECT max(slot) FROM ");
+    hb_sql_add(&sql, "SELECT coalesce(max(slot), 0) FROM ");
     hb_sql_ident(&sql, table->name);
     sqlite3_stmt *stmt = NULL;
-    bool bulk = false;
+    int64_t last = INT64_MAX;
     if (sqlite_borrow(table->conn, &sql, &stmt, NULL) == HB_OK) {
-        bulk = sqlite3_step(stmt) == SQLITE_ROW &&
-               sqlite3_column_int64(stmt, 0) <= 2 * (int64_t)row_count;
+        if (sqlite3_step(stmt) == SQLITE_ROW) last = sqlite3_column_int64(stmt, 0);
         sqlite_return(table->conn, stmt);
     }
     hb_sql_free(&sql);
-    return bulk;
+    return last;
 }
 
-static hb_status write_batch(sqlite_table *table, hb_job *job, hb_err *err) {
+static hb_status write_batch(sqlite_table *table, hb_job *job, bool all_new, hb_err *err) {
     row_writer writer;
-    HB_TRY(writer_init(&writer, table, job->fragment->batch, job->arena, err));
-    hb_status status;
-    if (table->unique_count > 0) {
+    hb_status status = writer_init(&writer, table, job->fragment->batch, all_new, job->arena, err);
+    if (status == HB_OK && table->unique_count > 0) {
         status = writer_unique_rows(&writer, job->arena, err);
-    } else {
+    } else if (status == HB_OK) {
         uint32_t clash_row;
         status = writer_rows(&writer, &clash_row, err);
     }
@@ -297,10 +334,14 @@ static hb_status write_body(sqlite_table *table, hb_job *job, hb_err *err) {
     HB_TRY(find_prepare(table, err));
     /* Without slots to follow, what a search without index left behind is old. */
     if (!table->tracks_slots) sqlite_derived_forget(table);
-    if (!write_is_bulk(table, job->fragment->batch->row_count)) return write_batch(table, job, err);
-    HB_TRY(sqlite_indexes_drop(table, err));
-    HB_TRY(write_batch(table, job, err));
-    return sqlite_indexes_make(table, err);
+    const uint32_t row_count = job->fragment->batch->row_count;
+    if (row_count < BULK_ROWS_MIN) return write_batch(table, job, false, err);
+    /* Sorting a whole index costs about a quarter of adding its entries one by one. */
+    const int64_t last = slot_last(table);
+    const bool bulk = last <= 2 * (int64_t)row_count;
+    if (bulk) HB_TRY(sqlite_indexes_drop(table, err));
+    HB_TRY(write_batch(table, job, last == 0, err));
+    return bulk ? sqlite_indexes_make(table, err) : HB_OK;
 }
 
 hb_status sqlite_write(hb_job *job, hb_err *err) {

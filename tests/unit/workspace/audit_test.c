@@ -150,6 +150,7 @@ static void item_tables_are_made_anew_from_the_rows(void) {
 static void indexes_are_made_anew_from_the_rows(void) {
     fixture f;
     fill(&f);
+    CHECK_INT(query(&f, "doc", "{\"filter\":{\"n\":1}}"), HB_OK);     /* in memory they are made when asked */
     const sqlite_conn *conn = f.ws->instances[MAIN]->state;
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
     sql(&f, "PRAGMA writable_schema = ON;"

@@ -305,6 +305,8 @@ static void start(const place *p) {
         status = upsert(&f, "doc", row);
         if (!CHECK_INT(status, HB_OK)) test_check(false, f.err.msg, __FILE__, __LINE__);
     }
+    /* In memory an index is made when it is asked. */
+    CHECK_INT(query(&f, "doc", "{\"filter\":{\"n\":1}}"), HB_OK);
 }
 
 static void stop(void) {
