@@ -75,6 +75,7 @@ typedef struct hb_finding {
     hb_str reason;                  /* one clause, without secrets */
     hb_str belongs;                 /* "file": its own name, which it gets back; "": it has none */
     uint64_t count;                 /* "unused": how many */
+    bool stays;                     /* no repair can mend it */
     bool fixed;                     /* it has been put aside or made good; "external": is null now;
                                        "unused": they are deleted */
 } hb_finding;

@@ -244,7 +244,15 @@ export interface Audit {
   totals: AuditTotals;
 }
 
-/** What `repair` did, with the audits before and after; of a dry run the counts are 0. */
+/** What a repair does, by part of the report: rows, problems, files. */
+export interface RepairActions {
+  catalog: { missing_written: number; mismatched_rewritten: number; dangling_deleted: number };
+  replicas: { missing_written: number; different_rewritten: number; orphaned_deleted: number };
+  storage: { repaired: number; deleted: number };
+  files: { renamed: number; quarantined: number };
+}
+
+/** What `repair` did, with the audits before and after; of a dry run the counts of both are 0. */
 export interface Repair {
   /** Nothing is left to repair. */
   ok: boolean;
@@ -256,6 +264,8 @@ export interface Repair {
   files: FileAudit;
   edges: EdgeAudit;
   intents: IntentAudit & { completed: number; taken_back: number };
+  /** What was done; of a dry run what would be. */
+  actions: RepairActions;
   totals: AuditTotals;
 }
 

@@ -55,34 +55,11 @@ typedef struct file_check {
     void *arg;
 } file_check;
 
-/* A whole row under a wrong name: what its own would be, .ptr NULL when that is taken. The loader
- * has just failed on it for nothing but its object_id. */
-static hb_status own_name(file_check *check, hb_str path, hb_str *out, hb_err *err) {
-    *out = (hb_str){ NULL, 0 };
-    const hb_value *id = &check->loader.cells[0];
-    if (id->kind != HB_KIND_TEXT) return HB_OK;
-    hb_err reason;
-    hb_err_init(&reason);
-    const hb_str given = hb_arena_str(&check->arena, id->as.s);
-    if (given.ptr == NULL) return hb_err_memory(err);
-    bool found;
-    if (files_loader_read(&check->loader, path, given, &found, &reason) != HB_OK || !found) {
-        return HB_OK;
-    }
-    const hb_str name = files_row_name(check->table, given, &check->arena);
-    const hb_str own =
-        name.ptr != NULL ? hb_fs_join(&check->arena, check->table->conn->root, name) : name;
-    if (own.ptr == NULL) return hb_err_memory(err);
-    hb_fs_stat info;
-    const hb_fs *fs = check->table->conn->fs;
-    if (fs->stat(fs->ctx, own, &info) == HB_FS_MISSING) *out = own;
-    return HB_OK;
-}
-
 static hb_status tell_file(file_check *check, hb_str path, hb_str name, hb_str id, hb_str reason,
                            hb_str back, hb_err *err) {
     files_table *table = check->table;
     const hb_fs *fs = table->conn->fs;
+    if (back.ptr == NULL) check->values.spares = true;
     if (check->how == HB_CHECK_MEND && back.ptr != NULL) {
         HB_TRY(files_lease_mark(table->conn, err));
         HB_TRY(hb_fs_fail(fs->rename(fs->ctx, path, back), "rename", path, err));
@@ -138,8 +115,12 @@ static hb_status check_file(file_check *check, uint32_t at, hb_str id, hb_err *e
     }
     if (check->how == HB_CHECK_GIVE_UP) return HB_OK;
     hb_str back = none;
-    if (strcmp(reason.native, FILES_MISNAMED) == 0) HB_TRY(own_name(check, path, &back, err));
-    return tell_file(check, path, name, id, hb_str_c(reason.msg), back, err);
+    if (strcmp(reason.native, FILES_MISNAMED) == 0) {
+        HB_TRY(files_loader_own_name(&check->loader, path, &check->arena, &back, err));
+    }
+    HB_TRY(tell_file(check, path, name, id, hb_str_c(reason.msg), back, err));
+    /* It is a row like the others from then on. */
+    return back.ptr != NULL ? check_values(check, check->loader.cells[0].as.s, err) : HB_OK;
 }
 
 /* ---- all of them -------------------------------------------------------------------------------

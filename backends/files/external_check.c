@@ -96,7 +96,7 @@ hb_status files_values_check_unused(files_values_check *check, hb_err *err) {
     files_table *table = check->table;
     bool spared;
     HB_TRY(files_has_quarantined(table, &check->arena, &spared, err));
-    if (spared || check->how == HB_CHECK_MEND) return HB_OK;
+    if (spared || check->spares || check->how == HB_CHECK_MEND) return HB_OK;
     const hb_str folder = value_path(check, HB_STR_EMPTY);
     if (folder.ptr == NULL) return hb_err_memory(err);
     hb_str *names;

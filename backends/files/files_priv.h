@@ -85,6 +85,8 @@ struct files_table {
     bool has_outside;           /* any of them is */
     uint32_t field_count;       /* of `outside` */
     bool loaded;                /* conn->inner holds every readable row */
+    bool as_mended;             /* also those that a repair would give their own name back */
+    bool misnamed;              /* and there are such */
     bool loaded_in_tx;          /* since the open transaction began: a rollback takes it back */
     bool unseen_in_tx;          /* written in it without being loaded */
 };
@@ -164,6 +166,11 @@ void files_loader_close(files_loader *loader);
  * none. */
 hb_status files_loader_read(files_loader *loader, hb_str path, hb_str id, bool *found,
                             hb_err *err);
+/* After the loader failed on a file for nothing but its object_id, FILES_MISNAMED: reads the whole
+ * row into loader->cells under the id that it names. *own: what the file's name would be, .ptr NULL
+ * when that is taken or the row is none. Texts of the arena. */
+hb_status files_loader_own_name(files_loader *loader, hb_str path, hb_arena *arena, hb_str *own,
+                                hb_err *err);
 /* Removes the folders that nothing is left in, so that a dropped workspace leaves none. */
 void files_remove_empty(const files_conn *conn);
 

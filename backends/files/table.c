@@ -170,14 +170,56 @@ hb_status files_loader_read(files_loader *loader, hb_str path, hb_str id, bool *
                            err);
 }
 
+hb_status files_loader_own_name(files_loader *loader, hb_str path, hb_arena *arena, hb_str *own,
+                                hb_err *err) {
+    *own = (hb_str){ NULL, 0 };
+    const hb_value *id = &loader->cells[0];
+    if (id->kind != HB_KIND_TEXT) return HB_OK;
+    hb_err reason;
+    hb_err_init(&reason);
+    const hb_str given = hb_arena_str(arena, id->as.s);
+    if (given.ptr == NULL) return hb_err_memory(err);
+    bool found;
+    if (files_loader_read(loader, path, given, &found, &reason) != HB_OK || !found) return HB_OK;
+    const files_conn *conn = loader->table->conn;
+    const hb_str name = files_row_name(loader->table, given, arena);
+    const hb_str free_name = name.ptr != NULL ? hb_fs_join(arena, conn->root, name) : name;
+    if (free_name.ptr == NULL) return hb_err_memory(err);
+    hb_fs_stat info;
+    if (conn->fs->stat(conn->fs->ctx, free_name, &info) == HB_FS_MISSING) *own = free_name;
+    return HB_OK;
+}
+
+/* A whole row under another's name counts for nothing, or as a repair would have it. */
+static hb_status loader_misnamed(files_loader *loader, hb_str path, bool *whole, hb_err *err) {
+    hb_str own = { NULL, 0 };
+    loader->table->misnamed = true;
+    if (loader->table->as_mended) {
+        HB_TRY(files_loader_own_name(loader, path, &loader->arena, &own, err));
+    }
+    *whole = own.ptr != NULL;
+    return HB_OK;
+}
+
 /* A file that cannot be used is passed over: files_check names it. */
 static hb_status loader_take(files_loader *loader, hb_str path, hb_str id, hb_err *err) {
     bool found;
     HB_TRY(files_lease_beat(loader->table->conn, err));
     hb_arena_reset(&loader->arena);
-    hb_status status = files_loader_read(loader, path, id, &found, err);
-    if (status == HB_E_CORRUPT || (status == HB_OK && !found)) return HB_OK;
-    HB_TRY(status);
+    hb_err refused;
+    hb_err_init(&refused);
+    const hb_status status = files_loader_read(loader, path, id, &found, &refused);
+    if (status == HB_OK && !found) return HB_OK;
+    if (status == HB_E_CORRUPT) {
+        bool whole = false;
+        if (strcmp(refused.native, FILES_MISNAMED) == 0) {
+            HB_TRY(loader_misnamed(loader, path, &whole, err));
+        }
+        if (!whole) return HB_OK;
+    } else if (status != HB_OK) {
+        if (err != NULL) *err = refused;
+        return status;
+    }
     HB_TRY(files_values_inline(loader->table, &loader->arena, loader->cells, err));
     for (uint32_t i = 0; i < loader->rows.column_count; i++) {
         if (!hb_colbuf_add(&loader->rows.columns[i], &loader->cells[i])) return hb_err_memory(err);
@@ -240,6 +282,7 @@ static hb_status table_load(files_table *table, hb_err *err) {
     if (table->loaded) return HB_OK;
     HB_TRY(files_settle(table->conn, err));
     HB_TRY(inner_run(table, HB_FRAG_CLEAR, NULL, NULL, err));
+    table->misnamed = false;
     hb_arena arena;
     hb_arena_init(&arena, table->conn->mem);
     files_loader loader;
@@ -432,6 +475,13 @@ static hb_status run_clear(files_table *table, bool everything, hb_err *err) {
     return status;
 }
 
+/* What was read for a dry run is not what others see. */
+static void look_as(files_table *table, bool as_mended) {
+    if (table->as_mended == as_mended || table->conn->in_tx) return;
+    if (table->misnamed) table->loaded = false;
+    table->as_mended = as_mended;
+}
+
 hb_status files_run(hb_job *job, hb_err *err) {
     const hb_fragment *fragment = job->fragment;
     if (fragment->kind == HB_FRAG_ENSURE) return run_ensure(job, err);
@@ -443,13 +493,14 @@ hb_status files_run(hb_job *job, hb_err *err) {
         table = fragment->container->state;
     }
     HB_TRY(files_lease_enter(table->conn, err));
+    look_as(table, job->as_mended);
     switch ((int)fragment->kind) {
     case HB_FRAG_WRITE:
     case HB_FRAG_DELETE: return run_change(table, job, err);
     case HB_FRAG_CLEAR: return run_clear(table, fragment->everything, err);
     case HB_FRAG_REFRESH: table->loaded = false; return HB_OK;
     case HB_FRAG_FETCH:
-        if (!table->loaded && fragment->ids->count <= FILES_FETCH_SINGLE_MAX) {
+        if (!table->loaded && !table->as_mended && fragment->ids->count <= FILES_FETCH_SINGLE_MAX) {
             HB_TRY(load_ids(table, fragment->ids, err));
             return files_answer(table, job, err);
         }

@@ -186,12 +186,14 @@ static hb_status tell(const blob_checker *checker, const char *kind, hb_str obje
     return checker->sink(checker->arg, &finding, err);
 }
 
-/* Tells the rows that a statement yields. */
+/* Tells the rows that a statement yields. *any: there were some. */
 static hb_status tell_rows(const blob_checker *checker, sqlite3_stmt *stmt, const char *reason,
-                           hb_err *err) {
+                           bool *any, hb_err *err) {
     hb_status status = HB_OK;
     int rc = SQLITE_DONE;
+    *any = false;
     while (status == HB_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        *any = true;
         status = tell(checker, "external", sqlite_text_at(stmt, 0), reason, 0,
                       checker->how == HB_CHECK_GIVE_UP, err);
     }
@@ -210,12 +212,13 @@ static hb_status blobs_missing(const blob_checker *checker, hb_err *err) {
                                  { ") ORDER BY object_id", HB_STR_EMPTY } };
     sqlite3_stmt *stmt;
     HB_TRY(blob_sql(table, words, 5, &stmt, err));
-    return tell_rows(checker, stmt, "the value that is kept outside the row is gone", err);
+    bool any;
+    return tell_rows(checker, stmt, "the value that is kept outside the row is gone", &any, err);
 }
 
 /* The rows that hold the value called `name`. */
 static hb_status changed_rows(const blob_checker *checker, hb_kind kind, const sqlite_ref *name,
-                              hb_err *err) {
+                              bool *any, hb_err *err) {
     sqlite_table *table = checker->table;
     const blob_words words[] = { { "SELECT object_id FROM ", table->name },
                                  { " WHERE ", table->columns[checker->place] },
@@ -223,7 +226,7 @@ static hb_status changed_rows(const blob_checker *checker, hb_kind kind, const s
     sqlite3_stmt *stmt;
     HB_TRY(blob_sql(table, words, 3, &stmt, err));
     sqlite_ref_bind(stmt, 1, kind, name);
-    return tell_rows(checker, stmt, "the value that is kept outside the row was changed", err);
+    return tell_rows(checker, stmt, "the value that is kept outside the row was changed", any, err);
 }
 
 /* No row refers to such a name: all names are hashes. */
@@ -279,8 +282,9 @@ static hb_status blobs_changed(const blob_checker *checker, hb_err *err) {
     for (;;) {
         HB_TRY(next_changed(checker, kind, &name, err));
         if (name.len == 0) return HB_OK;
-        HB_TRY(changed_rows(checker, kind, &name, err));
-        if (checker->how == HB_CHECK_MEND) HB_TRY(set_aside(checker, kind, &name, err));
+        bool any; /* else it is one of those that no row holds */
+        HB_TRY(changed_rows(checker, kind, &name, &any, err));
+        if (any && checker->how == HB_CHECK_MEND) HB_TRY(set_aside(checker, kind, &name, err));
     }
 }
 

@@ -44,6 +44,7 @@ static hb_status index_tell(const sqlite_table *table, hb_str name, bool broken,
     const sqlite_checker *checker = table->conn->checker;
     const hb_finding finding = {
         .kind = broken ? "unique" : "index",
+        .stays = broken,
         .path = name,
         .reason = broken ? HB_STR("rows have equal values in the fields of a unique constraint")
                          : HB_STR("the index is gone"),

@@ -65,6 +65,7 @@ typedef struct hb_job {
     hb_deadline deadline;
     void *state;                    /* the backend's own; freed in end() */
     bool lost_as_null;              /* a value outside its row that is lost reads as null */
+    bool as_mended;                 /* rows are there that a repair would give their name back */
     bool done;                      /* set by begin() or reply() */
     hb_rowset out;                  /* the result; owned by the job */
     hb_lent lent;                   /* the result instead of `out`, when the fragment `lends` */

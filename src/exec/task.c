@@ -58,6 +58,7 @@ hb_status hb_task_start_job(hb_task *task, hb_instance *instance, const hb_fragm
     entry->job.arena = &task->arena;
     entry->job.deadline = task->deadline;
     entry->job.lost_as_null = task->lost_as_null;
+    entry->job.as_mended = task->as_mended;
     entry->job.next_op_id = &task->next_op_id;
     entry->next = task->jobs;
     task->jobs = entry;

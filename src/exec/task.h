@@ -37,7 +37,7 @@ struct hb_task {
     struct hb_task_rows *owned;         /* rowsets made by local operators */
     hb_deadline deadline;
     uint32_t next_op_id;
-    bool lost_as_null;                  /* of its jobs: see hb_job */
+    bool lost_as_null, as_mended;       /* of its jobs: see hb_job */
     bool pauses;                        /* the host wants to look on: HB_FLAG_PAUSES */
     bool pause;                         /* set by advance: a good moment for it; call me again */
     bool progress;

@@ -441,6 +441,26 @@ static hb_status audit_add_totals(audit_program *a, const hb_stored_counts *stor
     return HB_OK;
 }
 
+/* "actions": what the repair did, or a dry run found that it would do. */
+static hb_status audit_add_actions(audit_program *a, hb_err *err) {
+    if (!a->repair) return HB_OK;
+    cJSON *actions = cJSON_AddObjectToObject(a->root, "actions");
+    cJSON *catalog = cJSON_AddObjectToObject(actions, "catalog");
+    cJSON *replicas = cJSON_AddObjectToObject(actions, "replicas");
+    const hb_replica_counts counts = hb_replicas_counts(a->replicas);
+    const double deleted = (double)hb_replicas_deleted(a->replicas);
+    const audit_pass *pass = a->before;
+    const bool ok =
+        cJSON_AddNumberToObject(catalog, "missing_written", pass->missing_count) != NULL &&
+        cJSON_AddNumberToObject(catalog, "mismatched_rewritten", pass->mismatched_count) != NULL &&
+        cJSON_AddNumberToObject(catalog, "dangling_deleted", pass->dangling_count) != NULL &&
+        cJSON_AddNumberToObject(replicas, "missing_written", (double)counts.missing) != NULL &&
+        cJSON_AddNumberToObject(replicas, "different_rewritten", (double)counts.different) !=
+            NULL &&
+        cJSON_AddNumberToObject(replicas, "orphaned_deleted", deleted) != NULL;
+    return ok ? hb_stored_actions(a->stored, actions, err) : hb_err_memory(err);
+}
+
 static hb_status audit_finish(audit_program *a, hb_task *task, hb_err *err) {
     bool catalog = false, replicas = false, intents = false, edges = false, stored = false;
     hb_stored_counts counts;
@@ -450,6 +470,7 @@ static hb_status audit_finish(audit_program *a, hb_task *task, hb_err *err) {
     HB_TRY(audit_add_replicas(a, &replicas, err));
     HB_TRY(audit_add_intents(a, a->root, &intents, err));
     HB_TRY(audit_add_totals(a, &counts, err));
+    HB_TRY(audit_add_actions(a, err));
     bool ok = catalog && replicas && intents && edges && stored;
     cJSON_AddBoolToObject(a->root, "ok", ok);
     /* The order of a report: the Catalog, which every workspace has, comes first. */
@@ -578,7 +599,8 @@ static hb_status audit_pause(hb_task *task, const char *part, hb_str entity, uin
 static hb_status audit_stored(audit_program *a, hb_task *task, bool *done, hb_err *err) {
     const hb_check_how how = a->repair && !a->dry_run ? HB_CHECK_MEND : HB_CHECK_LOOK;
     if (a->stored == NULL) {
-        HB_TRY(hb_stored_start(a->ws, &task->arena, a->root, &a->stored, err));
+        HB_TRY(hb_stored_start(a->ws, &task->arena, a->root, a->repair && a->dry_run, &a->stored,
+                               err));
         HB_TRY(hb_stored_definitions(a->stored, how, err));
     }
     while (a->stored_at < a->ws->entity_count && !task->pause) {
@@ -603,14 +625,14 @@ static hb_status replicas_advance(hb_replicas *replicas, hb_task *task, bool *do
 static hb_status audit_replicas(audit_program *a, hb_task *task, bool *done, hb_err *err) {
     bool fix = a->repair && !a->dry_run;
     if (a->replicas == NULL) {
-        HB_TRY(hb_replicas_start(task, a->ws, fix, a->stored, &a->replicas, err));
+        HB_TRY(hb_replicas_start(task, a->ws, fix, a->repair, a->stored, &a->replicas, err));
     }
     if (!fix || !a->gave_up) {
         HB_TRY(replicas_advance(a->replicas, task, done, err));
         if (!*done || !fix) return HB_OK;
         HB_TRY(hb_stored_give_up(a->stored, err));
         a->gave_up = true;
-        HB_TRY(hb_replicas_start(task, a->ws, false, NULL, &a->replicas_after, err));
+        HB_TRY(hb_replicas_start(task, a->ws, false, false, NULL, &a->replicas_after, err));
     }
     return replicas_advance(a->replicas_after, task, done, err);
 }
@@ -672,6 +694,7 @@ static hb_status audit_call(hb_workspace *ws, const hb_request *request, hb_task
     task->cleanup = audit_cleanup;
     task->refused = audit_refused;
     task->lost_as_null = true;
+    task->as_mended = repair && a->dry_run;
     task->pauses = (request->flags & HB_FLAG_PAUSES) != 0;
     a->root = cJSON_CreateObject();
     return a->root != NULL ? HB_OK : hb_err_memory(err);

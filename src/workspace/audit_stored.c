@@ -15,6 +15,8 @@ struct hb_stored {
     hb_stored_counts counts;
     uint64_t external_count;    /* of the problems: values that are lost */
     uint64_t left_count;        /* files and problems that nothing was done about */
+    bool rehearses;             /* a dry run: says what a repair would do */
+    uint64_t mended, renamed, put_aside;
     hb_check_how how;
     hb_str backend, entity;     /* that are looked at */
     hb_entity *at;
@@ -75,7 +77,9 @@ static hb_status set_note(hb_stored *s, hb_map *map, const hb_str *parts, uint32
 
 static hb_status add_file(hb_stored *s, const hb_finding *finding, hb_err *err) {
     const bool back = finding->belongs.len > 0;
-    if (finding->fixed && !back) {
+    if (back) s->renamed++;
+    if (!back) s->put_aside++;
+    if (!back && (finding->fixed || s->rehearses)) {
         const hb_str key[] = { s->entity, finding->object_id };
         HB_TRY(set_note(s, &s->aside, key, 2, err));
     }
@@ -98,9 +102,9 @@ static hb_status add_problem(hb_stored *s, const hb_finding *finding, hb_err *er
         const hb_str key[] = { s->backend, s->entity, finding->field, finding->object_id };
         HB_TRY(set_note(s, &s->lost, key, 4, err));
         s->external_count++;
-    } else if (!finding->fixed) {
-        s->left_count++;
     }
+    if (external || finding->fixed || (s->how == HB_CHECK_LOOK && !finding->stays)) s->mended++;
+    if (!external && !finding->fixed) s->left_count++;
     if (s->counts.problems++ >= HB_AUDIT_LIST_MAX) return HB_OK;
     cJSON *item = add_item(s, s->problems, finding);
     bool ok = item != NULL && add_text(s, item, "object_id", finding->object_id) &&
@@ -153,13 +157,14 @@ static hb_status add_finding(void *arg, const hb_finding *finding, hb_err *err) 
 /* ---- looking -----------------------------------------------------------------------------------
  */
 
-hb_status hb_stored_start(hb_workspace *ws, hb_arena *arena, cJSON *root, hb_stored **out,
-                          hb_err *err) {
+hb_status hb_stored_start(hb_workspace *ws, hb_arena *arena, cJSON *root, bool rehearses,
+                          hb_stored **out, hb_err *err) {
     hb_stored *s = HB_NEW(arena, hb_stored);
     if (s == NULL) return hb_err_memory(err);
     s->ws = ws;
     s->arena = arena;
     s->root = root;
+    s->rehearses = rehearses;
     hb_map_init(&s->aside, ws->mem);
     hb_map_init(&s->lost, ws->mem);
     hb_buf_init(&s->key, ws->mem);
@@ -225,9 +230,11 @@ static hb_status check_definition(hb_stored *s, hb_instance *keeper, hb_str id, 
         reason = HB_STR("the stored definition cannot be read: register the entity again");
     }
     if (reason.ptr == NULL) return hb_err_memory(err);
-    const hb_finding finding = {
-        .kind = "definition", .path = stored.path, .reason = reason, .fixed = mends
-    };
+    const hb_finding finding = { .kind = "definition",
+                                 .path = stored.path,
+                                 .reason = reason,
+                                 .stays = known == NULL,
+                                 .fixed = mends };
     return add_problem(s, &finding, err);
 }
 
@@ -292,6 +299,16 @@ bool hb_stored_is_lost(hb_stored *s, hb_str backend, hb_str entity, hb_str field
                        hb_str object_id) {
     const hb_str key[] = { backend, entity, field, object_id };
     return s->lost.count > 0 && is_noted(s, &s->lost, key, 4);
+}
+
+hb_status hb_stored_actions(const hb_stored *s, cJSON *actions, hb_err *err) {
+    cJSON *storage = cJSON_AddObjectToObject(actions, "storage");
+    cJSON *files = cJSON_AddObjectToObject(actions, "files");
+    const bool ok = cJSON_AddNumberToObject(storage, "repaired", (double)s->mended) != NULL &&
+                    cJSON_AddNumberToObject(storage, "deleted", (double)s->counts.unused) != NULL &&
+                    cJSON_AddNumberToObject(files, "renamed", (double)s->renamed) != NULL &&
+                    cJSON_AddNumberToObject(files, "quarantined", (double)s->put_aside) != NULL;
+    return ok ? HB_OK : hb_err_memory(err);
 }
 
 hb_status hb_stored_finish(hb_stored *s, hb_stored_counts *counts, bool *ok, hb_err *err) {

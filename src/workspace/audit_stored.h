@@ -16,9 +16,10 @@ typedef struct hb_stored_counts {
     uint64_t files, problems, unused;
 } hb_stored_counts;
 
-/* Lives in the arena. End it once, also after a failure; NULL is fine. */
-hb_status hb_stored_start(hb_workspace *ws, hb_arena *arena, cJSON *root, hb_stored **out,
-                          hb_err *err);
+/* Lives in the arena. `rehearses`: a dry run, for which rows count as put aside that a repair would
+ * put aside. End it once, also after a failure; NULL is fine. */
+hb_status hb_stored_start(hb_workspace *ws, hb_arena *arena, cJSON *root, bool rehearses,
+                          hb_stored **out, hb_err *err);
 void hb_stored_end(hb_stored *stored);
 /* Compares the stored definitions with their copies; before the entities. */
 hb_status hb_stored_definitions(hb_stored *stored, hb_check_how how, hb_err *err);
@@ -31,6 +32,9 @@ bool hb_stored_has_aside(const hb_stored *stored);
 bool hb_stored_is_aside(hb_stored *stored, hb_str entity, hb_str object_id);
 bool hb_stored_is_lost(hb_stored *stored, hb_str backend, hb_str entity, hb_str field,
                        hb_str object_id);
+/* {"storage": {repaired, deleted}, "files": {renamed, quarantined}}: what a repair did or, rehearsed,
+ * would do. */
+hb_status hb_stored_actions(const hb_stored *stored, cJSON *actions, hb_err *err);
 /* Closes the report. *ok: nothing is left to mend. */
 hb_status hb_stored_finish(hb_stored *stored, hb_stored_counts *counts, bool *ok, hb_err *err);
 

@@ -39,6 +39,7 @@ struct hb_replicas {
     hb_task *task;
     hb_workspace *ws;
     bool fix;
+    bool whole;                 /* rows are read with what no other backend holds */
     bool spare;                 /* rows without one in the home stay */
     replica_phase phase;
     uint32_t next;              /* entity to go on with */
@@ -63,13 +64,14 @@ static hb_arena *arena_of(const hb_replicas *r) {
     return &r->task->arena;
 }
 
-hb_status hb_replicas_start(hb_task *task, hb_workspace *ws, bool fix, hb_stored *stored,
-                            hb_replicas **out, hb_err *err) {
+hb_status hb_replicas_start(hb_task *task, hb_workspace *ws, bool fix, bool whole,
+                            hb_stored *stored, hb_replicas **out, hb_err *err) {
     hb_replicas *r = HB_NEW(&task->arena, hb_replicas);
     if (r == NULL) return hb_err_memory(err);
     r->task = task;
     r->ws = ws;
     r->fix = fix;
+    r->whole = fix || whole;
     r->stored = stored;
     r->spare = stored != NULL && hb_stored_has_aside(stored);
     hb_arena_init(&r->arena, ws->mem);
@@ -127,7 +129,7 @@ static hb_status part_new(hb_replicas *r, uint32_t backend, hb_err *err) {
     if (part->columns == NULL || part->at == NULL) return hb_err_memory(err);
     for (uint32_t i = 1; i < part->container->field_count; i++) {
         uint32_t field = part->container->fields[i].field;
-        if (!r->fix && !is_shared(routing, field)) continue;
+        if (!r->whole && !is_shared(routing, field)) continue;
         part->columns[part->column_count++] = field;
         part->at[field] = part->column_count;
     }

@@ -21,9 +21,9 @@ typedef struct hb_replica_counts {  /* rows missing in a backend, different, wit
  * what the source of truth holds, a page in one transaction. `stored`: what the storage has lost
  * (NULL: nothing). A value that is lost is no truth. The home gets a row whose file was put aside
  * back when the others hold all of it, and while there are such files, rows without one in the home
- * stay. */
-hb_status hb_replicas_start(hb_task *task, hb_workspace *ws, bool fix, hb_stored *stored,
-                            hb_replicas **out, hb_err *err);
+ * stay. `whole`: rows are compared as `fix` does, for a dry run that counts what it would do. */
+hb_status hb_replicas_start(hb_task *task, hb_workspace *ws, bool fix, bool whole,
+                            hb_stored *stored, hb_replicas **out, hb_err *err);
 hb_status hb_replicas_advance(hb_replicas *replicas, bool *done, hb_err *err);
 /* For the error of a reply that came in between. NULL is fine. */
 hb_status hb_replicas_explain(hb_replicas *replicas, hb_status status, hb_err *err);
