@@ -10,7 +10,7 @@
 
 typedef struct audit_source {       /* one user entity */
     hb_entity *entity;
-    const uint32_t *fields;         /* projected ones */
+    const uint32_t *fields;         /* projected ones, and those of constraints */
     uint32_t field_count;
     hb_run *run;
     bool done;
@@ -64,13 +64,14 @@ static hb_status audit_start_source(hb_workspace *ws, hb_task *task, audit_sourc
                                     hb_err *err) {
     const hb_schema *schema = source->entity->schema, *catalog = audit_catalog(ws);
     uint32_t *fields = hb_arena_array(&task->arena, schema->field_count, sizeof(*fields));
-    if (fields == NULL) return hb_err_memory(err);
+    bool *wanted = hb_arena_zalloc(&task->arena, schema->field_count * sizeof(*wanted));
+    if (fields == NULL || wanted == NULL) return hb_err_memory(err);
+    HB_TRY(hb_unique_fields(ws, source->entity, wanted, err));
     for (uint32_t f = 1; f < schema->field_count; f++) {
-        uint32_t twin = hb_schema_find(catalog, schema->fields[f].name);
-        if (twin != HB_FIELD_NONE &&
-            hb_type_eq(schema->fields[f].type, catalog->fields[twin].type)) {
-            fields[source->field_count++] = f;
-        }
+        const uint32_t twin = hb_schema_find(catalog, schema->fields[f].name);
+        const bool is_projected =
+            twin != HB_FIELD_NONE && hb_type_eq(schema->fields[f].type, catalog->fields[twin].type);
+        if (is_projected || wanted[f]) fields[source->field_count++] = f;
     }
     source->fields = fields;
     const hb_plan *plan;
@@ -132,6 +133,10 @@ static hb_status audit_advance_sources(audit_program *a, hb_task *task, audit_pa
         hb_column *columns;
         HB_TRY(audit_columns(source->run, source->entity->schema, &task->arena, &columns,
                              &source->row_count, err));
+        if (a->before == pass) {
+            HB_TRY(hb_unique_find(task, a->ws, source->entity, columns, source->row_count,
+                                  hb_stored_add_twin, a->stored, err));
+        }
         HB_TRY(hb_catalog_rows(a->ws, source->entity, columns, source->row_count, a->now_ms,
                                &task->arena, &source->expected, err));
     }

@@ -206,6 +206,22 @@ static hb_status check_entity(hb_stored *s, hb_entity *entity, hb_err *err) {
     return HB_OK;
 }
 
+hb_status hb_stored_add_twin(void *stored, const hb_entity *entity, uint32_t field,
+                             hb_str object_id, hb_err *err) {
+    hb_stored *s = stored;
+    const hb_finding finding = {
+        .kind = "unique",
+        .path = HB_STR_EMPTY,
+        .field = entity->schema->fields[field].name,
+        .object_id = object_id,
+        .reason = HB_STR("another row holds the same value, which has to be unique"),
+        .stays = true,
+    };
+    s->backend = hb_entity_instances(s->ws, entity)[entity->routing->primary[field]]->name;
+    s->entity = entity->schema->entity_id;
+    return add_problem(s, &finding, err);
+}
+
 /* ---- definitions -------------------------------------------------------------------------------
  */
 

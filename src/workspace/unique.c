@@ -234,3 +234,79 @@ hb_status hb_unique_among(hb_task *task, hb_workspace *ws, const hb_entity *enti
     }
     return status;
 }
+
+/* ---- what is stored ---------------------------------------------------------------------- */
+
+typedef hb_status unique_visit(const hb_unique *u, const unique_rule *rule, void *arg, hb_err *err);
+
+static hb_status each_rule(const hb_unique *u, unique_visit *visit, void *arg, hb_err *err) {
+    const hb_schema *schema = u->entity->schema;
+    for (uint32_t f = 1; f < schema->field_count; f++) {
+        const unique_rule rule = { .fields = &f, .field_count = 1 };
+        if (!schema->fields[f].unique || unique_is_native(u, &f, 1)) continue;
+        HB_TRY(visit(u, &rule, arg, err));
+    }
+    for (uint32_t i = 0; i < schema->unique_count; i++) {
+        const hb_field_group *group = &schema->uniques[i];
+        const unique_rule rule = { .fields = group->fields, .field_count = group->field_count };
+        if (!unique_is_native(u, rule.fields, rule.field_count)) HB_TRY(visit(u, &rule, arg, err));
+    }
+    return HB_OK;
+}
+
+static hb_status mark_fields(const hb_unique *u, const unique_rule *rule, void *arg, hb_err *err) {
+    bool *wanted = arg;
+    (void)u;
+    (void)err;
+    for (uint32_t i = 0; i < rule->field_count; i++) wanted[rule->fields[i]] = true;
+    return HB_OK;
+}
+
+hb_status hb_unique_fields(hb_workspace *ws, const hb_entity *entity, bool *wanted, hb_err *err) {
+    const hb_unique u = { .ws = ws, .entity = entity };
+    return each_rule(&u, mark_fields, wanted, err);
+}
+
+typedef struct unique_find {
+    hb_unique_sink *sink;
+    void *arg;
+} unique_find;
+
+static hb_status find_rule(const hb_unique *u, const unique_rule *rule, void *arg, hb_err *err) {
+    const unique_find *find = arg;
+    const hb_column *ids = &u->columns[HB_FIELD_OBJECT_ID];
+    const hb_column **columns =
+        hb_arena_array(&u->task->arena, rule->field_count, sizeof(*columns));
+    if (columns == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; i < rule->field_count; i++) columns[i] = &u->columns[rule->fields[i]];
+    hb_map seen;
+    hb_map_init(&seen, u->ws->mem);
+    hb_arena keys;
+    hb_arena_init(&keys, u->ws->mem);
+    hb_status status = HB_OK;
+    for (uint32_t row = 0; row < u->row_count && status == HB_OK; row++) {
+        hb_str key;
+        if (!unique_row_counts(u, rule, row)) continue;
+        status = unique_key(columns, rule->field_count, row, &keys, u->ws->mem, &key, err);
+        if (status != HB_OK) break;
+        if (hb_map_find(&seen, key) != HB_MAP_NONE) {
+            status =
+                find->sink(find->arg, u->entity, rule->fields[0], hb_column_span(ids, row), err);
+        } else if (!hb_map_put(&seen, key, row)) {
+            status = hb_err_memory(err);
+        }
+    }
+    hb_arena_free(&keys);
+    hb_map_free(&seen);
+    return status;
+}
+
+hb_status hb_unique_find(hb_task *task, hb_workspace *ws, const hb_entity *entity,
+                         const hb_column *columns, uint32_t row_count, hb_unique_sink *sink,
+                         void *arg, hb_err *err) {
+    const hb_unique u = {
+        .task = task, .ws = ws, .entity = entity, .columns = columns, .row_count = row_count
+    };
+    unique_find find = { sink, arg };
+    return each_rule(&u, find_rule, &find, err);
+}

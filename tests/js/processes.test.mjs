@@ -263,6 +263,22 @@ test("Node and wasmtime take turns on one folder", { skip: existsSync(wasmtime) 
   const ids = (await ws.query("item").limit(100000).execute()).rows().map((row) => row.object_id);
   assert.equal(ids.filter((id) => id.startsWith("wasi-")).length, 40);
   assert.ok(ids.includes("node") && ids.includes("node-1-0"));
-  assert.equal((await ws.audit()).catalog.ok, true);
+  /* One command under way knows the old definition; the next one reads the new. */
+  const late = spawn(wasmtime, ["run", "--dir", ".", command, "put", "item", "--batch", "1"], { cwd: folder, stdio: ["pipe", "ignore", "pipe"] });
+  let said = "";
+  late.stderr.setEncoding("utf8").on("data", (text) => { said += text; });
+  const ended = once(late, "close");
+  late.stdin.write('{"object_id":"early","n":7}\n');
+  for (let k = 0; k < 600 && !await ws.exists("early", { entity: Item }); k++) await new Promise((resolve) => setTimeout(resolve, 50));
+  await ws.alterEntity(entity("Item", { n: field(ShortText), who: field(ShortText) }), { confirm: "item" });
+  late.stdin.end('{"object_id":"late","n":8}\n');
+  assert.notEqual((await ended)[0], 0);
+  assert.match(said, /another instance of the workspace has altered entity 'item'/);
+  const next = run("put", "item");
+  next.stdin.end('{"object_id":"words","n":"eight"}\n');
+  assert.equal((await once(next, "close"))[0], 0);
+  assert.equal(await ws.exists("late", { entity: "item" }), false);
+  assert.deepEqual((await ws.getMany(["early", "words"], { entity: "item" })).map((row) => row.n), ["7", "eight"]);
+  assert.equal((await ws.audit()).ok, true);
   await ws.close();
 });

@@ -421,7 +421,93 @@ static void rows_that_break_a_constraint_are_named_until_they_are_put_right(void
     }
 }
 
+/* The same where no engine looks: the workspace does, and audit after it. */
+static void constraints_of_other_engines_are_looked_at_too(void) {
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        const place *p = &places[i];
+        if ((p->main_is & SQLITE) != 0) continue;
+        CASE(p->name);
+        start(p);
+        const hb_schema *schema = f.ws->entities[hb_workspace_entity(f.ws, HB_STR("doc"))]->schema;
+        hb_field *u = (hb_field *)(uintptr_t)&schema->fields[hb_schema_find(schema, HB_STR("u"))];
+        u->unique = false;
+        CHECK_INT(write_row(&f, HB_CALL_SET, "doc", "{\"object_id\":\"b\",\"u\":0}", 0), HB_OK);
+        u->unique = true;
+        const hb_str named = report(HB_CALL_AUDIT, 0);
+        if (is_ok(named) || hb_str_find(named, HB_STR("\"object_id\":\"b\",\"reason\":\"another row holds the same value"), 0) < 0) show(named);
+        const hb_str said = report(HB_CALL_REPAIR, HB_FLAG_DRY_RUN);
+        const hb_str did = report(HB_CALL_REPAIR, 0);
+        if (is_ok(did) || !hb_str_eq(totals(said), totals(did))) show(did);
+        CHECK_INT(write_row(&f, HB_CALL_SET, "doc", "{\"object_id\":\"b\",\"u\":1}", 0), HB_OK);
+        CHECK(is_ok(report(HB_CALL_AUDIT, 0)));
+        CHECK_INT(write_row(&f, HB_CALL_SET, "doc", "{\"object_id\":\"b\",\"u\":0}", 0), HB_E_UNIQUE);
+        stop();
+    }
+}
+
+/* ---- edges ------------------------------------------------------------------------------------ */
+
+static const char node_definition[] =
+    "{\"name\":\"Node\",\"fields\":{\"label\":{\"type\":\"short-text\",\"stores\":[{\"to\":\"main\"},{\"to\":\"side\"}]},"
+    "\"next\":{\"type\":{\"type\":\"hyper-g\",\"fields\":[{\"name\":\"to\",\"dtype\":{\"type\":\"identifier\",\"target_entity\":\"node\"}}]},"
+    "\"stores\":[{\"to\":\"main\",\"strategy\":\"graph\"}]}}}";
+static const char dangling[] = "\"dangling\":[{\"entity\":\"node\",\"field\":\"next\",\"object_id\":\"b\",\"target_entity\":\"node\",\"target\":\"a\"}]";
+
+static void start_nodes(const place *p) {
+    start(p);
+    if (!CHECK_INT(define(&f, node_definition), HB_OK)) test_check(false, f.err.msg, __FILE__, __LINE__);
+    CHECK_INT(upsert(&f, "node", "{\"object_id\":\"a\",\"label\":\"A\"}"), HB_OK);
+    CHECK_INT(upsert(&f, "node", "{\"object_id\":\"b\",\"label\":\"B\",\"next\":[{\"to\":\"a\"}]}"), HB_OK);
+    CHECK(is_ok(report(HB_CALL_AUDIT, 0)));
+}
+
+static void remove_node(uint32_t backend, const char *id) {
+    hb_str text = hb_str_c(id);
+    hb_ids ids = { &text, 1 };
+    const hb_entity *node = f.ws->entities[hb_workspace_entity(f.ws, HB_STR("node"))];
+    const hb_fragment fragment = { .kind = HB_FRAG_DELETE, .ids = &ids, .limit = HB_NO_LIMIT, .container = node->routing->containers[backend] };
+    hb_task *task = hb_task_new(f.ws->mem);
+    hb_job *job;
+    CHECK_INT(hb_task_start_job(task, f.ws->instances[backend], &fragment, &job, &f.err), HB_OK);
+    hb_task_free(task);
+}
+
+/* Says, does, and is clean unless an edge is left that leads nowhere. */
+static void mend_nodes(const char *named, bool clean) {
+    const hb_str found = report(HB_CALL_AUDIT, 0);
+    if (is_ok(found) || hb_str_find(found, hb_str_c(named), 0) < 0) show(found);
+    const hb_str said = report(HB_CALL_REPAIR, HB_FLAG_DRY_RUN);
+    const hb_str did = report(HB_CALL_REPAIR, 0);
+    if (is_ok(did) != clean || !hb_str_eq(totals(said), totals(did))) show(did);
+    const hb_str after = report(HB_CALL_AUDIT, 0);
+    if (is_ok(after) != clean || (!clean && hb_str_find(after, hb_str_c(dangling), 0) < 0)) show(after);
+}
+
+static void rows_of_edges_that_one_side_lost(void) {
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        const place *p = &places[i];
+        if (p->main_is == PYTHON) continue;     /* no edges there */
+        CASE(p->name);
+        start_nodes(p);
+        remove_node(SIDE, "b");                 /* the edge's row, in a replica */
+        mend_nodes("\"missing\":[{\"entity\":\"node\",\"object_id\":\"b\",\"backend\":\"side\"}]", true);
+        remove_node(SIDE, "a");                 /* the row that it leads to */
+        mend_nodes("\"missing\":[{\"entity\":\"node\",\"object_id\":\"a\",\"backend\":\"side\"}]", true);
+        remove_node(MAIN, "a");                 /* at home: the edge leads nowhere, and stays */
+        mend_nodes(dangling, false);
+        CHECK_INT(upsert(&f, "node", "{\"object_id\":\"a\",\"label\":\"A again\"}"), HB_OK);
+        CHECK(is_ok(report(HB_CALL_AUDIT, 0)));
+        remove_node(MAIN, "b");                 /* the edge goes with its row */
+        mend_nodes("\"orphaned\":[{\"entity\":\"node\",\"object_id\":\"b\",\"backend\":\"side\"}]", true);
+        CHECK_INT(query(&f, "node", "{}"), HB_OK);
+        CHECK_CSTR(lines(&f, "label"), "a|A again\n");
+        stop();
+    }
+}
+
 TEST_SUITE {
+    TEST(constraints_of_other_engines_are_looked_at_too);
+    TEST(rows_of_edges_that_one_side_lost);
     TEST(rows_that_break_a_constraint_are_named_until_they_are_put_right);
     TEST(every_corruption_is_named_and_mended);
 }
