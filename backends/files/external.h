@@ -56,7 +56,7 @@ typedef struct files_values_check {
     hb_buf bytes;
     hb_map states;              /* name of a referred value -> files_value_state */
     uint64_t lost;              /* cells that were told */
-    bool spares;                /* values of no row stay: a file that cannot be read may hold them */
+    bool spares;                /* values of no row stay: an unreadable file may hold them */
 } files_values_check;
 
 void files_values_check_open(files_values_check *check, files_table *table, hb_check_how how,

@@ -36,7 +36,7 @@ bool hb_stored_has_aside(const hb_stored *stored);
 bool hb_stored_is_aside(hb_stored *stored, hb_str entity, hb_str object_id);
 bool hb_stored_is_lost(hb_stored *stored, hb_str backend, hb_str entity, hb_str field,
                        hb_str object_id);
-/* {"storage": {repaired, deleted}, "files": {renamed, quarantined}}: what a repair did or, rehearsed,
+/* {"storage": {repaired, deleted}, "files": {renamed, quarantined}}: what a repair did, rehearsed:
  * would do. */
 hb_status hb_stored_actions(const hb_stored *stored, cJSON *actions, hb_err *err);
 /* Closes the report. *ok: nothing is left to mend. */
