@@ -94,9 +94,13 @@ export function readList(core) {
   return batch.rowCount === 0 ? [] : readColumnValues(batch, batch.columns[0]);
 }
 
+/** Its column's name is not looked at. */
+const UNNAMED = [""];
+
 /** The first cell. @param {Core} core @returns {any} */
 export function readOne(core) {
-  const batch = answer(core);
+  const { u8, view } = core.memory;
+  const batch = readBatch({ u8, view }, core.answerAt, UNNAMED);
   return readCell(batch.bytes, batch.columns[0], 0, true);
 }
 

@@ -554,9 +554,13 @@ export class Workspace {
 
   /** @param {string} id @param {CallOptions & { entity?: EntityLike, edges?: import("./graph.js").Edges }} options @returns {boolean | Promise<boolean>} */
   #deleteOne(id, options) {
-    const entity = options.entity === undefined ? undefined : this.#resolve(options.entity).index;
-    return withReferences(this.#graphs(options), [id], () => this.#holder(id, options), () =>
-      this.#call({ kind: Call.DELETE, entity, id, flags: edgeFlags(options.edges) }, () => readOne(this.#core), options));
+    const entity = options.entity === undefined ? ENTITY_NONE : this.#resolve(options.entity).index;
+    const { timeoutMs = this.#setting.timeoutMs } = options;
+    const core = this.#core;
+    return withReferences(this.#graphs(options), [id], () => this.#holder(id, options), () => {
+      const state = core.callOne(this.#handle, Call.DELETE, entity, edgeFlags(options.edges), id, timeoutMs, Date.now());
+      return state === State.DONE ? readOne(core) : this.#later(state, () => readOne(core), options, timeoutMs);
+    });
   }
 
   /** @param {Iterable<string | number | bigint>} ids @param {CallOptions & { entity?: EntityLike, edges?: import("./graph.js").Edges }} [options] as of `delete` @returns {Promise<boolean[]>} */

@@ -21,17 +21,21 @@ export function writeBatch(sink, columns, rowCount, entity = null) {
   const start = sink.pos;
   const table = start + WIRE_HEADER_LEN;
   sink.zeros(WIRE_HEADER_LEN + columns.length * WIRE_COLUMN_LEN);
-  columns.forEach((column, index) => {
-    try {
-      writeColumn(sink, column, rowCount, start, table + index * WIRE_COLUMN_LEN);
-    } catch (error) {
-      throw located(error, { entity, field: column.name });
-    }
-  });
+  let index = 0;
+  try {
+    for (; index < columns.length; index++) writeColumn(sink, columns[index], rowCount, start, table + index * WIRE_COLUMN_LEN);
+  } catch (error) {
+    throw located(error, { entity, field: columns[index].name });
+  }
   sink.align(8);
   const len = sink.pos - start;
-  const { view, base } = sink;
-  [WIRE_MAGIC, len, rowCount, columns.length, WIRE_HEADER_LEN].forEach((value, i) => view.setUint32(base + start + i * 4, value, true));
+  const { view } = sink;
+  const header = sink.base + start;
+  view.setUint32(header, WIRE_MAGIC, true);
+  view.setUint32(header + 4, len, true);
+  view.setUint32(header + 8, rowCount, true);
+  view.setUint32(header + 12, columns.length, true);
+  view.setUint32(header + 16, WIRE_HEADER_LEN, true);
   return { off: start, len };
 }
 
@@ -42,15 +46,26 @@ function writeColumn(sink, column, rowCount, start, record) {
   if (nameLen < 0) throw new HeavenBaseError("UNKNOWN_FIELD", "a field name is not valid Unicode");
   sink.align(8);
   const from = sink.pos;
-  for (const kind of FALLBACKS[column.kind] ?? [Kind.PACK]) {
+  const kinds = FALLBACKS[column.kind] ?? ONLY_PACK;
+  for (let i = 0; i < kinds.length; i++) {
+    const kind = kinds[i];
     sink.pos = from;
     const dim = kind === Kind.VEC ? column.dim ?? 0 : 0;
     const at = openColumn(sink, kind, dim, rowCount);
     if (!ATTEMPTS[kind](sink, column.cells, at)) continue;
     const dataLen = rowCount * cellBytes(kind, dim);
-    const values = [nameAt - start, nameLen, kind, dim, at.gaps ? at.state - start : 0, at.data - start, dataLen,
-      at.heap - start, sink.pos - at.heap, 0];
-    values.forEach((value, i) => sink.view.setUint32(sink.base + record + i * 4, value, true));
+    const { view } = sink;
+    const to = sink.base + record;
+    view.setUint32(to, nameAt - start, true);
+    view.setUint32(to + 4, nameLen, true);
+    view.setUint32(to + 8, kind, true);
+    view.setUint32(to + 12, dim, true);
+    view.setUint32(to + 16, at.gaps ? at.state - start : 0, true);
+    view.setUint32(to + 20, at.data - start, true);
+    view.setUint32(to + 24, dataLen, true);
+    view.setUint32(to + 28, at.heap - start, true);
+    view.setUint32(to + 32, sink.pos - at.heap, true);
+    view.setUint32(to + 36, 0, true);
     sink.align(8);
     return;
   }
@@ -66,7 +81,8 @@ function cellBytes(kind, dim) {
 function openColumn(sink, kind, dim, rowCount) {
   const state = sink.pos;
   sink.room(rowCount + rowCount * cellBytes(kind, dim) + 16);
-  sink.u8.fill(Cell.VALUE, sink.base + state, sink.base + state + rowCount);
+  if (rowCount === 1) sink.u8[sink.base + state] = Cell.VALUE;
+  else sink.u8.fill(Cell.VALUE, sink.base + state, sink.base + state + rowCount);
   sink.pos += rowCount;
   sink.align(8);
   const data = sink.pos;
@@ -237,6 +253,8 @@ const ATTEMPTS = {
   [Kind.BOOL]: writeBools, [Kind.I64]: writeIntegers, [Kind.F64]: writeFloats, [Kind.TEXT]: writeTexts,
   [Kind.BYTES]: writeByteStrings, [Kind.VEC]: writeVectors, [Kind.PACK]: writePacks,
 };
+
+const ONLY_PACK = [Kind.PACK];
 
 /** What is tried for a field of each kind, in order. @type {Record<number, number[]>} */
 const FALLBACKS = {

@@ -84,7 +84,9 @@ export class Sink {
   /** Pads with zero bytes. @param {number} align */
   align(align) {
     const more = (align - (this.pos % align)) % align;
-    this.zeros(more);
+    this.room(more);
+    for (let at = this.base + this.pos, end = at + more; at < end; at++) this.u8[at] = 0;
+    this.pos += more;
   }
 
   /** @param {number} count */
