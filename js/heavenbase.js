@@ -133,7 +133,11 @@ async function openWorkspace(loader, id, options) {
       shared: session.persistence === "node", copied: session.persistence === "idb", intent_ms: options.intentMs, durability: options.durability };
     const open = () => core.open({ ...request, now_ms: Date.now() });
     const handle = await untilFree(attempt(open), open, { signal, timeoutMs });
-    return new Workspace(core, handle, { hosts: { fetch, drivers }, timeoutMs, session, computes, durability });
+    const fresh = async () => {
+      const another = await loader.fresh();
+      return { core: another, handle: another.open({ ...request, now_ms: Date.now() }) };
+    };
+    return new Workspace(core, handle, { hosts: { fetch, drivers }, timeoutMs, session, computes, durability, fresh, settle: (old, another) => loader.replace(old, another) });
   } catch (error) {
     await session.end().catch(() => {});        // the first error is the one to report
     throw error;

@@ -77,6 +77,21 @@ export async function exportRecords(from, write, { signal, onProgress }) {
   await next(["end", "", 1, rows], null);
 }
 
+/** Everything of one workspace into an empty one, record by record, so that nothing is there a third time. @param {Transferable} from @param {Transferable} into @param {TransferOptions} options */
+export async function moveRecords(from, into, options) {
+  const { timeoutMs } = options;
+  const end = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
+  const withCatalog = from.catalog !== null && from.entities.length > 0;
+  let number = 0;
+  await exportRecords(from, async (bytes) => {
+    if (performance.now() > end) throw new HeavenBaseError("TIMEOUT", `the workspace was not moved within ${timeoutMs} ms`);
+    const params = [number++];
+    const { kind } = into.json({ kind: Call.IMPORT, flags: Flag.DRY_RUN, bytes, params });
+    if (kind !== "entity" && kind !== "rows") return;
+    await into.apply({ kind: Call.IMPORT, flags: withCatalog && kind === "rows" ? Flag.NO_CATALOG : 0, bytes, params });
+  }, options);
+}
+
 /** @param {Uint8Array} record of rows */
 function lastRow(record) {
   const view = new DataView(record.buffer, record.byteOffset, record.byteLength);

@@ -139,6 +139,11 @@ export interface Health {
   backends: { name: string; type: string; database?: string; path?: string; uri?: string; durable: boolean; durability: "strict" | "relaxed" | "none"; ok: boolean;
     error?: { code: string; message: string; entity?: string } }[];
 }
+/** What `compact` gave back: bytes of the module's memory. `before` is shared with the workspaces that were opened beside it. */
+export interface Compaction {
+  before: number;
+  after: number;
+}
 export interface Signature {
   owner?: string;
   creator?: string;

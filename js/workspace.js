@@ -19,7 +19,7 @@ import { checkId, checkIds, checkRow, checkRows, checkTarget, columnsOf, entityN
 import { encodeSpec } from "./spec.js";
 import { eachInTurn, settled, then } from "./then.js";
 import { Turns } from "./turns.js";
-import { allBytes, exportBytes, exportRecords, exportToStream, importFile } from "./transfer.js";
+import { allBytes, exportBytes, exportRecords, exportToStream, importFile, moveRecords } from "./transfer.js";
 
 /** @typedef {import("./core/call.js").Request} Request */
 /** @typedef {import("./rows.js").Registered} Registered */
@@ -29,10 +29,14 @@ import { allBytes, exportBytes, exportRecords, exportToStream, importFile } from
 /** @template E @typedef {import("./types.js").Row<E>} Row */
 /** @template E @typedef {import("./types.js").Patch<E>} Patch */
 /** @typedef {CallOptions & { overwrite?: boolean, unknown?: "error" | "drop" }} WriteOptions */
-/** @typedef {{ hosts: import("./core/task.js").Hosts, timeoutMs?: number, session: import("./host/files.js").FileSession, durability: "strict" | "relaxed", computes: import("./compute.js").Computes }} Setting */
+/** @typedef {{ hosts: import("./core/task.js").Hosts, timeoutMs?: number, session: import("./host/files.js").FileSession, durability: "strict" | "relaxed", computes: import("./compute.js").Computes, fresh: () => Promise<Place>, settle: (old: import("./core/call.js").Core, core: import("./core/call.js").Core) => Promise<void> }} Setting `fresh` opens the same workspace, empty, in an instance of its own; `settle` makes that the one for workspaces to come */
+/** @typedef {{ core: import("./core/call.js").Core, handle: number }} Place */
 
 /** Definitions that this package knows already, so that their references are the exported ones. */
 const SYSTEM = new Map([Catalog, MetaSchema].map((one) => [one.entityId, /** @type {Entity} */ (/** @type {unknown} */ (one))]));
+
+/** No prepared query has this number. */
+const PREPARED_GONE = 0xffffffff;
 
 /** Long work pauses for whoever looks on or may stop it. @param {{ signal?: AbortSignal, onProgress?: unknown }} options */
 const pausing = ({ signal, onProgress }) => (signal || onProgress ? Flag.PAUSES : 0);
@@ -49,6 +53,9 @@ export class Workspace {
   #computed = false;
   /** Specs of prepared queries with operands that functions make, by handle. @type {Map<number, any>} */
   #hooked = new Map();
+  /** Prepared queries by our number for them: the core's, and what it was made of. @type {Map<number, { handle: number, text: string }>} */
+  #prepared = new Map();
+  #preparedLast = 0;
   /** @type {Promise<void> | null} */
   #closing = null;
 
@@ -58,7 +65,7 @@ export class Workspace {
     this.#handle = handle;
     this.#setting = setting;
     const { session, timeoutMs, durability } = setting;
-    const idle = () => core.idle(handle);
+    const idle = () => this.#core.idle(this.#handle);
     const info = this.#now({ kind: Call.INFO }, () => core.json());
     /** @type {string} */
     this.id = info.id;
@@ -67,7 +74,7 @@ export class Workspace {
     this.preset = info.preset || null;
     this.#keepsCatalog = info.catalog;
     this.backends = new Backends(info.backends);
-    this.capabilities = new Capabilities((request) => this.#read({ kind: Call.CAPABILITIES, text: JSON.stringify(request) }, () => core.json(), {}));
+    this.capabilities = new Capabilities((request) => this.#read({ kind: Call.CAPABILITIES, text: JSON.stringify(request) }, () => this.#core.json(), {}));
     for (const { id } of info.entities) this.#resolve(id);
     if (Symbol.asyncDispose) Object.defineProperty(this, Symbol.asyncDispose, { value: () => this.close() });
   }
@@ -669,8 +676,10 @@ export class Workspace {
     return this.#run(false, undefined, () => {
       this.#resolve(query.entity);
       const { handle } = this.#now({ kind: Call.PREPARE, text }, () => this.#core.json());
-      if (this.#registered.get(query.entityId)?.hooks?.queries.size) this.#hooked.set(handle, JSON.parse(text));
-      return new PreparedQuery(this.#preparedRunner, query.entity, handle, params);
+      const number = ++this.#preparedLast;
+      this.#prepared.set(number, { handle, text });
+      if (this.#registered.get(query.entityId)?.hooks?.queries.size) this.#hooked.set(number, JSON.parse(text));
+      return new PreparedQuery(this.#preparedRunner, query.entity, number, params);
     });
   }
 
@@ -680,7 +689,12 @@ export class Workspace {
     const flags = (options.total ? Flag.WANT_TOTAL : 0) | (options.pushdown === false ? Flag.NO_PUSHDOWN : 0);
     const decode = () => Frame.fromAnswer(this.#core);
     return settled(request, ({ prepared, text, params }) => this.#run(false, options, () =>
-      this.#call({ kind: Call.QUERY, entity: this.#resolve(entity).index, flags, prepared, text, params }, decode, options)));
+      this.#call({ kind: Call.QUERY, entity: this.#resolve(entity).index, flags, prepared: prepared && this.#preparedHandle(prepared), text, params }, decode, options)));
+  }
+
+  /** The core's number for a prepared query. @param {number} number */
+  #preparedHandle(number) {
+    return this.#prepared.get(number)?.handle ?? PREPARED_GONE;
   }
 
   /** @param {number} prepared @param {EntityLike} entity @param {readonly unknown[]} params @param {CallOptions} options */
@@ -706,8 +720,10 @@ export class Workspace {
   #preparedRunner = Object.freeze({
     executePrepared: (prepared, entity, params, options) => this.#guard(() => this.#execute(entity, this.#preparedRequest(prepared, entity, params, options), options)),
     releasePrepared: (prepared) => this.#run(false, undefined, () => {
+      const handle = this.#prepared.get(prepared)?.handle;
       this.#hooked.delete(prepared);
-      return this.#now({ kind: Call.RELEASE, prepared }, () => undefined);
+      this.#prepared.delete(prepared);
+      return handle === undefined ? undefined : this.#now({ kind: Call.RELEASE, prepared: handle }, () => undefined);
     }),
   });
 
@@ -827,6 +843,55 @@ export class Workspace {
       const given = known("repair", options, [...TRANSFERRING, "dryRun"]);
       return this.#write({ kind: Call.REPAIR, flags: (given.dryRun ? Flag.DRY_RUN : 0) | pausing(given) }, () => this.#core.json(), given);
     });
+  }
+
+  /**
+   * Gives back memory that rows no longer need, which WebAssembly cannot do in place: the content moves to a fresh
+   * instance of the module, and the old one goes with the last workspace in it. Prepared queries and frames go on.
+   * Needs, for that time, the memory that the content takes once more. Of a workspace in memory only.
+   * @param {import("./transfer.js").TransferOptions} [options]
+   * @returns {Promise<import("./types.js").Compaction>}
+   */
+  compact(options) {
+    return this.#guard(() => {
+      const given = known("compact", options, TRANSFERRING);
+      return this.#run(true, given, () => {
+        const kept = this.backends.items().find(([, { durable }]) => durable);
+        if (kept) {
+          throw new HeavenBaseError("UNSUPPORTED", `compact moves what lies in memory; backend '${kept[0]}' keeps its rows elsewhere`, { backend: kept[0] });
+        }
+        return this.#move(given);
+      });
+    });
+  }
+
+  /** In a turn to write. @param {import("./transfer.js").TransferOptions} options @returns {Promise<import("./types.js").Compaction>} */
+  async #move(options) {
+    const old = this.#core;
+    const oldHandle = this.#handle;
+    const { core, handle } = await this.#setting.fresh();
+    /** @type {Map<number, number>} */
+    const prepared = new Map();
+    let other;
+    try {
+      other = new Workspace(core, handle, this.#setting);
+      await moveRecords(this.#transferable(options), other.#transferable(options), { ...this.#turns.waiting(options), ...options });
+      const signature = this.#now({ kind: Call.SIGN, pack: {} }, () => old.json());
+      other.#now({ kind: Call.SIGN, pack: signature }, () => undefined);
+      for (const id of this.#registered.keys()) other.#resolve(id);
+      for (const [number, { text }] of this.#prepared) prepared.set(number, other.#now({ kind: Call.PREPARE, text }, () => core.json()).handle);
+    } catch (error) {
+      core.close(handle);               // all is still where it was
+      throw error;
+    }
+    for (const [number, one] of this.#prepared) one.handle = /** @type {number} */ (prepared.get(number));
+    for (const [id, one] of this.#registered) one.index = /** @type {Registered} */ (other.#registered.get(id)).index;
+    this.#core = core;
+    this.#handle = handle;
+    await this.#setting.settle(old, core);
+    const before = old.memoryBytes;
+    old.close(oldHandle);
+    return { before, after: core.memoryBytes };
   }
 
   /** Deletes everything: rows, registrations, files' content. The workspace can only be closed afterwards. @param {CallOptions} [options] @returns {Promise<void>} */

@@ -4,6 +4,7 @@
 #include "value/edge.h"
 
 #define NO_ENTRY UINT32_MAX
+#define STALE_MIN 256u
 
 void inmem_postings_init(inmem_postings *postings, const hb_mem *mem) {
     *postings = (inmem_postings){ .mem = mem };
@@ -16,7 +17,11 @@ void inmem_postings_free(inmem_postings *postings) {
     inmem_postings_init(postings, mem);
 }
 
+/* Of one with many stale entries there is rather a new one made, when it is asked for. */
 static bool postings_grow(inmem_postings *postings) {
+    if (postings->stale > STALE_MIN && postings->stale > postings->count / 4) {
+        return false;
+    }
     uint32_t cap = postings->cap == 0 ? 64 : postings->cap * 2;
     if (cap > UINT32_MAX / 4) {
         return false;

@@ -391,6 +391,15 @@ static bool column_write(hb_colbuf *column, const hb_column *in, const uint32_t 
     return hb_colbuf_add_rows(column, in, reused == 0 ? NULL : rows + reused, count - reused);
 }
 
+/* Before a heap grows it is rid of its garbage, if that is an eighth of it: so rows that replace
+ * others find the room that those had. */
+static void column_tidy(hb_colbuf *column, const hb_column *in, uint32_t count) {
+    if (column->garbage_len > COMPACT_MIN && column->garbage_len > column->heap_len / 8 &&
+        column->heap_len + column_heap_bytes(in, count) > column->heap_cap) {
+        hb_colbuf_compact(column);
+    }
+}
+
 /* Every column or none: a failure leaves the columns at their old length. */
 static bool columns_write(inmem_store *store, const hb_batch *batch, const uint32_t *slots,
                           const uint32_t *rows, uint32_t reused) {
@@ -399,6 +408,7 @@ static bool columns_write(inmem_store *store, const hb_batch *batch, const uint3
     uint32_t count = batch->row_count;
     while (done < store->field_count) {
         hb_colbuf *column = &store->fields[done].column;
+        column_tidy(column, &batch->columns[done], count);
         column_mark mark = { column->row_count, column->heap_len, column->null_count };
         if (!column_write(column, &batch->columns[done], slots, rows, reused, count)) {
             /* With reused slots, or shared bytes, the heap holds what is in use: it stays. */
@@ -461,12 +471,22 @@ static void slot_publish(inmem_store *store, uint32_t slot) {
     }
 }
 
-static hb_status write_reserve(inmem_store *store, uint32_t count, uint32_t *reused,
-                               uint32_t *slots, hb_err *err) {
+/* The next free slots, at most `count`; they stay on the list. */
+static uint32_t free_slots(const inmem_store *store, uint32_t count, uint32_t *slots) {
     uint32_t found = 0;
     for (uint32_t slot = store->free_head; slot != INMEM_NO_SLOT && found < count;
          slot = store->link[slot]) {
         slots[found++] = slot;
+    }
+    return found;
+}
+
+static hb_status write_reserve(inmem_store *store, uint32_t count, uint32_t *reused,
+                               uint32_t *slots, hb_err *err) {
+    uint32_t found = free_slots(store, count, slots);
+    if (found < count && store->dead_count > TIDY_MIN + store->slot_count / 64) {
+        order_sweep(store);         /* rather than more slots */
+        found = free_slots(store, count, slots);
     }
     *reused = found;
     for (uint32_t i = found; i < count; i++) {

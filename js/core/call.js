@@ -66,6 +66,11 @@ export class Core {
     });
   }
 
+  /** What the instance's memory takes, used or not. */
+  get memoryBytes() {
+    return this.memory.buffer.byteLength;
+  }
+
   /** The glue's file systems, for the hosts. */
   get module() {
     return this.#module;

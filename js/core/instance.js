@@ -75,6 +75,21 @@ export class Loader {
     return this.#core;
   }
 
+  /** Another instance of the module, with memory of its own, which nobody uses yet. @returns {Promise<Core>} */
+  async fresh() {
+    try {
+      return await this.#load();
+    } catch (error) {
+      throw located(error, {});
+    }
+  }
+
+  /** Workspaces that open from now on do so in `core`, if they would have in `old`. @param {Core} old @param {Core} core */
+  async replace(old, core) {
+    const before = this.#core;
+    if (before && (await before) === old && this.#core === before) this.#core = Promise.resolve(core);
+  }
+
   async #load() {
     const { default: create } = await this.#platform.glue();
     const source = this.#source ?? (await this.#platform.wasm?.());

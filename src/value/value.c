@@ -2,6 +2,7 @@
 #include "value/value.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "value/pack.h"
@@ -563,28 +564,65 @@ bool hb_colbuf_set_cell(hb_colbuf *col, uint32_t row, const hb_column *src, uint
     return hb_colbuf_set(col, row, &value);
 }
 
-bool hb_colbuf_compact(hb_colbuf *col) {
-    if (!is_span(col) || col->garbage_len == 0) return true;
+/* Into a heap of its own: for values that several rows hold. */
+static bool compact_shared(hb_colbuf *col) {
     const uint32_t cap = col->heap_len - col->garbage_len;
     uint8_t *heap = hb_mem_alloc(col->mem, cap);
     if (heap == NULL) return false;
-    uint32_t at = 0;
-    hb_span *spans = col_spans(col);
-    if (col->shares) {
-        at = hb_share_move(col, heap);
-    } else {
-        for (uint32_t row = 0; row < col->row_count; row++) {
-            if (spans[row].len > 0) memcpy(heap + at, col->heap + spans[row].off, spans[row].len);
-            spans[row].off = at;
-            at += spans[row].len;
-        }
-    }
-    HB_ASSERT(at <= cap);
+    const uint32_t len = hb_share_move(col, heap);
+    HB_ASSERT(len <= cap);
     hb_mem_free(col->mem, col->heap, col->heap_cap);
     col->heap = heap;
     col->heap_cap = cap;
+    col->heap_len = len;
+    col->garbage_len = 0;
+    return true;
+}
+
+static int compare_u64(const void *a, const void *b) {
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Moves the values down over the garbage, in the order in which they lie: there is never a second
+ * heap. `places` has room for all rows. */
+static void heap_close_gaps(hb_colbuf *col, uint64_t *places) {
+    hb_span *spans = col_spans(col);
+    uint32_t count = 0;
+    bool ascends = true;
+    for (uint32_t row = 0; row < col->row_count; row++) {
+        if (spans[row].len == 0) continue;
+        places[count] = (uint64_t)spans[row].off << 32 | row;
+        ascends = ascends && (count == 0 || places[count - 1] < places[count]);
+        count++;
+    }
+    if (!ascends) qsort(places, count, sizeof(*places), compare_u64);
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        hb_span *span = &spans[(uint32_t)places[i]];
+        if (span->off != at) memmove(col->heap + at, col->heap + span->off, span->len);
+        span->off = at;
+        at += span->len;
+    }
     col->heap_len = at;
     col->garbage_len = 0;
+}
+
+bool hb_colbuf_compact(hb_colbuf *col) {
+    if (!is_span(col) || col->garbage_len == 0) return true;
+    if (col->shares) return compact_shared(col);
+    const size_t size = col->row_count * sizeof(uint64_t);
+    uint64_t *places = hb_mem_alloc(col->mem, size);
+    if (places == NULL) return false;
+    heap_close_gaps(col, places);
+    hb_mem_free(col->mem, places, size);
+    /* Room for as much again stays; a shrink in place that fails costs nothing. */
+    if (col->heap_len < col->heap_cap / 2) {
+        uint8_t *heap = hb_mem_realloc(col->mem, col->heap, col->heap_cap, col->heap_len);
+        if (heap == NULL) return true;
+        col->heap = heap;
+        col->heap_cap = col->heap_len;
+    }
     return true;
 }
 

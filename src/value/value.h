@@ -144,7 +144,7 @@ void hb_colbuf_share(hb_colbuf *col);
  * an empty column. Nothing happens to one whose elements are small, or spans. */
 #define HB_PIECE_BYTES 65536u
 void hb_colbuf_split(hb_colbuf *col);
-/* Rewrites the heap without garbage. */
+/* Rewrites the heap without garbage, where it is. False: out of memory, nothing changed. */
 bool hb_colbuf_compact(hb_colbuf *col);
 /* View for reading; valid until the next mutation. */
 hb_column hb_colbuf_view(const hb_colbuf *col, hb_str name);

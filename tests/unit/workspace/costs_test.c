@@ -9,12 +9,20 @@
 
 typedef struct counter {
     uint64_t allocations, bytes;
+    uint64_t live, peak; /* bytes held now, and at most */
 } counter;
+
+static void counter_hold(counter *c, size_t more, size_t less) {
+    c->live += more;
+    c->peak = c->live > c->peak ? c->live : c->peak; /* both at once, as where a block moves */
+    c->live -= less;
+}
 
 static void *counter_alloc(void *ctx, size_t size) {
     counter *c = ctx;
     c->allocations++;
     c->bytes += size;
+    counter_hold(c, size, 0);
     return malloc(size);
 }
 
@@ -22,12 +30,12 @@ static void *counter_realloc(void *ctx, void *ptr, size_t old_size, size_t size)
     counter *c = ctx;
     c->allocations++;
     c->bytes += size > old_size ? size - old_size : 0;
+    counter_hold(c, size, old_size);
     return realloc(ptr, size);
 }
 
 static void counter_free(void *ctx, void *ptr, size_t size) {
-    (void)ctx;
-    (void)size;
+    counter_hold(ctx, 0, size);
     free(ptr);
 }
 
@@ -63,13 +71,18 @@ static void write_doc(world *w, uint32_t i) {
         test_check(false, w->f.err.msg, __FILE__, __LINE__);
 }
 
-static world *world_new(uint32_t rows) {
+static world *world_defined(const char *entity) {
     world *w = calloc(1, sizeof(*w));
     w->mem = (hb_mem){ counter_alloc, counter_realloc, counter_free, &w->count };
     hb_arena_init(&w->f.arena, hb_mem_default());
     CHECK_INT(hb_workspace_open(hb_str_c(options), &w->mem, &w->f.ws, &w->f.err), HB_OK);
-    if (!CHECK_INT(define(&w->f, definition), HB_OK))
+    if (!CHECK_INT(define(&w->f, entity), HB_OK))
         test_check(false, w->f.err.msg, __FILE__, __LINE__);
+    return w;
+}
+
+static world *world_new(uint32_t rows) {
+    world *w = world_defined(definition);
     for (uint32_t i = 0; i < rows; i++) write_doc(w, i);
     return w;
 }
@@ -121,9 +134,121 @@ static counter cost_of(world *w, cost_fn *fn) {
     }
     hb_task_free(w->f.task);
     w->f.task = NULL;
-    w->count = (counter){ 0, 0 };
+    w->count.allocations = w->count.bytes = 0;
     CHECK_INT(fn(w), HB_OK);
     return w->count;
+}
+
+/* ---- what rows take in memory --------------------------------------------------------------- */
+
+enum { STORED = 1000, STORED_DIM = 384, STORED_WORDS = 40, TURNS = 3, CHURN = 4000 };
+
+static const char stored_definition[] =
+    "{\"name\":\"Doc\",\"fields\":{\"title\":\"short-text\",\"year\":{\"type\":\"integer\","
+    "\"index\":true},\"price\":\"float\",\"tags\":{\"type\":\"array[short-text]\",\"index\":true},"
+    "\"body\":{\"type\":\"long-text\",\"storage\":{\"strategy\":\"InvertedIndex\"}},"
+    "\"emb\":\"vector[384]\"}}";
+
+/* About 2 KB, as in the bench. Gives the raw bytes: characters, 8 for a number, 4 a dimension. */
+static size_t store_doc(world *w, const char *prefix, uint32_t i) {
+    char text[8192];
+    int at = snprintf(text, sizeof(text),
+                      "{\"object_id\":\"%s%07u\",\"name\":\"Name %05u\",\"title\":\"The title of a "
+                      "row %05u\",\"year\":%u,\"price\":%u.5,\"tags\":[\"tag-%02u\",\"tag-%02u\"],"
+                      "\"body\":\"",
+                      prefix, (unsigned)i, (unsigned)i, (unsigned)i, 1900u + i % 100, (unsigned)i,
+                      (unsigned)(10 + i % 90), (unsigned)(10 + i % 83));
+    const int body = at;
+    for (uint32_t k = 0; k < STORED_WORDS; k++) {
+        /* Some words are in every row, most of them are rare. */
+        const uint32_t word = (i * 31u + k * 17u) % (8u << (k / 4u));
+        at += snprintf(text + at, sizeof(text) - (size_t)at, "w%05u ", (unsigned)word);
+    }
+    const size_t raw = (size_t)(at - body) + 8 + 10 + 24 + 16 + 12 + STORED_DIM * sizeof(float);
+    at += snprintf(text + at, sizeof(text) - (size_t)at, "\",\"emb\":[");
+    for (uint32_t k = 0; k < STORED_DIM; k++) {
+        at += snprintf(text + at, sizeof(text) - (size_t)at, "%s%u", k > 0 ? "," : "",
+                       (unsigned)((i + k) % 10));
+    }
+    snprintf(text + at, sizeof(text) - (size_t)at, "]}");
+    if (!CHECK_INT(upsert(&w->f, "doc", text), HB_OK))
+        test_check(false, w->f.err.msg, __FILE__, __LINE__);
+    return raw;
+}
+
+static void remove_doc(world *w, const char *prefix, uint32_t i) {
+    char id[16];
+    snprintf(id, sizeof(id), "%s%07u", prefix, (unsigned)i);
+    CHECK_INT(by_id(&w->f, HB_CALL_DELETE, "doc", id), HB_OK);
+}
+
+/* Makes every index that is made at the first question. */
+static void build_indexes(world *w) {
+    char text[4096];
+    int at = snprintf(text, sizeof(text), "{\"near\":{\"field\":\"emb\",\"top_k\":3,\"query\":[");
+    for (uint32_t k = 0; k < STORED_DIM; k++) {
+        at += snprintf(text + at, sizeof(text) - (size_t)at, "%s1", k > 0 ? "," : "");
+    }
+    snprintf(text + at, sizeof(text) - (size_t)at, "]},\"select\":[\"score\"]}");
+    CHECK_INT(query(&w->f, "doc", text), HB_OK);
+    CHECK_INT(query(&w->f, "doc", "{\"filter\":{\"year\":1950},\"select\":[\"title\"]}"), HB_OK);
+    CHECK_INT(query(&w->f, "doc",
+                    "{\"filter\":{\"tags\":{\"array_contains\":\"x\"}},\"select\":[\"title\"]}"),
+              HB_OK);
+    CHECK_INT(query(&w->f, "doc",
+                    "{\"search\":{\"fields\":[\"body\"],\"query\":\"w00001\",\"top_k\":3},"
+                    "\"select\":[\"score\"]}"),
+              HB_OK);
+    hb_task_free(w->f.task);
+    w->f.task = NULL;
+}
+
+static void check_within(const char *what, uint64_t bytes, uint64_t of, double most) {
+    if ((double)bytes <= most * (double)of) return;
+    char text[128];
+    snprintf(text, sizeof(text), "%s: %u bytes of %u", what, (unsigned)bytes, (unsigned)of);
+    test_check(false, text, __FILE__, __LINE__);
+}
+
+static void rows_take_little_more_than_their_bytes(void) {
+    world *w = world_defined(stored_definition);
+    const uint64_t empty = w->count.live;
+    uint64_t raw = 0;
+    for (uint32_t i = 0; i < STORED; i++) raw += store_doc(w, "d", i);
+    hb_task_free(w->f.task);
+    w->f.task = NULL;
+    check_within("rows", w->count.live - empty, raw, 1.12);
+    check_within("rows while they are written", w->count.peak - empty, raw, 1.2);
+    build_indexes(w);
+    check_within("rows and indexes", w->count.live - empty, raw, 1.45);
+    const uint64_t full = w->count.live;
+    w->count.peak = full;
+    for (uint32_t turn = 0; turn < TURNS; turn++) {
+        const char old[] = { (char)('d' + turn), '\0' }, next[] = { (char)('e' + turn), '\0' };
+        for (uint32_t i = 0; i < STORED / 2; i++) remove_doc(w, old, i);
+        for (uint32_t i = 0; i < STORED / 2; i++) store_doc(w, next, i);
+        build_indexes(w);
+        check_within("half of the rows written anew", w->count.live, full, 1.06);
+    }
+    check_within("rows while half of them are written anew", w->count.peak, full, 1.15);
+    world_free(w);
+}
+
+/* A row comes and goes beside others that stay; HB_LONG=1: a million writes. */
+static void turns_do_not_add_up(void) {
+    world *w = world_defined(stored_definition);
+    const uint32_t writes = getenv("HB_LONG") != NULL ? 1000000 : CHURN;
+    for (uint32_t i = 0; i < STORED / 4; i++) store_doc(w, "d", i);
+    build_indexes(w);
+    uint64_t before = 0;
+    for (uint32_t i = 0; i < writes / 2; i++) {
+        if (i == writes / 8) before = w->count.peak;
+        store_doc(w, "x", i % STORED);
+        remove_doc(w, "x", i % STORED);
+        if (i % 1000 == 0) build_indexes(w);
+    }
+    check_within("memory after writes and deletes in turn", w->count.peak, before, 1.01);
+    world_free(w);
 }
 
 static void a_call_pays_for_what_comes_back(void) {
@@ -164,4 +289,6 @@ static void a_call_pays_for_what_comes_back(void) {
 
 TEST_SUITE {
     TEST(a_call_pays_for_what_comes_back);
+    TEST(rows_take_little_more_than_their_bytes);
+    TEST(turns_do_not_add_up);
 }
