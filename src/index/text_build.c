@@ -4,7 +4,7 @@
 #include "index/text_parts.h"
 
 #define LOT_FIRST 4096u
-#define LOT_MAX 262144u     /* 2 MB, held while the index is built */
+#define LOT_MAX 65536u      /* half a MB, held while the index is built */
 
 static bool lot_reserve(hb_text_index *index, uint32_t more) {
     if (index->lot_cap - index->lot_count >= more) return true;
@@ -24,24 +24,19 @@ static bool lot_reserve(hb_text_index *index, uint32_t more) {
 hb_status hb_text_index_append(hb_text_index *index, uint32_t slot, hb_str text, hb_err *err) {
     HB_ASSERT(slot >= index->slot_count);
     uint32_t len = LEN_NULL;
-    uint32_t *terms = NULL;
+    text_doc made;
     if (index->lot_count >= LOT_MAX) HB_TRY(hb_text_index_settle(index, err));
     HB_TRY(text_reserve_slot(index, slot, err));
     if (text.ptr != NULL && !text_read(index, text, &len)) return hb_err_memory(err);
     const uint32_t count = index->fresh_count;
-    if (count > 0) terms = text_resize(index, NULL, 0, count * sizeof(*terms));
-    if (count > 0 && (terms == NULL || !lot_reserve(index, count))) {
-        text_resize(index, terms, terms != NULL ? count * sizeof(*terms) : 0, 0);
-        return hb_err_memory(err);
-    }
+    if (!lot_reserve(index, count) || !text_doc_make(index, &made)) return hb_err_memory(err);
     for (uint32_t i = 0; i < count; i++) {
         const text_fresh *fresh = &index->fresh[i];
         index->marks[fresh->term] = 0;
-        terms[i] = fresh->term;
         index->lot[index->lot_count++] = (text_lot){ fresh->term, fresh->tf };
     }
     index->fresh_count = 0;
-    index->docs[slot] = (text_doc){ terms, count };
+    index->docs[slot] = made;
     index->lens[slot] = len;
     index->doc_count++;
     index->total_words += len == LEN_NULL ? 0 : len;
@@ -59,9 +54,9 @@ hb_status hb_text_index_settle(hb_text_index *index, hb_err *err) {
     }
     uint32_t at = 0;
     for (uint32_t slot = index->lot_slot; slot < index->slot_count; slot++) {
-        const uint32_t end = at + index->docs[slot].count;
-        for (; at < end; at++) {
-            text_posting_append(&index->terms[index->lot[at].term], slot, index->lot[at].tf);
+        const text_doc *doc = &index->docs[slot];
+        for (const uint8_t *term = doc->terms; term < text_doc_end(doc); at++) {
+            text_posting_append(&index->terms[text_doc_next(&term)], slot, index->lot[at].tf);
         }
     }
     HB_ASSERT(at == index->lot_count);

@@ -31,7 +31,7 @@ void hb_text_index_clear(hb_text_index *index) {
         if (index->terms[i].word_len != UINT32_MAX) text_postings_free(index, &index->terms[i]);
     }
     for (uint32_t i = 0; i < index->slot_count; i++) {
-        text_resize(index, index->docs[i].terms, index->docs[i].count * sizeof(uint32_t), 0);
+        text_doc_free(index, &index->docs[i]);
     }
     text_resize(index, index->pool, index->pool_cap, 0);
     text_resize(index, index->terms, index->term_cap * sizeof(*index->terms), 0);
@@ -151,10 +151,32 @@ static void forget_fresh(hb_text_index *index) {
     index->fresh_count = 0;
 }
 
+bool text_doc_make(hb_text_index *index, text_doc *out) {
+    *out = (text_doc){ NULL, 0 };
+    for (uint32_t i = 0; i < index->fresh_count; i++) {
+        for (uint32_t rest = index->fresh[i].term; rest >= 128u; rest >>= 7) out->size++;
+        out->size++;
+    }
+    if (out->size == 0) return true;
+    uint8_t *to = out->terms = text_resize(index, NULL, 0, out->size);
+    if (to == NULL) return false;
+    for (uint32_t i = 0; i < index->fresh_count; i++) {
+        uint32_t rest = index->fresh[i].term;
+        for (; rest >= 128u; rest >>= 7) *to++ = (uint8_t)(rest | 128u);
+        *to++ = (uint8_t)rest;
+    }
+    return true;
+}
+
+void text_doc_free(hb_text_index *index, text_doc *doc) {
+    text_resize(index, doc->terms, doc->size, 0);
+    *doc = (text_doc){ NULL, 0 };
+}
+
 /* All memory that the turn-over to the new text needs, so that it cannot fail half-way. */
-static bool reserve_fresh(hb_text_index *index, const text_doc *old, uint32_t **terms) {
-    for (uint32_t i = 0; i < old->count; i++) {
-        const uint32_t mark = index->marks[old->terms[i]];
+static bool reserve_fresh(hb_text_index *index, const text_doc *old, text_doc *made) {
+    for (const uint8_t *at = old->terms; at < text_doc_end(old);) {
+        const uint32_t mark = index->marks[text_doc_next(&at)];
         if (mark > 0) index->fresh[mark - 1].kept = true;
     }
     for (uint32_t i = 0; i < index->fresh_count; i++) {
@@ -162,10 +184,7 @@ static bool reserve_fresh(hb_text_index *index, const text_doc *old, uint32_t **
         if (!fresh->kept && !text_posting_reserve(index, &index->terms[fresh->term], 1))
             return false;
     }
-    *terms = NULL;
-    if (index->fresh_count == 0) return true;
-    *terms = text_resize(index, NULL, 0, index->fresh_count * sizeof(**terms));
-    return *terms != NULL;
+    return text_doc_make(index, made);
 }
 
 static void drop_posting(hb_text_index *index, uint32_t term, uint32_t slot) {
@@ -173,11 +192,12 @@ static void drop_posting(hb_text_index *index, uint32_t term, uint32_t slot) {
     if (index->terms[term].df == 0) text_term_release(index, term);
 }
 
-/* The slot's postings and forward list become those of `fresh`; `terms` is the new list. */
-static void turn_over(hb_text_index *index, uint32_t slot, uint32_t *terms) {
+/* The slot's postings and forward list become those of `fresh`; `made` is the new list. */
+static void turn_over(hb_text_index *index, uint32_t slot, text_doc made) {
     text_doc *doc = &index->docs[slot];
-    for (uint32_t i = 0; i < doc->count; i++) {
-        if (index->marks[doc->terms[i]] == 0) drop_posting(index, doc->terms[i], slot);
+    for (const uint8_t *at = doc->terms; at < text_doc_end(doc);) {
+        const uint32_t number = text_doc_next(&at);
+        if (index->marks[number] == 0) drop_posting(index, number, slot);
     }
     for (uint32_t i = 0; i < index->fresh_count; i++) {
         const text_fresh *fresh = &index->fresh[i];
@@ -187,10 +207,9 @@ static void turn_over(hb_text_index *index, uint32_t slot, uint32_t *terms) {
         else
             text_posting_add(index, term, slot, fresh->tf);
         index->marks[fresh->term] = 0;
-        terms[i] = fresh->term;
     }
-    text_resize(index, doc->terms, doc->count * sizeof(*terms), 0);
-    *doc = (text_doc){ terms, index->fresh_count };
+    text_doc_free(index, doc);
+    *doc = made;
     index->fresh_count = 0;
 }
 
@@ -200,14 +219,14 @@ static uint32_t words_in(uint32_t len) {
 
 hb_status hb_text_index_put(hb_text_index *index, uint32_t slot, hb_str text, hb_err *err) {
     uint32_t len = LEN_NULL;
-    uint32_t *terms = NULL;
+    text_doc made = { NULL, 0 };
     HB_TRY(text_reserve_slot(index, slot, err));
     const bool read = text.ptr == NULL || text_read(index, text, &len);
-    if (!read || !reserve_fresh(index, &index->docs[slot], &terms)) {
+    if (!read || !reserve_fresh(index, &index->docs[slot], &made)) {
         forget_fresh(index);
         return hb_err_memory(err);
     }
-    turn_over(index, slot, terms);
+    turn_over(index, slot, made);
     if (index->lens[slot] == LEN_ABSENT) index->doc_count++;
     index->total_words += words_in(len);
     index->total_words -= words_in(index->lens[slot]);
@@ -218,11 +237,10 @@ hb_status hb_text_index_put(hb_text_index *index, uint32_t slot, hb_str text, hb
 void hb_text_index_remove(hb_text_index *index, uint32_t slot) {
     if (slot >= index->slot_count || index->lens[slot] == LEN_ABSENT) return;
     text_doc *doc = &index->docs[slot];
-    for (uint32_t i = 0; i < doc->count; i++) {
-        drop_posting(index, doc->terms[i], slot);
+    for (const uint8_t *at = doc->terms; at < text_doc_end(doc);) {
+        drop_posting(index, text_doc_next(&at), slot);
     }
-    text_resize(index, doc->terms, doc->count * sizeof(*doc->terms), 0);
-    *doc = (text_doc){ NULL, 0 };
+    text_doc_free(index, doc);
     index->doc_count--;
     index->total_words -= words_in(index->lens[slot]);
     index->lens[slot] = LEN_ABSENT;

@@ -36,8 +36,8 @@ typedef struct text_term {
 } text_term;
 
 typedef struct text_doc {
-    uint32_t *terms;        /* owned; distinct */
-    uint32_t count;
+    uint8_t *terms;         /* owned; distinct numbers, 7 bits to a byte, the lowest first */
+    uint32_t size;          /* bytes */
 } text_doc;
 
 typedef struct text_fresh { /* a distinct word of the text that is being put */
@@ -87,6 +87,22 @@ void *text_resize(hb_text_index *index, void *ptr, size_t old_size, size_t size)
 hb_status text_reserve_slot(hb_text_index *index, uint32_t slot, hb_err *err);
 /* Counts the words of the text into `fresh` and marks their terms. */
 bool text_read(hb_text_index *index, hb_str text, uint32_t *len);
+
+/* The numbers of the terms of `fresh`, in that order; of none: nothing. False: out of memory. */
+bool text_doc_make(hb_text_index *index, text_doc *out);
+void text_doc_free(hb_text_index *index, text_doc *doc);
+static inline const uint8_t *text_doc_end(const text_doc *doc) {
+    return doc->size > 0 ? doc->terms + doc->size : doc->terms;
+}
+/* Reads one number and moves on. */
+static inline uint32_t text_doc_next(const uint8_t **at) {
+    uint32_t number = 0;
+    for (uint32_t shift = 0;; shift += 7) {
+        const uint32_t byte = *(*at)++;
+        number |= (byte & 127u) << shift;
+        if (byte < 128u) return number;
+    }
+}
 
 /* text_terms.c */
 uint32_t text_term_find(const hb_text_index *index, hb_str word);

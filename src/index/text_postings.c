@@ -14,8 +14,10 @@ static text_posting *postings_of(text_term *term) {
 static uint32_t lower_bound(const text_posting *list, uint32_t low, uint32_t high, uint32_t slot) {
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
-        if (list[middle].slot < slot) low = middle + 1;
-        else high = middle;
+        if (list[middle].slot < slot)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }
@@ -40,11 +42,33 @@ static bool resize(hb_text_index *index, text_term *term, uint32_t cap) {
     return true;
 }
 
+/* Drops the dead postings, and memory that is no longer of use. */
+static void compact(hb_text_index *index, text_term *term) {
+    text_posting *list = postings_of(term);
+    uint32_t kept = 0;
+    uint32_t kept_sorted = 0;
+    for (uint32_t i = 0; i < term->count; i++) {
+        if (list[i].tf > 0) list[kept++] = list[i];
+        if (i + 1 == term->sorted) kept_sorted = kept;
+    }
+    term->count = kept;
+    term->sorted = kept_sorted;
+    const uint32_t cap = kept + kept / 2 > POSTINGS_FIRST ? kept + kept / 2 : POSTINGS_FIRST;
+    /* Without success the list keeps its room. */
+    if (cap < term->cap / 4) (void)resize(index, term, cap);
+}
+
 bool text_posting_reserve(hb_text_index *index, text_term *term, uint32_t more) {
     const uint32_t cap = term->cap == 0 ? 1 : term->cap;
+    /* Rather than more room, that of dead ones. While a lot waits, `df` is ahead of the list. */
+    const uint32_t dead = term->df < term->count ? term->count - term->df : 0;
+    if (term->count + (uint64_t)more > cap && dead >= more && dead > term->count / 8) {
+        compact(index, term);
+        return true;
+    }
     const uint64_t needed = (uint64_t)term->count + more;
     if (needed <= cap) return true;
-    uint64_t grown = term->cap == 0 ? POSTINGS_FIRST : (uint64_t)cap + cap / 2;
+    uint64_t grown = term->cap == 0 ? POSTINGS_FIRST : (uint64_t)cap + cap / 4 + 1;
     if (grown < needed) grown = needed;
     if (grown > UINT32_MAX / sizeof(text_posting)) return false;
     return resize(index, term, (uint32_t)grown);
@@ -95,22 +119,6 @@ void text_posting_add(hb_text_index *index, text_term *term, uint32_t slot, uint
 
 void text_posting_set(text_term *term, uint32_t slot, uint32_t tf) {
     postings_of(term)[find(term, slot)].tf = tf;
-}
-
-/* Drops the dead postings, and memory that is no longer of use. */
-static void compact(hb_text_index *index, text_term *term) {
-    text_posting *list = postings_of(term);
-    uint32_t kept = 0;
-    uint32_t kept_sorted = 0;
-    for (uint32_t i = 0; i < term->count; i++) {
-        if (list[i].tf > 0) list[kept++] = list[i];
-        if (i + 1 == term->sorted) kept_sorted = kept;
-    }
-    term->count = kept;
-    term->sorted = kept_sorted;
-    const uint32_t cap = kept + kept / 2 > POSTINGS_FIRST ? kept + kept / 2 : POSTINGS_FIRST;
-    /* Without success the list keeps its room. */
-    if (cap < term->cap / 4) (void)resize(index, term, cap);
 }
 
 void text_posting_remove(hb_text_index *index, text_term *term, uint32_t slot) {

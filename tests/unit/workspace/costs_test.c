@@ -141,7 +141,7 @@ static counter cost_of(world *w, cost_fn *fn) {
 
 /* ---- what rows take in memory --------------------------------------------------------------- */
 
-enum { STORED = 1000, STORED_DIM = 384, STORED_WORDS = 40, TURNS = 3, CHURN = 4000 };
+enum { STORED = 1000, STORED_DIM = 384, STORED_WORDS = 40, TURNS = 3, CHURN = 2000 };
 
 static const char stored_definition[] =
     "{\"name\":\"Doc\",\"fields\":{\"title\":\"short-text\",\"year\":{\"type\":\"integer\","
@@ -161,7 +161,7 @@ static size_t store_doc(world *w, const char *prefix, uint32_t i) {
     const int body = at;
     for (uint32_t k = 0; k < STORED_WORDS; k++) {
         /* Some words are in every row, most of them are rare. */
-        const uint32_t word = (i * 31u + k * 17u) % (8u << (k / 4u));
+        const uint32_t word = (i * 31u + k * 17u) % (8u << (k / 6u));
         at += snprintf(text + at, sizeof(text) - (size_t)at, "w%05u ", (unsigned)word);
     }
     const size_t raw = (size_t)(at - body) + 8 + 10 + 24 + 16 + 12 + STORED_DIM * sizeof(float);
