@@ -5,6 +5,7 @@
 #define POSTINGS_FIRST 4u
 #define DEAD_MIN 16u
 #define TAIL_MIN 32u
+#define SEEK_MIN 16u
 
 static text_posting *postings_of(text_term *term) {
     return term->cap == 0 ? &term->at.one : term->at.many;
@@ -22,10 +23,40 @@ static uint32_t lower_bound(const text_posting *list, uint32_t low, uint32_t hig
     return low;
 }
 
+/* As lower_bound over the whole list, beginning where slots would lie if they were spread evenly:
+ * they nearly are, and then what is compared is close together. */
+static uint32_t seek(const text_posting *list, uint32_t count, uint32_t slot) {
+    if (count < SEEK_MIN) return lower_bound(list, 0, count, slot);
+    const uint32_t last = list[count - 1].slot;
+    if (slot > last) return count;
+    const uint32_t guess = (uint32_t)((uint64_t)slot * (count - 1) / last);
+    uint32_t low = 0, high = count;
+    if (list[guess].slot < slot) {
+        low = guess + 1;
+        for (uint32_t step = 4; high - low > step; step *= 2) {
+            if (list[low + step].slot >= slot) {
+                high = low + step;
+                break;
+            }
+            low += step + 1;
+        }
+    } else {
+        high = guess;
+        for (uint32_t step = 4; high - low > step; step *= 2) {
+            if (list[high - step].slot < slot) {
+                low = high - step + 1;
+                break;
+            }
+            high -= step;
+        }
+    }
+    return lower_bound(list, low, high, slot);
+}
+
 /* The place of the slot, dead or alive, or `count`. */
 static uint32_t find(const text_term *term, uint32_t slot) {
     const text_posting *list = text_postings(term);
-    uint32_t at = lower_bound(list, 0, term->sorted, slot);
+    uint32_t at = seek(list, term->sorted, slot);
     if (at < term->sorted && list[at].slot == slot) return at;
     at = lower_bound(list, term->sorted, term->count, slot);
     return at < term->count && list[at].slot == slot ? at : term->count;
@@ -105,7 +136,7 @@ void text_posting_add(hb_text_index *index, text_term *term, uint32_t slot, uint
         term->sorted = term->count;
         return;
     }
-    const uint32_t dead = lower_bound(list, 0, term->sorted, slot);
+    const uint32_t dead = seek(list, term->sorted, slot);
     if (dead < term->sorted && list[dead].slot == slot) {
         list[dead].tf = tf;
         return;
