@@ -211,7 +211,7 @@ export interface AuditTotals {
 }
 
 /** What an audit or a repair is at, and how many rows this part is through. */
-export interface AuditProgress { part: "storage" | "replicas" | "catalog"; entity: string; rows: number }
+export interface AuditProgress { part: "storage" | "replicas" | "edges" | "catalog"; entity: string; rows: number }
 
 /** Edges that lead to no row, as `checkGraph` gives them. */
 export interface EdgeAudit {

@@ -659,6 +659,11 @@ static hb_status audit_lead(audit_program *a, hb_task *task, bool *done, hb_err 
         HB_TRY(hb_graph_check_start(task, a->ws, NULL, &a->edges, err));
     }
     HB_TRY(hb_graph_check_advance(a->edges, done, err));
+    hb_str entity;
+    uint64_t rows;
+    if (hb_graph_check_paused(a->edges, &entity, &rows)) {
+        return audit_pause(task, "edges", entity, rows, err);
+    }
     return *done ? audit_start(a->ws, task, &a->before, err) : HB_OK;
 }
 

@@ -82,8 +82,10 @@ static hb_status sources_filter(const hb_relation *relation, const hb_ids *targe
     return status;
 }
 
-hb_status hb_relation_sources(hb_task *task, hb_workspace *ws, const hb_relation *relation,
-                              const hb_ids *targets, hb_run **out, hb_err *err) {
+/* The first `limit` of them after an id ("": from the start). */
+static hb_status sources_part(hb_task *task, hb_workspace *ws, const hb_relation *relation,
+                              const hb_ids *targets, hb_str after, uint64_t limit, hb_run **out,
+                              hb_err *err) {
     hb_entity *entity = relation->source;
     hb_query *query = HB_NEW(&task->arena, hb_query);
     hb_col *select = HB_NEW(&task->arena, hb_col);
@@ -92,14 +94,30 @@ hb_status hb_relation_sources(hb_task *task, hb_workspace *ws, const hb_relation
     query->schema = entity->schema;
     query->select = select;
     query->select_count = 1;
-    query->limit = HB_NO_LIMIT;
-    query->leaf_count = 1;
+    query->limit = limit;
+    query->leaf_count = after.len > 0 ? 2 : 1;
     HB_TRY(sources_filter(relation, targets, &task->arena, &query->filter, err));
+    if (after.len > 0) {
+        hb_expr *leaf = HB_NEW(&task->arena, hb_expr);
+        if (leaf == NULL) return hb_err_memory(err);
+        leaf->kind = HB_EXPR_LEAF;
+        leaf->field = HB_FIELD_OBJECT_ID;
+        leaf->op = HB_OP_GT;
+        leaf->value = (hb_value){ HB_KIND_TEXT, { .s = after } };
+        const hb_expr *both[2] = { query->filter, leaf };
+        query->filter = hb_expr_join(&task->arena, HB_EXPR_AND, both, 2);
+        if (query->filter == NULL) return hb_err_memory(err);
+    }
     hb_plan_options options = { .no_pushdown = false };
     const hb_plan *plan;
     hb_instance *const *instances = hb_entity_instances(ws, entity);
     HB_TRY(hb_plan_make(query, entity->routing, instances, &options, &task->arena, &plan, err));
     return hb_run_new(task, plan, instances, out, err);
+}
+
+hb_status hb_relation_sources(hb_task *task, hb_workspace *ws, const hb_relation *relation,
+                              const hb_ids *targets, hb_run **out, hb_err *err) {
+    return sources_part(task, ws, relation, targets, HB_STR_EMPTY, HB_NO_LIMIT, out, err);
 }
 
 /* ---- taking edges away ----------------------------------------------------------------- */
@@ -124,6 +142,8 @@ hb_status hb_relation_without(const hb_relation *relation, hb_str cell, const hb
 
 /* ---- the check ------------------------------------------------------------------------- */
 
+#define CHECK_ROWS 1024u        /* sources at once, where all relations are looked at */
+
 typedef struct check_part {
     hb_relation relation;
     hb_run *sources;
@@ -138,6 +158,10 @@ struct hb_graph_check {
     hb_workspace *ws;
     check_part *parts;
     uint32_t part_count;
+    uint64_t limit;             /* sources that are read at once */
+    bool paused;                /* a page is through, and there is another one */
+    const hb_entity *entity;    /* of that page */
+    uint64_t row_count;         /* sources of the relation that were looked at */
     hb_dangling *list;
     uint32_t count, cap;
 };
@@ -162,6 +186,7 @@ hb_status hb_graph_check_start(hb_task *task, hb_workspace *ws, const hb_relatio
     if (check == NULL) return hb_err_memory(err);
     check->task = task;
     check->ws = ws;
+    check->limit = only == NULL ? CHECK_ROWS : HB_NO_LIMIT;
     uint32_t cap = 0;
     hb_relation relation;
     if (only != NULL) HB_TRY(check_add(check, only, &cap, err));
@@ -175,7 +200,8 @@ hb_status hb_graph_check_start(hb_task *task, hb_workspace *ws, const hb_relatio
     }
     for (uint32_t i = 0; i < check->part_count; i++) {
         check_part *part = &check->parts[i];
-        HB_TRY(hb_relation_sources(task, ws, &part->relation, NULL, &part->sources, err));
+        HB_TRY(sources_part(task, ws, &part->relation, NULL, HB_STR_EMPTY, check->limit,
+                            &part->sources, err));
     }
     *out = check;
     return HB_OK;
@@ -221,6 +247,24 @@ static hb_status check_found(hb_graph_check *check, const check_part *part, hb_s
     return HB_OK;
 }
 
+/* The page is through. */
+static hb_status check_next(hb_graph_check *check, check_part *part, const hb_batch *rows,
+                            hb_err *err) {
+    part->done = rows->row_count < check->limit;
+    check->row_count += rows->row_count;
+    if (part->done) {
+        check->row_count = 0;
+        return HB_OK;
+    }
+    const hb_str last = hb_column_span(&rows->columns[0], rows->row_count - 1);
+    part->read = false;
+    part->ends = NULL;
+    check->entity = part->relation.source;
+    check->paused = check->task->progress = true;
+    return sources_part(check->task, check->ws, &part->relation, NULL, last, check->limit,
+                        &part->sources, err);
+}
+
 static hb_status check_compare(hb_graph_check *check, check_part *part, const hb_map *numbers,
                                hb_err *err) {
     const hb_batch *rows = &hb_run_result_get(part->sources)->batch;
@@ -240,8 +284,7 @@ static hb_status check_compare(hb_graph_check *check, check_part *part, const hb
             HB_TRY(check_found(check, part, hb_column_span(&rows->columns[0], row), target, err));
         }
     }
-    part->done = true;
-    return HB_OK;
+    return check_next(check, part, rows, err);
 }
 
 static hb_status check_part_advance(hb_graph_check *check, check_part *part, hb_err *err) {
@@ -265,6 +308,7 @@ static hb_status check_part_advance(hb_graph_check *check, check_part *part, hb_
 hb_status hb_graph_check_advance(hb_graph_check *check, bool *done, hb_err *err) {
     /* In turn, so that the list is in order. */
     *done = false;
+    check->paused = false;
     for (uint32_t i = 0; i < check->part_count; i++) {
         check_part *part = &check->parts[i];
         if (!part->done) HB_TRY(check_part_advance(check, part, err));
@@ -272,6 +316,13 @@ hb_status hb_graph_check_advance(hb_graph_check *check, bool *done, hb_err *err)
     }
     *done = true;
     return HB_OK;
+}
+
+bool hb_graph_check_paused(const hb_graph_check *check, hb_str *entity, uint64_t *rows) {
+    if (!check->paused) return false;
+    *entity = check->entity->schema->entity_id;
+    *rows = check->row_count;
+    return true;
 }
 
 void hb_graph_check_take(const hb_graph_check *check, const hb_dangling **list, uint32_t *count) {

@@ -55,6 +55,9 @@ typedef struct hb_graph_check hb_graph_check;
 hb_status hb_graph_check_start(hb_task *task, hb_workspace *ws, const hb_relation *only,
                                hb_graph_check **out, hb_err *err);
 hb_status hb_graph_check_advance(hb_graph_check *check, bool *done, hb_err *err);
+/* A check of all relations reads them by pages: true between two pages of an entity, of which so
+ * many rows are through. */
+bool hb_graph_check_paused(const hb_graph_check *check, hb_str *entity, uint64_t *rows);
 /* In the order of entities, fields, object_ids. Borrowed from the task. */
 void hb_graph_check_take(const hb_graph_check *check, const hb_dangling **list, uint32_t *count);
 /* Checked sources of the one relation: rows of object_id and cell, of which the list speaks in

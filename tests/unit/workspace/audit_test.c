@@ -203,6 +203,69 @@ static void edges_that_lead_nowhere_are_named(void) {
     fixture_close(&f);
 }
 
+/* More sources than are read at once: in order, none twice, with looks in between and in time. */
+static void edges_are_looked_at_by_pages(void) {
+    static const char *const places[] = { debug_options, "{\"id\":\"unit\",\"backends\":{\"main\":{\"type\":\"inmem\"}}}" };
+    for (size_t p = 0; p < 2; p++) {
+        CASE(places[p]);
+        fixture f;
+        fixture_open(&f, places[p]);
+        CHECK_INT(define(&f, "{\"name\":\"Node\",\"fields\":{\"next\":{\"type\":{\"type\":\"hyper-g\",\"fields\":["
+                             "{\"name\":\"to\",\"dtype\":{\"type\":\"identifier\",\"target_entity\":\"node\"}}]},"
+                             "\"storage\":{\"to\":\"main\",\"strategy\":\"graph\"}}}}"), HB_OK);
+        enum { ROWS = 2100 };
+        hb_span *ids = hb_arena_array(&f.arena, ROWS, sizeof(*ids)), *cells = hb_arena_array(&f.arena, ROWS, sizeof(*cells));
+        hb_buf texts, packs;
+        hb_buf_init(&texts, hb_mem_default());
+        hb_buf_init(&packs, hb_mem_default());
+        for (int i = 0; i < ROWS; i++) {
+            const uint32_t at = texts.len, cell = packs.len;
+            hb_buf_printf(&texts, "n%04d", i);
+            ids[i] = (hb_span){ at, texts.len - at };
+            hb_pack_array(&packs, 1);
+            hb_pack_map(&packs, 1);
+            hb_pack_str(&packs, HB_STR("to"));
+            hb_pack_str(&packs, i == 0 || i == 1023 || i == 1024 || i == ROWS - 1 ? HB_STR("gone") : HB_STR("n0000"));
+            cells[i] = (hb_span){ cell, packs.len - cell };
+        }
+        hb_column columns[2] = { { HB_STR("object_id"), HB_KIND_TEXT, 0, NULL, ids, (const uint8_t *)texts.ptr, texts.len, NULL },
+                                 { HB_STR("next"), HB_KIND_PACK, 0, NULL, cells, (const uint8_t *)packs.ptr, packs.len, NULL } };
+        CHECK_INT(upsert(&f, "node", "{\"object_id\":\"gone\"}"), HB_OK);
+        CHECK_INT(call(&f, (hb_request){ .kind = HB_CALL_UPSERT, .entity = hb_workspace_entity(f.ws, HB_STR("node")),
+                                         .flags = HB_FLAG_OVERWRITE, .batch = { ROWS, 2, columns } }), HB_OK);
+        hb_buf_free(&texts);
+        hb_buf_free(&packs);
+        hb_str gone = HB_STR("gone");
+        const hb_ids list = { &gone, 1 };
+        const hb_entity *node = f.ws->entities[hb_workspace_entity(f.ws, HB_STR("node"))];
+        const hb_fragment fragment = { .kind = HB_FRAG_DELETE, .ids = &list, .limit = HB_NO_LIMIT, .container = node->routing->containers[MAIN] };
+        hb_task *task = hb_task_new(f.ws->mem);
+        hb_job *job;
+        CHECK_INT(hb_task_start_job(task, f.ws->instances[MAIN], &fragment, &job, &f.err), HB_OK);
+        hb_task_free(task);
+        report(&f, HB_CALL_AUDIT, 0);
+        CHECK(contains(answer(&f)->json, "\"edges\":4}"));
+        static const char *const found[] = { "n0000", "n1023", "n1024", "n2099" };
+        int64_t at = hb_str_find(answer(&f)->json, HB_STR("\"edges\":{"), 0);
+        for (int i = 0; i < 4 && at >= 0; i++) {
+            at = hb_str_find(answer(&f)->json, hb_str_c(found[i]), (uint32_t)at);
+            if (at < 0) CHECK_CSTR("not found in order", found[i]);
+        }
+        const hb_request asked = { .kind = HB_CALL_AUDIT, .entity = HB_ENTITY_NONE, .flags = HB_FLAG_PAUSES, .now_ms = 1700000000000 };
+        CHECK_INT(hb_workspace_start(f.ws, &asked, &task, &f.err), HB_OK);
+        hb_step step = { 0 };
+        int looks = 0;
+        do {
+            CHECK_INT(hb_task_step(task, &step, &f.err), HB_OK);
+            const hb_answer *so_far = hb_task_answer(task);
+            if (step.kind != HB_STEP_DONE && contains(so_far->json, "{\"part\":\"edges\",\"entity\":\"node\",\"rows\":")) looks++;
+        } while (step.kind != HB_STEP_DONE);
+        CHECK_INT(looks, 2);
+        hb_task_free(task);
+        fixture_close(&f);
+    }
+}
+
 TEST_SUITE {
     TEST(whole_workspaces_are_ok);
     TEST(rows_that_a_backend_lacks_are_written);
@@ -212,4 +275,5 @@ TEST_SUITE {
     TEST(indexes_are_made_anew_from_the_rows);
     TEST(values_that_are_gone_become_null);
     TEST(edges_that_lead_nowhere_are_named);
+    TEST(edges_are_looked_at_by_pages);
 }
