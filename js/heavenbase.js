@@ -133,15 +133,22 @@ async function openWorkspace(loader, id, options) {
       shared: session.persistence === "node", copied: session.persistence === "idb", intent_ms: options.intentMs, durability: options.durability };
     const open = () => core.open({ ...request, now_ms: Date.now() });
     const handle = await untilFree(attempt(open), open, { signal, timeoutMs });
-    const fresh = async () => {
-      const another = await loader.fresh();
-      return { core: another, handle: another.open({ ...request, now_ms: Date.now() }) };
-    };
-    return new Workspace(core, handle, { hosts: { fetch, drivers }, timeoutMs, session, computes, durability, fresh, settle: (old, another) => loader.replace(old, another) });
+    return new Workspace(core, handle, { hosts: { fetch, drivers }, timeoutMs, session, computes, durability, ...movers(loader, request) });
   } catch (error) {
     await session.end().catch(() => {});        // the first error is the one to report
     throw error;
   }
+}
+
+/** How a workspace moves to another instance. A scope of its own: nothing here keeps the first one. @param {Loader} loader @param {object} request */
+function movers(loader, request) {
+  return {
+    fresh: async () => {
+      const core = await loader.fresh();
+      return { core, handle: core.open({ ...request, now_ms: Date.now() }) };
+    },
+    settle: (/** @type {Core} */ old, /** @type {Core} */ core) => loader.replace(old, core),
+  };
 }
 
 /** @param {OpenOptions} options */

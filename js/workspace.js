@@ -66,7 +66,7 @@ export class Workspace {
     this.#setting = setting;
     const { session, timeoutMs, durability } = setting;
     const idle = () => this.#core.idle(this.#handle);
-    const info = this.#now({ kind: Call.INFO }, () => core.json());
+    const info = this.#now({ kind: Call.INFO }, () => this.#core.json());      // no closure keeps the core that it began with
     /** @type {string} */
     this.id = info.id;
     this.#turns = new Turns({ id: this.id, timeoutMs, session, durability, idle });

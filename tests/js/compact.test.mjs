@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { ArrayOf, Catalog, HeavenBase, Integer, InvertedIndex, LongText, MetaSchema, ShortText, Vector, entity, field } from "heavenbase";
+import { currentLoader } from "../../js/core/instance.js";
 
 const INMEM = { backends: { main: { type: "inmem" } } };
 const DIM = 2048;
@@ -54,6 +57,24 @@ test("all that the workspace holds and says is as it was", async (t) => {
     await prepared.release();
     await assert.rejects(prepared.execute(), { code: "QUERY" });
   }
+});
+
+test("nothing keeps the instance that it left", async (t) => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc");
+  const ws = await filled(await HeavenBase.open("compact-left", { ...INMEM, catalog: false }), 10);
+  t.after(() => ws.close());
+  const prepared = await ws.query(Doc).where(Doc.year.eq(1903)).prepare();
+  const frame = await prepared.execute();
+  await ws.compact();               // from here on it shares its instance with none
+  const left = new WeakRef((await currentLoader().load()).module);
+  await ws.compact();
+  for (let turn = 0; turn < 50 && left.deref(); turn++) {
+    await new Promise((resolve) => { setTimeout(resolve, 10); });
+    collect();
+  }
+  assert.equal(left.deref(), undefined);
+  assert.deepEqual((await prepared.execute()).ids, frame.ids);
 });
 
 test("calls made meanwhile wait for it, and it waits for those before it", async (t) => {
