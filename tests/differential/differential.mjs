@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// node tests/differential/differential.mjs [--seed n] [--count n]: random definitions, data and queries; every
+// node tests/differential/differential.mjs [--seed n] [--count n] [--files]: random definitions, data and queries; every
 // placement must answer the same, with push-down and without. A disagreement is printed as the smallest case that shows it.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +13,7 @@ import { Random, randomData, randomSpec, types } from "./cases.mjs";
 /** What a backend of files is given as its `path` is a folder of each workspace's own. @typedef {{ name: string, backends: Record<string, any>, placed?: boolean }} Placement */
 
 const queries_per_data = 20;
-const memory = { type: "inmem" }, sqlite = { type: "sqlite", database: ":memory:" }, files = { type: "json", path: "" };
+const memory = { type: "inmem" }, sqlite = { type: "sqlite", database: ":memory:" }, files = { type: "json", path: "" }, pickles = { type: "pickle", path: "" };
 /** The last ones follow the case's own `.store()` declarations. @type {Placement[]} */
 export const placements = [
   { name: "inmem", backends: { main: memory } },
@@ -23,6 +23,13 @@ export const placements = [
   { name: "turned", backends: { main: memory, vec: sqlite, search: sqlite } },
   { name: "placed", backends: { main: sqlite, vec: memory, search: memory }, placed: true },
   { name: "placed in sqlite", backends: { main: sqlite, vec: sqlite, search: sqlite }, placed: true },
+];
+/** Every kind of row file beside memory; files are slow, so fewer queries are put to these. @type {Placement[]} */
+export const filePlacements = [
+  { name: "inmem", backends: { main: memory } },
+  { name: "pickle", backends: { main: pickles } },
+  { name: "file", backends: { main: { type: "file", path: "", fmt: "json" }, vec: { type: "file", path: "", fmt: "pickle" }, search: memory } },
+  { name: "placed in files", backends: { main: files, vec: pickles, search: pickles }, placed: true },
 ];
 
 /** @param {Case} one @param {Placement} placement */
@@ -61,8 +68,9 @@ async function outcome(work) {
 
 /** @param {Case} one @param {Placement} placement */
 async function open(one, placement) {
-  const folder = Object.values(placement.backends).includes(files) ? mkdtempSync(join(tmpdir(), "hb-differential-")) : null;
-  const backends = Object.fromEntries(Object.entries(placement.backends).map(([name, given]) => [name, given === files ? { ...files, path: folder } : given]));
+  const folder = Object.values(placement.backends).some(({ path }) => path === "") ? mkdtempSync(join(tmpdir(), "hb-differential-")) : null;
+  const backends = Object.fromEntries(Object.entries(placement.backends).map(([name, given]) =>
+    [name, given.path === "" ? { ...given, path: join(/** @type {string} */ (folder), name) } : given]));
   const ws = await HeavenBase.open("differential", { backends });
   const written = [];
   written.push(await outcome(async () => (await ws.register(definition(one, placement))).entityId));
@@ -192,21 +200,21 @@ export function report(one, difference) {
     ...one.writes.map((write) => `${write.op} ${print(write.op === "delete" ? write.ids : write.rows)}`), `query ${print(one.spec)}`, difference].join("\n");
 }
 
-/** @param {number} seed @param {number} count @param {(text: string) => void} [say] @returns {Promise<{ failures: string[], answered: number, refused: number }>} */
-export async function run(seed, count, say = () => {}) {
+/** @param {number} seed @param {number} count @param {(text: string) => void} [say] @param {Placement[]} [over] @returns {Promise<{ failures: string[], answered: number, refused: number }>} */
+export async function run(seed, count, say = () => {}, over = placements) {
   const failures = [];
   let answered = 0, refused = 0;
   for (let at = 0; at < count; at += queries_per_data) {
     const r = new Random(seed * 1_000_003 + at);
     const data = randomData(r);
-    const opened = await Promise.all(placements.map((placement) => open({ ...data, spec: {} }, placement)));
+    const opened = await Promise.all(over.map((placement) => open({ ...data, spec: {} }, placement)));
     for (let query = 0; query < queries_per_data && at + query < count; query++) {
       const one = { ...data, spec: randomSpec(r, data.kinds) };
-      const { difference, answer } = await compare(opened, one.spec, placements);
+      const { difference, answer } = await compare(opened, one.spec, over);
       if (/^[A-Z_]+: /.test(answer)) refused++;
       else answered++;
       if (difference === null) continue;
-      const small = await shrink(one);
+      const small = await shrink(one, over);
       failures.push(`seed ${seed}, case ${at + query}\n${report(small.one, small.difference)}`);
       say(failures.at(-1) ?? "");
       break; // what is wrong with these data is seen
@@ -222,7 +230,8 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
     return index < 0 ? otherwise : Number(process.argv[index + 1]);
   };
   const count = option("count", 2000);
-  const { failures, answered, refused } = await run(option("seed", 1), count, (text) => console.log(`${text}\n`));
+  const { failures, answered, refused } = await run(option("seed", 1), count, (text) => console.log(`${text}\n`),
+    process.argv.includes("--files") ? filePlacements : placements);
   console.log(`${answered} answered, ${refused} refused, ${failures.length} disagreements`);
   process.exitCode = failures.length > 0 ? 1 : 0;
 }

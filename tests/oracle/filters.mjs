@@ -78,7 +78,7 @@ const TEXT_OPS = {
   like: (text, want) => likePattern(want, "su").test(text),
   ilike: (text, want) => likePattern(want, "sui").test(text),
   wildcard: (text, want) => globPattern(want).test(text),
-  regex: (text, want) => new RegExp(want, "u").test(text),
+  regex: (text, want) => new RegExp(beforeLineEnd(want), "u").test(text),
 };
 const NULL_AS_EMPTY = new Set(["match", "contains", "like", "ilike", "wildcard", "regex"]);
 
@@ -88,6 +88,9 @@ function likePattern(pattern, flags) {
   const body = Array.from(pattern, (c) => (c === "%" ? "[^\\n]*" : c === "_" ? "[^\\n]" : quoted(c))).join("");
   return new RegExp(`^${body}$`, flags);
 }
+
+/** `$` also stands before a line end that is the last character. */
+const beforeLineEnd = (pattern) => pattern.replace(/\\.|\[(?:\\.|[^\]])*\]|\$/gsu, (part) => (part === "$" ? "(?=\\n?$)" : part));
 
 function globPattern(pattern) {
   const body = pattern.replace(/\[!?[^\]]+\]|[\s\S]/gu, (part) => (part === "*" ? ".*" : part === "?" ? "."
