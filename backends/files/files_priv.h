@@ -98,6 +98,8 @@ hb_status files_path_option(const hb_instance *instance, hb_arena *arena, hb_str
 hb_str files_percent(hb_arena *arena, hb_str text);
 /* Path of a row below the root, and below the host. */
 hb_str files_row_name(const files_table *table, hb_str object_id, hb_arena *arena);
+/* Whether a file system takes that name: an object_id may be too long once it is encoded. */
+bool files_row_fits(const files_table *table, hb_str target);
 /* The object_id that a file of the entity's folder is for; false: the file is none of ours. */
 bool files_row_id(const files_table *table, hb_str file, hb_arena *arena, hb_str *object_id);
 

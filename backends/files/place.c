@@ -42,6 +42,10 @@ hb_str files_row_name(const files_table *table, hb_str object_id, hb_arena *aren
                            HB_ARG(table->conn->format->suffix));
 }
 
+bool files_row_fits(const files_table *table, hb_str target) {
+    return target.len - table->name.len - 1 <= HB_FILE_NAME_BYTES_MAX;
+}
+
 bool files_row_id(const files_table *table, hb_str file, hb_arena *arena, hb_str *object_id) {
     hb_str suffix = table->conn->format->suffix;
     if (file.len <= suffix.len || !hb_str_ends(file, suffix)) return false;

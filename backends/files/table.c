@@ -306,6 +306,7 @@ static hb_status load_ids(files_table *table, const hb_ids *ids, hb_err *err) {
     hb_status status = files_loader_open(&loader, table, err);
     for (uint32_t i = 0; i < ids->count && status == HB_OK; i++) {
         hb_str name = files_row_name(table, ids->ids[i], &arena);
+        if (name.ptr != NULL && !files_row_fits(table, name)) continue;
         hb_str path = name.ptr != NULL ? hb_fs_join(&arena, table->conn->root, name) : name;
         status =
             path.ptr != NULL ? loader_take(&loader, path, ids->ids[i], err) : hb_err_memory(err);
@@ -318,6 +319,21 @@ static hb_status load_ids(files_table *table, const hb_ids *ids, hb_err *err) {
 
 /* ---- writing files ------------------------------------------------------------------------ */
 
+static hb_status put_row(files_table *table, const hb_batch *batch, uint32_t row, hb_arena *arena,
+                         hb_buf *bytes, hb_err *err) {
+    files_conn *conn = table->conn;
+    const hb_str id = hb_column_span(&batch->columns[0], row);
+    hb_str target = files_row_name(table, id, arena);
+    if (target.ptr == NULL) return hb_err_memory(err);
+    if (!files_row_fits(table, target)) {
+        return hb_err_set(err, HB_E_INVALID_ID,
+                          "object_id '%.*s' makes a file name of more than %u bytes", HB_ARG(id),
+                          HB_FILE_NAME_BYTES_MAX);
+    }
+    HB_TRY(conn->format->encode(table, batch, row, bytes, err));
+    return files_tx_put(conn, target, hb_buf_str(bytes), err);
+}
+
 hb_status files_put_rows(files_table *table, const hb_batch *batch, hb_err *err) {
     files_conn *conn = table->conn;
     hb_arena arena;
@@ -328,10 +344,7 @@ hb_status files_put_rows(files_table *table, const hb_batch *batch, hb_err *err)
     for (uint32_t row = 0; row < batch->row_count && status == HB_OK; row++) {
         hb_arena_reset(&arena);
         hb_buf_clear(&bytes);
-        hb_str target = files_row_name(table, hb_column_span(&batch->columns[0], row), &arena);
-        status = target.ptr != NULL ? conn->format->encode(table, batch, row, &bytes, err)
-                                    : hb_err_memory(err);
-        if (status == HB_OK) status = files_tx_put(conn, target, hb_buf_str(&bytes), err);
+        status = put_row(table, batch, row, &arena, &bytes, err);
     }
     hb_buf_free(&bytes);
     hb_arena_free(&arena);
@@ -355,6 +368,8 @@ static hb_status run_write(files_table *table, hb_job *job, hb_err *err) {
 static hb_status row_exists(const files_table *table, hb_str target, hb_arena *arena, bool *out,
                             hb_err *err) {
     const files_conn *conn = table->conn;
+    *out = false;
+    if (!files_row_fits(table, target)) return HB_OK;
     const files_op *op = files_tx_find(conn, target);
     if (op != NULL) {
         *out = op->staged.len > 0;

@@ -5,6 +5,7 @@
 
 #define HB_BUF_BYTES_MAX       0x7fffffffu
 #define HB_PATH_BYTES_MAX      4096u        /* of a file's path */
+#define HB_FILE_NAME_BYTES_MAX 255u         /* of one name in it, as on every common file system */
 #define HB_ID_CHARS_MAX        63u          /* object_id, code points */
 #define HB_NAME_CHARS_MAX      255u         /* a name that an id is derived from */
 #define HB_FIELDS_MAX          1024u        /* fields of one entity */

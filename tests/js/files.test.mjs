@@ -62,6 +62,19 @@ for (const [name, path, native] of [["does not exist", join(folder, "nowhere", "
     assert.rejects(HeavenBase.open("durable", on(path)), { name: "HeavenBaseError", code: "UNAVAILABLE", backend: "main", native }));
 }
 
+test("an object_id that no file name can hold is refused, and the folder stays as it was", async () => {
+  const ws = await HeavenBase.open("names", { backends: { main: { type: "json", path: join(folder, "names") } } });
+  await ws.register(Doc);
+  await ws.upsert(Doc, { object_id: "é".repeat(38) });
+  for (const id of ["é".repeat(42), "é".repeat(63)]) {
+    await assert.rejects(ws.upsertMany(Doc, [{ object_id: "a" }, { object_id: id }]), { code: "INVALID_ID" });
+    assert.deepEqual([await ws.exists(id, { entity: Doc }), await ws.get(id, { entity: Doc }), await ws.delete(id, { entity: Doc })], [false, null, false]);
+  }
+  assert.equal(await ws.count(Doc), 1);
+  assert.equal((await ws.audit()).ok, true);
+  await ws.close();
+});
+
 test("a file that is no database is a typed error", async () => {
   const path = join(folder, "junk.db");
   fs.writeFileSync(path, "this is no database, and long enough to be looked at as one ".repeat(100));

@@ -85,8 +85,9 @@ function real(value) {
   throw new Refused("not a number");
 }
 
-function boolean(value) {
+function boolean(value, touches) {
   if (typeof value === "boolean") return value;
+  if (value instanceof Date) touches.push({ number: "D21", mode: "may", absent: true });
   if (typeof value === "number") {
     if (value !== 0 && value !== 1) throw new Refused("not a boolean");
     return value === 1;
@@ -118,10 +119,14 @@ function microseconds(text) {
   return whole + BigInt((m[7] ?? "0").padEnd(6, "0").slice(0, 6));
 }
 
-function timestamp(type, value) {
+function timestamp(type, value, touches) {
   const per = { s: 1000000n, ms: 1000n, us: 1n }[type.unit] ?? 1000n;
   if (typeof value === "boolean") throw new Refused("bool");
   if (value instanceof Date) return floorDivide(BigInt(value.getTime()) * 1000n, per);
+  if (typeof value === "string" && PYTHON_STAMP.test(value.trim())) {
+    touches.push({ number: "D21", mode: "may", absent: true });
+    return BigInt(Math.max(type.min, 0));
+  }
   if (typeof value === "string") return floorDivide(microseconds(value), per);
   if (typeof value === "bigint") return value;
   if (typeof value === "number" && Number.isFinite(value)) return BigInt(Math.trunc(value));
@@ -132,6 +137,9 @@ function floorDivide(a, b) {
   const q = a / b;
   return a % b < 0n ? q - 1n : q;
 }
+
+/** Times as Python alone takes them: of a week, with any separator, with a space before the zone (D21). */
+const PYTHON_STAMP = /^\d{4}-?W\d{2}(-?\d)?|^\d{4}-\d{2}-\d{2}[^T \d]\d{2}(:\d{2}|$)|\d\s+[+-]\d{2}:?\d{2}$/i;
 
 /** Dates as Python alone takes them: "2024-W01-1", "20240102" (D21). */
 const PYTHON_DATE = /^\d{4}-?W\d{2}(-?\d)?$|^\d{8}$/;
@@ -160,17 +168,17 @@ function categorical(type, value, touches) {
 }
 
 function asText(value, touches) {
-  if (typeof value === "boolean" || Array.isArray(value) || isObject(value) || value instanceof Date) {
-    touches.push({ number: "D10", mode: "must" });
-  }
-  if (typeof value === "number" && !Number.isFinite(value)) touches.push({ number: "D3", mode: "must" });
+  if (typeof value === "boolean" || Array.isArray(value) || isObject(value)) touches.push({ number: "D10", mode: "must" });
+  if (value instanceof Date) touches.push({ number: "D10", mode: "must", absent: true });     // written with the zone it came with
+  if (typeof value === "number" && !Number.isFinite(value)) touches.push({ number: "D3", mode: "must", absent: true });
   if (isHuge(value)) touches.push({ number: "D6", mode: "may" });
   return pythonText(value);
 }
 
 function nullItem(type, touches) {
-  touches.push({ number: "D5", mode: "may" });
-  return requiredNull(type);
+  const stored = requiredNull(type);
+  touches.push({ number: "D5", mode: "may", absent: stored === undefined });
+  return stored;
 }
 
 /** What a required null becomes in the reference; undefined where it stays null. */
@@ -179,7 +187,7 @@ export function requiredNull(type) {
     case "short-text": case "medium-text": case "long-text": return "";
     case "array": case "hyper-g": return [];
     case "artifact": return new Uint8Array(0);
-    case "timestamp": return Math.trunc(Date.now() * ({ s: 0.001, us: 1000 }[type.unit] ?? 1));
+    case "timestamp": return Math.min(Math.max(Math.trunc(Date.now() * ({ s: 0.001, us: 1000 }[type.unit] ?? 1)), type.min), type.max);
     case "boolean": case "categorical": case "json": return undefined;
     default: throw new Refused("null");
   }
@@ -227,16 +235,17 @@ export function coerce(type, value, touches) {
       if (!Number.isFinite(number)) touches.push({ number: "D3", mode: "must", absent: true });
       return number;
     }
-    case "boolean": return boolean(value);
+    case "boolean": return boolean(value, touches);
     case "duration": {
       if (typeof value === "boolean") throw new Refused("bool");
       const number = integer(plainNumber(value, touches));
       if (number < 0) throw new Refused("negative");
+      if (BigInt(number) > INT64[1]) touches.push({ number: "D6", mode: "may", absent: true });
       return number;
     }
     case "date": return date(value, touches);
     case "timestamp": {
-      const stamp = timestamp(type, value);
+      const stamp = timestamp(type, value, touches);
       const bounded = stamp < BigInt(type.min) ? type.min : stamp > BigInt(type.max) ? type.max : stamp;
       if (bounded !== stamp) touches.push({ number: "D6", mode: "must" });
       return Number(bounded);
@@ -245,7 +254,7 @@ export function coerce(type, value, touches) {
     case "json":
       if (holds(value, isHuge)) touches.push({ number: "D6", mode: "may", absent: true });
       if (typeof value !== "string") return value;
-      touches.push({ number: "D8", mode: "store" });
+      touches.push({ number: "D8", mode: "store", absent: PYTHON_JSON.test(value) });
       return parseJsonText(value);
     case "vector": {
       if (!Array.isArray(value)) throw new Refused("not a list");
@@ -274,10 +283,13 @@ export function coerce(type, value, touches) {
   }
 }
 
+/** Python reads these outside of texts in JSON, and no one else. */
+const PYTHON_JSON = /^[^"]*(NaN|Infinity)/;
+
 /** The reference decodes a Json text, and once more when that gives a text. */
 function parseJsonText(text) {
   try {
-    const first = JSON.parse(text);
+    const first = JSON.parse(PYTHON_JSON.test(text) ? text.replace(/-?(NaN|Infinity)/g, "null") : text);
     return typeof first === "string" ? JSON.parse(first) : first;
   } catch {
     throw new Refused("not JSON text");

@@ -78,7 +78,7 @@ const TEXT_OPS = {
   like: (text, want) => likePattern(want, "su").test(text),
   ilike: (text, want) => likePattern(want, "sui").test(text),
   wildcard: (text, want) => globPattern(want).test(text),
-  regex: (text, want) => new RegExp(beforeLineEnd(want), "u").test(text),
+  regex: (text, want) => regexOf(want).test(text),
 };
 const NULL_AS_EMPTY = new Set(["match", "contains", "like", "ilike", "wildcard", "regex"]);
 
@@ -91,6 +91,15 @@ function likePattern(pattern, flags) {
 
 /** `$` also stands before a line end that is the last character. */
 const beforeLineEnd = (pattern) => pattern.replace(/\\.|\[(?:\\.|[^\]])*\]|\$/gsu, (part) => (part === "$" ? "(?=\\n?$)" : part));
+
+/** What JavaScript reads too; of other patterns there is no opinion here. */
+function regexOf(pattern) {
+  try {
+    return new RegExp(beforeLineEnd(pattern), "u");
+  } catch {
+    throw new Unknown(pattern);
+  }
+}
 
 function globPattern(pattern) {
   const body = pattern.replace(/\[!?[^\]]+\]|[\s\S]/gu, (part) => (part === "*" ? ".*" : part === "?" ? "."

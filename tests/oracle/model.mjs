@@ -69,6 +69,10 @@ export class Model {
     this.phantoms.get(entity)?.delete(String(objectId));
   }
 
+  isPhantom(entity, objectId) {
+    return this.phantoms.get(entity)?.has(String(objectId)) ?? false;
+  }
+
   addPhantom(entity, objectId) {
     this.entities.get(entity)?.rows.delete(String(objectId));
     this.phantoms.get(entity)?.add(String(objectId));
@@ -104,13 +108,16 @@ const TIE = 2e-6;
 const METRIC_OF = { euclidean: "l2", ip: "dot", inner_product: "dot", "inner-product": "dot" };
 
 /** The metric that a name stands for. */
-export const metricOf = (name) => METRIC_OF[name] ?? name ?? "cosine";
+export const metricOf = (name) => {
+  const lower = String(name ?? "").toLowerCase() || "cosine";
+  return METRIC_OF[lower] ?? lower;
+};
 
 function nearest(rows, near) {
   const scored = rows.filter((row) => (row[near.field] ?? null) !== null)
     .map((row) => ({ ...row, score: similarity(metricOf(near.metric), row[near.field], near.query) }));
   scored.sort((a, b) => b.score - a.score || compareText(a.object_id, b.object_id));
-  const k = Math.max(1, Number(near.top_k ?? 50));
+  const k = Math.max(1, Math.trunc(Number(near.top_k ?? 50)));
   const cut = scored.length > k && Math.abs(scored[k - 1].score - scored[k].score) <= TIE;
   return { rows: scored.slice(0, k), cut };
 }

@@ -93,10 +93,11 @@ export class Session {
   async #write(ctx) {
     const plan = planOf(ctx);
     this.note(plan.rules, ctx.step);
+    if (ctx.step.op.startsWith("set") && plan.entries.some((entry) => this.model.isPhantom(ctx.entity, entry.id))) return null;
     if (ctx.expect.error) return this.#writeRefusedThere(ctx, plan);
     const tried = plan.touches.length > 0 ? await this.#tryAsGiven(ctx, plan) : { failure: null, done: false };
     if (tried.done) {
-      record(this.model, ctx, plan);
+      record(this.model, ctx, { ...plan, entries: plan.entries.map((entry) => ({ ...entry, phantom: false })) });
       return tried.failure;
     }
     const { args, expect } = plan;

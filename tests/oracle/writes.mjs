@@ -51,6 +51,9 @@ export function translateRow(definition, row) {
 }
 
 function translateId(value, touches) {
+  if (value instanceof Date) touches.push({ number: "D10", mode: "must", key: "object_id", absent: true });
+  if (typeof value === "number" && !Number.isFinite(value)) touches.push({ number: "D3", mode: "must", key: "object_id", absent: true });
+  if (typeof value === "bigint" && BigInt.asIntN(64, value) !== value) touches.push({ number: "D6", mode: "must", key: "object_id", absent: true });
   if (typeof value !== "boolean" && !Array.isArray(value) && !isObject(value)) return value;
   touches.push({ number: "D10", mode: "must", key: "object_id" });
   return pythonText(value);
@@ -75,15 +78,16 @@ function translateName(field, value, values, touches) {
 /** The id that we derive from an undeclared name where the reference refuses the row, or null. */
 export function derivedId(definition, row) {
   const absent = (row.object_id ?? "") === "";
-  if (!definition.implicitName || !absent || typeof row.name !== "string" || row.name.trim() === "") return null;
-  return hashId(definition.id, row.name);
+  if (!definition.implicitName || !absent || !["string", "number"].includes(typeof row.name) || String(row.name).trim() === "") return null;
+  return hashId(definition.id, String(row.name));
 }
 
 /** A Json field of the row that holds a text which the reference cannot parse. */
 export function bareJsonFields(definition, row) {
   return Object.keys(row).filter((key) => {
     const field = definition.fields.get(key);
-    if (field?.type.kind !== "json" || typeof row[key] !== "string") return false;
+    const isText = field?.type.kind === "json" && typeof row[key] === "string";
+    if (!isText && !(field?.type.item?.kind === "json" && Array.isArray(row[key]))) return false;
     try {
       coerce(field.type, row[key], []);
       return false;
