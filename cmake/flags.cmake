@@ -27,7 +27,8 @@ set(HB_TARGET_FLAGS ${HB_TARGET_FLAGS} "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}
 set(HB_OPTIMIZE -Oz) # most of the code runs once per call: its bytes cost more than its cycles
 set(HB_OPTIMIZE_SMALL -Oz)
 set(HB_OPTIMIZE_ENGINE -O2)
-set(HB_OPTIMIZE_HOT -O3 -finline-functions) # inlining again, which the -Oz before it turned off for good
+set(HB_OPTIMIZE_HOT -O3)
+set(HB_OPTIMIZE_INLINE -finline-functions) # inlining again, which the -Oz before it turned off for good
 
 if(HB_SANITIZE)
     set(HB_SANITIZE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
