@@ -81,7 +81,8 @@ function real(value) {
   if (typeof value === "boolean" || typeof value === "bigint") return Number(value);
   if (typeof value === "number") return value;
   if (typeof value === "string" && NOT_FINITE.test(value.trim())) return NaN;
-  if (typeof value === "string" && value.trim() !== "" && !Number.isNaN(Number(value))) return Number(value);
+  if (typeof value === "string" && value.trim() !== "" && !/^\s*[+-]?0[xbo]/i.test(value)
+    && !Number.isNaN(Number(value))) return Number(value);
   throw new Refused("not a number");
 }
 
@@ -102,7 +103,7 @@ function boolean(value, touches) {
   return Array.isArray(value) ? value.length > 0 : isObject(value) ? Object.keys(value).length > 0 : Boolean(value);
 }
 
-const STAMP = /^(\d{4})-?(\d{2})-?(\d{2})(?:[T ](\d{2})(?::?(\d{2})(?::?(\d{2})(?:[.,](\d{1,9}))?)?)?)?\s*(Z|[+-]\d{2}:?\d{2})?$/i;
+const STAMP = /^(\d{4})-?(\d{2})-?(\d{2})(?:[T ](\d{2})(?::?(\d{2})(?::?(\d{2})(?:[.,](\d{1,9}))?)?)?)?\s*(Z|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?)?$/;
 
 /** ISO text to microseconds since 1970 as a bigint. */
 function microseconds(text) {
@@ -111,11 +112,11 @@ function microseconds(text) {
   const [year, month, day, hour, minute, second] = m.slice(1, 7).map((part) => Number(part ?? 0));
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
-  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) throw new Refused("no such day");
+  if (year === 0 || date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) throw new Refused("no such day");
   if (hour > 23 || minute > 59 || second > 59) throw new Refused("no such time");
-  const zone = m[8] && m[8].toUpperCase() !== "Z"
-    ? (m[8][0] === "-" ? -1 : 1) * (Number(m[8].slice(1, 3)) * 60 + Number(m[8].slice(-2))) : 0;
-  const whole = BigInt(date.getTime() + ((hour * 60 + minute - zone) * 60 + second) * 1000) * 1000n;
+  const [hours = 0, minutes = 0, seconds = 0] = (m[8] ?? "").match(/\d{2}/g)?.map(Number) ?? [];
+  const zone = (m[8]?.[0] === "-" ? -1 : 1) * ((hours * 60 + minutes) * 60 + seconds);
+  const whole = BigInt(date.getTime() + ((hour * 60 + minute) * 60 + second - zone) * 1000) * 1000n;
   return whole + BigInt((m[7] ?? "0").padEnd(6, "0").slice(0, 6));
 }
 

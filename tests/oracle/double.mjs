@@ -20,7 +20,8 @@ const fail = (code, message) => { throw new DoubleError(code, message); };
 function translated(definition, row, faults) {
   try {
     const { values, touches } = translateRow(definition, row);
-    const must = touches.filter((touch) => touch.mode === "must" && !faults.takes?.includes(touch.number));
+    // What may be refused is refused where the model cannot say what is stored.
+    const must = touches.filter((touch) => (touch.mode === "must" || (touch.mode === "may" && touch.absent)) && !faults.takes?.includes(touch.number));
     if (must.length > 0) fail(must[0].number === "D4" ? "UNKNOWN_FIELD" : "VALIDATION", must[0].number);
     for (const touch of touches) if (touch.mode === "store" && !faults.takes?.includes("D8")) values[touch.key] = row[touch.key];
     return values;
@@ -108,7 +109,8 @@ class Double {
     return String(id);
   }
 
-  async setMany(rows, { entity } = {}) {
+  async setMany(rows, { entity, overwrite = true } = {}) {
+    if (!overwrite && rows.some((row) => this.#model.row(entity, row.object_id))) fail("DUPLICATE");
     const ready = rows.map((row) => (row.object_id ? translated(this.#definition(entity), row, this.#faults) : fail("INVALID_ID")));
     ready.forEach((values, index) => this.#model.write(entity, rows[index].object_id, values, true));
     return rows.map((row) => row.object_id);
