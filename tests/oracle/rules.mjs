@@ -212,7 +212,7 @@ export const CONDITIONS = {
     && [...ctx.definition.fields.values()].some((field) => field.type.kind === "hyper-g"),
   emptyColumn: (ctx) => Boolean(ctx.definition && ctx.expect.error?.class === "ValueError") && !isAggregate(ctx) && unknownColumns(ctx).length === 0
     && [...[specOf(ctx).select ?? []].flat(), ...[specOf(ctx).order ?? []].flat()].some((name) => typeof name === "string"
-      && ctx.definition.fields.has(name.replace(/^-/, "")) && hasEmptyColumn(ctx, name.replace(/^-/, ""))),
+      && name !== "object_id" && ctx.definition.fields.has(name.replace(/^-/, "")) && hasEmptyColumn(ctx, name.replace(/^-/, ""))),
   idNotText: (ctx) => [ctx.args.id, ctx.args.ids].flat().some((id) => typeof id === "boolean" || (id !== null && typeof id === "object")),
   nestedArraysInSql: (ctx) => Boolean(ctx.definition) && !ctx.expect.error
     && [...ctx.definition.fields.values()].some((field) => isNestedArray(field.type)
