@@ -151,6 +151,14 @@ export class Workspace {
     }
   }
 
+  /** Takes its turn with the options that the method knows. @template {CallOptions} G @template T @param {string} method @param {boolean} write @param {G | undefined} options @param {readonly string[]} names @param {(given: G) => T | Promise<T>} work @returns {Promise<T>} */
+  #inTurn(method, write, options, names, work) {
+    return this.#guard(() => {
+      const given = known(method, options, names);
+      return this.#run(write, given, () => work(given));
+    });
+  }
+
   // ---- entities ---------------------------------------------------------------------------
 
   /** @param {unknown} given @returns {Registered} */
@@ -604,10 +612,7 @@ export class Workspace {
 
   /** @template T @param {string} method @param {EntityLike} entity @param {string} text @param {CallOptions | undefined} options @param {() => T} decode @returns {Promise<T>} */
   #all(method, entity, text, options, decode) {
-    return this.#guard(() => {
-      const given = known(method, options, WAITING);
-      return this.#run(false, given, () => this.#call({ kind: Call.QUERY, entity: this.#resolve(entity).index, text }, decode, given));
-    });
+    return this.#inTurn(method, false, options, WAITING, (given) => this.#call({ kind: Call.QUERY, entity: this.#resolve(entity).index, text }, decode, given));
   }
 
   // ---- relations --------------------------------------------------------------------------
@@ -619,34 +624,22 @@ export class Workspace {
 
   /** Rows that a walk along a relation reaches, nearest first. @param {import("./graph.js").Relation} relation `Person.knows` @param {import("./graph.js").Node} start @param {CallOptions & { minHops?: number, maxHops?: number, direction?: import("./types.js").Direction }} [options] from 1 to `maxHops` hops (1), outwards @returns {Promise<Record<string, any>[]>} */
   traverse(relation, start, options) {
-    return this.#guard(() => {
-      const given = known("traverse", options, [...WAITING, "minHops", "maxHops", "direction"]);
-      return this.#run(false, given, () => traverse(this.#graphs(given), relation, start, given));
-    });
+    return this.#inTurn("traverse", false, options, [...WAITING, "minHops", "maxHops", "direction"], (given) => traverse(this.#graphs(given), relation, start, given));
   }
 
   /** The rows on a shortest way, both ends included, or null when there is none. @param {import("./graph.js").Relation} relation @param {import("./graph.js").Node} from @param {import("./graph.js").Node} to @param {CallOptions & { maxHops?: number, direction?: import("./types.js").Direction }} [options] at most `maxHops` hops (10), outwards @returns {Promise<[entity: string, id: string][] | null>} */
   shortestPath(relation, from, to, options) {
-    return this.#guard(() => {
-      const given = known("shortestPath", options, [...WAITING, "maxHops", "direction"]);
-      return this.#run(false, given, () => shortestPath(this.#graphs(given), relation, from, to, given));
-    });
+    return this.#inTurn("shortestPath", false, options, [...WAITING, "maxHops", "direction"], (given) => shortestPath(this.#graphs(given), relation, from, to, given));
   }
 
   /** The edges of all relations that lead to no row. @param {CallOptions} [options] @returns {Promise<import("./types.js").EdgeReference[]>} */
   checkGraph(options) {
-    return this.#guard(() => {
-      const given = known("checkGraph", options, WAITING);
-      return this.#run(false, given, () => checkGraph(this.#graphs(given)));
-    });
+    return this.#inTurn("checkGraph", false, options, WAITING, (given) => checkGraph(this.#graphs(given)));
   }
 
   /** Deletes the edges of a relation that lead to no row; without `confirm: true` it only says which. @param {import("./graph.js").Relation} relation @param {CallOptions & { confirm?: boolean }} [options] @returns {Promise<{ dangling: import("./types.js").EdgeReference[], removed: number }>} */
   scrubDangling(relation, options) {
-    return this.#guard(() => {
-      const given = known("scrubDangling", options, [...WAITING, "confirm"]);
-      return this.#run(true, given, () => scrubDangling(this.#graphs(given), relation, given.confirm === true));
-    });
+    return this.#inTurn("scrubDangling", true, options, [...WAITING, "confirm"], (given) => scrubDangling(this.#graphs(given), relation, given.confirm === true));
   }
 
   // ---- queries ----------------------------------------------------------------------------
@@ -757,10 +750,7 @@ export class Workspace {
 
   /** @param {string} method @param {(record: Uint8Array) => void | Promise<void>} write @param {import("./transfer.js").TransferOptions} [options] @returns {Promise<void>} */
   #exportInto(method, write, options) {
-    return this.#guard(() => {
-      const given = known(method, options, TRANSFERRING);
-      return this.#run(false, given, () => exportRecords(this.#transferable(given), write, given));
-    });
+    return this.#inTurn(method, false, options, TRANSFERRING, (given) => exportRecords(this.#transferable(given), write, given));
   }
 
   /**
@@ -784,12 +774,9 @@ export class Workspace {
 
   /** Drops caches, so that changes from outside are seen: rows, and what another instance has registered or altered. @param {CallOptions & { entity?: EntityLike, backend?: string }} [options] @returns {Promise<void>} */
   refresh(options) {
-    return this.#guard(() => {
-      const given = known("refresh", options, [...READING, "backend"]);
-      return this.#run(true, given, () => {
-        const entity = given.entity === undefined ? undefined : this.#resolve(given.entity).index;
-        return then(this.#call({ kind: Call.REFRESH, entity, text: given.backend ?? "" }, () => undefined, given), () => this.#renew());
-      });
+    return this.#inTurn("refresh", true, options, [...READING, "backend"], (given) => {
+      const entity = given.entity === undefined ? undefined : this.#resolve(given.entity).index;
+      return then(this.#call({ kind: Call.REFRESH, entity, text: given.backend ?? "" }, () => undefined, given), () => this.#renew());
     });
   }
 
@@ -831,18 +818,13 @@ export class Workspace {
 
   /** Do backends, their structures and the Catalog agree with the source of truth? `onProgress` hears how far it is. @param {CallOptions & { onProgress?: (progress: import("./types.js").AuditProgress) => void }} [options] @returns {Promise<import("./types.js").Audit>} */
   audit(options) {
-    return this.#guard(() => {
-      const given = known("audit", options, TRANSFERRING);
-      return this.#read({ kind: Call.AUDIT, flags: pausing(given) }, () => this.#core.json(), given);
-    });
+    return this.#inTurn("audit", false, options, TRANSFERRING, (given) => this.#call({ kind: Call.AUDIT, flags: pausing(given) }, () => this.#core.json(), given));
   }
 
   /** Makes anew from the source of truth what audit finds fault with. @param {CallOptions & { dryRun?: boolean, onProgress?: (progress: import("./types.js").AuditProgress) => void }} [options] @returns {Promise<import("./types.js").Repair>} */
   repair(options) {
-    return this.#guard(() => {
-      const given = known("repair", options, [...TRANSFERRING, "dryRun"]);
-      return this.#write({ kind: Call.REPAIR, flags: (given.dryRun ? Flag.DRY_RUN : 0) | pausing(given) }, () => this.#core.json(), given);
-    });
+    return this.#inTurn("repair", true, options, [...TRANSFERRING, "dryRun"], (given) =>
+      this.#call({ kind: Call.REPAIR, flags: (given.dryRun ? Flag.DRY_RUN : 0) | pausing(given) }, () => this.#core.json(), given));
   }
 
   /**
@@ -853,15 +835,12 @@ export class Workspace {
    * @returns {Promise<import("./types.js").Compaction>}
    */
   compact(options) {
-    return this.#guard(() => {
-      const given = known("compact", options, TRANSFERRING);
-      return this.#run(true, given, () => {
-        const kept = this.backends.items().find(([, { durable }]) => durable);
-        if (kept) {
-          throw new HeavenBaseError("UNSUPPORTED", `compact moves what lies in memory; backend '${kept[0]}' keeps its rows elsewhere`, { backend: kept[0] });
-        }
-        return this.#move(given);
-      });
+    return this.#inTurn("compact", true, options, TRANSFERRING, (given) => {
+      const kept = this.backends.items().find(([, { durable }]) => durable);
+      if (kept) {
+        throw new HeavenBaseError("UNSUPPORTED", `compact moves what lies in memory; backend '${kept[0]}' keeps its rows elsewhere`, { backend: kept[0] });
+      }
+      return this.#move(given);
     });
   }
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "backends/inmem/store.h"
 
+#include "backends/inmem/column.h"
 #include "eval/sort.h"
 #include "value/edge.h"
 
-#define SLOTS_MAX     0x3fffffffu
 #define TABLE_EMPTY   UINT32_MAX
 #define TIDY_MIN      64u           /* dead slots that are not worth tidying up for */
-#define COMPACT_MIN   4096u         /* garbage bytes that are not worth rewriting a heap for */
 
 static uint32_t id_hash(hb_str id) {
     return (uint32_t)hb_str_hash(id);
@@ -91,15 +90,10 @@ static void table_remove(inmem_store *store, uint32_t at) {
 
 /* ---- slots ------------------------------------------------------------------------------ */
 
-static bool column_is_spans(const hb_colbuf *column) {
-    return column->kind == HB_KIND_TEXT || column->kind == HB_KIND_BYTES ||
-           column->kind == HB_KIND_PACK || (column->kind == HB_KIND_VEC && column->dim == 0);
-}
-
 static void slot_release(inmem_store *store, uint32_t slot) {
     hb_value null = { .kind = HB_KIND_NULL };
     for (uint32_t i = 0; i < store->field_count; i++) {
-        if (column_is_spans(&store->fields[i].column)) {
+        if (inmem_column_is_spans(&store->fields[i].column)) {
             hb_colbuf_set(&store->fields[i].column, slot, &null);
         }
     }
@@ -108,23 +102,16 @@ static void slot_release(inmem_store *store, uint32_t slot) {
     store->free_head = slot;
 }
 
-/* Columns grow by an eighth, not by doubling: rows are most of the memory of an instance, and the
- * copying that it costs is small against making the rows. */
-static uint64_t grown(uint32_t cap, uint64_t needed) {
-    uint64_t more = (uint64_t)cap + cap / 8 + 8;
-    return more > needed ? more : needed;
-}
-
 /* All arrays or none: a new set is filled before the old one goes. */
 static bool slots_reserve(inmem_store *store, uint64_t count) {
     if (count <= store->slot_cap) {
         return true;
     }
-    if (count > SLOTS_MAX) {
+    if (count > INMEM_SLOTS_MAX) {
         return false;
     }
     uint32_t old = store->slot_cap;
-    uint32_t cap = (uint32_t)grown(old, count);
+    uint32_t cap = (uint32_t)inmem_grown(old, count);
     const hb_mem *mem = store->mem;
     uint8_t *state = hb_mem_alloc(mem, cap);
     uint32_t *link = hb_mem_alloc(mem, cap * sizeof(uint32_t));
@@ -158,7 +145,7 @@ static bool undo_reserve(inmem_store *store, uint32_t more) {
     if (cap < (uint64_t)store->undo_count + more) {
         cap = (uint64_t)store->undo_count + more;
     }
-    inmem_undo *undo = cap > SLOTS_MAX ? NULL
+    inmem_undo *undo = cap > INMEM_SLOTS_MAX ? NULL
                      : hb_mem_realloc(store->mem, store->undo, store->undo_cap * sizeof(inmem_undo),
                                       (size_t)cap * sizeof(inmem_undo));
     if (undo == NULL) {
@@ -288,7 +275,7 @@ static void store_upkeep(inmem_store *store) {
     }
     for (uint32_t i = 0; i < store->field_count; i++) {
         hb_colbuf *column = &store->fields[i].column;
-        if (column->garbage_len > COMPACT_MIN && column->garbage_len > column->heap_len / 2) {
+        if (column->garbage_len > INMEM_COMPACT_MIN && column->garbage_len > column->heap_len / 2) {
             hb_colbuf_compact(column);
         }
     }
@@ -304,102 +291,6 @@ static void column_truncate(hb_colbuf *column, column_mark mark) {
     column->null_count = mark.null_count;
 }
 
-static uint64_t column_heap_bytes(const hb_column *in, uint32_t row_count) {
-    if (in->kind < HB_KIND_TEXT || (in->kind == HB_KIND_VEC && in->dim > 0)) {
-        return 0;
-    }
-    uint64_t bytes = 0;
-    const hb_span *spans = in->data;
-    for (uint32_t i = 0; i < row_count; i++) {
-        bytes += hb_column_cell(in, i) == HB_CELL_VALUE ? spans[i].len : 0;
-    }
-    return bytes;
-}
-
-static size_t cell_size(const hb_colbuf *column) {
-    if (column_is_spans(column)) {
-        return sizeof(hb_span);
-    }
-    switch ((int)column->kind) {
-    case HB_KIND_BOOL: return 1;
-    case HB_KIND_VEC: return column->dim * sizeof(float);
-    default: return 8;
-    }
-}
-
-static bool column_reserve_rows(hb_colbuf *column, uint64_t count) {
-    uint64_t cap = grown(column->row_cap, count);
-    size_t size = cell_size(column);
-    if (column->pieces.shift > 0) {
-        return count <= SLOTS_MAX &&
-               hb_colbuf_reserve(column, (uint32_t)count - column->row_count, 0);
-    }
-    if (count <= column->row_cap) {
-        return true;
-    }
-    if (cap > SLOTS_MAX || cap > SIZE_MAX / size) {
-        return false;
-    }
-    uint8_t *state = hb_mem_alloc(column->mem, (size_t)cap);
-    uint8_t *cells = state == NULL ? NULL
-                   : hb_mem_realloc(column->mem, column->data, column->row_cap * size,
-                                    (size_t)cap * size);
-    if (cells == NULL) {
-        hb_mem_free(column->mem, state, (size_t)cap);
-        return false;
-    }
-    if (column->row_count > 0) {
-        memcpy(state, column->state, column->row_count);
-    }
-    hb_mem_free(column->mem, column->state, column->row_cap);
-    column->state = state;
-    column->data = cells;
-    column->row_cap = (uint32_t)cap;
-    return true;
-}
-
-static bool column_reserve_heap(hb_colbuf *column, uint64_t bytes) {
-    if (bytes <= column->heap_cap) {
-        return true;
-    }
-    uint64_t cap = grown(column->heap_cap, bytes);
-    if (bytes > HB_BUF_BYTES_MAX) {
-        return false;
-    }
-    uint8_t *heap = hb_mem_realloc(column->mem, column->heap, column->heap_cap, (size_t)cap);
-    if (heap == NULL) {
-        return false;
-    }
-    column->heap = heap;
-    column->heap_cap = (uint32_t)cap;
-    return true;
-}
-
-/* One column of the batch into the new slots: the first `reused` rows by number, then appended. */
-static bool column_write(hb_colbuf *column, const hb_column *in, const uint32_t *slots,
-                         const uint32_t *rows, uint32_t reused, uint32_t count) {
-    if (!column_reserve_rows(column, (uint64_t)column->row_count + (count - reused)) ||
-        (!column->shares &&
-         !column_reserve_heap(column, column->heap_len + column_heap_bytes(in, count)))) {
-        return false;
-    }
-    for (uint32_t i = 0; i < reused; i++) {
-        if (!hb_colbuf_set_cell(column, slots[i], in, i)) {
-            return false;
-        }
-    }
-    return hb_colbuf_add_rows(column, in, reused == 0 ? NULL : rows + reused, count - reused);
-}
-
-/* Before a heap grows it is rid of its garbage, if that is an eighth of it: so rows that replace
- * others find the room that those had. */
-static void column_tidy(hb_colbuf *column, const hb_column *in, uint32_t count) {
-    if (column->garbage_len > COMPACT_MIN && column->garbage_len > column->heap_len / 8 &&
-        column->heap_len + column_heap_bytes(in, count) > column->heap_cap) {
-        hb_colbuf_compact(column);
-    }
-}
-
 /* Every column or none: a failure leaves the columns at their old length. */
 static bool columns_write(inmem_store *store, const hb_batch *batch, const uint32_t *slots,
                           const uint32_t *rows, uint32_t reused) {
@@ -408,9 +299,9 @@ static bool columns_write(inmem_store *store, const hb_batch *batch, const uint3
     uint32_t count = batch->row_count;
     while (done < store->field_count) {
         hb_colbuf *column = &store->fields[done].column;
-        column_tidy(column, &batch->columns[done], count);
+        inmem_column_tidy(column, &batch->columns[done], count);
         column_mark mark = { column->row_count, column->heap_len, column->null_count };
-        if (!column_write(column, &batch->columns[done], slots, rows, reused, count)) {
+        if (!inmem_column_write(column, &batch->columns[done], slots, rows, reused, count)) {
             /* With reused slots, or shared bytes, the heap holds what is in use: it stays. */
             if (reused == 0 && !column->shares) {
                 column_truncate(column, mark);
@@ -431,7 +322,7 @@ static bool columns_write(inmem_store *store, const hb_batch *batch, const uint3
             column->null_count--;
         }
         column->row_count = store->slot_count;
-        for (uint32_t s = 0; s < reused && column_is_spans(column); s++) {
+        for (uint32_t s = 0; s < reused && inmem_column_is_spans(column); s++) {
             hb_colbuf_set(column, slots[s], &null);
         }
     }
