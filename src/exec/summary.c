@@ -65,7 +65,9 @@ void hb_summary_name(const hb_value *value, hb_buf *out) {
     case HB_KIND_NULL: hb_buf_add(out, "None", 4); break;
     case HB_KIND_BOOL: hb_buf_printf(out, "%s", value->as.b ? "True" : "False"); break;
     case HB_KIND_I64: hb_buf_add(out, text, hb_num_write_i64(value->as.i, text)); break;
-    case HB_KIND_F64: hb_buf_add(out, text, hb_num_write_f64(value->as.f, text)); break;
+    case HB_KIND_F64:   /* SQLite does not keep the sign of zero: it has none here */
+        hb_buf_add(out, text, hb_num_write_f64(value->as.f + 0.0, text));
+        break;
     default: hb_buf_add(out, value->as.s.ptr, value->as.s.len); break;
     }
 }

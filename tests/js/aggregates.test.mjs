@@ -35,6 +35,9 @@ for (const [name, main] of Object.entries({ inmem: { type: "inmem" }, sqlite: { 
     await assert.rejects(ws.query(Order).groupBy("meta").aggregate({ n: Order.qty.count() }).execute(), { code: "QUERY", field: "meta" });
     await assert.rejects(grouped.count().execute(), { code: "QUERY" });
     assert.throws(() => ws.query(Order).aggregate(/** @type {any} */ (Order.qty.sum())), { code: "TYPE" });
+    await ws.upsert(Order, { object_id: "z", region: "zero", amount: -0 });
+    const { top } = /** @type {any} */ (await ws.query(Order).where(Order.region.eq("zero")).aggregate({ k: Order.amount.columnSummary() }).scalar());
+    assert.deepEqual(top, [{ value: "0.0", count: 1 }]);
     await ws.close();
   });
 }

@@ -352,6 +352,8 @@ void memory_fs_power_cut(memory_fs *m) {
     memory_fs_restart(m);
     for (memory_node *node = m->nodes; node != NULL; node = node->next) {
         if (node->folder) continue;
+        /* It may have been written anew since, and shorter. */
+        if (node->synced > node->len) node->bytes = realloc(node->bytes, node->synced);
         node->len = node->synced;
         if (node->synced > 0) memcpy(node->bytes, node->durable, node->synced);
     }
