@@ -8,8 +8,8 @@
 #define INMEM_SLOTS_MAX 0x3fffffffu
 #define INMEM_COMPACT_MIN 4096u     /* garbage bytes that are not worth rewriting a heap for */
 
-/* What an array of `cap` elements grows to for `needed`: by an eighth, not by doubling. Rows are most
- * of the memory of an instance, and the copying that it costs is small against making the rows. */
+/* What an array of `cap` elements grows to for `needed`: by an eighth, not by doubling. Rows are
+ * most of the memory of an instance, and copying them costs little against making them. */
 uint64_t inmem_grown(uint32_t cap, uint64_t needed);
 /* Do its cells lie in its heap? */
 bool inmem_column_is_spans(const hb_colbuf *column);
