@@ -187,15 +187,19 @@ static bool is_used(const hb_request *request, uint32_t entity) {
     return request->entity == entity || request->entity == HB_ENTITY_NONE;
 }
 
+static hb_status check_one(const hb_workspace *ws, const hb_request *request, uint32_t index,
+                           hb_err *err) {
+    const hb_entity *entity = ws->entities[index];
+    if (entity->outdated) return refuse(entity, err);
+    return is_used(request, index) ? hb_definition_refuse(ws, entity, err) : HB_OK;
+}
+
 hb_status hb_definitions_check(hb_workspace *ws, const hb_request *request, hb_err *err) {
     if (!is_concerned(request->kind)) return HB_OK;
     HB_TRY(compare(ws, false, false, err));
-    const bool one = is_about_one(request->kind) && request->entity < ws->entity_count;
-    for (uint32_t i = 0; i < ws->entity_count; i++) {
-        if (ws->entities[i]->outdated && (!one || i == request->entity)) {
-            return refuse(ws->entities[i], err);
-        }
-        if (is_used(request, i)) HB_TRY(hb_definition_refuse(ws, ws->entities[i], err));
+    if (is_about_one(request->kind) && request->entity < ws->entity_count) {
+        return check_one(ws, request, request->entity, err);
     }
+    for (uint32_t i = 0; i < ws->entity_count; i++) HB_TRY(check_one(ws, request, i, err));
     return HB_OK;
 }
