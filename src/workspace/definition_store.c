@@ -141,11 +141,14 @@ hb_status hb_definition_read(const hb_workspace *ws, hb_instance *keeper, hb_str
 
 /* ---- what follows from it -------------------------------------------------------------------- */
 
+static hb_str why_of(const hb_stored_definition *stored, hb_arena *arena) {
+    return hb_arena_printf(arena, "%.*s: it %.*s", HB_ARG(stored->path), HB_ARG(stored->reason));
+}
+
 hb_status hb_definition_note(hb_entity *entity, const hb_stored_definition *stored, hb_err *err) {
     entity->broken = HB_OK;
     if (stored->fault == HB_OK || stored->of_copy) return HB_OK;
-    entity->broken_why = hb_arena_printf(&entity->arena, "%.*s: it %.*s", HB_ARG(stored->path),
-                                         HB_ARG(stored->reason));
+    entity->broken_why = why_of(stored, &entity->arena);
     if (entity->broken_why.ptr == NULL) return hb_err_memory(err);
     entity->broken = stored->fault;
     return HB_OK;
@@ -166,8 +169,7 @@ hb_status hb_definition_hide(hb_workspace *ws, const hb_stored_definition *store
     hb_hidden *hidden = HB_NEW(&ws->arena, hb_hidden);
     if (hidden == NULL) return hb_err_memory(err);
     hidden->id = hb_arena_str(&ws->arena, stored->entity);
-    hidden->why =
-        hb_arena_printf(&ws->arena, "%.*s: it %.*s", HB_ARG(stored->path), HB_ARG(stored->reason));
+    hidden->why = why_of(stored, &ws->arena);
     if (hidden->id.ptr == NULL || hidden->why.ptr == NULL) return hb_err_memory(err);
     hidden->next = ws->hidden;
     ws->hidden = hidden;

@@ -17,6 +17,14 @@ static hb_status malformed(hb_err *err) {
     return hb_err_set(err, HB_E_CORRUPT, "malformed or too deeply nested MessagePack value");
 }
 
+/* The next key of a mapping. */
+static hb_status read_key(hb_pack_reader *r, hb_str *out, hb_err *err) {
+    hb_pack_item key;
+    if (!hb_pack_next(r, &key) || key.tag != HB_PACK_STR) return malformed(err);
+    *out = key.s;
+    return HB_OK;
+}
+
 /* ---- writing ---------------------------------------------------------------------------- */
 
 /* A text that is made before its length is known. */
@@ -70,9 +78,9 @@ static hb_status tag_next(hb_pack_reader *r, uint32_t depth, hb_buf *out, hb_err
     if (item.tag != HB_PACK_ARRAY && item.tag != HB_PACK_MAP) return HB_OK;
     for (uint32_t i = 0; i < item.count; i++) {
         if (item.tag == HB_PACK_MAP) {
-            hb_pack_item key;
-            if (!hb_pack_next(r, &key) || key.tag != HB_PACK_STR) return malformed(err);
-            tag_key(key.s, out);
+            hb_str key;
+            HB_TRY(read_key(r, &key, err));
+            tag_key(key, out);
         }
         HB_TRY(tag_next(r, depth + 1, out, err));
     }
@@ -122,10 +130,10 @@ static hb_status untag_next(hb_pack_reader *r, uint32_t depth, hb_arena *arena, 
     if (item.tag != HB_PACK_ARRAY && item.tag != HB_PACK_MAP) return HB_OK;
     for (uint32_t i = 0; i < item.count; i++) {
         if (item.tag == HB_PACK_MAP) {
-            hb_pack_item key;
-            if (!hb_pack_next(r, &key) || key.tag != HB_PACK_STR) return malformed(err);
-            const bool doubled = key.s.len > 1 && key.s.ptr[0] == '$' && key.s.ptr[1] == '$';
-            hb_pack_str(out, doubled ? hb_str_sub(key.s, 1, key.s.len) : key.s);
+            hb_str key;
+            HB_TRY(read_key(r, &key, err));
+            const bool doubled = key.len > 1 && key.ptr[0] == '$' && key.ptr[1] == '$';
+            hb_pack_str(out, doubled ? hb_str_sub(key, 1, key.len) : key);
         }
         HB_TRY(untag_next(r, depth + 1, arena, out, err));
     }
