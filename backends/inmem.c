@@ -73,6 +73,13 @@ static bool array_allows(hb_strategy strategy, hb_op op) {
     return strategy != HB_STRATEGY_SPARSE_GRAM && op_is_equality(op);
 }
 
+/* Any type may be declared with any strategy, as in HeavenBase for Python, but for a relation,
+ * which needs edges. Where the strategy does not fit the type, there is nothing to ask but whether
+ * there is a value. */
+static bool stores(const hb_type *type, hb_strategy strategy) {
+    return strategy != HB_STRATEGY_GRAPH || type->edge_column > 0;
+}
+
 /* Side tables and sparse grams exist for lists only, vector indexes for vectors only. */
 static bool strategy_fits(type_class class, hb_strategy strategy) {
     switch ((int)strategy) {
@@ -89,14 +96,11 @@ static bool strategy_fits(type_class class, hb_strategy strategy) {
 
 static bool op_allowed(const hb_type *type, hb_strategy strategy, hb_op op) {
     type_class class = class_of(type);
-    if (op == HB_OP_IS_NULL && strategy == HB_STRATEGY_EXTERNAL) {
-        return true;        /* whether there is a value is known without it */
+    if (op == HB_OP_IS_NULL) {
+        return stores(type, strategy);
     }
     if (!strategy_fits(class, strategy)) {
         return false;
-    }
-    if (op == HB_OP_IS_NULL) {
-        return true;
     }
     switch (class) {
     case CLASS_TEXT: return op_is_equality(op) || op_is_order(op) || op_is_text(op);
@@ -126,12 +130,6 @@ static const hb_offer offer_index = { HB_EXACT, true, "index_filter", NULL };
 static const hb_offer offer_scan = { HB_EXACT, false, "row_payload",
                                      "inmem evaluates it over "
                                      "the stored column, there is no index for it" };
-
-static bool stores(const hb_type *type, hb_strategy strategy) {
-    (void)type;     /* a strategy that makes no sense for the type fails at its first filter */
-    (void)strategy;
-    return true;
-}
 
 static bool op_is_indexed(const hb_type *type, hb_strategy strategy, bool indexed, hb_op op) {
     bool item_index = strategy == HB_STRATEGY_SIDE || strategy == HB_STRATEGY_SPARSE_GRAM ||

@@ -32,7 +32,7 @@ await ws.upsert(Part, { size: 1 }); // throws INVALID_ID`,
     js: `await ws.upsert(Part, { name: "Nut" }); // throws VALIDATION
 await ws.upsert(Part, { name: "Nut", size: 5, embedding: [1, NaN] }); // throws VALIDATION`,
   },
-  TYPE: { when: "", js: `await ws.upsert(Part, "a text instead of a row"); // throws TYPE
+  TYPE: { when: "Or a field is declared with a strategy that its backend does not have for the type.", js: `await ws.upsert(Part, "a text instead of a row"); // throws TYPE
 await ws.query(Part).where({ size: [1, 2] }).execute(); // throws TYPE` },
   SCHEMA: { when: "", js: `await ws.register({ entity_id: "broken", fields: { size: "Number" } }); // throws SCHEMA` },
   SCHEMA_CONFLICT: {

@@ -23,8 +23,9 @@ static bool strategy_is_plain(hb_strategy strategy) {
 }
 
 bool sqlite_stores(const hb_type *type, hb_strategy strategy) {
-    /* Side tables are of items. Any other strategy that makes no sense for the type fails at its
-     * first filter. */
+    /* Side tables are of items, relations of edges. Any other strategy that makes no sense for the
+     * type leaves nothing to ask but whether there is a value. */
+    if (strategy == HB_STRATEGY_GRAPH) return type->edge_column > 0;
     return strategy != HB_STRATEGY_SIDE || type->id == HB_TYPE_ARRAY || type->id == HB_TYPE_HYPER_G;
 }
 

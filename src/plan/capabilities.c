@@ -20,7 +20,11 @@ static uint32_t type_variants(hb_type_id id, hb_type out[VARIANTS_MAX]) {
     static const hb_type integer = { .id = HB_TYPE_INTEGER };
     static const hb_str member[1] = { { "a", 1 } };
     static const int64_t int_member[1] = { 1 };
+    static const hb_type edge = { .id = HB_TYPE_IDENTIFIER,
+                                  .max_chars = HB_ID_CHARS_MAX,
+                                  .target_entity = { "slot", 4 } };
     static const hb_hyper_field column[1] = { { { "slot", 4 }, &short_text, true, true } };
+    static const hb_hyper_field lead[1] = { { { "slot", 4 }, &edge, true, true } };
     for (uint32_t i = 0; i < VARIANTS_MAX; i++) {
         out[i] = (hb_type){ .id = id };
     }
@@ -46,8 +50,9 @@ static uint32_t type_variants(hb_type_id id, hb_type out[VARIANTS_MAX]) {
     case HB_TYPE_VECTOR: out[0].dim = 2; return 1;
     case HB_TYPE_HYPER_G:
         out[0].columns = column;
-        out[0].column_count = 1;
-        return 1;
+        out[1].columns = lead;
+        out[0].column_count = out[1].column_count = out[1].edge_column = 1;
+        return 2;
     case HB_TYPE_INTEGER:
     case HB_TYPE_FLOAT:
     case HB_TYPE_BOOLEAN:

@@ -227,10 +227,33 @@ static hb_status route_auto(route_ctx *ctx, uint32_t index) {
     return binding_add(ctx, &replica);
 }
 
-/* An engine of tables keeps a side table of items: only lists have some. */
-static bool side_fits(const hb_backend *backend, const hb_type *type, hb_strategy strategy) {
-    return strategy != HB_STRATEGY_SIDE || (backend->roles & HB_TAG_SQL) == 0 ||
-           type->id == HB_TYPE_ARRAY || type->id == HB_TYPE_HYPER_G;
+/* The strategies that an instance holds a type with; their count. */
+static size_t held_list(const hb_instance *instance, const hb_type *type,
+                        hb_str held[HB_STRATEGY_COUNT]) {
+    size_t count = 0;
+    for (uint32_t s = HB_STRATEGY_INLINE; s < HB_STRATEGY_COUNT; s++) {
+        if (!instance->type->stores(type, (hb_strategy)s)) continue;
+        held[count++] = hb_strategy_name((hb_strategy)s);
+    }
+    return count;
+}
+
+/* What a backend's table denies is refused, and nothing else: capabilities says the same. */
+static hb_status store_refuse(route_ctx *ctx, const hb_field *field, hb_strategy strategy,
+                              const hb_instance *instance) {
+    const char *backend = instance->type->name;
+    const hb_str type = hb_type_name(field->type->id);
+    hb_str held[HB_STRATEGY_COUNT];
+    const size_t count = held_list(instance, field->type, held);
+    if (count == 0) {
+        hb_err_set(ctx->err, HB_E_UNSUPPORTED_STORAGE, "%s cannot hold %.*s field '%.*s'", backend,
+                   HB_ARG(type), HB_ARG(field->name));
+    } else {
+        hb_err_set(ctx->err, HB_E_TYPE, "%s cannot hold %.*s field '%.*s' with the strategy '%.*s'",
+                   backend, HB_ARG(type), HB_ARG(field->name), HB_ARG(hb_strategy_name(strategy)));
+        hb_err_hint(ctx->err, HB_STR_EMPTY, held, count);
+    }
+    return route_fail(ctx, field, instance->name);
 }
 
 /* A store without `to`: main if it can, else the lowest rank that can. */
@@ -238,8 +261,7 @@ static uint32_t store_choose(const route_ctx *ctx, const hb_type *type, hb_strat
     uint32_t best = HB_BACKEND_NONE;
     for (uint32_t i = 0; i < ctx->instance_count; i++) {
         const hb_instance *instance = ctx->instances[i];
-        if (!instance->type->stores(type, strategy) || !side_fits(instance->type, type, strategy))
-            continue;
+        if (!instance->type->stores(type, strategy)) continue;
         if (hb_str_eq(instance->name, HB_STR("main"))) return i;
         if (best == HB_BACKEND_NONE ||
             instance->type->routing_rank < ctx->instances[best]->type->routing_rank) {
@@ -254,7 +276,9 @@ static hb_status store_backend(route_ctx *ctx, const hb_field *field, const hb_s
     if (store->to.len == 0) {
         *out = store_choose(ctx, field->type, strategy);
         if (*out != HB_BACKEND_NONE || store->optional) return HB_OK;
-        return route_unplaced(ctx, field);
+        const uint32_t home = instance_named(ctx, HB_STR("main"));
+        return store_refuse(ctx, field, strategy,
+                            ctx->instances[home != HB_BACKEND_NONE ? home : 0]);
     }
     *out = instance_named(ctx, store->to);
     if (*out == HB_BACKEND_NONE) {
@@ -270,25 +294,13 @@ static hb_status store_backend(route_ctx *ctx, const hb_field *field, const hb_s
         hb_err_hint(ctx->err, store->to, names, ctx->instance_count);
         return route_fail(ctx, field, store->to);
     }
-    /* A strategy that the engine has no structure for is kept as a plain column; what cannot be
-     * held at all is refused. */
-    const hb_backend *backend = ctx->instances[*out]->type;
-    if (!side_fits(backend, field->type, strategy)) {
-        hb_err_set(ctx->err, HB_E_TYPE,
-                   "a side table of %s holds Array and HyperG, not the %.*s field '%.*s'",
-                   backend->name, HB_ARG(hb_type_name(field->type->id)), HB_ARG(field->name));
-        return route_fail(ctx, field, ctx->instances[*out]->name);
+    const hb_instance *instance = ctx->instances[*out];
+    if (instance->type->stores(field->type, strategy)) return HB_OK;
+    hb_str held[HB_STRATEGY_COUNT];
+    if (!store->optional || held_list(instance, field->type, held) > 0) {
+        return store_refuse(ctx, field, strategy, instance);
     }
-    if (!backend->stores(field->type, strategy) &&
-        !backend->stores(field->type, HB_STRATEGY_INLINE)) {
-        if (store->optional) {
-            *out = HB_BACKEND_NONE;
-            return HB_OK;
-        }
-        hb_err_set(ctx->err, HB_E_UNSUPPORTED_STORAGE, "%s cannot hold %.*s field '%.*s'",
-                   backend->name, HB_ARG(hb_type_name(field->type->id)), HB_ARG(field->name));
-        return route_fail(ctx, field, store->to);
-    }
+    *out = HB_BACKEND_NONE;
     return HB_OK;
 }
 
@@ -425,11 +437,7 @@ static hb_status groups_check(const route_ctx *ctx, const hb_field_group *groups
 
 static hb_placed placed_make(const route_ctx *ctx, const hb_binding *binding) {
     const hb_field *field = &ctx->schema->fields[binding->field];
-    const hb_backend *backend = ctx->instances[binding->backend]->type;
-    hb_strategy strategy = binding->strategy;
-    if (!backend->stores(field->type, strategy)) {
-        strategy = HB_STRATEGY_INLINE;
-    }
+    const hb_strategy strategy = binding->strategy;
     bool is_id = binding->field == HB_FIELD_OBJECT_ID;
     return (hb_placed){ .field = binding->field,
                         .strategy = strategy,

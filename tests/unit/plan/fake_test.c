@@ -16,6 +16,7 @@ static bool stores_sql(const hb_type *type, hb_strategy strategy) {
     case HB_STRATEGY_SIDE: return type->id == HB_TYPE_ARRAY || type->id == HB_TYPE_HYPER_G;
     case HB_STRATEGY_VECTOR: return type->id == HB_TYPE_VECTOR;
     case HB_STRATEGY_INVERTED: return hb_type_is_text(type);
+    case HB_STRATEGY_EXTERNAL:
     case HB_STRATEGY_JSON:
     case HB_STRATEGY_INLINE: return true;
     default: return false;

@@ -117,9 +117,6 @@ static const struct {
       "{\"t\":{\"type\":\"long-text\",\"stores\":[{\"to\":\"main\"},{\"to\":\"main\",\"strategy\":"
       "\"inverted\"}]}}",
       "t:main.inverted object_id:main.inline" },
-    { "a strategy without structure is still a binding", "main@sqlite",
-      "{\"t\":{\"type\":\"long-text\",\"storage\":{\"to\":\"main\",\"strategy\":\"external\"}}}",
-      "t:main.external object_id:main.inline" },
 };
 
 static void declared_stores_win(void) {
@@ -160,6 +157,14 @@ static const struct {
     { "a side table for what has no items", "main@sqlite",
       "{\"name\":\"D\",\"fields\":{\"n\":{\"type\":\"integer\",\"storage\":"
       "{\"to\":\"main\",\"strategy\":\"side\"}}}}",
+      HB_E_TYPE },
+    { "a strategy that the backend does not have", "main@elastic",
+      "{\"name\":\"D\",\"fields\":{\"t\":{\"type\":\"long-text\",\"storage\":"
+      "{\"to\":\"main\",\"strategy\":\"external\"}}}}",
+      HB_E_TYPE },
+    { "such a strategy where the backend may be absent", "main@elastic",
+      "{\"name\":\"D\",\"fields\":{\"t\":{\"type\":\"long-text\",\"storage\":"
+      "{\"to\":\"main\",\"strategy\":\"external\",\"optional\":true}}}}",
       HB_E_TYPE },
     { "two structures on one backend", "main@sqlite",
       "{\"name\":\"D\",\"fields\":{\"t\":{\"type\":\"array[short-text]\",\"stores\":"
@@ -220,16 +225,14 @@ static void memory_indexes_on_request_only(void) {
     fake_close(&world);
 }
 
-static void a_missing_structure_is_kept_inline(void) {
+static void a_binding_is_found_by_its_strategy(void) {
     fake_world world;
     REQUIRE(fake_open(&world, "main@sqlite",
                       "{\"name\":\"D\",\"fields\":{\"t\":{\"type\":\"long-text\",\"storage\":"
-                      "{\"to\":\"main\",\"strategy\":\"external\"}}}}") == HB_OK);
-    CHECK_INT(fake_route(&world), HB_OK);
+                      "{\"to\":\"main\",\"strategy\":\"inverted\"}}}}") == HB_OK);
+    REQUIRE(fake_route(&world) == HB_OK);
     uint32_t t = hb_schema_find(world.schema, HB_STR("t"));
-    const hb_container *container = world.routing->containers[0];
-    CHECK_INT(container->fields[container->by_field[t]].strategy, HB_STRATEGY_INLINE);
-    CHECK_INT(hb_routing_find(world.routing, t, HB_STRATEGY_EXTERNAL), 0);
+    CHECK_INT(hb_routing_find(world.routing, t, HB_STRATEGY_INVERTED), 0);
     CHECK_INT(hb_routing_find(world.routing, t, HB_STRATEGY_VECTOR), HB_BACKEND_NONE);
     fake_close(&world);
 }
@@ -268,6 +271,6 @@ TEST_SUITE {
     TEST(impossible_placements_are_refused);
     TEST(sql_indexes_common_scalars_by_itself);
     TEST(memory_indexes_on_request_only);
-    TEST(a_missing_structure_is_kept_inline);
+    TEST(a_binding_is_found_by_its_strategy);
     TEST(home_is_main_when_it_holds_anything);
 }
