@@ -7,7 +7,9 @@
  * Processes take turns on a file: sqlite/lease.h. */
 #include "backends/sqlite/sqlite_priv.h"
 
-static hb_status sqlite_refresh(hb_job *job) {
+static hb_status sqlite_refresh(hb_job *job, hb_err *err) {
+    sqlite_conn *conn = job->instance->state;
+    if (sqlite_lease_is_meddled(conn)) return sqlite_lease_enter(conn, err);
     sqlite_table *table = job->fragment->container->state;
     if (table != NULL) sqlite_derived_forget(table);
     return HB_OK;
@@ -24,7 +26,7 @@ static hb_status sqlite_perform(hb_job *job, hb_err *err) {
     case HB_FRAG_COUNT: status = sqlite_count(job, err); break;
     case HB_FRAG_AGGREGATE: status = sqlite_aggregate(job, err); break;
     case HB_FRAG_CLEAR: status = sqlite_table_clear(job, err); break;
-    case HB_FRAG_REFRESH: status = sqlite_refresh(job); break;
+    case HB_FRAG_REFRESH: status = sqlite_refresh(job, err); break;
     }
     job->done = status == HB_OK;
     return status;

@@ -109,7 +109,7 @@ static hb_status attach_anew(hb_instance *instance, hb_container *container,
                              hb_err *err) {
     sqlite_conn *conn = instance->state;
     sqlite_table *attached = container->state;
-    if (attached != NULL) attached->checked = false;
+    if (attached != NULL) sqlite_table_doubt(attached);
     sqlite_cache_clear(conn);
     conn->checker = checker;
     hb_status status = sqlite_table_need(instance, container, out, err);
@@ -118,10 +118,9 @@ static hb_status attach_anew(hb_instance *instance, hb_container *container,
     return status == HB_E_SCHEMA_DRIFT && *checker->drifts > 0 ? HB_OK : status;
 }
 
-hb_status sqlite_check(hb_instance *instance, hb_container *container, hb_check_how how,
-                       hb_finding_sink *sink, void *arg, hb_err *err) {
+static hb_status check_all(hb_instance *instance, hb_container *container, hb_check_how how,
+                           hb_finding_sink *sink, void *arg, hb_err *err) {
     sqlite_table *table;
-    HB_TRY(sqlite_lease_enter(instance->state, err));
     uint32_t found = 0, drifts = 0;
     const bool fix = how == HB_CHECK_MEND;
     const sqlite_checker checker = {
@@ -142,4 +141,11 @@ hb_status sqlite_check(hb_instance *instance, hb_container *container, hb_check_
     sqlite_derived_forget(table);
     if (found == 0 || layout->rebuild_sides == NULL) return HB_OK;
     return sqlite_in_tx(table, NULL, sides_body, err);
+}
+
+hb_status sqlite_check(hb_instance *instance, hb_container *container, hb_check_how how,
+                       hb_finding_sink *sink, void *arg, hb_err *err) {
+    HB_TRY(sqlite_lease_enter(instance->state, err));
+    const hb_status status = check_all(instance, container, how, sink, arg, err);
+    return sqlite_lease_explain(instance->state, status, err);
 }

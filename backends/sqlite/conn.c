@@ -52,7 +52,11 @@ static bool is_drift(const sqlite_conn *conn, int rc) {
     }
     /* The next use looks at the tables again. */
     for (sqlite_table *table = conn->tables; any && table != NULL; table = table->next) {
-        table->checked = false;
+        if (conn->in_tx) {
+            table->checked = false;
+        } else {
+            sqlite_table_doubt(table);
+        }
     }
     return any;
 }
@@ -345,11 +349,10 @@ hb_status sqlite_conn_reopen(sqlite_conn *conn, hb_err *err) {
     HB_ASSERT(!conn->in_tx);
     for (sqlite_table *table = conn->tables; table != NULL; table = table->next) {
         sqlite_table_finalize(table);
-        sqlite_derived_forget(table);
-        table->checked = false;
     }
+    sqlite_tables_forget(conn);
     conn_disconnect(conn);
-    conn->lease.lost = false;
+    conn->lease.lost = conn->lease.meddled = false;
     hb_status status = conn_connect(conn, err);
     if (status != HB_OK) {
         conn->lease.lost = true;
@@ -366,6 +369,7 @@ void sqlite_conn_close(hb_instance *instance) {
         conn->tables = table->next;
         sqlite_table_free(table);
     }
+    sqlite_lease_is_meddled(conn);
     conn_disconnect(conn);
     sqlite_lease_end(&conn->lease);
     hb_map_free(&conn->made);
@@ -411,6 +415,7 @@ static void conn_roll_back(sqlite_conn *conn) {
 hb_status sqlite_conn_tx(hb_instance *instance, hb_tx op, hb_err *err) {
     sqlite_conn *conn = instance->state;
     if (op != HB_TX_ROLLBACK) {
+        if (op == HB_TX_BEGIN) sqlite_lease_is_meddled(conn); /* then it is opened anew */
         hb_status status =
             op == HB_TX_COMMIT ? sqlite_lease_confirm(conn, err) : sqlite_lease_enter(conn, err);
         if (status != HB_OK && op == HB_TX_COMMIT) conn_roll_back(conn);

@@ -11,7 +11,9 @@ void sqlite_lease_init(sqlite_conn *conn, const char *path) {
     lease->turn.lock.path = hb_arena_printf(arena, "%s.hb-lock", path);
     lease->turn.want = hb_arena_printf(arena, "%s.hb-lock-want", path);
     lease->shm = hb_arena_printf(arena, "%s-shm", path);
-    if (lease->turn.lock.path.ptr == NULL || lease->turn.want.ptr == NULL || lease->shm.ptr == NULL)
+    lease->log = hb_arena_printf(arena, "%s-wal", path);
+    if (lease->turn.lock.path.ptr == NULL || lease->turn.want.ptr == NULL ||
+        lease->shm.ptr == NULL || lease->log.ptr == NULL)
         return;
     lease->turn.lock.fs = instance->fs;
     lease->turn.lock.mem = conn->mem;
@@ -46,10 +48,7 @@ static hb_status forget_if_changed(sqlite_conn *conn, hb_err *err) {
     if (version == conn->lease.version) return HB_OK;
     conn->lease.version = version;
     conn->lease.changes++;
-    for (sqlite_table *table = conn->tables; table != NULL; table = table->next) {
-        sqlite_derived_forget(table);
-        table->checked = false;
-    }
+    sqlite_tables_forget(conn);
     return HB_OK;
 }
 
@@ -62,6 +61,7 @@ static hb_status start(sqlite_conn *conn, hb_err *err) {
     }
     HB_TRY(sqlite_run(conn, "PRAGMA locking_mode=EXCLUSIVE", err));
     HB_TRY(sqlite_log_start(conn, err));
+    lease->has_log = is_there(lease, lease->log);
     return forget_if_changed(conn, err);
 }
 
@@ -77,7 +77,21 @@ static hb_status take(sqlite_conn *conn, hb_err *err) {
     return status;
 }
 
+bool sqlite_lease_is_meddled(sqlite_conn *conn) {
+    sqlite_lease *lease = &conn->lease;
+    if (!lease->turn.lock.held || lease->lost || !lease->has_log) return false;
+    if (is_there(lease, lease->log) && !is_there(lease, lease->shm)) return false;
+    lease->lost = lease->meddled = true;
+    hb_lock_release(&lease->turn.lock);
+    return true;
+}
+
 hb_status sqlite_lease_refuse(const sqlite_conn *conn, hb_err *err) {
+    if (conn->lease.meddled) {
+        return locked(conn, "HELD",
+                      "another program has opened the database file meanwhile; make the call again",
+                      err);
+    }
     return locked(conn, conn->in_tx ? "LOST" : "HELD",
                   "this process was silent for so long that another one took the database file "
                   "over; make the call again",
@@ -118,7 +132,9 @@ hb_status sqlite_lease_confirm(sqlite_conn *conn, hb_err *err) {
     sqlite_lease *lease = &conn->lease;
     if (lease->turn.lock.fs == NULL) return HB_OK;
     bool held = false;
-    if (!lease->lost) HB_TRY(hb_turn_check(&lease->turn, &held, err));
+    if (!lease->lost && !sqlite_lease_is_meddled(conn)) {
+        HB_TRY(hb_turn_check(&lease->turn, &held, err));
+    }
     if (held) return HB_OK;
     lease->lost = true;
     return sqlite_lease_refuse(conn, err);
@@ -127,6 +143,7 @@ hb_status sqlite_lease_confirm(sqlite_conn *conn, hb_err *err) {
 hb_status sqlite_lease_explain(sqlite_conn *conn, hb_status status, hb_err *err) {
     sqlite_lease *lease = &conn->lease;
     if (status == HB_OK || status == HB_E_LOCKED || !lease->turn.lock.held) return status;
+    if (sqlite_lease_is_meddled(conn)) return sqlite_lease_refuse(conn, err);
     hb_err ignored;
     hb_err_init(&ignored);
     bool held;

@@ -10,6 +10,11 @@
  * A process that was stopped for so long that another one took the file over writes nothing more
  * into it (fence.h), and goes on with a new connection.
  *
+ * Programs that do not know this lock, such as HeavenBase for Python, can still open the file while
+ * it is held: the log says so, which they remove when they close it, and beside which they put
+ * their shared memory. It is looked at before a transaction, before a commit, before the file is
+ * given back, and when anything fails; then what the connection knows is of no use either.
+ *
  * Files in memory, hosts without files or clock, and workspaces that say "shared": false have no
  * lease; then the connection keeps the file to itself. */
 #ifndef HB_BACKENDS_SQLITE_LEASE_H
@@ -22,6 +27,9 @@ typedef struct sqlite_conn sqlite_conn;
 typedef struct sqlite_lease {
     hb_turn turn;
     hb_str shm;                 /* file that only a native SQLite in WAL mode makes */
+    hb_str log;                 /* the file of the log */
+    bool has_log;               /* it was there when the file was taken */
+    bool meddled;               /* why it is lost: a program without the lock has been at it */
     uint64_t changes;           /* how often it was another one than before */
     int64_t version;            /* data_version when it was given back */
     bool lost;                  /* taken over while we slept: what the connection knows is of no
@@ -44,6 +52,9 @@ hb_status sqlite_lease_confirm(sqlite_conn *conn, hb_err *err);
 hb_status sqlite_lease_explain(sqlite_conn *conn, hb_status status, hb_err *err);
 /* What a call is told whose file was taken over: "HELD" or "LOST" as above. */
 hb_status sqlite_lease_refuse(const sqlite_conn *conn, hb_err *err);
+/* Is the file held, and has a program without the lock been at it? Then it is lost and given back.
+ * False inside of a transaction that is not to commit. */
+bool sqlite_lease_is_meddled(sqlite_conn *conn);
 /* Gives the file back if it can be given back; keeps it otherwise. */
 void sqlite_lease_yield(sqlite_conn *conn);
 /* After the connection was closed. */

@@ -16,15 +16,17 @@ static hb_status meta_start(hb_instance *instance, const char *text, hb_str key,
     }
     hb_status status = sqlite_borrow(conn, sql, stmt, err);
     hb_sql_free(sql);
-    HB_TRY(status);
+    if (status != HB_OK) return sqlite_lease_explain(conn, status, err);
     sqlite_bind_str(*stmt, 1, instance->workspace_id);
     sqlite_bind_str(*stmt, 2, key);
     return HB_OK;
 }
 
 static hb_status meta_finish(hb_instance *instance, sqlite3_stmt *stmt, int rc, hb_err *err) {
-    sqlite_return(instance->state, stmt);
-    return rc == SQLITE_DONE || rc == SQLITE_ROW ? HB_OK : sqlite_fail(instance->state, rc, err);
+    sqlite_conn *conn = instance->state;
+    sqlite_return(conn, stmt);
+    if (rc == SQLITE_DONE || rc == SQLITE_ROW) return HB_OK;
+    return sqlite_lease_explain(conn, sqlite_fail(conn, rc, err), err);
 }
 
 hb_status sqlite_meta_put(hb_instance *instance, hb_str key, hb_str value, hb_err *err) {

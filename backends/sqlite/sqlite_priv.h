@@ -83,7 +83,7 @@ typedef struct sqlite_index {   /* a secondary index that is not unique */
 typedef struct sqlite_table {   /* hb_container.state; owned */
     sqlite_conn *conn;
     sqlite_table *next;
-    const hb_container *container;
+    hb_container *container;
     uint32_t field_count;
     hb_arena arena;             /* names and arrays below */
     bool fresh;                 /* made by this attaching: the file had nothing of it */
@@ -195,6 +195,11 @@ hb_status sqlite_table_ensure(hb_job *job, hb_err *err);
 hb_status sqlite_table_clear(hb_job *job, hb_err *err);
 void sqlite_table_release(hb_instance *instance, hb_container *container);
 void sqlite_table_free(sqlite_table *table);
+/* Between transactions: a table is looked at anew at its next use; it was in the file, so that what
+ * it lacks then somebody took. */
+void sqlite_table_doubt(sqlite_table *table);
+/* All tables, and what follows from their rows: the file may be another one by now. */
+void sqlite_tables_forget(sqlite_conn *conn);
 /* The table of a container, made if it is not attached yet. */
 hb_status sqlite_table_need(hb_instance *instance, hb_container *container, sqlite_table **out,
                             hb_err *err);

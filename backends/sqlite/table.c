@@ -164,6 +164,18 @@ void sqlite_table_release(hb_instance *instance, hb_container *container) {
     sqlite_table_free(table);
 }
 
+void sqlite_table_doubt(sqlite_table *table) {
+    if (table->checked) table->container->made = true;
+    table->checked = false;
+}
+
+void sqlite_tables_forget(sqlite_conn *conn) {
+    for (sqlite_table *table = conn->tables; table != NULL; table = table->next) {
+        sqlite_derived_forget(table);
+        sqlite_table_doubt(table);
+    }
+}
+
 hb_status sqlite_table_need(hb_instance *instance, hb_container *container, sqlite_table **out,
                             hb_err *err) {
     sqlite_conn *conn = instance->state;

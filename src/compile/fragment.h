@@ -25,7 +25,7 @@ typedef struct hb_container {
     uint32_t field_count;
     const uint32_t *by_field;       /* schema field index -> index here, or HB_FIELD_NONE */
     void *state;                    /* the backend's own, made by ENSURE or at first use */
-    bool made;                      /* an earlier process made it: what it lacks, somebody took */
+    bool made;                      /* it is stored already: what it lacks, somebody took */
 } hb_container;
 
 typedef enum hb_frag_kind {

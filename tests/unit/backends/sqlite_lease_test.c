@@ -233,7 +233,123 @@ static void a_reader_that_slept_sees_what_was_written_meanwhile(void) {
     remove_files();
 }
 
+/* ---- programs without the lock ---------------------------------------------------------------- */
+
+/* As HeavenBase for Python would: nothing keeps it out of the file while `a` holds it. */
+static void meddle(const char *sql) {
+    sqlite3 *db = NULL;
+    CHECK_INT(sqlite3_open_v2(FOLDER "/x.db", &db, SQLITE_OPEN_READWRITE, "stopper"), SQLITE_OK);
+    sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL);
+    char *message = NULL;
+    if (!CHECK_INT(sqlite3_exec(db, sql, NULL, NULL, &message), SQLITE_OK)) test_check(false, message, __FILE__, __LINE__);
+    sqlite3_free(message);
+    sqlite3_close(db);
+}
+
+static void meddled_start(process *a, bool python, const char *owner) {
+    const char *options = python ? "{\"type\":\"sqlite\",\"vfs\":\"stopper\",\"layout\":\"python\",\"database\":\"" FOLDER "/x.db\"}"
+                                 : "{\"type\":\"sqlite\",\"vfs\":\"stopper\",\"database\":\"" FOLDER "/x.db\"}";
+    must(a, process_start(a, hb_fs_posix(), read_clock, owner, options, ""));
+}
+
+/* So many pages that the one who opens the file anew has not read them all. */
+static void meddled_fill(bool python) {
+    process a;
+    char title[3000], id[16];
+    stopper_add();
+    remove_files();
+    mkdir(FOLDER, 0777);
+    meddled_start(&a, python, "first");
+    must(&a, define(&a.f, doc));
+    must(&a, define(&a.f, "{\"entity_id\":\"other\",\"name\":\"Other\",\"fields\":{\"n\":\"integer\"}}"));
+    must(&a, upsert(&a.f, "other", "{\"object_id\":\"o\",\"n\":7}"));
+    memset(title, 'x', sizeof(title) - 1);
+    title[sizeof(title) - 1] = '\0';
+    for (int i = 0; i < 40; i++) {
+        snprintf(id, sizeof(id), "p%d", i);
+        must(&a, put(&a, id, title));
+    }
+    fixture_close(&a.f);
+}
+
+/* "make the call again" is what the hosts do by themselves. */
+static void check_dropped(process *a, hb_status status, const char *table) {
+    char says[120];
+    if (status == HB_E_LOCKED) {
+        CHECK_CSTR(a->f.err.native, "HELD");
+        status = query(&a->f, "my-doc", "{}");
+    }
+    snprintf(says, sizeof(says), "table '%s': it is gone; audit() names all that differs, repair() mends it", table);
+    CHECK_INT(status, HB_E_SCHEMA_DRIFT);
+    CHECK_CSTR(a->f.err.msg, says);
+    CHECK_CSTR(a->f.err.entity, "my-doc");
+    CHECK_CSTR(a->f.err.backend, "main");
+}
+
+static void check_meddled(bool python, bool idle, bool writes, bool vacuum) {
+    const char *table = python ? "my_doc" : "shop/my-doc";
+    char sql[100];
+    process a;
+    snprintf(sql, sizeof(sql), "%s layout, %s, %s, %s", python ? "python" : "own", idle ? "idle" : "held", writes ? "write" : "read", vacuum ? "vacuum" : "drop");
+    CASE(sql);
+    meddled_fill(python);
+    meddled_start(&a, python, "a");
+    must(&a, by_id(&a.f, HB_CALL_GET, "my-doc", "p1"));
+    if (idle) hb_workspace_idle(a.f.ws);
+    snprintf(sql, sizeof(sql), "DROP TABLE \"%s\"; %s", table, vacuum ? "VACUUM" : "");
+    meddle(sql);
+    if (!writes) {
+        const hb_request refresh = { .kind = HB_CALL_REFRESH, .entity = HB_ENTITY_NONE };
+        if (call(&a.f, refresh) == HB_E_LOCKED) must(&a, call(&a.f, refresh));
+    }
+    check_dropped(&a, writes ? put(&a, "z", "new") : query(&a.f, "my-doc", "{}"), table);
+    check_dropped(&a, put(&a, "z", "new"), table);
+    must(&a, query(&a.f, "other", "{}"));
+    CHECK_CSTR(lines(&a.f, "n"), "o|7\n");
+    must(&a, upsert(&a.f, "other", "{\"object_id\":\"u\",\"n\":8}"));
+    must(&a, call(&a.f, (hb_request){ .kind = HB_CALL_REPAIR }));
+    must(&a, put(&a, "z", "new"));
+    CHECK_CSTR(titles(&a), "z|new\n");
+    fixture_close(&a.f);
+    file_is_sound();
+    meddled_start(&a, python, "later");
+    CHECK_CSTR(titles(&a), "z|new\n");
+    must(&a, query(&a.f, "other", "{}"));
+    CHECK_CSTR(lines(&a.f, "n"), "o|7\nu|8\n");
+    fixture_close(&a.f);
+    remove_files();
+}
+
+static void a_table_that_is_dropped_under_us_is_named(void) {
+    for (int i = 0; i < 16; i++) check_meddled((i & 1) != 0, (i & 2) != 0, (i & 4) != 0, (i & 8) != 0);
+}
+
+/* Neither a write, nor giving the file back, nor closing damages what somebody else wrote meanwhile. */
+static void what_was_written_under_us_stays(void) {
+    static const char *const ends[] = { "write", "idle", "close" };
+    for (int end = 0; end < 3; end++) {
+        CASE(ends[end]);
+        process a;
+        meddled_fill(false);
+        meddled_start(&a, false, "a");
+        must(&a, put(&a, "p1", "of a"));
+        meddle("UPDATE \"shop/my-doc\" SET title = 'theirs' WHERE object_id = 'p2'; DELETE FROM \"shop/my-doc\" WHERE object_id > 'p3'; VACUUM");
+        if (end == 0) must(&a, put(&a, "p3", "of a"));
+        if (end == 1) hb_workspace_idle(a.f.ws);
+        if (end != 2) must(&a, put(&a, "p0", "of a"));
+        fixture_close(&a.f);
+        file_is_sound();
+        meddled_start(&a, false, "later");
+        must(&a, query(&a.f, "my-doc", "{\"filter\":{\"object_id\":{\"in\":[\"p1\",\"p2\"]}}}"));
+        CHECK_CSTR(lines(&a.f, "title"), "p1|of a\np2|theirs\n");
+        fixture_close(&a.f);
+        remove_files();
+    }
+}
+
 TEST_SUITE {
+    TEST(a_table_that_is_dropped_under_us_is_named);
+    TEST(what_was_written_under_us_stays);
     TEST(a_stopped_writer_undoes_nothing);
     TEST(a_writer_that_is_stopped_while_it_folds_the_log_undoes_nothing);
     TEST(a_reader_that_slept_sees_what_was_written_meanwhile);
