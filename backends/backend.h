@@ -161,6 +161,10 @@ struct hb_backend {
     hb_status (*check)(hb_instance *instance, hb_container *container, hb_check_how how,
                        hb_finding_sink *sink, void *arg, hb_err *err);
 
+    /* A look for health() that costs next to nothing, at what is stored for a container: an error
+     * says what keeps it, or part of it, from being read. NULL: reading one of its rows does. */
+    hb_status (*look)(hb_instance *instance, hb_container *container, hb_err *err);
+
     /* Runs job->fragment. Local: sets job->done and job->out. Remote: emits operations. */
     hb_status (*begin)(hb_job *job, hb_err *err);
     /* NULL when local */

@@ -233,6 +233,7 @@ static const hb_option file_options[] = {
         .meta_list = files_meta_list,                                                              \
         .meta_path = files_meta_path,                                                              \
         .check = files_check,                                                                      \
+        .look = files_look,                                                                        \
         .begin = begin,                                                                            \
         .end = end,                                                                                \
         .release = release,                                                                        \

@@ -179,3 +179,71 @@ hb_status files_check(hb_instance *instance, hb_container *container, hb_check_h
     hb_arena_free(&arena);
     return status;
 }
+
+/* ---- a cheap look ------------------------------------------------------------------------------
+ */
+
+typedef struct files_sample {
+    uint32_t looked, broken;
+    hb_str path;                /* of the first broken one */
+    hb_err reason;
+} files_sample;
+
+static hb_status sample_file(files_loader *loader, hb_str path, hb_str id, files_sample *sample,
+                             hb_arena *arena, hb_err *err) {
+    hb_err refused;
+    hb_err_init(&refused);
+    bool found;
+    hb_arena_reset(&loader->arena);
+    HB_TRY(files_lease_beat(loader->table->conn, err));
+    const hb_status status = files_loader_read(loader, path, id, &found, &refused);
+    if (status == HB_OK && !found) return HB_OK;
+    sample->looked++;
+    if (status == HB_OK) return HB_OK;
+    if (status == HB_E_MEMORY) return hb_err_memory(err);
+    if (sample->broken++ > 0) return HB_OK;
+    sample->reason = refused;
+    sample->path = hb_arena_str(arena, path);
+    return sample->path.ptr != NULL ? HB_OK : hb_err_memory(err);
+}
+
+static hb_status sample_folder(files_loader *loader, hb_arena *arena, files_sample *sample,
+                               hb_err *err) {
+    files_table *table = loader->table;
+    const bool all = table->loaded && table->has_unreadable;
+    const hb_str folder = files_table_folder(table, arena);
+    if (folder.ptr == NULL) return hb_err_memory(err);
+    hb_str *names;
+    uint32_t count;
+    HB_TRY(hb_fs_names(table->conn->fs, folder, arena, &names, &count, err));
+    const uint32_t step = all || count <= FILES_LOOK_MAX ? 1 : count / FILES_LOOK_MAX;
+    for (uint32_t i = 0; i < count; i += step) {
+        hb_str id;
+        if (!files_row_id(table, names[i], arena, &id)) continue;
+        const hb_str path = hb_fs_join(arena, folder, names[i]);
+        if (path.ptr == NULL) return hb_err_memory(err);
+        HB_TRY(sample_file(loader, path, id, sample, arena, err));
+    }
+    if (sample->broken == 0) return HB_OK;
+    return hb_err_set(err, sample->reason.code,
+                      "%u of %u files that were looked at are no rows, %.*s: %.120s; audit() names "
+                      "them all, repair() puts them aside",
+                      sample->broken, sample->looked, HB_ARG(sample->path), sample->reason.msg);
+}
+
+hb_status files_look(hb_instance *instance, hb_container *container, hb_err *err) {
+    (void)instance;
+    files_table *table = container->state;
+    if (table == NULL) return HB_OK;
+    HB_TRY(files_lease_enter(table->conn, err));
+    HB_TRY(files_settle(table->conn, err));
+    files_sample sample = { .looked = 0 };
+    files_loader loader;
+    hb_arena arena;
+    hb_arena_init(&arena, table->conn->mem);
+    hb_status status = files_loader_open(&loader, table, err);
+    if (status == HB_OK) status = sample_folder(&loader, &arena, &sample, err);
+    files_loader_close(&loader);
+    hb_arena_free(&arena);
+    return status;
+}

@@ -25,6 +25,7 @@
 #define FILES_HIDDEN ".heavenbase"
 #define FILES_QUARANTINE ".quarantine"
 #define FILES_MISNAMED "MISNAMED"   /* err->native: a whole row under another row's name */
+#define FILES_LOOK_MAX 16u
 #define FILES_FETCH_SINGLE_MAX 256u /* up to so many ids are read one by one */
 
 typedef struct files_table files_table;
@@ -87,6 +88,7 @@ struct files_table {
     bool loaded;                /* conn->inner holds every readable row */
     bool as_mended;             /* also those that a repair would give their own name back */
     bool misnamed;              /* and there are such */
+    bool has_unreadable;        /* files were passed over as the rows were read */
     bool loaded_in_tx;          /* since the open transaction began: a rollback takes it back */
     bool unseen_in_tx;          /* written in it without being loaded */
 };
@@ -179,6 +181,10 @@ void files_remove_empty(const files_conn *conn);
 /* ---- check.c: for audit and repair */
 hb_status files_check(hb_instance *instance, hb_container *container, hb_check_how how,
                       hb_finding_sink *sink, void *arg, hb_err *err);
+/* For health: the entity's folder can be listed, and FILES_LOOK_MAX of its files, from first to
+ * last, are rows; all of them when some were not as the rows were read. CORRUPT, or why one
+ * cannot be opened, says how many are none. Values outside the rows are not looked at. */
+hb_status files_look(hb_instance *instance, hb_container *container, hb_err *err);
 
 /* ---- row.c: cells */
 /* The cells of a decoded row, by container field; borrowed from `pack` and `arena`. CORRUPT says

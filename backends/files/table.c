@@ -215,6 +215,7 @@ static hb_status loader_take(files_loader *loader, hb_str path, hb_str id, hb_er
         if (strcmp(refused.native, FILES_MISNAMED) == 0) {
             HB_TRY(loader_misnamed(loader, path, &whole, err));
         }
+        if (!whole) loader->table->has_unreadable = true;
         if (!whole) return HB_OK;
     } else if (status != HB_OK) {
         if (err != NULL) *err = refused;
@@ -282,7 +283,7 @@ static hb_status table_load(files_table *table, hb_err *err) {
     if (table->loaded) return HB_OK;
     HB_TRY(files_settle(table->conn, err));
     HB_TRY(inner_run(table, HB_FRAG_CLEAR, NULL, NULL, err));
-    table->misnamed = false;
+    table->misnamed = table->has_unreadable = false;
     hb_arena arena;
     hb_arena_init(&arena, table->conn->mem);
     files_loader loader;

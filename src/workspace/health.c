@@ -12,16 +12,21 @@ static hb_status finished(hb_task *task, hb_err *err) {
     return HB_OK;
 }
 
-/* One row of what a backend holds of an entity; a backend that is not local answers later. */
+/* What the backend itself looks at, or one row of what it holds of an entity; a backend that is not
+ * local answers later. */
 static hb_status probe_entity(hb_workspace *ws, const hb_entity *entity, uint32_t backend,
                               hb_task *task, hb_err *err) {
+    hb_instance *instance = ws->instances[backend];
+    if (instance->type->look != NULL) {
+        return instance->type->look(instance, entity->routing->containers[backend], err);
+    }
     hb_fragment *fragment = HB_NEW(&task->arena, hb_fragment);
     if (fragment == NULL) return hb_err_memory(err);
     fragment->kind = HB_FRAG_SCAN;
     fragment->container = entity->routing->containers[backend];
     fragment->limit = 1;
     hb_job *job;
-    HB_TRY(hb_task_start_job(task, ws->instances[backend], fragment, &job, err));
+    HB_TRY(hb_task_start_job(task, instance, fragment, &job, err));
     return HB_OK;
 }
 
@@ -43,12 +48,12 @@ static hb_status probe_definitions(hb_workspace *ws, hb_instance *keeper, hb_tas
 }
 
 /* Reads that cost the engine next to nothing: its key-value store with the definitions, and a row
- * of each table, or where there is no such store one row of anything that it holds. Folders are not
- * read for it. Nothing to ask yet counts as an answer. */
+ * of each table or a few files of each folder, or where there is no such store one row of anything
+ * that it holds. Nothing to ask yet counts as an answer. */
 static hb_status probe(hb_workspace *ws, uint32_t backend, hb_task *task, hb_err *err) {
     hb_instance *instance = ws->instances[backend];
     const bool keeps = instance->type->meta_get != NULL;
-    const bool tables = (instance->type->roles & HB_TAG_SQL) != 0;
+    const bool tables = (instance->type->roles & HB_TAG_SQL) != 0 || instance->type->look != NULL;
     if (keeps) {
         hb_str value;
         HB_TRY(instance->type->meta_get(instance, HB_STR("health"), &task->arena, &value, err));

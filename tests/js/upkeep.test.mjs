@@ -80,6 +80,33 @@ test("health says how durable each backend is, and what is not as it was made", 
   await rows.close().catch(() => {});
 });
 
+test("health looks at some files of every folder of rows", async () => {
+  for (const type of ["json", "pickle", "file"]) {
+    const place = join(folder, `look-${type}`);
+    const open = () => HeavenBase.open("upkeep", { backends: { main: { type, path: place }, vec: { type: "inmem" } } });
+    const ws = await open();
+    await ws.register(Note);
+    await ws.upsertMany(Note, Array.from({ length: 40 }, (_, n) => ({ object_id: `n${10 + n}`, title: "x" })));
+    assert.equal((await ws.health()).ok, true);
+    const files = fs.readdirSync(join(place, "upkeep", "note")).filter((name) => !name.startsWith(".")).sort();
+    assert.equal(files.length, 40);
+    fs.writeFileSync(join(place, "upkeep", "note", files[0]), "no row");
+    const { ok, backends: [{ error }] } = await ws.health();
+    assert.deepEqual([ok, error.code, error.entity], [false, "CORRUPT", "note"]);
+    assert.match(error.message, new RegExp(`^1 of \\d+ files that were looked at are no rows, .*${files[0].replace(".", "[.]")}: `));
+    await ws.repair();
+    assert.equal((await ws.health()).ok, true);
+    fs.writeFileSync(join(place, "upkeep", "note", files[2]), "no row");
+    await ws.refresh();
+    assert.equal((await ws.query(Note).execute()).length, 38);
+    assert.match((await ws.health()).backends[0].error.message, /^1 of 39 files /, "all of them once one was passed over");
+    fs.rmSync(join(place, "upkeep", "note"), { recursive: true });
+    fs.writeFileSync(join(place, "upkeep", "note"), "a file where the folder was");
+    assert.deepEqual(await ws.health().then(({ backends: [one] }) => [one.ok, one.error.entity]), [false, "note"]);
+    await ws.close();
+  }
+});
+
 test("search scores the Catalog's rows and MetaSchema", async () => {
   const ws = await HeavenBase.open("upkeep");
   const Thing = entity("Thing", { name: field(ShortText), keywords: field({ descriptor: { type: "array", item_type: "short-text" } }), colour: field(ShortText).desc("what Alpha looks like") });
