@@ -129,7 +129,7 @@ async function openWorkspace(loader, id, options) {
   const durability = options.durability ?? (session.persistence === "idb" ? "relaxed" : "strict");
   try {
     if (signal?.aborted) throw cancelled(signal);
-    const request = { id, ...construction, catalog, env: construction.preset === undefined ? undefined : env, owner: ownerToken(), persist,
+    const request = { id: id.trim(), ...construction, catalog, env: construction.preset === undefined ? undefined : env, owner: ownerToken(), persist,
       shared: session.persistence === "node", copied: session.persistence === "idb", intent_ms: options.intentMs, durability: options.durability };
     const open = () => core.open({ ...request, now_ms: Date.now() });
     const handle = await untilFree(attempt(open), open, { signal, timeoutMs });

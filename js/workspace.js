@@ -776,7 +776,7 @@ export class Workspace {
   refresh(options) {
     return this.#inTurn("refresh", true, options, [...READING, "backend"], (given) => {
       const entity = given.entity === undefined ? undefined : this.#resolve(given.entity).index;
-      return then(this.#call({ kind: Call.REFRESH, entity, text: given.backend ?? "" }, () => undefined, given), () => this.#renew());
+      return then(this.#call({ kind: Call.REFRESH, entity, text: given.backend === undefined ? "" : this.backends.get(given.backend).name }, () => undefined, given), () => this.#renew());
     });
   }
 

@@ -67,21 +67,23 @@ static inmem_field *scan_field(const inmem_scan *scan, uint32_t field) {
 
 /* ---- near ------------------------------------------------------------------------------- */
 
-/* Vectors of any length: those as long as the query's take part. */
-static uint32_t near_by_length(const inmem_scan *scan, const hb_column *column,
-                               const rank_scope *scope, hb_hit *hits, uint32_t k) {
+/* A field that takes vectors of any length: one that differs from the query's cannot be ranked. */
+static hb_status near_by_length(const inmem_scan *scan, const hb_column *column,
+                                const rank_scope *scope, uint32_t k, hb_hit *hits, uint32_t *count,
+                                hb_err *err) {
     const hb_near *near = scan->fragment->near;
     hb_top_k top = { .hits = hits, .k = k, .tie = tie_by_id, .tie_ctx = scan->store };
     for (uint32_t i = 0; i < scope->count; i++) {
         uint32_t slot = scope_slot(scope, i);
         hb_value value = hb_column_get(column, slot);
-        if (value.kind == HB_KIND_VEC && value.as.v.len == near->dim) {
-            hb_top_k_add(&top, slot, hb_vector_score(near->metric, near->vector, value.as.v.ptr,
-                                                     near->dim));
-        }
+        if (value.kind != HB_KIND_VEC) continue;
+        if (value.as.v.len != near->dim) return hb_near_misfit(near, value.as.v.len, err);
+        hb_top_k_add(&top, slot,
+                     hb_vector_score(near->metric, near->vector, value.as.v.ptr, near->dim));
     }
     hb_top_k_sort(&top);
-    return top.count;
+    *count = top.count;
+    return HB_OK;
 }
 
 hb_status inmem_near(inmem_scan *scan, inmem_rows *out, hb_err *err) {
@@ -92,8 +94,7 @@ hb_status inmem_near(inmem_scan *scan, inmem_rows *out, hb_err *err) {
         return hb_err_set(err, HB_E_INTERNAL, "near asks for a field that is no vector here");
     }
     if (field->column.dim != 0 && near->dim != field->column.dim) {
-        return hb_err_set(err, HB_E_VALIDATION, "the query vector has %u numbers, the field %u",
-                          near->dim, field->column.dim);
+        return hb_near_misfit(near, field->column.dim, err);
     }
     hb_vector_query query = { .vector = near->vector, .metric = near->metric, .tie = tie_by_id,
                               .tie_ctx = store };
@@ -118,7 +119,8 @@ hb_status inmem_near(inmem_scan *scan, inmem_rows *out, hb_err *err) {
         return rows_from_hits(scan, hits, 0, out, err);
     }
     if (field->column.dim == 0) {
-        count = near_by_length(scan, scan->columns[near->field], &scope, hits, query.k);
+        HB_TRY(near_by_length(scan, scan->columns[near->field], &scope, query.k, hits, &count,
+                              err));
     } else if (scope.all || !inmem_near_approx(scan, field, &scope.list, query, hits, &count)) {
         query.slots = scope.all ? NULL : scope.list.slots;
         query.slot_count = scope.all ? 0 : scope.list.count;

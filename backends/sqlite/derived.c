@@ -179,7 +179,7 @@ hb_status sqlite_text_need(sqlite_table *table, uint32_t place, hb_text_index **
 }
 
 static hb_status vector_fill(sqlite_table *table, sqlite3_stmt *stmt, hb_vector_index *index,
-                             uint32_t dim, hb_err *err) {
+                             uint32_t dim, hb_buf *misfits, hb_err *err) {
     hb_arena scratch;
     hb_arena_init(&scratch, table->conn->mem);
     hb_status status = HB_OK;
@@ -192,6 +192,9 @@ static hb_status vector_fill(sqlite_table *table, sqlite3_stmt *stmt, hb_vector_
         HB_ASSERT(at != SQLITE_NO_POSITION);
         if (status == HB_OK && value.kind == HB_KIND_VEC && value.as.v.len == dim) {
             status = hb_vector_index_put(index, at, value.as.v.ptr, err);
+        } else if (status == HB_OK && value.kind == HB_KIND_VEC) {
+            sqlite_misfit one = { at, value.as.v.len };
+            hb_buf_add(misfits, &one, sizeof one);
         }
         hb_arena_reset(&scratch);
     }
@@ -201,7 +204,7 @@ static hb_status vector_fill(sqlite_table *table, sqlite3_stmt *stmt, hb_vector_
 }
 
 hb_status sqlite_vector_need(sqlite_table *table, uint32_t place, uint32_t dim,
-                             hb_vector_index **out, bool *mine, hb_err *err) {
+                             hb_vector_index **out, bool *mine, hb_buf *misfits, hb_err *err) {
     derived_field *field = &table->derived->fields[place];
     HB_TRY(sqlite_positions_need(table, err));
     *mine = !field->is_vector;
@@ -212,9 +215,10 @@ hb_status sqlite_vector_need(sqlite_table *table, uint32_t place, uint32_t dim,
     sqlite3_stmt *stmt;
     hb_status status = derived_select(table, "SELECT slot, ", place, " ORDER BY slot", &stmt, err);
     if (status == HB_OK) {
-        status = vector_fill(table, stmt, index, dim, err);
+        status = vector_fill(table, stmt, index, dim, misfits, err);
         sqlite_return(table->conn, stmt);
     }
+    if (status == HB_OK) status = hb_buf_check(misfits, err);
     if (status != HB_OK) {
         hb_vector_index_free(index);
         return status;

@@ -44,6 +44,11 @@ hb_status sqlite_ranks_need(sqlite_table *table, hb_err *err);
 hb_status sqlite_text_need(sqlite_table *table, uint32_t place, hb_text_index **out, bool *mine,
                            hb_err *err);
 hb_status sqlite_vector_need(sqlite_table *table, uint32_t place, uint32_t dim,
-                             hb_vector_index **out, bool *mine, hb_err *err);
+                             hb_vector_index **out, bool *mine, hb_buf *misfits, hb_err *err);
+/* A vector of another length than the query's, in a field that takes any. `misfits` collects them
+ * in ascending order. */
+typedef struct sqlite_misfit {
+    uint32_t at, dim;
+} sqlite_misfit;
 
 #endif

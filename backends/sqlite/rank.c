@@ -65,6 +65,27 @@ static int rank_tie(void *ctx, uint32_t a, uint32_t b) {
 
 /* ---- near ------------------------------------------------------------------------------------ */
 
+/* Refuses the query when a row that takes part has a vector of another length. */
+static hb_status misfits_check(const ranking *rank, hb_str found, hb_err *err) {
+    const sqlite_misfit *misfits = (const sqlite_misfit *)(const void *)found.ptr;
+    const uint32_t count = (uint32_t)(found.len / sizeof *misfits);
+    const hb_near *near = rank->query->job->fragment->near;
+    if (count > 0 && !rank->filtered) return hb_near_misfit(near, misfits[0].dim, err);
+    for (uint32_t i = 0; count > 0 && i < rank->allowed_count; i++) {
+        uint32_t low = 0, high = count;
+        while (low < high) {
+            uint32_t middle = low + (high - low) / 2;
+            if (misfits[middle].at < rank->allowed[i])
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        if (low < count && misfits[low].at == rank->allowed[i])
+            return hb_near_misfit(near, misfits[low].dim, err);
+    }
+    return HB_OK;
+}
+
 static hb_status rank_near(ranking *rank, hb_err *err) {
     sqlite_query *query = rank->query;
     const hb_near *near = query->job->fragment->near;
@@ -72,8 +93,16 @@ static hb_status rank_near(ranking *rank, hb_err *err) {
     uint32_t place = table->container->by_field[near->field];
     hb_vector_index *index;
     bool mine;
-    HB_TRY(sqlite_vector_need(table, place, near->dim, &index, &mine, err));
-    hb_status status = allowed_find(rank, err);
+    hb_buf misfits;
+    hb_buf_init(&misfits, table->conn->mem);
+    hb_status status = sqlite_vector_need(table, place, near->dim, &index, &mine, &misfits, err);
+    if (status != HB_OK) {
+        hb_buf_free(&misfits);
+        return status;
+    }
+    status = allowed_find(rank, err);
+    if (status == HB_OK) status = misfits_check(rank, hb_buf_str(&misfits), err);
+    hb_buf_free(&misfits);
     uint32_t rows = rank->filtered ? rank->allowed_count : table->derived->count;
     uint32_t k = near->top_k < rows ? near->top_k : rows;
     if (status == HB_OK) {

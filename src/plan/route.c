@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* Placement of fields. Declared stores win; otherwise a profile per type walks over preferences
- * (roles and tags), where the instance called main beats all others, and then the order of the
- * registry decides. Two names carry a convention: vectors go to `vec`, and long texts get an
- * inverted replica on `search`, whenever those instances can hold them. */
+ * (roles and tags), where the home of the workspace beats all others - the instance called main, or
+ * the first one - and then the order of the registry decides. Two names carry a convention: vectors
+ * go to `vec`, and long texts get an inverted replica on `search`, whenever those instances can
+ * hold them. */
 #include "plan/route.h"
 
 typedef struct preference {
@@ -104,6 +105,13 @@ static uint32_t instance_named(const route_ctx *ctx, hb_str name) {
     return HB_BACKEND_NONE;
 }
 
+/* Where a field belongs that nothing else decides on: main, or the instance that is declared first.
+ */
+static uint32_t home_find(const route_ctx *ctx) {
+    uint32_t home = instance_named(ctx, HB_STR("main"));
+    return home != HB_BACKEND_NONE || ctx->instance_count == 0 ? home : 0;
+}
+
 static hb_strategy strategy_on(const hb_backend *type, const preference *prefer) {
     return (type->roles & HB_TAG_SQL) != 0 ? prefer->sql_strategy : prefer->strategy;
 }
@@ -114,14 +122,15 @@ static bool preference_fits(const hb_backend *backend, const preference *prefer,
            backend->stores(type, strategy_on(backend, prefer));
 }
 
-/* main if it fits, else the fitting instance of the lowest rank, the earlier declared on a tie. */
+/* Home if it fits, else the fitting instance of the lowest rank, the earlier declared on a tie. */
 static uint32_t preference_find(const route_ctx *ctx, const preference *prefer,
                                 const hb_type *type) {
     uint32_t best = HB_BACKEND_NONE;
+    const uint32_t home = home_find(ctx);
     for (uint32_t i = 0; i < ctx->instance_count; i++) {
         const hb_instance *instance = ctx->instances[i];
         if (!preference_fits(instance->type, prefer, type)) continue;
-        if (hb_str_eq(instance->name, HB_STR("main"))) return i;
+        if (i == home) return i;
         if (best == HB_BACKEND_NONE ||
             instance->type->routing_rank < ctx->instances[best]->type->routing_rank) {
             best = i;
@@ -193,14 +202,11 @@ static hb_status route_auto_pick(route_ctx *ctx, uint32_t index, hb_binding *out
         }
     }
     const preference *last = &profile->prefer[profile->prefer[1].roles != 0 ? 1 : 0];
-    uint32_t home = instance_named(ctx, HB_STR("main"));
-    if (home == HB_BACKEND_NONE && ctx->instance_count == 1) {
-        home = 0;
-    }
+    uint32_t home = home_find(ctx);
     if (home == HB_BACKEND_NONE) return route_unplaced(ctx, field);
     out->backend = home;
     out->strategy = strategy_on(ctx->instances[home]->type, last);
-    out->why = "no backend has the role for this type, so it goes to main";
+    out->why = "no backend has the role for this type, so it goes to main or the first";
     return ctx->instances[home]->type->stores(type, out->strategy) ? HB_OK
                                                                    : route_unplaced(ctx, field);
 }
@@ -256,13 +262,14 @@ static hb_status store_refuse(route_ctx *ctx, const hb_field *field, hb_strategy
     return route_fail(ctx, field, instance->name);
 }
 
-/* A store without `to`: main if it can, else the lowest rank that can. */
+/* A store without `to`: home if it can, else the lowest rank that can. */
 static uint32_t store_choose(const route_ctx *ctx, const hb_type *type, hb_strategy strategy) {
     uint32_t best = HB_BACKEND_NONE;
+    const uint32_t home = home_find(ctx);
     for (uint32_t i = 0; i < ctx->instance_count; i++) {
         const hb_instance *instance = ctx->instances[i];
         if (!instance->type->stores(type, strategy)) continue;
-        if (hb_str_eq(instance->name, HB_STR("main"))) return i;
+        if (i == home) return i;
         if (best == HB_BACKEND_NONE ||
             instance->type->routing_rank < ctx->instances[best]->type->routing_rank) {
             best = i;

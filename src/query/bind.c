@@ -239,9 +239,9 @@ static hb_status bind_select(bind_ctx *ctx, hb_query *query, hb_err *err) {
     hb_col *columns = HB_NEW_ARRAY(ctx->arena, hb_col, spec->select_count);
     if (columns == NULL) return hb_err_memory(err);
     for (uint32_t i = 0; i < spec->select_count; i++) {
-        hb_str name = spec->select[i];
+        hb_str name = hb_str_trim(spec->select[i]);
         for (uint32_t k = 0; k < i; k++) {
-            if (hb_str_eq(name, spec->select[k])) {
+            if (hb_str_eq(name, hb_str_trim(spec->select[k]))) {
                 return hb_err_set(err, HB_E_QUERY, "select names '%.*s' twice", HB_ARG(name));
             }
         }
@@ -265,6 +265,7 @@ static hb_status bind_order(bind_ctx *ctx, hb_query *query, hb_err *err) {
             order[i].desc = true;
             name = hb_str_sub(name, 1, name.len);
         }
+        name = hb_str_trim(name);
         HB_TRY(bind_column(ctx, query, "order", name, &order[i].col, err));
         if (order[i].col.kind == HB_COL_MATCH)
             return hb_err_set(err, HB_E_QUERY, "the column 'match' has no order");
@@ -429,10 +430,10 @@ static hb_status bind_count(bind_ctx *ctx, hb_query *query, hb_err *err) {
     const char *clash = spec->has_select          ? "select"
                         : spec->order_count > 0   ? "order"
                         : spec->limit != NULL     ? "limit"
-                        : spec->offset != NULL    ? "offset"
+                        : query->offset > 0       ? "offset"
                         : spec->group_by != NULL  ? "group_by"
                         : spec->aggregate != NULL ? "aggregate"
-                        : spec->having != NULL    ? "having"
+                        : spec->has_having        ? "having"
                                                   : NULL;
     if (clash != NULL) {
         return hb_err_set(err, HB_E_QUERY, "count stands alone: it cannot be combined with %s",

@@ -118,9 +118,10 @@ static hb_status check_q(yyjson_val *q, double *out, hb_err *err) {
 }
 
 static hb_status bind_options(hb_measure *out, yyjson_val *options, hb_err *err) {
+    yyjson_val *asked = NULL; /* q of a percentile, kind of a summary */
     yyjson_obj_iter iter = yyjson_obj_iter_with(options);
     for (yyjson_val *key = yyjson_obj_iter_next(&iter); key; key = yyjson_obj_iter_next(&iter)) {
-        hb_str name = spec_str(key);
+        hb_str name = hb_str_trim(spec_str(key));
         yyjson_val *value = yyjson_obj_iter_get_val(key);
         bool distinct = out->reducer == HB_REDUCE_COUNT && hb_str_eq(name, HB_STR("distinct"));
         if (distinct && yyjson_is_bool(value)) {
@@ -128,19 +129,17 @@ static hb_status bind_options(hb_measure *out, yyjson_val *options, hb_err *err)
         } else if (distinct) {
             return hb_err_set(err, HB_E_TYPE, "aggregate '%.*s': distinct takes true or false",
                               HB_ARG(out->name));
-        } else if (!hb_str_eq(name, HB_STR("field")) &&
-                   !(out->reducer == HB_REDUCE_PERCENTILE && hb_str_eq(name, HB_STR("q"))) &&
-                   !(out->reducer == HB_REDUCE_COLUMN_SUMMARY && hb_str_eq(name, HB_STR("kind")))) {
+        } else if ((out->reducer == HB_REDUCE_PERCENTILE && hb_str_eq(name, HB_STR("q"))) ||
+                   (out->reducer == HB_REDUCE_COLUMN_SUMMARY && hb_str_eq(name, HB_STR("kind")))) {
+            asked = value;
+        } else if (!hb_str_eq(name, HB_STR("field"))) {
             return hb_err_set(err, HB_E_TYPE, "aggregate '%.*s': %.*s has no option '%.*s'",
                               HB_ARG(out->name), HB_ARG(reducer_names[out->reducer]), HB_ARG(name));
         }
     }
     out->q = 0.5;
-    if (out->reducer == HB_REDUCE_COLUMN_SUMMARY)
-        return check_kind(yyjson_obj_get(options, "kind"), &out->kind, err);
-    return out->reducer == HB_REDUCE_PERCENTILE
-               ? check_q(yyjson_obj_get(options, "q"), &out->q, err)
-               : HB_OK;
+    if (out->reducer == HB_REDUCE_COLUMN_SUMMARY) return check_kind(asked, &out->kind, err);
+    return out->reducer == HB_REDUCE_PERCENTILE ? check_q(asked, &out->q, err) : HB_OK;
 }
 
 static hb_status bind_measure_field(bind_ctx *ctx, hb_measure *out, yyjson_val *options,
@@ -149,7 +148,7 @@ static hb_status bind_measure_field(bind_ctx *ctx, hb_measure *out, yyjson_val *
     if (!yyjson_is_str(field)) {
         return hb_err_set(err, HB_E_QUERY, "aggregate '%.*s' needs 'field'", HB_ARG(out->name));
     }
-    HB_TRY(bind_field_column(ctx, "aggregate", spec_str(field), &out->col, err));
+    HB_TRY(bind_field_column(ctx, "aggregate", hb_str_trim(spec_str(field)), &out->col, err));
     *type = ctx->schema->fields[out->col.field].type;
     if (reducer_accepts(out->reducer, *type, out->col.kind == HB_COL_PATH)) return HB_OK;
     hb_err_set(err, HB_E_QUERY, "%.*s is not defined on %.*s field '%.*s'",
@@ -175,10 +174,10 @@ static hb_status bind_measure(bind_ctx *ctx, yyjson_val *metric, hb_measure *out
     yyjson_obj_iter iter = yyjson_obj_iter_with(metric);
     yyjson_val *key = yyjson_obj_iter_next(&iter);
     yyjson_val *options = yyjson_obj_iter_get_val(key);
-    hb_str word = spec_str(key);
+    hb_str word = hb_str_trim(spec_str(key));
     if (word.len > 0 && word.ptr[0] == '$') word = hb_str_sub(word, 1, word.len);
     uint32_t reducer = 0;
-    while (reducer < HB_REDUCE_TOTAL && !hb_str_eq(word, reducer_names[reducer])) reducer++;
+    while (reducer < HB_REDUCE_TOTAL && !hb_str_eq_nocase(word, reducer_names[reducer])) reducer++;
     if (reducer == HB_REDUCE_TOTAL) {
         hb_err_set(err, HB_E_QUERY, "unsupported aggregate operation '%.*s'", HB_ARG(word));
         return hb_err_hint(err, word, reducer_names, HB_REDUCE_TOTAL);
@@ -205,18 +204,13 @@ static hb_status bind_group(bind_ctx *ctx, yyjson_val *item, hb_col *out, hb_err
         return hb_err_set(err, HB_E_TYPE, "group_by takes a list of names, got a %s",
                           spec_kind_name(item));
     }
-    hb_str name = spec_str(item);
+    hb_str name = hb_str_trim(spec_str(item));
     HB_TRY(bind_field_column(ctx, "group_by", name, out, err));
     const hb_type *type = ctx->schema->fields[out->field].type;
     if (out->kind != HB_COL_PATH && !type_groups(type)) {
         hb_err_set(err, HB_E_QUERY, "%.*s field '%.*s' cannot be grouped by",
                    HB_ARG(hb_type_name(type->id)), HB_ARG(name));
         return hb_err_where(err, ctx->schema->entity_id, name, HB_STR_EMPTY);
-    }
-    yyjson_val *aggregate = ctx->spec->aggregate;
-    if (aggregate != NULL && yyjson_obj_getn(aggregate, name.ptr, name.len) != NULL) {
-        return hb_err_set(err, HB_E_QUERY, "'%.*s' is both a group field and an aggregate name",
-                          HB_ARG(name));
     }
     return HB_OK;
 }
@@ -261,8 +255,12 @@ static hb_status bind_measures(bind_ctx *ctx, hb_schema *schema, hb_aggregate *o
     for (yyjson_val *key = yyjson_obj_iter_next(&iter); key; key = yyjson_obj_iter_next(&iter)) {
         hb_measure *measure = &measures[out->measure_count++];
         const hb_type *type;
-        measure->name = spec_str(key);
+        measure->name = hb_str_trim(spec_str(key));
         HB_TRY(bind_measure(ctx, yyjson_obj_iter_get_val(key), measure, &type, err));
+        if (hb_schema_find(schema, measure->name) != HB_FIELD_NONE) {
+            return hb_err_set(err, HB_E_QUERY, "two columns of the result are called '%.*s'",
+                              HB_ARG(measure->name));
+        }
         add_output(schema, measure->name, type);
     }
     return HB_OK;
@@ -294,7 +292,7 @@ static hb_status bind_having(bind_ctx *ctx, hb_aggregate *out, hb_err *err) {
 
 static hb_status check_shape(const hb_spec *spec, hb_err *err) {
     size_t count = yyjson_obj_size(spec->aggregate) + yyjson_arr_size(spec->group_by);
-    if (spec->aggregate == NULL && spec->having != NULL) {
+    if (spec->aggregate == NULL && spec->has_having) {
         return hb_err_set(err, HB_E_QUERY, "having needs aggregate: it filters aggregate rows");
     }
     if (spec->aggregate != NULL && !yyjson_is_obj(spec->aggregate)) {

@@ -310,7 +310,24 @@ static hb_status leaf_operand(leaf_ctx *ctx, const hb_value *operand, const hb_e
     return is_null ? leaf_null(ctx, out) : HB_OK;
 }
 
-/* {"path": "a.b" | ["a", "b"], "op": operand} */
+/* The comparison of a 'get': {"gte": operand}, or {"op": "gte", "value": operand}. */
+static bool get_comparison(yyjson_val *json, hb_str *word, yyjson_val **operand) {
+    yyjson_val *op = yyjson_obj_get(json, "op");
+    *operand = yyjson_obj_get(json, "value");
+    if (yyjson_obj_size(json) == 3 && yyjson_is_str(op)) {
+        *word = spec_str(op);
+        return *operand != NULL;
+    }
+    yyjson_obj_iter iter = yyjson_obj_iter_with(json);
+    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key; key = yyjson_obj_iter_next(&iter)) {
+        if (hb_str_eq(spec_str(key), HB_STR("path"))) continue;
+        *word = spec_str(key);
+        *operand = yyjson_obj_iter_get_val(key);
+    }
+    return yyjson_obj_size(json) == 2;
+}
+
+/* {"path": "a.b" | ["a", "b"]} and a comparison */
 static hb_status leaf_get(leaf_ctx *ctx, yyjson_val *json, yyjson_val **operand) {
     bind_ctx *bind = ctx->bind;
     if (ctx->leaf->path_len > 0)
@@ -321,7 +338,8 @@ static hb_status leaf_get(leaf_ctx *ctx, yyjson_val *json, yyjson_val **operand)
                           spec_kind_name(json));
     }
     yyjson_val *path = yyjson_obj_get(json, "path");
-    if (path == NULL || yyjson_obj_size(json) != 2) {
+    hb_str word = HB_STR_EMPTY;
+    if (path == NULL || !get_comparison(json, &word, operand)) {
         return hb_err_set(ctx->err, HB_E_QUERY, "'get' takes \"path\" and exactly one comparison");
     }
     if (yyjson_is_str(path)) {
@@ -346,17 +364,9 @@ static hb_status leaf_get(leaf_ctx *ctx, yyjson_val *json, yyjson_val **operand)
         ctx->leaf->path = keys;
         ctx->leaf->path_len = (uint32_t)count;
     }
-    yyjson_obj_iter iter = yyjson_obj_iter_with(json);
-    for (yyjson_val *key = yyjson_obj_iter_next(&iter); key; key = yyjson_obj_iter_next(&iter)) {
-        if (hb_str_eq(spec_str(key), HB_STR("path"))) continue;
-        if (!hb_op_find(spec_str(key), &ctx->op)) {
-            return hb_err_set(ctx->err, HB_E_UNSUPPORTED,
-                              "a path into a Json field has no operator '%.*s'",
-                              HB_ARG(spec_str(key)));
-        }
-        *operand = yyjson_obj_iter_get_val(key);
-    }
-    return HB_OK;
+    if (hb_op_find(word, &ctx->op)) return HB_OK;
+    return hb_err_set(ctx->err, HB_E_UNSUPPORTED, "a path into a Json field has no operator '%.*s'",
+                      HB_ARG(word));
 }
 
 /* near is a clause; as an operator of a vector it is refused, after its operand was looked at. */

@@ -108,6 +108,13 @@ static hb_status decode_text(decode_ctx *ctx, yyjson_val *json, const char *what
     return HB_OK;
 }
 
+/* Names are taken without the white space around them. */
+static hb_status decode_name(decode_ctx *ctx, yyjson_val *json, const char *what, hb_str *out) {
+    HB_TRY(decode_text(ctx, json, what, out));
+    *out = hb_str_trim(*out);
+    return HB_OK;
+}
+
 static hb_status decode_bool(decode_ctx *ctx, yyjson_val *json, const char *what, bool *out) {
     if (!yyjson_is_bool(json)) {
         return hb_err_set(ctx->err, HB_E_TYPE, "%s takes true or false, got a %s", what,
@@ -132,7 +139,7 @@ static hb_status decode_texts(decode_ctx *ctx, yyjson_val *json, const char *wha
     yyjson_arr_iter iter = yyjson_arr_iter_with(json);
     for (size_t i = 0; i < size; i++) {
         HB_TRY(decode_text(ctx, yyjson_arr_iter_next(&iter), what, &texts[i]));
-        hb_str name = texts[i];
+        hb_str name = hb_str_trim(texts[i]);
         if (name.len == 0 || hb_str_eq(name, HB_STR("-"))) {
             return hb_err_set(ctx->err, HB_E_QUERY, "%s holds an empty name", what);
         }
@@ -143,9 +150,8 @@ static hb_status decode_texts(decode_ctx *ctx, yyjson_val *json, const char *wha
 }
 
 static hb_status decode_near(decode_ctx *ctx, yyjson_val *json) {
-    static const hb_str known[] = {
-        { "field", 5 }, { "query", 5 }, { "top_k", 5 }, { "metric", 6 }, { "ef", 2 }, { "exact", 5 }
-    };
+    static const hb_str known[] = { { "field", 5 },  { "query", 5 }, { "top_k", 5 },
+                                    { "metric", 6 }, { "ef", 2 },    { "exact", 5 } };
     HB_TRY(decode_mapping(ctx, json, "near"));
     spec_near *near = HB_NEW(&ctx->spec->arena, spec_near);
     if (near == NULL) return hb_err_memory(ctx->err);
@@ -156,15 +162,17 @@ static hb_status decode_near(decode_ctx *ctx, yyjson_val *json) {
         hb_str name = spec_str(key);
         yyjson_val *value = yyjson_obj_iter_get_val(key);
         if (hb_str_eq(name, known[0])) {
-            HB_TRY(decode_text(ctx, value, "near.field", &near->field));
+            HB_TRY(decode_name(ctx, value, "near.field", &near->field));
             has_field = true;
         } else if (hb_str_eq(name, known[1])) {
             near->query = value;
         } else if (hb_str_eq(name, known[2])) {
             near->top_k = yyjson_is_null(value) ? NULL : value;
         } else if (hb_str_eq(name, known[3])) {
-            if (!yyjson_is_null(value))
-                HB_TRY(decode_text(ctx, value, "near.metric", &near->metric));
+            if (yyjson_is_null(value)) continue;
+            HB_TRY(decode_name(ctx, value, "near.metric", &near->metric));
+            if (near->metric.len == 0)
+                return hb_err_set(ctx->err, HB_E_QUERY, "near.metric is an empty name");
         } else if (hb_str_eq(name, known[4])) {
             near->ef = yyjson_is_null(value) ? NULL : value;
         } else if (hb_str_eq(name, known[5])) {
@@ -310,7 +318,7 @@ static hb_status decode_count(decode_ctx *ctx, yyjson_val *json) {
         hb_str name = spec_str(key);
         yyjson_val *value = yyjson_obj_iter_get_val(key);
         if (hb_str_eq(name, known[0])) {
-            HB_TRY(decode_text(ctx, value, "count.field", &spec->count_field));
+            HB_TRY(decode_name(ctx, value, "count.field", &spec->count_field));
         } else if (hb_str_eq(name, known[1])) {
             HB_TRY(decode_bool(ctx, value, "count.distinct", &spec->count_distinct));
         } else {
@@ -374,6 +382,7 @@ static hb_status decode_clause(decode_ctx *ctx, uint32_t key, yyjson_val *value)
     case KEY_GROUP_BY: spec->group_by = value; return HB_OK;
     case KEY_AGGREGATE: spec->aggregate = value; return HB_OK;
     case KEY_HAVING:
+        spec->has_having = !yyjson_is_null(value);
         return yyjson_is_null(value) ? HB_OK
                                      : spec_filter_decode(spec, value, &spec->having, ctx->err);
     case KEY_TRAVERSE: spec->traverse = value; return HB_OK;

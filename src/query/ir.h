@@ -77,6 +77,8 @@ typedef struct hb_near {
     uint32_t ef;                /* how far an index looks; 0: what the field says */
     bool exact;                 /* no index that is not exact */
 } hb_near;
+/* HB_E_VALIDATION: the query's vector is not as long as one that it would be compared with. */
+hb_status hb_near_misfit(const hb_near *near, uint32_t dim, hb_err *err);
 /* The kind of index that the field declares for such a question; *why, a clause, when it declares
  * one and this is HB_VECTOR_EXACT all the same. */
 hb_vector_index_kind hb_near_index(const hb_schema *schema, const hb_near *near, const char **why);

@@ -87,6 +87,11 @@ bool hb_metric_find(hb_str name, hb_metric *out) {
     return false;
 }
 
+hb_status hb_near_misfit(const hb_near *near, uint32_t dim, hb_err *err) {
+    return hb_err_set(err, HB_E_VALIDATION, "the query vector has %u numbers, the field %u",
+                      (unsigned)near->dim, (unsigned)dim);
+}
+
 hb_vector_index_kind hb_near_index(const hb_schema *schema, const hb_near *near, const char **why) {
     const hb_vector_hint *hint = &schema->fields[near->field].vector;
     *why = hint->kind == HB_VECTOR_EXACT ? NULL

@@ -60,6 +60,7 @@ struct hb_spec {
     bool unsafe;
     yyjson_val *group_by, *aggregate, *traverse, *available;    /* NULL: none */
     spec_expr *having;          /* NULL: none */
+    bool has_having;            /* given, if only as {} */
 };
 
 /* One JSON object, key by key. Keys must be unique. */

@@ -76,14 +76,15 @@ static hb_status parse_identity(schema_parser *p, const hb_str values[KEY_COUNT]
     hb_schema *schema = p->schema;
     HB_TRY(hb_def_text(p, "entity_id", values[KEY_ENTITY_ID], &schema->entity_id));
     HB_TRY(hb_def_text(p, "name", values[KEY_NAME], &schema->name));
-    if (hb_def_is_nil(values[KEY_ENTITY_ID]) && hb_def_is_nil(values[KEY_NAME])) {
+    const bool named = schema->entity_id.len > 0; /* "" is as good as absent */
+    if (!named && hb_def_is_nil(values[KEY_NAME])) {
         return hb_err_set(p->err, HB_E_SCHEMA, "an entity definition needs 'name' or 'entity_id'");
     }
     if (!hb_def_is_nil(values[KEY_NAME]) && !hb_field_name_is_valid(schema->name)) {
         return hb_err_set(p->err, HB_E_SCHEMA, "'%.*s' is no entity name: expected a public "
                           "identifier, no keyword", HB_ARG(schema->name));
     }
-    if (hb_def_is_nil(values[KEY_ENTITY_ID])) {
+    if (!named) {
         return hb_entity_id_from_name(schema->name, p->arena, &schema->entity_id, p->err);
     }
     if (!hb_id_is_valid(schema->entity_id)) {

@@ -23,7 +23,13 @@ hb_status hb_read_ids(const hb_batch *batch, hb_task *task, hb_ids *out, hb_err 
     }
     hb_str *ids = hb_arena_array(&task->arena, batch->row_count, sizeof(*ids));
     if (ids == NULL) return hb_err_memory(err);
-    for (uint32_t i = 0; i < batch->row_count; i++) ids[i] = hb_column_span(&batch->columns[0], i);
+    for (uint32_t i = 0; i < batch->row_count; i++) {
+        ids[i] = hb_column_span(&batch->columns[0], i);
+        if (ids[i].len > HB_ID_CHARS_MAX && hb_utf8_count(ids[i]) > HB_ID_CHARS_MAX) {
+            return hb_err_set(err, HB_E_INVALID_ID, "an object_id has at most %u characters",
+                              HB_ID_CHARS_MAX);
+        }
+    }
     *out = (hb_ids){ ids, batch->row_count };
     return HB_OK;
 }

@@ -59,14 +59,14 @@ export function parseType(dtype) {
 }
 
 function parseStore(store) {
-  if (typeof store === "string") return { to: store, strategy: "inline", optional: false };
+  if (!isObject(store)) return { to: store, strategy: "inline", optional: false };
   const named = store.strategy ?? "inline";
   return { to: store.to, strategy: STRATEGIES[named] ?? named, optional: store.optional === true };
 }
 
 function parseField(name, body) {
   const field = isObject(body) ? body : { type: body };
-  const stores = field.stores ?? (field.storage === undefined ? [] : [field.storage]);
+  const stores = [field.storage ?? [], field.stores ?? []].flat();
   return {
     name,
     type: parseType(field.type ?? field.dtype),
@@ -74,7 +74,7 @@ function parseField(name, body) {
     hasDefault: field.has_default === true || (field.default ?? null) !== null,
     default: field.default ?? null,
     desc: field.desc ?? field.description ?? "",
-    stores: (Array.isArray(stores) ? stores : [stores]).map(parseStore),
+    stores: stores.map(parseStore),
     unique: field.unique === true,
     indexed: field.index !== undefined || field.indexes !== undefined,
     computed: ["compute", "computes", "query_compute", "query_computes"].some((key) => key in field),

@@ -89,10 +89,11 @@ export class Driver {
 
   async #run(op, args) {
     const ws = this.#ws;
+    if (ws === null && op !== "open" && op !== "reopen") throw Object.assign(new Error("no workspace is open"), { code: "CLOSED" });
     const { entity, overwrite } = args;
     switch (op) {
       case "open":
-        this.#id = args.id ?? this.#id;
+        this.#id = "id" in args ? args.id : this.#id;
         if (args.backends !== undefined) this.#backends = args.backends;
         return this.#open();
       case "reopen": return this.#reopen();
@@ -135,7 +136,7 @@ export class Driver {
   }
 
   async #count({ entity, query, field, distinct }) {
-    const counted = await (await this.#ws.queryJson(entity, query)).count(field ?? "object_id", { distinct: distinct ?? true });
+    const counted = await (await this.#ws.queryJson(entity, query)).count(field ?? "object_id", { distinct: distinct === undefined ? true : distinct });
     const frame = typeof counted.execute === "function" ? await counted.execute() : counted;
     return { value: normal(frame.scalar()) };
   }

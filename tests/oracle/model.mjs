@@ -5,7 +5,7 @@
 import { coerce, Refused } from "./coercion.mjs";
 import { ownField } from "./definition.mjs";
 import { passing, Unknown } from "./filters.mjs";
-import { placement } from "./placement.mjs";
+import { placement, primary } from "./placement.mjs";
 import { compareText, isObject, normalRow } from "./values.mjs";
 
 export class Model {
@@ -13,6 +13,7 @@ export class Model {
     this.backends = backends;
     this.entities = new Map();      // id -> {definition, rows: Map(object_id -> row)}
     this.phantoms = new Map();      // id -> Set of object_ids that only the reference holds
+    this.older = new Map();         // id -> Set of object_ids whose rows are older than a default
     this.refused = new Set();       // entities whose definition we refuse and the reference takes
   }
 
@@ -20,6 +21,24 @@ export class Model {
     const before = this.entities.get(definition.id);
     this.entities.set(definition.id, { definition, rows: before?.rows ?? new Map() });
     if (!this.phantoms.has(definition.id)) this.phantoms.set(definition.id, new Set());
+  }
+
+  /** What `alter` does to the rows that are there: a field that is new has its default (D31). */
+  alter(definition) {
+    const held = this.entities.get(definition.id);
+    const fields = [...definition.fields.values()].filter((field) => field.hasDefault && !held?.definition.fields.has(field.name)
+      && defaultOf(field) !== null);
+    this.register(definition);
+    if (fields.length === 0) return;
+    for (const row of held?.rows.values() ?? []) {
+      for (const field of fields) row[field.name] = defaultOf(field);
+      this.older.set(definition.id, this.grown(definition.id).add(row.object_id));
+    }
+  }
+
+  /** The rows that are older than a default. */
+  grown(id) {
+    return this.older.get(id) ?? new Set();
   }
 
   definition(id) {
@@ -37,6 +56,19 @@ export class Model {
   forget() {
     this.entities.clear();
     this.phantoms.clear();
+    this.older.clear();
+  }
+
+  /** Opening again: what lay on the backends `gone` is no more. */
+  lose(gone, all) {
+    if (all) return this.forget();
+    for (const { definition, rows } of this.entities.values()) {
+      const placed = placement(definition, this.backends, true);
+      const lost = [...definition.fields.keys()].filter((name) => name !== "object_id" && gone.has(primary(placed, name)?.backend));
+      const bare = placed.every((binding) => gone.has(binding.backend));
+      for (const row of rows.values()) for (const name of lost) delete row[name];
+      if (bare) rows.clear();
+    }
   }
 
   /** Which entity holds an id, for calls without `entity`. */
@@ -60,12 +92,14 @@ export class Model {
     }
     row.object_id = String(objectId);
     held.rows.set(row.object_id, row);
+    if (!merge) this.grown(entity).delete(row.object_id);
     this.phantoms.get(entity)?.delete(row.object_id);
   }
 
   remove(entity, objectId) {
     const held = this.entities.get(entity);
     held?.rows.delete(String(objectId));
+    this.grown(entity).delete(String(objectId));
     this.phantoms.get(entity)?.delete(String(objectId));
   }
 

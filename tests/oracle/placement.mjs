@@ -18,11 +18,14 @@ export function instances(backends) {
     type: ALIASES[config?.type] ?? config?.type }));
 }
 
+/** The instance called main, or the first. */
+const homeOf = (all) => all.find((one) => one.name === "main") ?? all[0];
+
 function pick(all, matches) {
-  const main = all.find((one) => one.name === "main");
-  if (main && matches(main)) return main;
+  const home = homeOf(all);
+  if (home && matches(home)) return home;
   const rank = (one) => (ORDER.indexOf(one.type) + ORDER.length + 1) % (ORDER.length + 1);
-  return all.filter(matches).sort((a, b) => rank(a) - rank(b))[0] ?? main ?? all[0];
+  return all.filter(matches).sort((a, b) => rank(a) - rank(b))[0] ?? home;
 }
 
 function automatic(type, all, ours) {
@@ -36,8 +39,8 @@ function automatic(type, all, ours) {
     }
     case "long-text": {
       const search = ours ? all.find((one) => one.name === "search") : undefined;
-      const replica = search && search !== row ? at(search, "inverted") : [];
-      return [...at(row, "inline"), ...replica];
+      if (search && search === row) return at(row, "inverted");
+      return [...at(row, "inline"), ...(search ? at(search, "inverted") : [])];
     }
     case "json": return at(row, "json");
     case "array":
@@ -52,9 +55,10 @@ function automatic(type, all, ours) {
 }
 
 function declared(field, all) {
-  return field.stores.flatMap((store) => {
-    const one = all.find((instance) => instance.name === store.to);
-    return one ? [{ backend: one.name, type: one.type, strategy: store.strategy }] : [];
+  return field.stores.flatMap((store, at) => {
+    const one = (store.to ?? "") === "" ? homeOf(all) : all.find((instance) => instance.name === store.to);
+    const again = field.stores.slice(0, at).some((other) => other.to === store.to && other.strategy === store.strategy);
+    return one && !again ? [{ backend: one.name, type: one.type, strategy: store.strategy }] : [];
   });
 }
 

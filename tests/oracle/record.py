@@ -159,8 +159,7 @@ class Run:
     def placed(self, config):
         if not isinstance(config, dict):
             return config
-        home = {"path": "file://" + self.folder}
-        return {key: item.replace("$TMP", home.get(key, self.folder)) if isinstance(item, str) else item for key, item in config.items()}
+        return {key: item.replace("$TMP", "file://" + self.folder) if isinstance(item, str) else item for key, item in config.items()}
 
     def open(self, id=None, backends=None):
         self.id = self.id if id is None else id

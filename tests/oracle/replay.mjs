@@ -31,6 +31,15 @@ function parseCase(line, path, index) {
 
 /** {status, failures, feature}; an informative case is run, but neither compared nor counted. */
 export async function replayCase(HeavenBase, oracleCase, options = {}) {
+  try {
+    return await replaySteps(HeavenBase, oracleCase, options);
+  } catch (error) {
+    const failure = { index: -1, step: { op: "case", args: {} }, message: `the replayer: ${error.stack}` };
+    return { status: oracleCase.informative ? "informative" : "failed", failures: [failure], feature: null, touched: [] };
+  }
+}
+
+async function replaySteps(HeavenBase, oracleCase, options) {
   const waiting = waitingIn(WAITING, oracleCase);
   if (waiting.case) return { status: "skipped", feature: waiting.case, failures: [], touched: [] };
   const session = new Session(oracleCase, new Driver(HeavenBase, oracleCase.backends, options));

@@ -7,9 +7,9 @@ import { ownField } from "./definition.mjs";
 import { Unknown, visitFilter } from "./filters.mjs";
 import { answer, metricOf } from "./model.mjs";
 import { placement, primary } from "./placement.mjs";
-import { catalogRows, maskImplicit, metaRows, META_COLUMNS, CATALOG_COLUMNS, systemType } from "./system.mjs";
+import { catalogRows, maskImplicit, metaRows, META_COLUMNS, CATALOG_COLUMNS, SYSTEM_COLUMNS, systemType } from "./system.mjs";
 import { isObject, normal } from "./values.mjs";
-import { bareJsonFields, derivedId, rowsOf } from "./writes.mjs";
+import { bareJsonFields, derivedId, isBlank, rowsOf } from "./writes.mjs";
 
 export const RULES = JSON.parse(readFileSync(new URL("./differences.json", import.meta.url), "utf8"));
 
@@ -21,6 +21,7 @@ const DEFINITION_KEYS = new Set(["entity_id", "name", "desc", "description", "ta
 const FIELD_KEYS = new Set(["name", "type", "dtype", "desc", "description", "tags", "examples", "pk", "required",
   "default", "has_default", "storage", "stores", "index", "indexes", "unique", "compute", "computes", "query_compute",
   "query_computes"]);
+const STORE_KEYS = new Set(["to", "strategy", "optional", "reason", "params"]);
 const NULLABLE = new Set(["short-text", "medium-text", "long-text", "identifier", "date", "boolean",
   "categorical", "array"]);
 const PREFILTER = ["combined_scan", "combined_native", "metadata_prefilter", "candidate_id_prefilter"];
@@ -118,13 +119,29 @@ function strangeItemConditions(type, operand) {
 
 /** Columns that select and order name and the entity does not have. */
 function unknownColumns(ctx) {
-  const spec = specOf(ctx);
-  if (!ctx.definition || isAggregate(ctx)) return [];
-  const names = [...(Array.isArray(spec.select) ? spec.select : []),
-    ...(Array.isArray(spec.order) ? spec.order : []).map((name) => String(name).replace(/^-/, ""))];
-  return names.filter((name) => typeof name === "string" && !["object_id", "score", "match"].includes(name)
-    && !ownField(ctx.definition, name.split(".")[0]));
+  const has = columnTest(ctx);
+  return has && !isAggregate(ctx) ? namedColumns(ctx).filter((name) => !has(name)) : [];
 }
+
+/** The names in select and order. */
+function namedColumns(ctx) {
+  const { select, order } = specOf(ctx);
+  return [...(Array.isArray(select) ? select : []).filter((name) => typeof name === "string").map((name) => name.trim()),
+    ...(Array.isArray(order) ? order : []).filter((name) => typeof name === "string").map((name) => name.replace(/^-/, "").trim())];
+}
+
+/** Tells the columns of the entity that is asked; null when there is none. */
+function columnTest(ctx) {
+  const own = SYSTEM_COLUMNS[ctx.args.entity];
+  if (own) return (name) => own.has(name.split(".")[0]);
+  const scored = isObject(specOf(ctx).near) || ctx.step.op !== "explain";
+  return ctx.definition && ((name) => name === "object_id" || name === "match" || (name === "score" && scored)
+    || Boolean(ownField(ctx.definition, name.split(".")[0])));
+}
+
+/** Names into a Json field with a key that is empty. */
+const emptyKeys = (ctx) => [...namedColumns(ctx), ...[specOf(ctx).group_by ?? []].flat().map((name) => String(name).trim())]
+  .filter((name) => name.split(".").length > 1 && name.split(".").slice(1).includes(""));
 
 const KINDS = new Set(["entity", "field", "storage"]);
 
@@ -156,7 +173,40 @@ export const CONDITIONS = {
   writesMetaschema: isMeta,
   unknownColumn: (ctx) => unknownColumns(ctx).length > 0
     && (!ctx.expect.error || CONDITIONS.queriesUndeclaredName(ctx) || CONDITIONS.nullOperand(ctx)),
-  grewByDefault: (ctx) => Boolean(ctx.definition) && ctx.model.rows(ctx.args.entity).some((row) => older(ctx.definition, row).length > 0),
+  emptyKey: (ctx) => !ctx.expect.error && emptyKeys(ctx).length > 0,
+  oddCount: (ctx) => !ctx.expect.error && [specOf(ctx).limit, specOf(ctx).offset, specOf(ctx).near?.top_k]
+    .some((one) => (one ?? null) !== null && !Number.isSafeInteger(one) && !/^\s*\+?\d+\s*$/.test(one)),
+  hugeCount: (ctx) => !ctx.expect.error && [specOf(ctx).limit, specOf(ctx).offset]
+    .some((one) => (typeof one === "bigint" || /^\s*\+?\d{19,}\s*$/.test(one)) && BigInt.asIntN(64, BigInt(one)) !== BigInt(one)),
+  nullText: (ctx) => !ctx.expect.error && someOperand(ctx, (type, op, operand) => operand === null && PATTERN_OPS.has(op)
+    && (isTextType(type) || type.kind === "date")),
+  hugeRepeat: (ctx) => !ctx.expect.error && someOperand(ctx, (_type, op, operand) => op === "regex"
+    && [...String(operand).matchAll(/\{(\d*),?(\d*)\}/g)].some((match) => Number(match[1]) > 65535 || Number(match[2]) > 65535)),
+  inNoList: (ctx) => !ctx.expect.error && someOperand(ctx, (_type, op, operand) => op === "in" && !Array.isArray(operand)),
+  operandNotFinite: (ctx) => !ctx.expect.error && someOperand(ctx, (_type, op, operand) =>
+    elements(op, operand).some((one) => (typeof one === "number" && !Number.isFinite(one)) || /^\s*[+-]?(nan|inf(inity)?)\s*$/i.test(one))),
+  truthOfList: (ctx) => !ctx.expect.error && someOperand(ctx, (type, op, operand) => type.kind === "boolean"
+    && elements(op, operand).some((one) => one !== null && typeof one === "object")),
+  vectorOperand: (ctx) => !ctx.expect.error && someOperand(ctx, (type, op, operand) => type.kind === "vector" && op === "eq"
+    && operand !== null && refuses(type, operand)),
+  oddPathKey: (ctx) => Boolean(ctx.expect.steps) && oddKeys(ctx),
+  renamed: (ctx) => Object.keys(renames(ctx)).length > 0,
+  deletesNothing: (ctx) => !ctx.expect.error && Array.isArray(ctx.args.ids) && ctx.args.ids.length === 0 && !ctx.definition,
+  plainDefinition: (ctx) => Boolean(ctx.expect.error) && isObject(ctx.args.definition)
+    && (hasColumnShorthand(ctx.args.definition) || hasNullKeys(ctx.args.definition)),
+  unevenBatch: (ctx) => ctx.expect.error?.class === "DatabaseError" && isUneven(ctx),
+  blankId: (ctx) => ctx.expect.error?.class === "ValueError" && [...ctx.model.phantoms]
+    .some(([entity, ids]) => (ctx.step.op === "audit" || entity === ctx.args.entity) && [...ids].some(isBlank)),
+  restored: (ctx) => ctx.expect.error?.class === "KeyError" && ctx.restored.has(ctx.entity ?? ctx.args.entity),
+  spelledOtherwise: (ctx) => !ctx.expect.error && spellings(ctx.args.backends ?? ctx.case.backends).some((name) => name !== name.trim().toLowerCase()),
+  restoredAmong: (ctx) => ctx.restored.size > 0 && !ctx.expect.error,
+  restoredOtherwise: (ctx) => Boolean(ctx.defined) && !ctx.expect.error && ctx.restored.has(ctx.defined.id)
+    && wholeOf(ctx.defined) !== wholeOf(ctx.model.definition(ctx.defined.id)),
+  sharesFile: (ctx) => ctx.ids.size > 1 && /"sqlite"/.test(JSON.stringify(ctx.model.backends)) && JSON.stringify(ctx.model.backends).includes("$TMP"),
+  scoreOfNone: (ctx) => ctx.expect.error?.class === "ValueError" && isObject(specOf(ctx).near) && namedColumns(ctx).includes("score")
+    && ranksNothing(ctx),
+  nearOfNoText: (ctx) => Boolean(ctx.expect.error) && isObject(specOf(ctx).near) && typeof (specOf(ctx).near.field ?? null) !== "string",
+  grewByDefault: (ctx) => Boolean(ctx.definition) && ctx.model.grown(ctx.entity).size > 0,
   itemsAsOperand: (ctx) => !ctx.expect.error && someOperand(ctx, (type, op, operand) => type.kind === "hyper-g" && MEMBERSHIP.has(op)
     && elements(op, operand).some((one) => one !== null && !storedAsGiven(type, one))),
   ordersItems: (ctx) => ctx.expect.error?.class === "TypeError" && [specOf(ctx).order ?? []].flat()
@@ -166,7 +216,7 @@ export const CONDITIONS = {
       .some(([op, options]) => /value_counts|column_summary/.test(op) && ctx.definition.fields.get(options?.field)?.type.kind === "artifact")),
   unsafeText: (ctx) => Boolean(ctx.expect.steps) && specOf(ctx).unsafe === true,
   selectsTwice: (ctx) => !ctx.expect.error && !isAggregate(ctx) && Array.isArray(specOf(ctx).select)
-    && new Set(specOf(ctx).select).size < specOf(ctx).select.length,
+    && new Set(specOf(ctx).select.map((name) => String(name).trim())).size < specOf(ctx).select.length,
   metaschemaOfEntities: metaIsModelled,
   metaschemaElsewhere: (ctx) => isMeta(ctx) && !ctx.expect.error && !metaIsModelled(ctx),
   placedElsewhere: (ctx) => Boolean(ctx.expect.steps) && ctx.expect.steps.some((step) => step.field
@@ -180,7 +230,7 @@ export const CONDITIONS = {
   unknownOption: (ctx) => isObject(ctx.args.backends ?? ctx.case.backends)
     && Object.values(ctx.args.backends ?? ctx.case.backends).some((config) => isObject(config)
       && Object.keys(config).some((key) => !OPTIONS.has(key))),
-  operandOutOfRange: (ctx) => someOperand(ctx, (type, op, operand) => ["timestamp", "integer"].includes(type.kind)
+  operandOutOfRange: (ctx) => someOperand(ctx, (type, op, operand) => ["timestamp", "integer", "duration"].includes(type.kind)
     && elements(op, operand).some((one) => touchesOf(type, one).includes("D6"))),
   emptyOr: (ctx) => {
     let found = false;
@@ -200,8 +250,9 @@ export const CONDITIONS = {
   nullInItems: (ctx) => ctx.expect.error?.class === "TypeError" && someOperand(ctx, (type, op, operand) =>
     (type.kind === "hyper-g" && ["exists", "any", "all"].includes(op) && JSON.stringify(normal(operand) ?? "").includes("null"))
       || (type.kind === "array" && ITEM_OPS.has(op) && operand === null)),
-  nullOperand: (ctx) => someOperand(ctx, (type, op, operand) => !NULLABLE.has(type.kind) && MEMBERSHIP.has(op)
-    && (type.kind !== "vector" || op === "eq") && elements(op, operand).includes(null)),
+  nullOperand: (ctx) => someOperand(ctx, (type, op, operand) => MEMBERSHIP.has(op)
+    && (!NULLABLE.has(type.kind) || (op !== "in" && unhandled(ctx)))
+    && elements(op, operand).includes(null)),
   operandNotText: (ctx) => someOperand(ctx, (type, op, operand) => TEXT_OPS.has(op)
     && (isTextType(type.kind === "array" ? type.item ?? type : type)
       || (["date", "categorical"].includes(type.kind) && !MEMBERSHIP.has(op) && !ORDER_OPS.has(op)))
@@ -213,7 +264,9 @@ export const CONDITIONS = {
   emptyColumn: (ctx) => Boolean(ctx.definition && ctx.expect.error?.class === "ValueError") && !isAggregate(ctx) && unknownColumns(ctx).length === 0
     && [...[specOf(ctx).select ?? []].flat(), ...[specOf(ctx).order ?? []].flat()].some((name) => typeof name === "string"
       && name !== "object_id" && ctx.definition.fields.has(name.replace(/^-/, "")) && hasEmptyColumn(ctx, name.replace(/^-/, ""))),
-  idNotText: (ctx) => [ctx.args.id, ctx.args.ids].flat().some((id) => typeof id === "boolean" || (id !== null && typeof id === "object")),
+  idNotText: (ctx) => [ctx.args.id, ...(Array.isArray(ctx.args.ids) ? ctx.args.ids : [])]
+    .some((id) => typeof id === "boolean" || (id !== null && typeof id === "object")),
+  longFileName: (ctx) => ctx.expect.error?.class === "OSError",
   nestedArraysInSql: (ctx) => Boolean(ctx.definition) && !ctx.expect.error
     && [...ctx.definition.fields.values()].some((field) => isNestedArray(field.type)
       && primary(bindings(ctx, false), field.name)?.strategy === "side"),
@@ -240,9 +293,81 @@ export const CONDITIONS = {
   refusedRows: (ctx) => !ctx.expect.error && (ctx.model.phantoms.get(ctx.args.entity)?.size ?? 0) > 0,
 };
 
-/** Fields with a default that came after a row was written. */
-const older = (definition, row) => [...definition.fields.values()]
-  .filter((field) => field.hasDefault && field.default !== null && !Object.hasOwn(row, field.name));
+/** Whether the reference has nothing that answers a part of the filter. */
+const unhandled = (ctx) => ctx.expect.error?.class === "LookupError" || Boolean(ctx.expect.steps?.some((step) => step.unsupported));
+
+/** Every path of the filter into a Json field, as lists of keys. */
+function pathsOf(ctx) {
+  const paths = [];
+  visitFilter(specOf(ctx).filter, (field, op, operand) => {
+    const [base, ...rest] = String(field).split(".");
+    if (ctx.definition?.fields.get(base)?.type.kind !== "json") return;
+    paths.push(op === "get" && isObject(operand) ? [operand.path ?? []].flat().join(".").split(".") : rest);
+  });
+  return paths;
+}
+
+/** Keys that need quoting in the paths of SQL. */
+const oddKeys = (ctx) => pathsOf(ctx).some((path) => path.some((key) => !/^[A-Za-z_]\w*$/.test(key)));
+
+/** Instances that the options of a backend call otherwise than the map does: their name there -> the key. */
+function renames(ctx) {
+  const map = ctx.args.backends ?? ctx.model.backends;
+  return isObject(map) ? Object.fromEntries(Object.entries(map).filter(([key, config]) => typeof config?.name === "string" && config.name !== key)
+    .map(([key, config]) => [config.name, key])) : {};
+}
+
+/** A column of a HyperG whose type is written with brackets. */
+function hasColumnShorthand({ fields }) {
+  return (isObject(fields) || Array.isArray(fields) ? Object.values(fields) : []).some((field) => {
+    const columns = field?.type?.fields ?? field?.dtype?.fields;
+    return Array.isArray(columns) && columns.some((column) => typeof column?.dtype === "string" && column.dtype.includes("["));
+  });
+}
+
+/** The words of a layout that name types or a preset. */
+const spellings = (backends) => [isObject(backends) ? Object.values(backends).map((config) => config?.type) : backends].flat()
+  .filter((name) => typeof name === "string");
+
+const wholeOf = (definition) => JSON.stringify([...definition.fields].map((pair) => normal(pair)));
+
+/** Whether no row has a vector to be ranked by. */
+function ranksNothing(ctx) {
+  try {
+    return ctx.model.query(ctx.args.entity, specOf(ctx)).rows.length === 0;
+  } catch {
+    return false;
+  }
+}
+
+/** What the model has for a step that reads; of others there is no opinion. */
+function held(ctx) {
+  const { op } = ctx.step;
+  const rows = ctx.model.rows(ctx.args.entity);
+  switch (op) {
+    case "rows": return { rows, ordered: false };
+    case "ids": return { value: rows.map((row) => row.object_id).sort() };
+    case "count": return { value: rows.length };
+    case "get": return { row: ctx.model.row(ctx.args.entity, ctx.args.id) };
+    case "exists": case "delete": return { value: ctx.model.row(ctx.args.entity, ctx.args.id) !== null };
+    case "query": case "query_count": return modelled(ctx, () => ctx.model.query(ctx.args.entity, specOf(ctx)));
+    default: return { free: true };
+  }
+}
+
+/** A key of a field that is null. */
+const hasNullKeys = ({ fields }) => (isObject(fields) || Array.isArray(fields) ? Object.values(fields) : [])
+  .some((field) => isObject(field) && Object.entries(field).some(([key, value]) => value === null && key !== "default"));
+
+/** Rows of one batch with other keys than the first, or new ones among old. */
+function isUneven(ctx) {
+  const rows = (Array.isArray(ctx.args.rows) ? ctx.args.rows : []).filter(isObject);
+  const shape = (row) => JSON.stringify([ctx.model.row(ctx.args.entity, row.object_id) === null, Object.keys(row).sort()]);
+  return new Set(rows.map(shape)).size > 1;
+}
+
+/** An id as the reference writes it. */
+const idText = (id) => (typeof id === "number" && !Number.isFinite(id) ? String(id).replace("Infinity", "inf").replace("NaN", "nan") : String(id));
 
 function storedAsGiven(type, value) {
   try {
@@ -289,7 +414,8 @@ function hasUnknownKeys(definition) {
   const { fields } = definition;
   const bodies = (Array.isArray(fields) ? fields : isObject(fields) ? Object.values(fields) : []).filter(isObject);
   return Object.keys(definition).some((key) => !DEFINITION_KEYS.has(key))
-    || bodies.some((body) => Object.keys(body).some((key) => !FIELD_KEYS.has(key)));
+    || bodies.some((body) => Object.keys(body).some((key) => !FIELD_KEYS.has(key))
+      || [body.storage ?? [], body.stores ?? []].flat().some((store) => isObject(store) && Object.keys(store).some((key) => !STORE_KEYS.has(key))));
 }
 
 /** Python takes true for 1 and false for 0; a comparison where that could matter. */
@@ -325,7 +451,7 @@ function hasEmptyColumn(ctx, name) {
 }
 
 function unknownMetric(metric) {
-  const name = typeof metric === "string" ? metric.toLowerCase() : metric ?? "";
+  const name = typeof metric === "string" ? metric.trim().toLowerCase() : metric ?? "";
   return name !== "" && !METRICS.has(name) && !METRIC_ALIASES.has(name);
 }
 
@@ -443,12 +569,24 @@ export const EXPECTATIONS = {
   canonicalMetric: (ctx, expect) => ({ ...expect, steps: expect.steps.map((step) => (step.metric
     ? { ...step, metric: [step.metric, metricOf(step.metric)] } : step)) }),
   withDefaults: (ctx, expect) => {
-    if (expect.error?.class === "SchemaVersionMismatchError" || ctx.step.op.startsWith("query")) return { any: [expect, { free: true }] };
-    return mapRows(expect, (row) => {
-      const held = ctx.model.row(ctx.args.entity, row.object_id);
-      return held ? { ...Object.fromEntries(older(ctx.definition, held).map((field) => [field.name, field.default])), ...row } : row;
-    });
+    const { op } = ctx.step;
+    if (op === "explain") return expect;
+    if (op.startsWith("query")) return modelled(ctx, () => ctx.model.query(ctx.entity, specOf(ctx)));
+    if (op === "get") return { row: ctx.model.row(ctx.entity, ctx.args.id) };
+    if (op === "get_many") return { list: ctx.args.ids.map((id) => ctx.model.row(ctx.entity, id)) };
+    return { rows: ctx.model.rows(ctx.entity), ordered: false };
   },
+  anyHandler: (_ctx, expect) => ({ ...expect, steps: expect.steps.map(({ handler_mode: mode, handler_kind: kind, ...step }) =>
+    (step.op === "get" ? step : { ...step, ...(mode && { handler_mode: mode }), ...(kind && { handler_kind: kind }) })) }),
+  ownNames: (ctx, expect) => {
+    const names = renames(ctx);
+    if (ctx.step.op === "backends") return { value: expect.value.map((name) => names[name] ?? name).sort() };
+    return expect.steps ? { ...expect, steps: expect.steps.map((step) => (step.backend ? { ...step, backend: names[step.backend] ?? step.backend } : step)) } : expect;
+  },
+  mayTakeDefinition: (ctx, expect) => ({ any: [expect, { value: ctx.defined?.id }] }),
+  readsOn: () => ({ free: true }),
+  fromRestored: (ctx) => held(ctx),
+  withRestored: (ctx, expect) => ({ value: [...new Set([...expect.value, ...ctx.restored])].sort() }),
   butForComposed: (ctx, expect) => {
     const asked = [];
     operands(ctx, (_type, op, operand) => { if (op === "contained_in" && typeof operand === "string") asked.push(operand); });
@@ -468,8 +606,8 @@ export const EXPECTATIONS = {
     switch (ctx.step.op) {
       case "ids": return { value: expect.value.filter((id) => !gone.has(id)) };
       case "count": return { value: expect.value - gone.size };
-      case "exists": case "delete": return gone.has(String(ctx.args.id)) ? { value: false } : expect;
-      case "delete_many": return { value: expect.value.map((was, i) => was && !gone.has(String(ctx.args.ids[i]))) };
+      case "exists": case "delete": return gone.has(idText(ctx.args.id)) ? { value: false } : expect;
+      case "delete_many": return { value: expect.value.map((was, i) => was && !gone.has(idText(ctx.args.ids[i]))) };
       case "query_count": return { free: true };
       default: return specOf(ctx).limit !== undefined || specOf(ctx).offset !== undefined || isAggregate(ctx)
         ? { free: true } : withoutRows(expect, gone);
@@ -477,7 +615,7 @@ export const EXPECTATIONS = {
   },
 };
 
-const isWriteRule = (rule) => ["refuse", "storeAsGiven", "derivesId", "acceptsJsonText"].includes(rule.expectation);
+const isWriteRule = (rule) => ["refuse", "storeAsGiven", "derivesId", "acceptsJsonText", "acceptsUneven", "acceptsRestored"].includes(rule.expectation);
 
 function fits(rule, ctx) {
   return (rule.group === "*" || rule.group.includes(ctx.case.group)) && rule.op.includes(ctx.step.op)

@@ -4,21 +4,12 @@
 // so that every later step of the case still counts.
 import { compare } from "./compare.mjs";
 import { Refused } from "./coercion.mjs";
-import { parseDefinition } from "./definition.mjs";
 import { Model } from "./model.mjs";
 import { instances } from "./placement.mjs";
 import { expectationFor, writeRules } from "./rules.mjs";
 import { decode, equal, isObject, sameMultiset } from "./values.mjs";
+import { definitionOf } from "./waiting.mjs";
 import { bareJsonFields, derivedId, rowsOf, translateRow } from "./writes.mjs";
-
-/** What a definition says, or null where it says nothing that can be read. */
-function definitionOf(definition) {
-  try {
-    return parseDefinition(definition);
-  } catch {
-    return null;
-  }
-}
 
 const WRITES = new Set(["upsert", "upsert_many", "set", "set_many"]);
 
@@ -29,6 +20,9 @@ export class Session {
     this.model = new Model(oracleCase.backends);
     this.workspaceId = "oracle";
     this.standing = new Map();      // entity id -> the definition that our workspace has
+    this.restored = new Set();      // entities that only we know after opening again
+    this.shut = false;              // there is no workspace, by a rule
+    this.ids = new Set();           // workspaces that the case has opened
     this.touched = [];              // {number, step, index} for reports
   }
 
@@ -37,7 +31,7 @@ export class Session {
     if (step.op === "register" || step.op === "alter") args.definition = decode(this.case.schemas[step.args.schema]);
     const entity = args.entity ?? (step.op === "set" ? this.model.holder(args.id) : undefined);
     return { case: this.case, step, args, expect: step.expect, model: this.model, workspaceId: this.workspaceId,
-      entity, definition: entity ? this.model.definition(entity) : null,
+      restored: this.restored, ids: this.ids, entity, definition: entity ? this.model.definition(entity) : null,
       defined: args.definition ? definitionOf(args.definition) : null };
   }
 
@@ -48,7 +42,9 @@ export class Session {
   /** Null, or {message, expected, actual}. */
   async run(step) {
     const ctx = this.context(step);
-    if (ctx.entity && this.model.refused.has(ctx.entity)) return null;
+    if (step.op === "open") this.shut = false;
+    if (this.shut) return null;
+    if (this.model.refused.size > 0 && (this.model.refused.has(ctx.entity) || String(ctx.entity).startsWith("sys-"))) return null;
     return WRITES.has(step.op) ? this.#write(ctx) : this.#read(ctx);
   }
 
@@ -57,6 +53,7 @@ export class Session {
     this.note(used, ctx.step);
     const answer = await this.driver.perform(ctx.step.op, ctx.args);
     this.#follow(ctx, answer);
+    if (ctx.step.op === "open" && answer.error && !ctx.expect.error) this.shut = true;
     const wrong = compare(expect, answer, ctx.step.ignore);
     if (ctx.step.op === "alter" && ctx.expect.error && !answer.error && !wrong) return this.#undoAlter(ctx);
     return verdict(wrong, expect, answer);
@@ -72,19 +69,30 @@ export class Session {
   /** What a step that is not a row write leaves in the model. */
   #follow(ctx, answer) {
     const { op } = ctx.step;
-    if (op === "open" && answer.value) this.workspaceId = answer.value;
+    if (op === "open" && answer.value) {
+      this.workspaceId = answer.value;
+      this.ids.add(answer.value);
+    }
     if (op === "open" && ctx.args.backends !== undefined) this.model.backends = ctx.args.backends;
     if (op === "drop") this.model.forget();
-    if (op === "reopen" && instances(this.model.backends).every((one) => isVolatile(this.case.backends, one.name))) {
-      this.model.forget();
+    if (op === "reopen") {
+      const volatile = instances(this.model.backends).map((one) => one.name).filter((name) => isVolatile(this.case.backends, name));
+      this.model.lose(new Set(volatile), volatile.length === instances(this.model.backends).length);
+      this.restored = new Set(this.model.entities.keys());
+    }
+    if (op === "drop") this.restored.clear();
+    if (op === "register" && ctx.expect.error && !answer.error && ctx.defined && !this.standing.has(ctx.defined.id)) {
+      this.model.refused.add(ctx.defined.id);     // only we have it
     }
     if (ctx.expect.error) return;
     if ((op === "register" || op === "alter") && ctx.defined) {
       if (answer.error) this.model.refused.add(ctx.defined.id);
       else {
-        this.model.register(ctx.defined);
+        if (op === "alter") this.model.alter(ctx.defined);
+        else this.model.register(ctx.defined);
         this.standing.set(ctx.defined.id, ctx.args.definition);
       }
+      this.restored.delete(ctx.defined.id);
     }
     const gone = op === "delete" ? [ctx.args.id] : op === "delete_many" ? ctx.args.ids : [];
     for (const id of gone) this.model.remove(ctx.args.entity ?? this.model.holder(id), id);
@@ -209,6 +217,12 @@ function namesAnother(ctx, row) {
   return ctx.step.op === "set" && named !== undefined && String(named) !== String(ctx.args.id);
 }
 
+/** Python makes a mapping of a list of pairs. */
+function asMapping(row) {
+  return Array.isArray(row) && row.every((pair) => Array.isArray(pair) && pair.length === 2 && typeof pair[0] === "string")
+    ? Object.fromEntries(row) : row;
+}
+
 /** Everything that is known about a write before it happens. */
 export function planOf(ctx) {
   const rules = writeRules(ctx);
@@ -216,11 +230,13 @@ export function planOf(ctx) {
   const ids = idsOf(ctx, rows);
   const numbers = new Map(rules.filter((rule) => rule.condition === "writeTouch").map((rule) => [rule.number, rule]));
   let refusedAnyway = false;
-  const entries = rows.map((row, index) => {
+  const entries = rows.map((given, index) => {
+    const row = asMapping(given);
     const plain = { id: ids[index], row, values: row, touches: [], phantom: false };
     if (!ctx.definition || !isObject(row)) return plain;
     try {
-      const { values, touches } = translateRow(ctx.definition, row);
+      const { values, touches } = translateRow(ctx.definition, row, ids[index]);
+      if (row !== given) touches.push({ number: "D21", mode: "may" });
       if (namesAnother(ctx, row)) touches.push({ number: "D26", key: "object_id", mode: "must" });
       const counted = touches.filter((touch) => numbers.has(touch.number))
         .map((touch) => ({ ...touch, id: ids[index], given: row[touch.key] }));
@@ -232,7 +248,7 @@ export function planOf(ctx) {
     }
   });
   const touches = entries.flatMap((entry) => entry.touches);
-  const accepts = rules.filter((rule) => ["derivesId", "acceptsJsonText"].includes(rule.expectation));
+  const accepts = rules.filter((rule) => ["derivesId", "acceptsJsonText", "acceptsUneven", "acceptsRestored"].includes(rule.expectation));
   const stored = entries.filter((entry) => !entry.phantom);
   const used = rules.filter((rule) => accepts.includes(rule) || touches.some((touch) => touch.number === rule.number
     && rule.condition === "writeTouch"));
@@ -250,7 +266,7 @@ function inOwnTerms(ctx, stored, entries) {
     case "upsert": return { args: { ...args, row: kept[0] }, expect };
     case "set": {
       const { object_id: _id, ...values } = kept[0] ?? {};
-      return { args: { ...args, id: expect.value ?? args.id, values: isObject(args.values) ? values : args.values }, expect };
+      return { args: { ...args, id: expect.value ?? args.id, values: isObject(asMapping(args.values)) ? values : args.values }, expect };
     }
     default: return { args: { ...args, rows: Array.isArray(args.rows) ? kept : args.rows },
       expect: expect.error ? expect : { value } };

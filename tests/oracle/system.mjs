@@ -8,6 +8,16 @@ const SYSTEM = { "sys-catalog": "Catalog", "sys-metaschema": "MetaSchema" };
 export const META_COLUMNS = ["object_id", "kind", "subject_id", "name", "field", "dtype", "backend", "type",
   "strategy", "desc", "ws", "active"];
 export const CATALOG_COLUMNS = ["object_id", "target_id", "target_entity", "name", "ws", "active", "visible"];
+/** Every column of the system entities. */
+export const SYSTEM_COLUMNS = {
+  "sys-metaschema": new Set(["object_id", "kind", "subject_id", "name", "dtype", "desc", "tags", "backend", "type", "strategy",
+    "source", "target", "meta", "active", "ws", "field", "score", "match"]),
+  "sys-catalog": new Set(["object_id", "target_id", "target_entity", "ws", "name", "version", "type", "summary", "instructions",
+    "examples", "artifacts", "confidence", "desc", "keywords", "tags", "priority", "active", "visible", "created_at",
+    "updated_at", "expires_at", "expires_after", "stale_after", "expires_compute", "stale_compute", "creator", "owner", "auth",
+    "metadata", "note", "source", "parent_id", "history", "transforms", "statistics", "feedback", "annotations", "related",
+    "automations", "score", "match"]),
+};
 const BOOLEAN = new Set(["active", "visible"]);
 
 /** Types of the modelled columns of a system entity. */

@@ -15,8 +15,17 @@ function schemaHas(schemas, keys) {
     || fieldsOf(one).some((field) => keys.some((key) => key in field))));
 }
 
+/** What a definition says, or null where it says nothing that can be read. */
+export function definitionOf(definition) {
+  try {
+    return parseDefinition(definition);
+  } catch {
+    return null;
+  }
+}
+
 function usesStrategy(schemas, names) {
-  return schemas.some((one) => [...(parseDefinition(one)?.fields.values() ?? [])]
+  return schemas.some((one) => [...(definitionOf(one)?.fields.values() ?? [])]
     .some((field) => field.stores.some((store) => names.includes(store.strategy))));
 }
 
@@ -38,7 +47,7 @@ function stepFits(entry, step, kindOf) {
 
 /** {case: feature or null, steps: Map(step -> feature)} of what waits in a case. */
 export function waitingIn(entries, oracleCase) {
-  const definitions = oracleCase.schemas.map(parseDefinition).filter(Boolean);
+  const definitions = oracleCase.schemas.map(definitionOf).filter(Boolean);
   const kindOf = (entity, field) => definitions.find((one) => one.id === entity)?.fields.get(field)?.type.kind;
   const steps = new Map();
   for (const entry of entries) {

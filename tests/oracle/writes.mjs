@@ -16,7 +16,10 @@ export function hashId(...parts) {
 export function rowsOf(step) {
   const { op, args } = step;
   if (op === "upsert") return [args.row];
-  if (op === "set") return [isObject(args.values) ? { ...args.values, object_id: args.id } : args.values];
+  if (op === "set") {
+    const values = Array.isArray(args.values) && args.values.length === 0 ? {} : args.values;
+    return [isObject(values) ? { ...values, object_id: args.id } : values];
+  }
   return Array.isArray(args.rows) ? args.rows : [];
 }
 
@@ -33,12 +36,16 @@ function translateValue(field, value, touches) {
 }
 
 /** {values, touches}; throws Refused where the reference refuses the row too. */
-export function translateRow(definition, row) {
+export function translateRow(definition, row, id) {
   const values = {};
   const touches = [];
+  if ((row.object_id ?? "") === "" && definition.fields.has("name") && holdsNoText(definition.fields.get("name").type, row.name)) {
+    values.object_id = id;      // made of what Python prints
+    touches.push({ number: "D10", mode: "may", key: "name" });
+  }
   for (const [key, value] of Object.entries(row)) {
     const field = ownField(definition, key);
-    if (key === "object_id") values[key] = translateId(value, touches);
+    if (key === "object_id") values[key] = (value ?? "") === "" && values[key] ? values[key] : translateId(value, touches);
     else if (!field) touches.push({ number: "D4", mode: "must", key });
     else if (field.implicit) translateName(field, value, values, touches);
     else {
@@ -50,7 +57,16 @@ export function translateRow(definition, row) {
   return { values, touches };
 }
 
+/** Whether a text is white space alone; the mark of byte order is none. */
+export const isBlank = (text) => /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/.test(text);
+
+/** Names whose id the reference makes of what Python prints. */
+const holdsNoText = (type, name) => typeof name === "boolean" || (name !== null && typeof name === "object")
+  || (name !== undefined && name !== null && NAMELESS.has(type.kind));
+const NAMELESS = new Set(["boolean", "json", "array", "hyper-g", "vector", "artifact"]);
+
 function translateId(value, touches) {
+  if (typeof value === "string" && value !== "" && isBlank(value)) touches.push({ number: "D33", mode: "must", key: "object_id", absent: true });
   if (value instanceof Date) touches.push({ number: "D10", mode: "must", key: "object_id", absent: true });
   if (typeof value === "number" && !Number.isFinite(value)) touches.push({ number: "D3", mode: "must", key: "object_id", absent: true });
   if (typeof value === "bigint" && BigInt.asIntN(64, value) !== value) touches.push({ number: "D6", mode: "must", key: "object_id", absent: true });

@@ -47,14 +47,13 @@ static const struct {
       "s:main.inline l:main.inline v:main.vector at:main.sparse-gram ai:main.side j:main.json "
       "h:main.side "
       "object_id:main.inline" },
-    { "without main the rank of the types decides", "a@inmem b@sqlite",
+    { "without main the first that fits is home", "a@inmem b@sqlite",
       "s:a.inline l:a.inline v:a.vector at:b.sparse-gram ai:a.inline j:a.json h:a.inline "
       "object_id:a.inline "
       "object_id:b.inline" },
-    { "the order of instances does not matter", "b@sqlite a@inmem",
-      "s:a.inline l:a.inline v:a.vector at:b.sparse-gram ai:a.inline j:a.json h:a.inline "
-      "object_id:b.inline "
-      "object_id:a.inline" },
+    { "home is where rows can be, ranks are for the rest", "b@sqlite a@inmem",
+      "s:b.inline l:b.inline v:a.vector at:b.sparse-gram ai:b.side j:b.json h:b.side "
+      "object_id:b.inline object_id:a.inline" },
     { "rows go to the first of equal types", "vec@inmem search@inmem",
       "s:vec.inline l:vec.inline l:search.inverted+ v:vec.vector at:vec.inline ai:vec.inline "
       "j:vec.json "
@@ -152,8 +151,8 @@ static const struct {
     { "a type that the backend cannot hold", "main@sqlite es@elastic",
       "{\"name\":\"D\",\"fields\":{\"h\":{\"type\":\"hyper-g[a]\",\"storage\":\"es\"}}}",
       HB_E_UNSUPPORTED_STORAGE },
-    { "no instance has the role and there is no main", "a@lance b@lance",
-      "{\"name\":\"D\",\"fields\":{\"t\":\"short-text\"}}", HB_E_UNSUPPORTED_STORAGE },
+    { "home cannot hold the type either", "a@lance b@lance",
+      "{\"name\":\"D\",\"fields\":{\"h\":\"hyper-g[a]\"}}", HB_E_UNSUPPORTED_STORAGE },
     { "a side table for what has no items", "main@sqlite",
       "{\"name\":\"D\",\"fields\":{\"n\":{\"type\":\"integer\",\"storage\":"
       "{\"to\":\"main\",\"strategy\":\"side\"}}}}",

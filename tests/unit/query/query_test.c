@@ -112,6 +112,8 @@ static const struct {
     { "{\"filter\":{\"j\":{\"$eq\":{\"a\":1}}}}", NULL, "j = {\"a\":1}" },
     { "{\"filter\":{\"j.a.b\":{\"$gte\":1}}}", NULL, "j.a.b >= 1" },
     { "{\"filter\":{\"j\":{\"$get\":{\"path\":\"a.b\",\"gte\":\"1\"}}}}", NULL, "j.a.b >= \"1\"" },
+    { "{\"filter\":{\"j\":{\"$get\":{\"path\":\"a.b\",\"op\":\"$GTE\",\"value\":\"1\"}}}}", NULL,
+      "j.a.b >= \"1\"" },
     { "{\"filter\":{\"j\":{\"$get\":{\"path\":[\"a.b\"],\"$in\":[1,\"1\",null]}}}}", NULL,
       "j.a.b in (1, \"1\")" },
     { "{\"filter\":{\"h\":{\"$exists\":{\"slot\":\"k\"}}}}", NULL, "h exists {\"slot\":\"k\"}" },
@@ -172,6 +174,11 @@ static const struct {
     { "{\"count\":{\"field\":\"s\",\"distinct\":false}}", "from rec | count s all" },
     { "{\"count\":false,\"limit\":1}", "from rec | limit 1" },
     { "{\"available\":false,\"unsafe\":true}", "from rec" },
+    /* names have no white space around them */
+    { "{\"select\":[\" s \"],\"order\":[\"- i \"]}", "from rec | order -i | select s" },
+    { "{\"near\":{\"field\":\" v\",\"query\":[1,0],\"metric\":\" Dot \"}}",
+      "from rec | near v [1,0] top 50 by dot" },
+    { "{\"count\":{\"field\":\" s \"},\"offset\":0}", "from rec | count s" },
 };
 
 static void clauses_mean_what_they_say(void) {
@@ -304,8 +311,15 @@ static const struct {
       "option" },
     { "{\"aggregate\":{\"x\":{\"sum\":{\"field\":\"i\",\"zzz\":1}}}}", HB_E_TYPE, "zzz" },
     { "{\"aggregate\":{\"object_id\":{\"count\":{\"field\":\"i\"}}}}", HB_E_QUERY, "reserved" },
-    { "{\"group_by\":[\"c\"],\"aggregate\":{\"c\":{\"count\":{\"field\":\"i\"}}}}", HB_E_QUERY,
-      "both" },
+    { "{\"group_by\":[\"c\"],\"aggregate\":{\" c\":{\"count\":{\"field\":\"i\"}}}}", HB_E_QUERY,
+      "two columns" },
+    { "{\"aggregate\":{\" \":{\"count\":{\"field\":\"i\"}}}}", HB_E_QUERY, "needs a name" },
+    { "{\"having\":{}}", HB_E_QUERY, "needs aggregate" },
+    { "{\"near\":{\"field\":\"v\",\"query\":[1,0],\"metric\":\" \"}}", HB_E_QUERY, "empty name" },
+    { "{\"select\":[\"s\",\" s\"]}", HB_E_QUERY, "twice" },
+    { "{\"filter\":{\"j\":{\"$get\":{\"path\":\"a\",\"eq\":1,\"ne\":2}}}}", HB_E_QUERY,
+      "exactly one comparison" },
+    { "{\"count\":true,\"offset\":1}", HB_E_QUERY, "offset" },
     { "{\"group_by\":[\"c\"],\"aggregate\":{\"x\":{\"sum\":{\"field\":\"i\"}}},"
       "\"having\":{\"zzz\":1}}",
       HB_E_QUERY, "zzz" },
