@@ -4,6 +4,7 @@
 import { Backends } from "./backends.js";
 import { Capabilities } from "./capabilities.js";
 import { Functions, Hooks, completeRows, namesIn, withOperands, withParams, within } from "./compute.js";
+import { isSameJson } from "./core/exact-json.js";
 import { shapeOf } from "./core/row-reader.js";
 import { performTask } from "./core/task.js";
 import { Entity, entityFromDefinition, entityIdOf, Catalog, MetaSchema } from "./entity.js";
@@ -168,7 +169,7 @@ export class Workspace {
     const found = this.#registered.get(id);
     if (found) return found;
     const index = this.#core.entityIndex(this.#handle, id);
-    return this.#remember(this.#now({ kind: Call.SCHEMA, entity: index }, () => this.#core.json()), undefined);
+    return this.#remember(this.#now({ kind: Call.SCHEMA, entity: index }, () => this.#core.definitionJson()), undefined);
   }
 
   // ---- functions of the program --------------------------------------------------------------
@@ -277,7 +278,7 @@ export class Workspace {
       this.#checkNames(/** @type {any} */ (pack), declared);
       const flags = (allowReplace ? Flag.REPLACE : 0) | (dryRun ? Flag.DRY_RUN : 0);
       return this.#explained(pack, this.#write({ kind: Call.REGISTER, flags, pack }, () => {
-        const answer = this.#core.json();
+        const answer = this.#core.definitionJson();
         if (dryRun) return declared ?? entityFromDefinition(answer.schema);
         const before = this.#registered.get(answer.entity);
         // The first declaration stays; what was only read back from storage gives way to a declaration.
@@ -330,7 +331,7 @@ export class Workspace {
       const pack = this.#definitionOf("alterEntity", entity);
       this.#checkNames(/** @type {any} */ (pack), entity instanceof Entity ? entity : undefined);
       return this.#explained(pack, this.#write({ kind: Call.ALTER, pack, params: [confirm, rename, drop] }, () => {
-        const answer = this.#core.json();
+        const answer = this.#core.definitionJson();
         return this.#remember(answer, entity instanceof Entity ? entity : entityFromDefinition(answer.schema), true).entity;
       }, waiting));
     }));
@@ -350,7 +351,7 @@ export class Workspace {
       const pack = known("describe", words, ["desc", "tags", "fields"]);
       return this.#run(true, given, () => {
         const { index, declared, entity: own } = this.#resolve(entity);
-        return this.#call({ kind: Call.DESCRIBE, entity: index, pack }, () => this.#remember(this.#core.json(), own, declared).entity, given);
+        return this.#call({ kind: Call.DESCRIBE, entity: index, pack }, () => this.#remember(this.#core.definitionJson(), own, declared).entity, given);
       });
     }));
   }
@@ -361,12 +362,12 @@ export class Workspace {
     return [...this.#registered.keys()].filter((id) => !SYSTEM.has(id)).sort();
   }
 
-  /** The portable schema of an entity, and under `storage` where its fields are kept and why. @param {EntityLike} entity @returns {Promise<Record<string, any>>} */
+  /** The portable schema of an entity, with bigints for integers beyond 2^53, and under `storage` where its fields are kept and why. @param {EntityLike} entity @returns {Promise<Record<string, any>>} */
   schema(entity) {
     return this.#run(false, undefined, () => {
       const { index } = this.#resolve(entity);
       return this.#now({ kind: Call.SCHEMA, entity: index }, () => {
-        const { schema, storage } = this.#core.json();
+        const { schema, storage } = this.#core.definitionJson();
         return { ...schema, storage };
       });
     });
@@ -765,7 +766,7 @@ export class Workspace {
     const bytes = await allBytes(source);
     return this.#run(true, given, async () => {
       const held = await importFile(this.#transferable(given), bytes, { ...given, overwrite });
-      for (const { id } of this.#now({ kind: Call.INFO }, () => this.#core.json()).entities) this.#resolve(id);
+      this.#renew();
       return held;
     });
   }
@@ -784,9 +785,8 @@ export class Workspace {
   #renew() {
     for (const { id } of this.#now({ kind: Call.INFO }, () => this.#core.json()).entities) this.#resolve(id);
     for (const { index, schema } of [...this.#registered.values()]) {
-      const answer = this.#now({ kind: Call.SCHEMA, entity: index }, () => this.#core.json());
-      if (JSON.stringify(answer.schema) === JSON.stringify(schema)) continue;
-      this.#remember(answer, entityFromDefinition(answer.schema));
+      const answer = this.#now({ kind: Call.SCHEMA, entity: index }, () => this.#core.definitionJson());
+      if (!isSameJson(answer.schema, schema)) this.#remember(answer, entityFromDefinition(answer.schema));
     }
   }
 

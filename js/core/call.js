@@ -4,6 +4,7 @@
 import { HeavenBaseError, codeOf } from "../errors.js";
 import { ABI_VERSION, AT_NONE, Answer, CALL_LEN, CallAt, ENTITY_NONE, Op, ReplyAt, State } from "../generated/abi.js";
 import { writeBatch } from "./batch-writer.js";
+import { exactJson } from "./exact-json.js";
 import { Memory } from "./memory.js";
 import { packValue, unpack } from "./pack.js";
 import { Sink } from "./sink.js";
@@ -234,6 +235,11 @@ export class Core {
   json() {
     if (this.#u32(ReplyAt.answer) !== Answer.JSON) return null;
     return JSON.parse(this.memory.text(this.#u32(ReplyAt.ptr), this.#u32(ReplyAt.len)));
+  }
+
+  /** An answer with definitions: integers beyond 2^53 are bigints. @returns {any} */
+  definitionJson() {
+    return exactJson(this.memory.text(this.#u32(ReplyAt.ptr), this.#u32(ReplyAt.len)));
   }
 
   /** An Arrow IPC stream of a frame's bytes. @param {Uint8Array} batch @param {readonly number[]} columns @param {readonly number[] | null} rows null: all @returns {Uint8Array} */

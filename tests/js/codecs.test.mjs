@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { readBatch, readCell, readColumnTyped, readColumnValues } from "../../js/core/batch-reader.js";
 import { guessKind, keysOf, writeBatch } from "../../js/core/batch-writer.js";
+import { exactJson, isSameJson } from "../../js/core/exact-json.js";
 import { packValue, unpack } from "../../js/core/pack.js";
 import { Sink } from "../../js/core/sink.js";
 import { Kind } from "../../js/generated/abi.js";
@@ -169,4 +170,18 @@ test("a column without a field gets the kind of its first value", () => {
   const kinds = [[[null, 1], Kind.I64], [["a"], Kind.TEXT], [[true], Kind.BOOL], [[{}], Kind.PACK], [[], Kind.PACK],
     [[new Uint8Array(1)], Kind.BYTES], [[new Float32Array(1)], Kind.VEC]];
   assert.deepEqual(kinds.map(([cells]) => guessKind(cells)), kinds.map(([, kind]) => kind));
+});
+
+test("integers of JSON beyond 2^53 are bigints, and nothing else changes", () => {
+  const cases = [
+    ["9007199254740993", 9007199254740993n], ["-9223372036854775808", -(2n ** 63n)], ["9007199254740991", 9007199254740991], ["1000000000000000000", 10n ** 18n],
+    ["0.12345678901234567", 0.12345678901234567], ["12345678901234567.0", 12345678901234568], ["1234567890123456789e3", 1234567890123456789e3], ["1.5e300", 1.5e300],
+    ['"9007199254740993"', "9007199254740993"], ['"\\u00009007199254740993"', "\u00009007199254740993"], ['"\\"9007199254740993\\\\"', '"9007199254740993\\'],
+    ['{"9007199254740993":[9007199254740993,"\\u0000i9007199254740993"]}', { "9007199254740993": [9007199254740993n, "\u0000i9007199254740993"] }],
+    ['{"\\u0000i1" : {"\\u0000": 9007199254740993}, "b":null,"c":true}', { "\u0000i1": { "\u0000": 9007199254740993n }, b: null, c: true }],
+  ];
+  for (const [text, value] of cases) assert.deepEqual(exactJson(text), value, text);
+  assert.throws(() => exactJson("[9007199254740993"), SyntaxError);
+  assert.equal(isSameJson({ a: [1n] }, { a: [1n] }), true);
+  for (const [a, b] of [[1n, 2n], [{ a: 1 }, { a: 2 }], [1n, "1"]]) assert.equal(isSameJson(a, b), false);
 });

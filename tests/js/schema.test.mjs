@@ -5,7 +5,7 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
-import { ArrayOf, HeavenBase, Integer, LongText, ShortText, Vector, entity, field } from "heavenbase";
+import { ArrayOf, Categorical, HeavenBase, Integer, Json, LongText, ShortText, Vector, entity, field } from "heavenbase";
 
 const folder = fs.mkdtempSync(join(tmpdir(), "hb-schema-"));
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -123,4 +123,34 @@ test("two workspaces in one file see only their own", async () => {
   assert.deepEqual(await empty.listEntities(), []);
   assert.equal((await empty.audit()).catalog.ok, true);
   await empty.close();
+});
+
+test("definitions give integers beyond 2^53 back as they were declared", async () => {
+  const big = 2n ** 53n + 1n;
+  const Big = entity("Big", { n: field(Integer).default(big).example(-big), c: field(Categorical([1, 2])).default(2), list: field(ArrayOf(Integer)).default([1, big]),
+    j: field(Json).default({ deep: [{ n: -big }], text: String(big) }), f: field(Integer).default(7) });
+  let ws = await HeavenBase.open("schema-tests", on("big.db"));
+  await ws.register(Big);
+  const check = async () => {
+    const { n, c, list, j, f } = (await ws.schema("big")).fields;
+    assert.deepEqual([n.default, n.examples, c.default, list.default, j.default, f.default],
+      [big, [-big], 2, [1, big], { deep: [{ n: -big }], text: String(big) }, 7]);
+  };
+  await check();
+  assert.equal((await ws.describe("big", { desc: "large numbers" })).entityId, "big");
+  await check();
+  await ws.refresh();
+  await ws.close();
+  ws = await HeavenBase.open("schema-tests", on("big.db"));
+  await check();
+  const restored = await ws.entity("big");
+  assert.equal(restored.toDefinition().fields.n.default, big);
+  const other = await HeavenBase.open("schema-tests");
+  const again = await other.register(entity("Big", Big.toDefinition().fields, { desc: "x" }));
+  assert.equal((await other.schema(again)).fields.n.default, big);
+  const id = await other.upsert(again, { object_id: "a" });
+  assert.deepEqual((await other.get(id, { entity: again })).list, [1, big]);
+  await other.close();
+  await ws.register(Big);
+  await ws.close();
 });
