@@ -31,7 +31,7 @@ export async function validateRow(definition, made, value) {
     throw error;
   }
   const wrong = core.json();
-  if (wrong) return { issues: wrong.issues.map((/** @type {any} */ one) => ({ message: one.message, path: [one.field] })) };
+  if (wrong) return { issues: wrong.issues.map((/** @type {any} */ one) => ({ message: one.message, path: [one.field, ...one.path] })) };
   const { u8, view } = core.memory;
   const batch = readBatch({ u8, view }, core.answerAt);
   return { value: Object.fromEntries(batch.columns.map((column) => [column.name, readCell(batch.bytes, column, 0, true)])) };

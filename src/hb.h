@@ -79,7 +79,7 @@ typedef enum hb_call_kind {
     HB_CALL_MANIFEST = 26,
     HB_CALL_PRESETS = 29,   /* no workspace; text: JSON {name, env} -> JSON list, redacted */
     /* text: definition as MessagePack, batch of one row -> frame of the row as it would be written,
-     * or JSON {issues: [{field, code, message}]}; needs no workspace */
+     * or JSON {issues: [{field, code, message, path inside of the field}]}; needs no workspace */
     HB_CALL_VALIDATE = 30,
     HB_CALL_FLUSH = 31,     /* what relaxed calls left to be written is on disk once it is done */
 } hb_call_kind;

@@ -59,6 +59,48 @@ hb_status hb_err_where(hb_err *err, hb_str entity, hb_str field, hb_str backend)
     return err->code;
 }
 
+/* `step` before the steps that are there. */
+static void path_add(hb_err *err, const char *step, size_t len) {
+    const size_t inner = strlen(err->path);
+    const size_t comma = inner > 0 ? 1 : 0;
+    if (len + 1 > sizeof err->path) return;
+    if (len + comma + inner + 1 > sizeof err->path) {
+        memcpy(err->path, step, len);
+        err->path[len] = '\0';
+        return;
+    }
+    memmove(err->path + len + comma, err->path, inner + 1);
+    if (comma > 0) err->path[len] = ',';
+    memcpy(err->path, step, len);
+}
+
+void hb_err_in_item(hb_err *err, uint32_t index) {
+    char step[16];
+    if (err != NULL) path_add(err, step, hb_format(step, sizeof step, "%u", (unsigned)index));
+}
+
+void hb_err_in_member(hb_err *err, hb_str key) {
+    char step[sizeof err->path];
+    size_t len = 0;
+    if (err == NULL) return;
+    step[len++] = '"';
+    for (uint32_t i = 0; i < key.len && len + 8 < sizeof step; i++) {
+        const unsigned char c = (unsigned char)key.ptr[i];
+        if (c < 0x20) {
+            len += hb_format(step + len, sizeof step - len, "\\u%04x", (unsigned)c);
+            continue;
+        }
+        if (c == '"' || c == '\\') step[len++] = '\\';
+        step[len++] = (char)c;
+    }
+    if (len + 8 >= sizeof step) {
+        err->path[0] = '\0'; /* it cannot be told which one */
+        return;
+    }
+    step[len++] = '"';
+    path_add(err, step, len);
+}
+
 hb_status hb_err_memory(hb_err *err) {
     return hb_err_set(err, HB_E_MEMORY, "memory could not be allocated");
 }

@@ -16,6 +16,16 @@ static hb_status malformed(hb_err *err) {
     return hb_err_set(err, HB_E_CORRUPT, "malformed or too deeply nested MessagePack value");
 }
 
+static hb_status in_item(hb_status status, uint32_t index, hb_err *err) {
+    if (status != HB_OK) hb_err_in_item(err, index);
+    return status;
+}
+
+static hb_status in_member(hb_status status, hb_str key, hb_err *err) {
+    if (status != HB_OK) hb_err_in_member(err, key);
+    return status;
+}
+
 /* ---- vectors ---------------------------------------------------------------------------- */
 
 /* Two floats per step: an exponent of all ones, which only infinities and NaN have, carries into
@@ -86,7 +96,9 @@ static hb_status coerce_vector(const hb_type *type, const hb_value *in, hb_arena
     if (in->kind == HB_KIND_VEC) {
         if (!dim_fits(type, in->as.v.len)) return hb_coerce_dim_error(type, in->as.v.len, err);
         if (!hb_coerce_floats_finite(in->as.v.ptr, in->as.v.len)) {
-            return hb_coerce_finite_error(type, err);
+            uint32_t bad = 0;
+            while (isfinite(in->as.v.ptr[bad])) bad++;
+            return in_item(hb_coerce_finite_error(type, err), bad, err);
         }
         *out = *in;
         return HB_OK;
@@ -102,7 +114,7 @@ static hb_status coerce_vector(const hb_type *type, const hb_value *in, hb_arena
     if (components == NULL) return hb_err_memory(err);
     for (uint32_t i = 0; i < count; i++) {
         if (!hb_pack_next(&r, &item)) return malformed(err);
-        HB_TRY(component(&item, i, &components[i], err));
+        HB_TRY(in_item(component(&item, i, &components[i], err), i, err));
     }
     *out = (hb_value){ HB_KIND_VEC, { .v = { components, count } } };
     return HB_OK;
@@ -278,7 +290,7 @@ static hb_status json_next(nested *n, hb_pack_reader *r, uint32_t depth) {
     case HB_PACK_ARRAY:
         hb_buf_add_str(n->out, item.raw);
         for (uint32_t i = 0; i < item.count; i++) {
-            HB_TRY(json_next(n, r, depth + 1));
+            HB_TRY(in_item(json_next(n, r, depth + 1), i, n->err));
         }
         return HB_OK;
     case HB_PACK_MAP:
@@ -290,7 +302,7 @@ static hb_status json_next(nested *n, hb_pack_reader *r, uint32_t depth) {
                 return hb_err_set(n->err, HB_E_VALIDATION, "keys of a Json object must be text");
             }
             hb_buf_add_str(n->out, key.raw);
-            HB_TRY(json_next(n, r, depth + 1));
+            HB_TRY(in_member(json_next(n, r, depth + 1), key.s, n->err));
         }
         return HB_OK;
     }
@@ -308,6 +320,17 @@ static hb_status list_header(nested *n, const hb_value *in, const char *what, hb
     return HB_OK;
 }
 
+static hb_status write_array_item(nested *n, const hb_type *type, hb_pack_reader *r, uint32_t i) {
+    hb_str whole = HB_STR_EMPTY;
+    if (type->item == NULL) return json_next(n, r, 1);
+    if (!hb_pack_skip(r, &whole)) return malformed(n->err);
+    if (whole.len == 1 && (unsigned char)whole.ptr[0] == 0xc0) {
+        return hb_err_set(n->err, HB_E_VALIDATION, "Array item %u is null, expected %.*s",
+                          (unsigned)i, HB_ARG(hb_type_class(type->item->id)));
+    }
+    return write_coerced(n, type->item, whole);
+}
+
 static hb_status write_array(nested *n, const hb_type *type, const hb_value *in) {
     hb_pack_reader r;
     uint32_t count = 0;
@@ -315,9 +338,13 @@ static hb_status write_array(nested *n, const hb_type *type, const hb_value *in)
         hb_pack_array(n->out, in->as.v.len);
         for (uint32_t i = 0; i < in->as.v.len; i++) {
             hb_value number = { HB_KIND_F64, { .f = (double)in->as.v.ptr[i] } };
-            if (!isfinite(number.as.f)) return hb_coerce_finite_error(type, n->err);
+            if (!isfinite(number.as.f)) {
+                return in_item(hb_coerce_finite_error(type, n->err), i, n->err);
+            }
             if (type->item != NULL) {
-                HB_TRY(hb_coerce_value(type->item, &number, n->arena, &number, n->err));
+                const hb_status status =
+                    hb_coerce_value(type->item, &number, n->arena, &number, n->err);
+                HB_TRY(in_item(status, i, n->err));
             }
             hb_pack_value(n->out, &number);
         }
@@ -326,17 +353,7 @@ static hb_status write_array(nested *n, const hb_type *type, const hb_value *in)
     HB_TRY(list_header(n, in, "Array expects a list", &r, &count));
     hb_pack_array(n->out, count);
     for (uint32_t i = 0; i < count; i++) {
-        hb_str whole = HB_STR_EMPTY;
-        if (type->item == NULL) {
-            HB_TRY(json_next(n, &r, 1));
-        } else if (!hb_pack_skip(&r, &whole)) {
-            return malformed(n->err);
-        } else if (whole.len == 1 && (unsigned char)whole.ptr[0] == 0xc0) {
-            return hb_err_set(n->err, HB_E_VALIDATION, "Array item %u is null, expected %.*s",
-                              (unsigned)i, HB_ARG(hb_type_class(type->item->id)));
-        } else {
-            HB_TRY(write_coerced(n, type->item, whole));
-        }
+        HB_TRY(in_item(write_array_item(n, type, &r, i), i, n->err));
     }
     return HB_OK;
 }
@@ -367,13 +384,23 @@ static hb_status item_columns(nested *n, const hb_type *type, hb_str pack, hb_st
         }
         if (!hb_pack_skip(&r, &whole)) return malformed(n->err);
         if (column == type->column_count) {
-            return hb_err_set(n->err, HB_E_VALIDATION, "HyperG has no column '%.*s'",
-                              HB_ARG(hb_coerce_sample(key.s)));
+            hb_err_set(n->err, HB_E_VALIDATION, "HyperG has no column '%.*s'",
+                       HB_ARG(hb_coerce_sample(key.s)));
+            return in_member(HB_E_VALIDATION, key.s, n->err);
         }
         const bool null = whole.len == 1 && (unsigned char)whole.ptr[0] == 0xc0;
         values[column] = null ? HB_STR_EMPTY : whole;
     }
     return HB_OK;
+}
+
+/* A column of an item by its name, or by its place where the item is a list. */
+static hb_status in_column(hb_status status, const hb_type *type, uint32_t column, hb_str pack,
+                           hb_err *err) {
+    hb_pack_reader r = hb_pack_read(pack);
+    hb_pack_item item;
+    const bool listed = hb_pack_next(&r, &item) && item.tag == HB_PACK_ARRAY;
+    return listed ? in_item(status, column, err) : in_member(status, type->columns[column].name, err);
 }
 
 static hb_status write_hyper_item(nested *n, const hb_type *type, hb_str pack, hb_str *values) {
@@ -382,8 +409,9 @@ static hb_status write_hyper_item(nested *n, const hb_type *type, hb_str pack, h
     HB_TRY(item_columns(n, type, pack, values));
     for (uint32_t i = 0; i < type->column_count; i++) {
         if (values[i].len == 0 && type->columns[i].required) {
-            return hb_err_set(n->err, HB_E_VALIDATION, "HyperG column '%.*s' is required",
-                              HB_ARG(type->columns[i].name));
+            hb_err_set(n->err, HB_E_VALIDATION, "HyperG column '%.*s' is required",
+                       HB_ARG(type->columns[i].name));
+            return in_column(HB_E_VALIDATION, type, i, pack, n->err);
         }
         count += values[i].len > 0 ? 1u : 0u;
     }
@@ -391,7 +419,8 @@ static hb_status write_hyper_item(nested *n, const hb_type *type, hb_str pack, h
     for (uint32_t i = 0; i < type->column_count; i++) {
         if (values[i].len == 0) continue;
         hb_pack_str(n->out, type->columns[i].name);
-        HB_TRY(write_coerced(n, type->columns[i].type, values[i]));
+        const hb_status status = write_coerced(n, type->columns[i].type, values[i]);
+        HB_TRY(in_column(status, type, i, pack, n->err));
     }
     return HB_OK;
 }
@@ -410,7 +439,7 @@ static hb_status write_hyper(nested *n, const hb_type *type, const hb_value *in)
     for (uint32_t i = 0; i < count; i++) {
         hb_str whole = HB_STR_EMPTY;
         if (!hb_pack_skip(&r, &whole)) return malformed(n->err);
-        HB_TRY(write_hyper_item(n, type, whole, values));
+        HB_TRY(in_item(write_hyper_item(n, type, whole, values), i, n->err));
     }
     return HB_OK;
 }

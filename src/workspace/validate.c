@@ -31,7 +31,7 @@ static void issue_add(validation *v, hb_str field, const hb_err *why) {
     hb_buf_add_json_str(&v->issues, field);
     hb_buf_printf(&v->issues, ",\"code\":\"%s\",\"message\":", hb_status_name(why->code));
     hb_buf_add_json_str(&v->issues, hb_str_c(why->msg));
-    hb_buf_add_char(&v->issues, '}');
+    hb_buf_printf(&v->issues, ",\"path\":[%s]}", why->path);
 }
 
 static hb_status validate_unknown(validation *v, hb_err *err) {

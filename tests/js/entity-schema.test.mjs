@@ -46,7 +46,7 @@ test("what the insert schema lets through is written, and Standard Schema agrees
     await assert.rejects(ws.upsert(Sample, row), { name: "HeavenBaseError" }, JSON.stringify(more));
     const { issues } = await Sample["~standard"].validate(row);
     assert.equal(issues?.length, 1, JSON.stringify(more));
-    assert.deepEqual(issues[0].path, [Object.keys(more)[0]]);
+    assert.equal(issues[0].path[0], Object.keys(more)[0]);
     assert.ok(issues[0].message.length > 10);
   }
 });
@@ -128,6 +128,28 @@ test("Standard Schema: its shape, coerced values, all issues at once", async () 
     assert.equal(told.issues[0].path, undefined);
   }
   assert.deepEqual((await standard.validate({ title: "t", data: Symbol("x") })).issues[0].path, ["data"]);
+});
+
+test("Standard Schema: the path of an issue leads to the value inside of the field", async () => {
+  const columns = HyperG([{ name: "slot", dtype: ShortText }, { name: "n", dtype: Integer, required: false }, { name: "list", dtype: ArrayOf(Integer), required: false }]);
+  const Deep = entity("Deep", { tags: field(ArrayOf(ShortText)), any: field(ArrayOf()), deep: field(ArrayOf(ArrayOf(Integer))), vector: field(Vector(2)), data: field(Json), items: field(columns) });
+  const long = "k".repeat(150);
+  const cases = [
+    [{ tags: ["a", ["b"]] }, ["tags", 1]], [{ tags: ["a", null] }, ["tags", 1]], [{ tags: 5 }, ["tags"]], [{ tags: ["ok", "x".repeat(256)] }, ["tags", 1]],
+    [{ any: [1, { a: [new Uint8Array(1)] }] }, ["any", 1, "a", 0]], [{ deep: [[1], [2, 3, "x"]] }, ["deep", 1, 2]], [{ deep: [[1], 7] }, ["deep", 1]],
+    [{ vector: [1, "x"] }, ["vector", 1]], [{ vector: [1, null] }, ["vector", 1]], [{ vector: [1, NaN] }, ["vector", 1]], [{ vector: Float32Array.of(Infinity, 0) }, ["vector", 0]], [{ vector: [1] }, ["vector"]],
+    [{ data: { "a\"\\b\n": [0, { é: new Uint8Array(2) }] } }, ["data", "a\"\\b\n", 1, "é"]], [{ data: [Infinity] }, ["data", 0]],
+    [{ data: { [long]: { [long]: new Uint8Array(1) } } }, ["data", long]], [{ data: { [long + long]: new Uint8Array(1) } }, ["data"]],
+    [{ items: [{ slot: "a" }, { slot: "b", n: "x" }] }, ["items", 1, "n"]], [{ items: [{ n: 1 }] }, ["items", 0, "slot"]], [{ items: [{ slot: "a", zz: 1 }] }, ["items", 0, "zz"]],
+    [{ items: [["a", "x"]] }, ["items", 0]], [{ items: [["a", "x", []]] }, ["items", 0, 1]], [{ items: [{ slot: "a", list: [1, "y"] }] }, ["items", 0, "list", 1]], [{ items: [5] }, ["items", 0]],
+    [{ any: new Map() }, ["any"]], [{ zz: 1 }, ["zz"]],
+  ];
+  for (const [row, path] of cases) {
+    const { issues } = await Deep["~standard"].validate(row);
+    assert.deepEqual(issues?.map((issue) => issue.path), [path], String(Object.keys(row)));
+  }
+  const { issues } = await Deep["~standard"].validate({ tags: [[]], items: [{}], deep: [[0], [[]]] });
+  assert.deepEqual(issues.map(({ path }) => path.join(".")).sort(), ["deep.1.0", "items.0.slot", "tags.0"]);
 });
 
 test("declarations are frozen, indexes and constraints may be given as names", async (t) => {
