@@ -775,18 +775,17 @@ export class Workspace {
 
   /** Drops caches, so that changes from outside are seen: rows, and what another instance has registered or altered. @param {CallOptions & { entity?: EntityLike, backend?: string }} [options] @returns {Promise<void>} */
   refresh(options) {
-    return this.#inTurn("refresh", true, options, [...READING, "backend"], (given) => {
-      const entity = given.entity === undefined ? undefined : this.#resolve(given.entity).index;
-      return then(this.#call({ kind: Call.REFRESH, entity, text: given.backend === undefined ? "" : this.backends.get(given.backend).name }, () => undefined, given), () => this.#renew());
-    });
+    return this.#inTurn("refresh", true, options, [...READING, "backend"], (given) => then(this.#call({ kind: Call.REFRESH, text: given.backend ?? "",
+      entity: given.entity === undefined ? undefined : this.#resolve(given.entity).index }, () => undefined, given), () => this.#renew()));
   }
 
-  /** Entities that are new, and those whose definition is another one by now: what was declared for them has no meaning any more. */
+  /** Entities that are new, those that are gone, and those whose definition is another one by now: what was declared for them has no meaning any more. */
   #renew() {
-    for (const { id } of this.#now({ kind: Call.INFO }, () => this.#core.json()).entities) this.#resolve(id);
-    for (const { index, schema } of [...this.#registered.values()]) {
+    const { entities } = this.#now({ kind: Call.INFO }, () => this.#core.json());
+    for (const id of this.#registered.keys()) if (!entities.some((/** @type {any} */ one) => one.id === id)) this.#registered.delete(id);
+    for (const { id, index } of entities) {
       const answer = this.#now({ kind: Call.SCHEMA, entity: index }, () => this.#core.definitionJson());
-      if (!isSameJson(answer.schema, schema)) this.#remember(answer, entityFromDefinition(answer.schema));
+      if (!isSameJson(answer.schema, this.#resolve(id).schema)) this.#remember(answer, entityFromDefinition(answer.schema));
     }
   }
 

@@ -181,6 +181,7 @@ static hb_status call_info(hb_workspace *ws, const hb_request *request, hb_task 
     cJSON *entities = cJSON_AddArrayToObject(root, "entities");
     for (uint32_t i = 0; i < ws->entity_count; i++) {
         const hb_schema *schema = ws->entities[i]->schema;
+        if (ws->entities[i]->dropped) continue;
         cJSON *item = cJSON_CreateObject();
         hb_str id = hb_arena_printf(&task->arena, "%.*s", HB_ARG(schema->entity_id));
         hb_str name = hb_arena_printf(&task->arena, "%.*s", HB_ARG(schema->name));

@@ -5,7 +5,8 @@
  * of a call, when another instance has had the keeper's files in between, the token tells whether
  * definitions have to be compared: new entities are taken up at once, and words; an entity of
  * another structure is outdated, and every call that needs it is refused until refresh() or
- * register() has taken its definition over: no row is read or written in a shape that is over. */
+ * register() has taken its definition over: no row is read or written in a shape that is over. One
+ * whose definition is gone with the token was dropped, and is unknown until it is registered. */
 #include "workspace/workspace.h"
 
 #define TOKEN_KEY "definitions"
@@ -50,43 +51,30 @@ static hb_status attach_catalog(hb_workspace *ws, hb_err *err) {
     return catalog->ensured || !ws->catalog ? HB_OK : hb_entity_attach(ws, catalog, NULL, err);
 }
 
-/* One stored definition; `reload` puts it in the place of an outdated one. */
-static hb_status compare_one(hb_workspace *ws, const hb_stored_definition *found, bool reload,
-                             hb_err *err) {
-    const hb_str id = found->entity;
-    const uint32_t index = hb_map_find(&ws->by_id, id);
-    hb_entity *known = index != HB_MAP_NONE ? ws->entities[index] : NULL;
-    if (known != NULL) HB_TRY(hb_definition_note(known, found, err));
-    if (known != NULL && hb_str_eq(known->schema->definition, found->text)) {
-        known->outdated = false;
-        return HB_OK;
-    }
+/* *out: the stored definition as an entity of its own, NULL when it is none: audit names what
+ * cannot be read. */
+static hb_status entity_of(hb_workspace *ws, const hb_stored_definition *found, hb_entity **out,
+                           hb_err *err) {
     hb_entity *stored;
+    *out = NULL;
     hb_status status = hb_entity_new(ws, found->text, &stored, err);
     if (status == HB_E_MEMORY) return status;
-    if (status == HB_OK) status = hb_definition_note(stored, found, err);
-    if (status == HB_E_MEMORY) {
+    if (status == HB_OK) {
+        status = hb_definition_note(stored, found, err);
+        if (status == HB_OK && hb_str_eq(stored->schema->entity_id, found->entity)) {
+            *out = stored;
+            return HB_OK;
+        }
         hb_entity_free(ws, stored);
-        return status;
+        if (status == HB_E_MEMORY) return status;
     }
-    if (status != HB_OK || !hb_str_eq(stored->schema->entity_id, id)) {
-        if (status == HB_OK) hb_entity_free(ws, stored);
-        hb_err_init(err); /* audit names what cannot be read */
-        return HB_OK;
-    }
-    if (known != NULL && hb_schema_same(known->schema, stored->schema)) {
-        status = hb_schema_describe(known->schema, stored->schema, err);
-        known->outdated = false;
-        ws->revision++;
-        hb_entity_free(ws, stored);
-        return status;
-    }
-    if (known != NULL && !reload) {
-        known->outdated = !known->system;
-        hb_entity_free(ws, stored);
-        return HB_OK;
-    }
-    status = attach_catalog(ws, err);
+    hb_err_init(err);
+    return HB_OK;
+}
+
+/* Puts `stored` in the place of `known`, or beside the others; moves it. */
+static hb_status take_over(hb_workspace *ws, hb_entity *stored, hb_entity *known, hb_err *err) {
+    hb_status status = attach_catalog(ws, err);
     if (status == HB_OK) status = hb_entity_attach(ws, stored, known, err);
     if (status == HB_OK) status = hb_entity_add(ws, stored, known, err);
     if (status != HB_OK) {
@@ -99,13 +87,72 @@ static hb_status compare_one(hb_workspace *ws, const hb_stored_definition *found
     return HB_OK;
 }
 
+/* One stored definition; `reload` puts it in the place of an outdated one. */
+static hb_status compare_one(hb_workspace *ws, const hb_stored_definition *found, bool reload,
+                             hb_err *err) {
+    const uint32_t index = hb_map_find(&ws->by_id, found->entity);
+    hb_entity *known = index != HB_MAP_NONE ? ws->entities[index] : NULL;
+    if (known != NULL) HB_TRY(hb_definition_note(known, found, err));
+    if (known != NULL && hb_str_eq(known->schema->definition, found->text)) {
+        known->outdated = false;
+        return HB_OK;
+    }
+    hb_entity *stored;
+    HB_TRY(entity_of(ws, found, &stored, err));
+    if (stored == NULL) return HB_OK;
+    const bool same = known != NULL && hb_schema_same(known->schema, stored->schema);
+    if (known == NULL || (reload && !same)) return take_over(ws, stored, known, err);
+    hb_status status = HB_OK;
+    if (same) {
+        status = hb_schema_describe(known->schema, stored->schema, err);
+        ws->revision++;
+    }
+    known->outdated = !same && !known->system;
+    hb_entity_free(ws, stored);
+    return status;
+}
+
+/* ---- what another instance has dropped ------------------------------------------------------- */
+
+static void let_go(hb_workspace *ws, hb_entity *entity) {
+    hb_entity_release(ws, entity);
+    entity->ensured = false;
+    for (uint32_t b = 0; b < entity->routing->backend_count; b++) {
+        hb_container *container = entity->routing->containers[b];
+        if (container != NULL) container->made = false;
+    }
+}
+
+static bool is_listed(hb_str id, const hb_str *ids, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (hb_str_eq(ids[i], id)) return true;
+    }
+    return false;
+}
+
+/* A drop takes the definitions and their token: an entity that is missed beside the token that was
+ * seen last has lost its definition. With the last one the Catalog goes too. */
+static void forget_dropped(hb_workspace *ws, const hb_str *ids, uint32_t count) {
+    for (uint32_t i = 0; i < ws->entity_count; i++) {
+        hb_entity *entity = ws->entities[i];
+        if (entity->system || is_listed(entity->schema->entity_id, ids, count)) continue;
+        hb_map_remove(&ws->by_id, entity->schema->entity_id);
+        entity->dropped = entity->system = true;
+        let_go(ws, entity);
+        ws->revision++;
+    }
+    if (count == 0) let_go(ws, ws->entities[HB_ENTITY_CATALOG]);
+}
+
 static hb_status compare_all(hb_workspace *ws, hb_instance *keeper, bool reload, hb_arena *arena,
                              hb_err *err) {
     hb_str *ids, token;
     uint32_t count;
     HB_TRY(keeper->type->meta_get(keeper, HB_STR(TOKEN_KEY), arena, &token, err));
-    if (!reload && is_seen(ws, token)) return HB_OK;
+    const bool seen = is_seen(ws, token);
+    if (!reload && seen) return HB_OK;
     HB_TRY(hb_definition_ids(keeper, arena, &ids, &count, err));
+    if (!seen) forget_dropped(ws, ids, count);
     for (uint32_t i = 0; i < count; i++) {
         hb_stored_definition found;
         HB_TRY(hb_definition_read(ws, keeper, ids[i], arena, &found, err));

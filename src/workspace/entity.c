@@ -2,22 +2,37 @@
 /* The registry of entities. */
 #include "workspace/workspace.h"
 
+static hb_status refuse_dropped(const hb_entity *entity, hb_err *err) {
+    const hb_str id = entity->schema->entity_id;
+    hb_err_set(err, HB_E_UNKNOWN_ENTITY,
+               "another instance of the workspace has dropped entity '%.*s': registering it begins "
+               "anew, without rows",
+               HB_ARG(id));
+    return hb_err_where(err, id, HB_STR_EMPTY, HB_STR_EMPTY);
+}
+
 hb_status hb_entity_get(const hb_workspace *ws, uint32_t index, hb_entity **out, hb_err *err) {
     if (index >= ws->entity_count) {
         return hb_err_set(err, HB_E_UNKNOWN_ENTITY, "no entity is registered under number %u",
                           index);
     }
     *out = ws->entities[index];
-    return HB_OK;
+    return (*out)->dropped ? refuse_dropped(*out, err) : HB_OK;
 }
 
 hb_status hb_entity_by_id(const hb_workspace *ws, hb_str id, hb_entity **out, hb_err *err) {
     uint32_t index = hb_map_find(&ws->by_id, id);
     if (index != HB_MAP_NONE) return hb_entity_get(ws, index, out, err);
     HB_TRY(hb_definition_refuse_hidden(ws, id, err));
+    for (uint32_t i = 0; i < ws->entity_count; i++) {
+        const hb_entity *gone = ws->entities[i];
+        if (gone->dropped && hb_str_eq(gone->schema->entity_id, id))
+            return refuse_dropped(gone, err);
+    }
     hb_str known[64];
     uint32_t count = 0;
     for (uint32_t i = 0; i < ws->entity_count && count < 64; i++) {
+        if (ws->entities[i]->dropped) continue;
         known[count++] = ws->entities[i]->schema->entity_id;
     }
     hb_err_set(err, HB_E_UNKNOWN_ENTITY, "workspace '%.*s' has no registered entity '%.*s'",
@@ -58,14 +73,18 @@ hb_instance *const *hb_entity_instances(const hb_workspace *ws, const hb_entity 
     return entity->is_virtual ? ws->instances + ws->instance_count : ws->instances;
 }
 
-void hb_entity_free(hb_workspace *ws, hb_entity *entity) {
-    if (entity == NULL) return;
+void hb_entity_release(hb_workspace *ws, hb_entity *entity) {
     for (uint32_t b = 0; entity->routing != NULL && b < entity->routing->backend_count; b++) {
         hb_container *container = entity->routing->containers[b];
         if (container == NULL || container->state == NULL) continue;
         hb_instance *instance = hb_entity_instances(ws, entity)[b];
         instance->type->release(instance, container);
     }
+}
+
+void hb_entity_free(hb_workspace *ws, hb_entity *entity) {
+    if (entity == NULL) return;
+    hb_entity_release(ws, entity);
     hb_schema_free(entity->schema);
     hb_arena_free(&entity->arena);
     hb_mem_free(ws->mem, entity, sizeof(*entity));

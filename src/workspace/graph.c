@@ -4,7 +4,7 @@
 
 bool hb_relation_at(const hb_workspace *ws, hb_entity *source, uint32_t field, hb_relation *out) {
     const hb_type *type = source->schema->fields[field].type;
-    if (type->edge_column == 0) return false;
+    if (type->edge_column == 0 || source->dropped) return false;
     *out = (hb_relation){ .source = source, .field = field };
     uint32_t index = hb_map_find(&ws->by_id, hb_relation_target_id(out));
     if (index != HB_MAP_NONE) out->target = ws->entities[index];

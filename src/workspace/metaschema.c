@@ -268,6 +268,7 @@ static hb_status meta_build(meta_builder *b) {
     HB_TRY(meta_workspace(b));
     for (uint32_t i = 0; i < b->ws->entity_count; i++) {
         const hb_entity *entity = b->ws->entities[i];
+        if (entity->dropped) continue;
         HB_TRY(meta_entity(b, entity));
         HB_TRY(meta_fields(b, entity));
         HB_TRY(meta_storage(b, entity));

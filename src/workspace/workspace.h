@@ -22,6 +22,9 @@ typedef struct hb_entity {
     bool system;                /* Catalog, MetaSchema: fixed */
     bool is_virtual;            /* MetaSchema: computed, cannot be written */
     bool ensured;               /* its containers exist */
+    /* Another instance has dropped it: its place stays, so that the numbers of others do, and nobody
+     * works on it (`system` is set, `ensured` is not, and by_id has it no more). */
+    bool dropped;
     bool outdated;              /* another instance has altered it (definitions.c) */
     hb_status broken;           /* its stored definition is not right, and this is the copy's */
     hb_str broken_why;          /* where and how */
@@ -135,6 +138,8 @@ hb_status hb_entity_by_id(const hb_workspace *ws, hb_str id, hb_entity **out, hb
 /* Parses and routes a definition without registering it. Moves to the caller. */
 hb_status hb_entity_new(hb_workspace *ws, hb_str definition_pack, hb_entity **out, hb_err *err);
 void hb_entity_free(hb_workspace *ws, hb_entity *entity);
+/* What backends keep in memory for it is freed; they attach it anew at the next use. */
+void hb_entity_release(hb_workspace *ws, hb_entity *entity);
 /* The instances that the entity's routing counts from: MetaSchema has one of its own. */
 hb_instance *const *hb_entity_instances(const hb_workspace *ws, const hb_entity *entity);
 /* Adds it to the registry (takes ownership) under a new index, or at the place of `replaced`. */

@@ -312,3 +312,32 @@ for (const type of ["sqlite", "json"]) {
     await a.close();
   });
 }
+
+for (const type of ["sqlite", "json"]) {
+  test(`an entity that another instance dropped is unknown until it is registered, ${type}`, async (t) => {
+    const place = placeOf(type, folderOf(t));
+    const a = await HeavenBase.open("same", place);
+    await a.register(Item);
+    await a.upsert(Item, { object_id: "1", n: 1 });
+    const b = await HeavenBase.open("same", place);
+    await b.register(Item);
+    assert.equal((await rowsOf(b)).size, 1);
+    await a.drop();
+    await a.close();
+    const gone = (/** @type {any} */ error) => error.code === "UNKNOWN_ENTITY" && error.entity === "item" && /dropped/.test(error.message);
+    for (let turn = 0; turn < 2; turn++) {
+      await assert.rejects(b.upsert(Item, { object_id: "2", n: 2 }), gone);
+      await assert.rejects(b.query(Item).execute(), gone);
+      await assert.rejects(b.get("1", { entity: Item }), gone);
+      assert.equal(await b.get("1"), null);
+      await b.refresh();
+      assert.deepEqual(await b.listEntities(), []);
+    }
+    assert.equal((await b.audit()).ok, true);
+    await b.register(Item);
+    assert.equal((await rowsOf(b)).size, 0);
+    await b.upsert(Item, { object_id: "3", n: 3 });
+    assert.equal((await rowsOf(b)).get("3").n, 3);
+    await b.close();
+  });
+}

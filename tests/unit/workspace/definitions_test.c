@@ -131,7 +131,83 @@ static void new_entities_and_words_are_taken_over(void) {
     }
 }
 
+static void is_dropped(process *p, hb_status status) {
+    CHECK_INT(status, HB_E_UNKNOWN_ENTITY);
+    CHECK_CSTR(p->f.err.entity, "my-doc");
+    CHECK(strstr(p->f.err.msg, "another instance of the workspace has dropped entity 'my-doc'") != NULL);
+}
+
+/* Nothing makes it again but registering, which begins without rows. */
+static void a_dropped_entity_is_unknown_until_it_is_registered(void) {
+    static const char *const more[] = { "{\"type\":\"sqlite\",\"vfs\":\"hb-memory\",\"layout\":\"python\",\"database\":\"x.db\"}" };
+    const size_t count = sizeof(places) / sizeof(places[0]);
+    for (size_t i = 0; i < 2 * (count + 1); i++) {
+        const bool refreshed = i > count;
+        const size_t at = i % (count + 1);
+        CASE(at < count ? places[at] : more[0]);
+        start_both(at < count ? places[at] : more[0]);
+        const uint32_t number = hb_workspace_entity(b.f.ws, HB_STR("my-doc"));
+        must(&a, call(&a.f, (hb_request){ .kind = HB_CALL_DROP }));
+        rest(&a);
+        if (refreshed) must(&b, refresh(&b));
+        for (int turn = 0; turn < 2; turn++) {
+            const hb_request look = { .kind = HB_CALL_QUERY, .entity = number, .text = HB_STR("{}") };
+            const hb_batch row = row_of(&b.f, "{\"object_id\":\"2\",\"title\":\"two\"}");
+            is_dropped(&b, call(&b.f, look));
+            is_dropped(&b, call(&b.f, (hb_request){ .kind = HB_CALL_UPSERT, .entity = number, .batch = row }));
+            is_dropped(&b, call(&b.f, (hb_request){ .kind = HB_CALL_SET, .entity = number, .batch = row }));
+            is_dropped(&b, call(&b.f, (hb_request){ .kind = HB_CALL_SCHEMA, .entity = number }));
+            must(&b, by_id(&b.f, HB_CALL_GET, NULL, "1"));
+            CHECK_INT(answer(&b.f)->batch.row_count, 0);
+            must(&b, query(&b.f, "sys-metaschema", "{\"filter\":{\"subject_id\":\"my-doc\"}}"));
+            CHECK_INT(answer(&b.f)->batch.row_count, 0);
+            must(&b, query(&b.f, "sys-catalog", "{}"));
+            CHECK_INT(answer(&b.f)->batch.row_count, 0);
+            hb_entity *entity;
+            is_dropped(&b, hb_entity_by_id(b.f.ws, HB_STR("my-doc"), &entity, &b.f.err));
+            must(&b, call(&b.f, (hb_request){ .kind = HB_CALL_AUDIT }));
+            CHECK(hb_str_ends(answer(&b.f)->json, HB_STR("\"ok\":true}")));
+            must(&b, call(&b.f, (hb_request){ .kind = HB_CALL_INFO }));
+            CHECK(hb_str_find(answer(&b.f)->json, HB_STR("my-doc"), 0) < 0);
+            must(&b, refresh(&b));
+        }
+        must(&b, define(&b.f, before));
+        CHECK_CSTR(titles(&b), "");
+        must(&b, upsert(&b.f, "my-doc", "{\"object_id\":\"3\",\"title\":\"new\"}"));
+        CHECK_CSTR(titles(&b), "3|new\n");
+        must(&b, call(&b.f, (hb_request){ .kind = HB_CALL_AUDIT }));
+        CHECK(hb_str_ends(answer(&b.f)->json, HB_STR("\"ok\":true}")));
+        end_both();
+    }
+}
+
+/* By the time somebody has begun anew, only what is there again is known. */
+static void what_was_registered_after_a_drop_is_taken_up(void) {
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        CASE(places[i]);
+        start_both(places[i]);
+        process c;
+        must(&a, define(&a.f, other));
+        must(&a, call(&a.f, (hb_request){ .kind = HB_CALL_DROP }));
+        rest(&a);
+        must(&c, process_start(&c, &files.fs, read_clock, "c", places[i], ""));
+        must(&c, define(&c.f, other));
+        must(&c, upsert(&c.f, "other", "{\"object_id\":\"o\",\"k\":4}"));
+        rest(&c);
+        must(&b, refresh(&b));
+        must(&b, query(&b.f, "other", "{}"));
+        CHECK_CSTR(lines(&b.f, "k"), "o|4\n");
+        CHECK_INT(hb_workspace_entity(b.f.ws, HB_STR("my-doc")), HB_ENTITY_NONE);
+        must(&b, call(&b.f, (hb_request){ .kind = HB_CALL_AUDIT }));
+        CHECK(hb_str_ends(answer(&b.f)->json, HB_STR("\"ok\":true}")));
+        fixture_close(&c.f);
+        end_both();
+    }
+}
+
 TEST_SUITE {
+    TEST(a_dropped_entity_is_unknown_until_it_is_registered);
+    TEST(what_was_registered_after_a_drop_is_taken_up);
     TEST(an_altered_entity_is_refused_until_it_is_refreshed);
     TEST(registering_takes_it_over_or_tells_what_differs);
     TEST(new_entities_and_words_are_taken_over);
