@@ -256,8 +256,8 @@ static hb_status leaf_choose(hb_leaf *leaf, const hb_type *type, const hb_expr *
                              hb_arena *arena, hb_leaf **chain, hb_err *err) {
     hb_pattern_kind pattern;
     hb_op op = leaf->op;
-    if (leaf->path_len > 0) {
-        leaf->how = HB_LEAF_PATH;
+    if (leaf->path_len > 0 || (type->id == HB_TYPE_JSON && op_is_order(op))) {
+        leaf->how = HB_LEAF_PATH; /* or the whole of it, for having */
         leaf->cost = 32;
         bool known = op == HB_OP_EQ || op == HB_OP_NE || op == HB_OP_IN || op == HB_OP_IS_NULL ||
                      op == HB_OP_CONTAINS || op == HB_OP_ARRAY_CONTAINS || op_is_order(op);

@@ -283,6 +283,7 @@ static hb_status bind_having(bind_ctx *ctx, hb_aggregate *out, hb_err *err) {
     bind_ctx inner = *ctx;
     inner.schema = out->schema;
     inner.leaf_count = 0;
+    inner.is_having = true;
     hb_status status = bind_filter(&inner, ctx->spec->having, &out->having, err);
     if (status == HB_OK) return having_check(out->having, err);
     if (status != HB_E_UNKNOWN_FIELD) return status;

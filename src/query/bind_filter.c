@@ -64,6 +64,12 @@ static hb_status leaf_never(leaf_ctx *ctx) {
     return HB_OK;
 }
 
+/* Groups of paths into Json have values of any kind, which compare like those at a path. */
+static bool leaf_orders_json(const leaf_ctx *ctx) {
+    return ctx->bind->is_having && ctx->field->type->id == HB_TYPE_JSON &&
+           (BIT(ctx->op) & OPS_ORDER) != 0;
+}
+
 /* *defined is false for an operator that the type does not have: the planner's to refuse. */
 static hb_status leaf_check_op(leaf_ctx *ctx, bool *defined) {
     *defined = true;
@@ -78,7 +84,7 @@ static hb_status leaf_check_op(leaf_ctx *ctx, bool *defined) {
     if (type->id == HB_TYPE_ARRAY && ctx->op == HB_OP_CONTAINS) {
         ctx->op = HB_OP_ARRAY_CONTAINS;
     }
-    *defined = (hb_type_ops(type) & BIT(ctx->op)) != 0;
+    *defined = (hb_type_ops(type) & BIT(ctx->op)) != 0 || leaf_orders_json(ctx);
     if (*defined) return HB_OK;
     if (type->id == HB_TYPE_CATEGORICAL &&
         (BIT(ctx->op) & (type->int_base ? OPS_TEXT : OPS_ORDER)) != 0) {
@@ -249,7 +255,7 @@ static hb_status leaf_compare(leaf_ctx *ctx, const hb_value *operand, bool *is_n
     if (ctx->op == HB_OP_ARRAY_CONTAINS) {
         type = type->item;
     }
-    if (ctx->leaf->path_len > 0 || type == NULL) {
+    if (ctx->leaf->path_len > 0 || type == NULL || leaf_orders_json(ctx)) {
         ctx->leaf->value = *operand;
         return leaf_finite(ctx, operand);
     }

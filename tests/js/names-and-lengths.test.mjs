@@ -42,3 +42,15 @@ test("an id of more than 63 characters is of no row, and a backend has a name", 
   await assert.rejects(async () => ws.refresh({ backend: "" }), { code: "UNKNOWN_BACKEND" });
   await ws.close();
 });
+
+test("having compares groups of a path like values at that path", async () => {
+  const ws = await HeavenBase.open("groups", { backends: layouts.inmem });
+  await ws.register({ name: "Rec", fields: { j: "json" } });
+  await ws.upsertMany("rec", [1, 2, 2.5, "2", true, null].map((n, at) => ({ object_id: `r${at}`, j: { n } })));
+  const groups = async (having) => (await (await ws.queryJson("rec", { group_by: ["j.n"], aggregate: { many: { count: { field: "object_id" } } }, having })).execute())
+    .rows().map((row) => row["j.n"]);
+  assert.deepEqual(await groups({ "j.n": { $gt: 1 } }), [2, 2.5]);
+  assert.deepEqual(await groups({ "j.n": { $lte: "2" } }), ["2"]);
+  await assert.rejects(groups({ "j.n": { $gt: null } }), { code: "TYPE" });
+  await ws.close();
+});

@@ -33,7 +33,7 @@ export function passing(filter, rows, typeOf) {
 
 /** A predicate, or null when the filter imposes nothing. */
 function compile(filter, typeOf) {
-  if (!isObject(filter)) throw new Unknown("filter");
+  if (!isObject(filter)) throw new Refused("filter");
   const tests = Object.entries(filter).map(([key, body]) => (key.startsWith("$") && LOGICAL.has(word(key))
     ? logical(word(key), body, typeOf) : field(key, body, typeOf))).filter(Boolean);
   if (tests.length === 0) return null;
@@ -45,6 +45,7 @@ function logical(op, body, typeOf) {
     const inner = compile(body, typeOf);
     return inner === null ? null : (row) => !inner(row);
   }
+  if (!Array.isArray(body)) throw new Refused("list of filters");
   const tests = body.map((part) => compile(part, typeOf)).filter(Boolean);
   if (tests.length === 0) return null;
   return op === "and" ? (row) => tests.every((test) => test(row)) : (row) => tests.some((test) => test(row));

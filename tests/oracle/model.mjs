@@ -201,8 +201,22 @@ function runLengths(rows, compare) {
   return runs;
 }
 
+const KEYS = new Set(["filter", "near", "select", "order", "offset", "limit", "group_by", "aggregate", "having", "available",
+  "traverse", "unsafe"]);
+const isNames = (list) => list === undefined || (Array.isArray(list) && list.every((name) => typeof name === "string" && name.trim() !== ""));
+const isCount = (value) => value === undefined || (typeof value !== "boolean" && Number.isInteger(Number(value ?? NaN)) && Number(value) >= 0);
+
+/** What is no query is refused. */
+function checkShape(spec) {
+  const { select, order, offset, limit, near } = spec;
+  const sound = Object.keys(spec).every((key) => KEYS.has(key)) && isNames(select) && isNames(order) && isCount(offset) && isCount(limit)
+    && ((near ?? null) === null || (isObject(near) && typeof near.field === "string" && Array.isArray(near.query)));
+  if (!sound) throw new Refused("shape");
+}
+
 /** Filter, rank, sort, page, project: in that order (design decision 5). */
 export function answer(rows, typeOf, spec) {
+  checkShape(spec);
   if (spec.aggregate || spec.group_by || spec.having) throw new Unknown("aggregate");
   let out = passing(spec.filter ?? {}, rows, typeOf);
   let cut = false;
@@ -211,8 +225,8 @@ export function answer(rows, typeOf, spec) {
   if (keys.length === 0 && spec.near) keys.push({ column: "score", falling: true });
   const compare = comparator(keys);
   if (keys.length > 0) out = [...out].sort(compare);
-  const from = spec.offset ?? 0;
-  const to = spec.limit === undefined ? out.length : from + spec.limit;
+  const from = Number(spec.offset ?? 0);
+  const to = spec.limit === undefined ? out.length : from + Number(spec.limit);
   const paged = out.slice(from, to);
   const touchesCut = paged.length < out.length
     && (keys.length === 0 || [from, to].some((at) => at > 0 && at < out.length && compare(out[at - 1], out[at]) === 0));

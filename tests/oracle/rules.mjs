@@ -126,7 +126,7 @@ function unknownColumns(ctx) {
 /** The names in select and order. */
 function namedColumns(ctx) {
   const { select, order } = specOf(ctx);
-  return [...(Array.isArray(select) ? select : []).filter((name) => typeof name === "string").map((name) => name.trim()),
+  return [...(Array.isArray(select) ? select : []).map((name) => (typeof name === "string" ? name : JSON.stringify(name) ?? "")).map((name) => name.trim()),
     ...(Array.isArray(order) ? order : []).filter((name) => typeof name === "string").map((name) => name.replace(/^-/, "").trim())];
 }
 
@@ -154,9 +154,19 @@ function metaIsModelled(ctx) {
     && (kinds.every((kind) => kind === "entity") || subjects.every((subject) => !subject.startsWith("sys-")));
 }
 
-/** Arrays whose items a side table in SQL does not give back as they were. */
+/** Arrays and HyperGs whose items a side table in SQL does not give back as they were. */
 function isNestedArray(type) {
+  if (type.kind === "hyper-g") return type.columns.some((column) => column.type.kind === "boolean");
   return type.kind === "array" && type.item && ["array", "json", "hyper-g", "vector", "boolean"].includes(type.item.kind);
+}
+
+/** An item of a side table as it was written: booleans come back as 0 and 1, what nests as JSON text. */
+function decodedItem(type, item) {
+  if (type.kind === "hyper-g") {
+    return isObject(item) ? Object.fromEntries(Object.entries(item).map(([name, value]) =>
+      [name, value !== null && type.columns.find((column) => column.name === name)?.type.kind === "boolean" ? Boolean(value) : value])) : item;
+  }
+  return typeof item === "string" ? JSON.parse(item) : type.item.kind === "boolean" ? Boolean(item) : item;
 }
 
 export const CONDITIONS = {
@@ -185,6 +195,17 @@ export const CONDITIONS = {
   inNoList: (ctx) => !ctx.expect.error && someOperand(ctx, (_type, op, operand) => op === "in" && !Array.isArray(operand)),
   operandNotFinite: (ctx) => !ctx.expect.error && someOperand(ctx, (_type, op, operand) =>
     elements(op, operand).some((one) => (typeof one === "number" && !Number.isFinite(one)) || /^\s*[+-]?(nan|inf(inity)?)\s*$/i.test(one))),
+  itemsInMemory: (ctx) => !ctx.expect.error && !isAggregate(ctx) && someOperand(ctx, (type, op, _operand, field) => type.kind === "array"
+    && (op === "array_contains" || op === "contains") && primary(bindings(ctx, false), field)?.type === "inmem"),
+  pathsNegated: (ctx) => !ctx.expect.error && !isAggregate(ctx) && JSON.stringify(normal(specOf(ctx).filter) ?? "").includes('"$not"')
+    && pathsOf(ctx).length > 0 && bindings(ctx, false).some((one) => one.type === "sqlite"),
+  ordersKinds: (ctx) => !ctx.expect.error && Boolean(ctx.definition) && [...orderNames(ctx), ...[specOf(ctx).group_by ?? []].flat()]
+    .some((name) => kindsAt(ctx, String(name)).size > 1) && orderNames(ctx).length > 0,
+  comparesKinds: (ctx) => ctx.expect.error?.class === "TypeError" && isObject(specOf(ctx).having) && Boolean(ctx.definition)
+    && [specOf(ctx).group_by ?? []].flat().some((name) => kindsAt(ctx, String(name)).size > 0),
+  nullOfSystem: (ctx) => ctx.expect.error?.class === "TypeError" && String(ctx.args.entity).startsWith("sys-") && asksNull(specOf(ctx).filter),
+  mappingForList: (ctx) => someOperand(ctx, (type, op, operand) => type.kind === "array" && MEMBERSHIP.has(op)
+    && elements(op, operand).some(isObject)),
   truthOfList: (ctx) => !ctx.expect.error && someOperand(ctx, (type, op, operand) => type.kind === "boolean"
     && elements(op, operand).some((one) => one !== null && typeof one === "object")),
   vectorOperand: (ctx) => !ctx.expect.error && someOperand(ctx, (type, op, operand) => type.kind === "vector" && op === "eq"
@@ -241,7 +262,7 @@ export const CONDITIONS = {
     && elements(op, operand).some((one) => one !== null && typeof one !== "object")),
   nullLogical: (ctx) => !ctx.expect.error && /"\$(and|or)":\[[^\]]*null|"\$(and|or|not)":null/.test(JSON.stringify(normal(specOf(ctx).filter) ?? "")),
   nullOrder: (ctx) => !ctx.expect.error && someOperand(ctx, (type, op, operand) => operand === null && ORDER_OPS.has(op)
-    && isTextType(type)),
+    && (isTextType(type) || type.kind === "timestamp")),
   pathIntoList: (ctx) => !ctx.expect.error && Boolean(ctx.definition) && reachesIntoList(ctx),
   itemConditions: (ctx) => !ctx.expect.error && someOperand(ctx, (type, op, operand) => type.kind === "hyper-g"
     && (op === "match" || (["exists", "any", "all"].includes(op) && strangeItemConditions(type, operand)))),
@@ -251,10 +272,10 @@ export const CONDITIONS = {
     (type.kind === "hyper-g" && ["exists", "any", "all"].includes(op) && JSON.stringify(normal(operand) ?? "").includes("null"))
       || (type.kind === "array" && ITEM_OPS.has(op) && operand === null)),
   nullOperand: (ctx) => someOperand(ctx, (type, op, operand) => MEMBERSHIP.has(op)
-    && (!NULLABLE.has(type.kind) || (op !== "in" && unhandled(ctx)))
+    && (type.kind !== "vector" || op !== "in") && (!NULLABLE.has(type.kind) || (op !== "in" && unhandled(ctx)))
     && elements(op, operand).includes(null)),
   operandNotText: (ctx) => someOperand(ctx, (type, op, operand) => TEXT_OPS.has(op)
-    && (isTextType(type.kind === "array" ? type.item ?? type : type)
+    && (isTextType(type.kind === "array" ? type.item ?? type : type) || (op === "contained_in" && type.kind === "array")
       || (["date", "categorical"].includes(type.kind) && !MEMBERSHIP.has(op) && !ORDER_OPS.has(op)))
     && (type.kind === "array" ? ITEM_OPS.has(op) : op !== "array_contains")
     && elements(op, operand).some((one) => typeof one === "boolean" || (one !== null && typeof one === "object"))),
@@ -330,6 +351,23 @@ const spellings = (backends) => [isObject(backends) ? Object.values(backends).ma
   .filter((name) => typeof name === "string");
 
 const wholeOf = (definition) => JSON.stringify([...definition.fields].map((pair) => normal(pair)));
+
+/** Whether a filter asks for what is missing. */
+function asksNull(filter) {
+  let found = false;
+  visitFilter(filter, (_field, op, operand) => { found ||= MEMBERSHIP.has(op) && elements(op, operand).includes(null); });
+  return found;
+}
+
+const orderNames = (ctx) => [specOf(ctx).order ?? []].flat().map((name) => String(name).replace(/^-/, "").trim());
+
+/** The kinds of the values that rows have at a path into Json. */
+function kindsAt(ctx, name) {
+  const [base, ...path] = name.split(".");
+  if (ctx.definition.fields.get(base)?.type.kind !== "json") return new Set();
+  const values = ctx.model.rows(ctx.args.entity).map((row) => path.reduce((value, step) => value?.[step], row[base])).filter((value) => (value ?? null) !== null);
+  return new Set(values.map((value) => (Array.isArray(value) ? "array" : typeof value === "bigint" ? "number" : typeof value)));
+}
 
 /** Whether no row has a vector to be ranked by. */
 function ranksNothing(ctx) {
@@ -544,8 +582,7 @@ export const EXPECTATIONS = {
   }),
   decodedItems: (ctx, expect) => mapRows(expect, (row) => Object.fromEntries(Object.entries(row).map(([key, value]) => {
     const type = ctx.definition.fields.get(key)?.type;
-    return [key, type && isNestedArray(type) && Array.isArray(value)
-      ? value.map((item) => (typeof item === "string" ? JSON.parse(item) : type.item.kind === "boolean" ? Boolean(item) : item)) : value];
+    return [key, type && isNestedArray(type) && Array.isArray(value) ? value.map((item) => decodedItem(type, item)) : value];
   }))),
   withoutNullColumns: (ctx, expect) => mapRows(expect, (row) => Object.fromEntries(Object.entries(row).map(([key, value]) =>
     [key, ctx.definition.fields.get(key)?.type.kind === "hyper-g" && Array.isArray(value) ? value.map((item) => (isObject(item)
