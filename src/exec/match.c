@@ -132,7 +132,10 @@ hb_status hb_exec_match(hb_task *task, const hb_schema *schema, const hb_expr *f
                          run.norm.failed || run.places.failed;
         run.out.over = run.out.over || run.entries.over;
         status = hb_buf_check(&run.out, err);
-        if (status == HB_OK && !hb_colbuf_add_text(dst, hb_buf_str(&run.out)))
+        /* A row that passed for another reason has no places. */
+        if (status == HB_OK &&
+            !(run.entry_count == 0 ? hb_colbuf_add_null(dst)
+                                   : hb_colbuf_add_text(dst, hb_buf_str(&run.out))))
             status = hb_err_memory(err);
     }
     for (uint32_t i = 0; i < 5; i++) hb_buf_free(bufs[i]);

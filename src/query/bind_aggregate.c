@@ -267,12 +267,18 @@ static hb_status bind_measures(bind_ctx *ctx, hb_schema *schema, hb_aggregate *o
 }
 
 /* What plans refuse of a filter is refused here: no plan looks at having. */
-static hb_status having_check(const hb_expr *expr, hb_err *err) {
+static hb_status having_check(const hb_aggregate *in, const hb_expr *expr, hb_err *err) {
     if (expr->kind == HB_EXPR_LEAF && expr->op > HB_OP_COUNT)
         return hb_err_set(err, HB_E_QUERY, "having knows no operator '%.*s'",
                           HB_ARG(hb_op_name(expr->op)));
+    if (expr->kind == HB_EXPR_LEAF) {
+        const hb_type *type = in->schema->fields[expr->field].type;
+        const bool path = type->id == HB_TYPE_JSON && expr->field <= in->group_count;
+        if (!path && (hb_type_ops(type) >> expr->op & 1u) == 0)
+            return hb_type_no_op(type, expr->op, err);
+    }
     for (uint32_t i = 0; expr->kind != HB_EXPR_LEAF && i < expr->arg_count; i++) {
-        HB_TRY(having_check(expr->args[i], err));
+        HB_TRY(having_check(in, expr->args[i], err));
     }
     return HB_OK;
 }
@@ -283,9 +289,9 @@ static hb_status bind_having(bind_ctx *ctx, hb_aggregate *out, hb_err *err) {
     bind_ctx inner = *ctx;
     inner.schema = out->schema;
     inner.leaf_count = 0;
-    inner.is_having = true;
+    inner.group_count = out->group_count;
     hb_status status = bind_filter(&inner, ctx->spec->having, &out->having, err);
-    if (status == HB_OK) return having_check(out->having, err);
+    if (status == HB_OK) return having_check(out, out->having, err);
     if (status != HB_E_UNKNOWN_FIELD) return status;
     if (err != NULL) err->code = HB_E_QUERY; /* no field of an entity, a column of this query */
     return HB_E_QUERY;

@@ -66,8 +66,8 @@ static hb_status leaf_never(leaf_ctx *ctx) {
 
 /* Groups of paths into Json have values of any kind, which compare like those at a path. */
 static bool leaf_orders_json(const leaf_ctx *ctx) {
-    return ctx->bind->is_having && ctx->field->type->id == HB_TYPE_JSON &&
-           (BIT(ctx->op) & OPS_ORDER) != 0;
+    return ctx->leaf->field != 0 && ctx->leaf->field <= ctx->bind->group_count &&
+           ctx->field->type->id == HB_TYPE_JSON && (BIT(ctx->op) & OPS_ORDER) != 0;
 }
 
 /* *defined is false for an operator that the type does not have: the planner's to refuse. */

@@ -89,7 +89,7 @@ typedef struct bind_ctx {
     uint32_t param_count;
     uint32_t leaf_count;
     uint32_t node_count;
-    bool is_having;             /* the filter is one over outputs of an aggregate */
+    uint32_t group_count;       /* of having: fields 1 to this one are groups */
 } bind_ctx;
 
 /* A JSON operand, parameters filled in: scalars as they are, containers as PACK. */

@@ -49,6 +49,14 @@ function compareOrdered(expected, rows) {
   return null;
 }
 
+/** Scores of vectors of 32-bit numbers: what is within their reach is what was expected. */
+function closeScores(wanted, rows) {
+  const scores = new Map(wanted.map((row) => [row.object_id, row.score]));
+  for (const row of rows) {
+    if (Math.abs(row.score - scores.get(row.object_id)) <= 1e-6) row.score = scores.get(row.object_id);
+  }
+}
+
 function compareRows(expected, answer, ignore) {
   if (!answer.rows) return "expected rows";
   if (expected.columns && answer.columns) {
@@ -59,6 +67,7 @@ function compareRows(expected, answer, ignore) {
   }
   const mask = expected.mask ?? ((row) => row);
   const rows = answer.rows.map((row) => normalRow(mask(row), ignore));
+  if (expected.close) closeScores(expected.rows, rows);
   const wanted = { ...expected, rows: expected.rows.map((row) => normalRow(mask(row), ignore)) };
   if (wanted.rows.length !== rows.length) return `${rows.length} rows instead of ${wanted.rows.length}`;
   if (expected.compare === "count" || expected.cut) return null;

@@ -14,6 +14,7 @@ export class Model {
     this.entities = new Map();      // id -> {definition, rows: Map(object_id -> row)}
     this.phantoms = new Map();      // id -> Set of object_ids that only the reference holds
     this.older = new Map();         // id -> Set of object_ids whose rows are older than a default
+    this.loose = new Map();         // id -> Set of object_ids that SQL lost values of
     this.refused = new Set();       // entities whose definition we refuse and the reference takes
   }
 
@@ -34,6 +35,11 @@ export class Model {
       for (const field of fields) row[field.name] = defaultOf(field);
       this.older.set(definition.id, this.grown(definition.id).add(row.object_id));
     }
+  }
+
+  /** The rows of which the reference may have lost values. */
+  looseIds(id) {
+    return this.loose.get(id) ?? new Set();
   }
 
   /** The rows that are older than a default. */
@@ -57,6 +63,7 @@ export class Model {
     this.entities.clear();
     this.phantoms.clear();
     this.older.clear();
+    this.loose.clear();
   }
 
   /** Opening again: what lay on the backends `gone` is no more. */
@@ -92,7 +99,10 @@ export class Model {
     }
     row.object_id = String(objectId);
     held.rows.set(row.object_id, row);
-    if (!merge) this.grown(entity).delete(row.object_id);
+    if (!merge) {
+      this.grown(entity).delete(row.object_id);
+      this.looseIds(entity).delete(row.object_id);
+    }
     this.phantoms.get(entity)?.delete(row.object_id);
   }
 

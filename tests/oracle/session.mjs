@@ -6,7 +6,7 @@ import { compare } from "./compare.mjs";
 import { Refused } from "./coercion.mjs";
 import { Model } from "./model.mjs";
 import { instances } from "./placement.mjs";
-import { expectationFor, writeRules } from "./rules.mjs";
+import { expectationFor, isUneven, writeRules } from "./rules.mjs";
 import { decode, equal, isObject, sameMultiset } from "./values.mjs";
 import { definitionOf } from "./waiting.mjs";
 import { bareJsonFields, derivedId, rowsOf, translateRow } from "./writes.mjs";
@@ -29,7 +29,7 @@ export class Session {
   context(step) {
     const args = decode(step.args);
     if (step.op === "register" || step.op === "alter") args.definition = decode(this.case.schemas[step.args.schema]);
-    const entity = args.entity ?? (step.op === "set" ? this.model.holder(args.id) : undefined);
+    const entity = args.entity ?? (["set", "get", "exists", "delete"].includes(step.op) ? this.model.holder(args.id) : undefined);
     return { case: this.case, step, args, expect: step.expect, model: this.model, workspaceId: this.workspaceId,
       restored: this.restored, ids: this.ids, entity, definition: entity ? this.model.definition(entity) : null,
       defined: args.definition ? definitionOf(args.definition) : null };
@@ -277,8 +277,10 @@ function inOwnTerms(ctx, stored, entries) {
 export function record(model, ctx, plan) {
   if (ctx.expect.error || !ctx.entity) return;
   const merge = ctx.step.op.startsWith("set");
+  const uneven = Array.isArray(ctx.args.rows) && instances(model.backends).some((one) => one.type === "sqlite") && isUneven(ctx);
   for (const entry of plan.entries) {
     if (entry.phantom) model.addPhantom(ctx.entity, entry.id);
     else if (isObject(entry.values)) model.write(ctx.entity, entry.id, entry.values, merge);
+    if (uneven) model.loose.set(ctx.entity, model.looseIds(ctx.entity).add(String(entry.id)));
   }
 }
