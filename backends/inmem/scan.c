@@ -345,22 +345,18 @@ static hb_status rows_sort(inmem_scan *scan, inmem_rows *rows, bool by_id, uint6
 
 /* ---- results ---------------------------------------------------------------------------- */
 
-static hb_status scan_column(const inmem_scan *scan, uint32_t field, const hb_column **out,
-                             hb_err *err) {
-    *out = scan->columns[field];
-    if (*out != NULL) {
-        return HB_OK;
-    }
-    const hb_schema *schema = scan->fragment->container->schema;
+static hb_status not_here(hb_str name, hb_err *err) {
     return hb_err_set(err, HB_E_INTERNAL, "a fragment asks for '%.*s', which is not here",
-                      HB_ARG(schema->fields[field].name));
+                      HB_ARG(name));
 }
 
 static hb_status emit_column(inmem_scan *scan, uint32_t index, uint32_t field,
                              const inmem_rows *rows, hb_err *err) {
     const hb_schema *schema = scan->fragment->container->schema;
-    const hb_column *column;
-    HB_TRY(scan_column(scan, field, &column, err));
+    const hb_column *column = scan->columns[field];
+    if (column == NULL) {
+        return not_here(schema->fields[field].name, err);
+    }
     hb_rowset_column(&scan->job->out, index, schema->fields[field].name, column->kind, column->dim);
     if (!hb_colbuf_add_rows(&scan->job->out.columns[index], column, rows->slots, rows->count)) {
         return hb_err_memory(err);
@@ -369,27 +365,31 @@ static hb_status emit_column(inmem_scan *scan, uint32_t index, uint32_t field,
 }
 
 /* The store's own columns, and which of their rows: nothing is copied. */
-static hb_status lend(inmem_scan *scan, const inmem_rows *rows, hb_err *err) {
-    const hb_fragment *fragment = scan->fragment;
-    hb_column *columns = hb_arena_array(scan->arena, (size_t)fragment->column_count + 1,
-                                        sizeof(*columns));
+static hb_status lend(hb_job *job, const inmem_store *store, const inmem_rows *rows, hb_err *err) {
+    const hb_fragment *fragment = job->fragment;
+    const hb_container *container = fragment->container;
+    const uint32_t count = fragment->column_count + 1;
+    hb_column *columns = hb_arena_array(job->arena, count, sizeof(*columns));
     if (columns == NULL) {
         return hb_err_memory(err);
     }
-    for (uint32_t i = 0; i <= fragment->column_count; i++) {
-        const hb_column *column;
-        HB_TRY(scan_column(scan, i == 0 ? HB_FIELD_OBJECT_ID : fragment->columns[i - 1], &column,
-                           err));
-        columns[i] = *column;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t field = i == 0 ? HB_FIELD_OBJECT_ID : fragment->columns[i - 1];
+        const uint32_t index = container->by_field[field];
+        const hb_str name = container->schema->fields[field].name;
+        if (index == HB_FIELD_NONE) {
+            return not_here(name, err);
+        }
+        columns[i] = hb_colbuf_view(&store->fields[index].column, name);
     }
-    scan->job->lent = (hb_lent){ columns, fragment->column_count + 1, rows->slots, rows->count };
+    job->lent = (hb_lent){ columns, count, rows->slots, rows->count };
     return HB_OK;
 }
 
 static hb_status emit(inmem_scan *scan, const inmem_rows *rows, hb_err *err) {
     const hb_fragment *fragment = scan->fragment;
     if (fragment->lends && rows->scores == NULL) {
-        return lend(scan, rows, err);
+        return lend(scan->job, scan->store, rows, err);
     }
     uint32_t count = fragment->column_count + 1 + (rows->scores != NULL ? 1 : 0);
     hb_rowset *out = &scan->job->out;
@@ -473,23 +473,31 @@ hb_status inmem_run_count(hb_job *job, inmem_store *store, hb_err *err) {
     return HB_OK;
 }
 
+static hb_status fetch_slots(hb_job *job, const inmem_store *store, inmem_rows *out, hb_err *err) {
+    const hb_ids *ids = job->fragment->ids;
+    *out = (inmem_rows){ .slots = hb_arena_array(job->arena, ids->count, sizeof(uint32_t)) };
+    if (out->slots == NULL) {
+        return hb_err_memory(err);
+    }
+    for (uint32_t i = 0; i < ids->count; i++) {
+        uint32_t slot = inmem_store_find(store, ids->ids[i]);
+        if (slot != INMEM_NO_SLOT) {
+            out->slots[out->count++] = slot;
+        }
+    }
+    job->rows_examined += out->count;
+    return HB_OK;
+}
+
 hb_status inmem_run_fetch(hb_job *job, inmem_store *store, hb_err *err) {
     inmem_scan scan;
-    inmem_rows rows = { 0 };
-    const hb_ids *ids = job->fragment->ids;
+    inmem_rows rows;
+    HB_TRY(fetch_slots(job, store, &rows, err));
+    if (job->fragment->lends) {
+        return lend(job, store, &rows, err);
+    }
     hb_status status = inmem_scan_open(job, store, &scan, err);
     if (status == HB_OK) {
-        rows.slots = hb_arena_array(job->arena, ids->count, sizeof(uint32_t));
-        status = rows.slots != NULL ? HB_OK : hb_err_memory(err);
-    }
-    if (status == HB_OK) {
-        for (uint32_t i = 0; i < ids->count; i++) {
-            uint32_t slot = inmem_store_find(store, ids->ids[i]);
-            if (slot != INMEM_NO_SLOT) {
-                rows.slots[rows.count++] = slot;
-            }
-        }
-        job->rows_examined += rows.count;
         status = emit(&scan, &rows, err);
     }
     inmem_scan_close(&scan);

@@ -375,7 +375,7 @@ static hb_status start_call(call_frame *frame, hb_workspace *workspace) {
                            .now_ms = (int64_t)call.now_ms,
                            .timeout_ms = call.timeout_ms,
                            .lends = true };
-    note_sleep(call.now_ms);
+    if (call.now_ms > 0) note_sleep(call.now_ms); /* reads by id do not say when */
     HB_TRY(exchange_part(call.text_off, call.text_len, &request.text));
     HB_TRY(exchange_part(call.params_off, call.params_len, &request.params));
     HB_TRY(read_batch(frame, &call, &request.batch));

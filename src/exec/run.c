@@ -21,6 +21,7 @@ struct hb_run {
     uint64_t total;
     bool total_set;
     bool lends;                 /* every backend is local: nothing is written while it runs */
+    bool lends_rows;            /* the result may be some rows of its columns */
     hb_run_result result;
 };
 
@@ -46,6 +47,10 @@ hb_status hb_run_new(hb_task *task, const hb_plan *plan, hb_instance *const *ins
     run->lends = run_is_local(plan, instances);
     *out = run;
     return HB_OK;
+}
+
+void hb_run_lend_rows(hb_run *run) {
+    run->lends_rows = run->lends;
 }
 
 /* The ids of a node in ascending order: candidates must be sorted, and ranked rows are not. */
@@ -204,7 +209,8 @@ static hb_status run_local(hb_run *run, const hb_node *node, run_node *state, hb
             HB_TRY(hb_exec_cursor(task, query, in[0], query->offset + in[0]->count,
                                   &run->result.cursor, err));
         return hb_exec_project(task, schema, node->columns, node->column_count, query, in[0],
-                               &run->result.batch, &run->result.roles, err);
+                               run->lends_rows ? &run->result.rows : NULL, &run->result.batch,
+                               &run->result.roles, err);
     case HB_NODE_AGGREGATE:
         return hb_exec_aggregate(task, schema, query->aggregate, in[0], &state->rows, err);
     case HB_NODE_SCAN:

@@ -159,14 +159,48 @@ static hb_status project_path(const hb_col *col, const hb_column *src, const hb_
     return HB_OK;
 }
 
+/* Made row by row, of whatever the rows have. */
+static bool column_is_made(const hb_col *col) {
+    return col->kind == HB_COL_MATCH || col->kind == HB_COL_PATH;
+}
+
+/* A column of its own in `set`: made, or the selected rows copied. */
+static hb_status project_own(hb_task *task, const hb_schema *schema, const hb_query *query,
+                             const hb_col *col, const hb_column *src, const hb_rows *in,
+                             hb_rowset *set, uint32_t at, hb_column *view, hb_err *err) {
+    hb_colbuf *own = &set->columns[at];
+    hb_rowset_column(set, at, col->name, column_is_made(col) ? HB_KIND_PACK : src->kind,
+                     column_is_made(col) ? 0 : src->dim);
+    if (col->kind == HB_COL_MATCH) {
+        HB_TRY(hb_exec_match(task, schema, query->filter, in, own, err));
+    } else if (col->kind == HB_COL_PATH) {
+        HB_TRY(project_path(col, src, in, own, err));
+    } else if (!hb_colbuf_add_rows(own, src, in->sel, in->count)) {
+        return hb_err_memory(err);
+    }
+    *view = hb_colbuf_view(own, col->name);
+    return HB_OK;
+}
+
+static bool any_is_made(const hb_col *columns, uint32_t count) {
+    for (uint32_t c = 0; c < count; c++) {
+        if (column_is_made(&columns[c])) return true;
+    }
+    return false;
+}
+
 hb_status hb_exec_project(hb_task *task, const hb_schema *schema, const hb_col *columns,
                           uint32_t column_count, const hb_query *query, const hb_rows *in,
-                          hb_batch *out, const uint8_t **roles_out, hb_err *err) {
-    hb_column *views = HB_NEW_ARRAY(&task->arena, hb_column, (size_t)column_count + 1);
-    uint8_t *roles = HB_NEW_ARRAY(&task->arena, uint8_t, (size_t)column_count + 1);
-    hb_rowset *set;
-    HB_TRY(hb_task_rowset(task, column_count + 1, &set, err));
+                          const uint32_t **rows_out, hb_batch *out, const uint8_t **roles_out,
+                          hb_err *err) {
+    hb_column *views = hb_arena_array(&task->arena, (size_t)column_count + 1, sizeof(*views));
+    uint8_t *roles = hb_arena_array(&task->arena, (size_t)column_count + 1, 1);
     if (views == NULL || roles == NULL) return hb_err_memory(err);
+    const bool made = any_is_made(columns, column_count);
+    const bool lends = rows_out != NULL && !made;
+    const bool copies = in->sel != NULL && !lends;
+    hb_rowset *set = NULL;
+    if (made || copies) HB_TRY(hb_task_rowset(task, column_count + 1, &set, err));
     static const hb_col identity = {
         HB_COL_FIELD, HB_FIELD_OBJECT_ID, NULL, 0, { "object_id", 9 }
     };
@@ -174,29 +208,17 @@ hb_status hb_exec_project(hb_task *task, const hb_schema *schema, const hb_col *
         const hb_col *col = c == 0 ? &identity : &columns[c - 1];
         const hb_column *src = shape_find(in, col);
         roles[c] = c == 0 ? 1 : col->kind >= HB_COL_SCORE ? 2 : 0;
-        if (col->kind == HB_COL_MATCH) {
-            hb_rowset_column(set, c, col->name, HB_KIND_PACK, 0);
-            HB_TRY(hb_exec_match(task, schema, query->filter, in, &set->columns[c], err));
-            views[c] = hb_colbuf_view(&set->columns[c], col->name);
-        } else if (src != NULL && col->kind == HB_COL_PATH) {
-            hb_rowset_column(set, c, col->name, HB_KIND_PACK, 0);
-            HB_TRY(project_path(col, src, in, &set->columns[c], err));
-            views[c] = hb_colbuf_view(&set->columns[c], col->name);
-        } else if (src != NULL && in->sel != NULL) {
-            hb_rowset_column(set, c, col->name, src->kind, src->dim);
-            if (!hb_colbuf_add_rows(&set->columns[c], src, in->sel, in->count))
-                return hb_err_memory(err);
-            views[c] = hb_colbuf_view(&set->columns[c], col->name);
-        } else if (src != NULL) {
-            views[c] = *src;
+        if (col->kind == HB_COL_MATCH || (src != NULL && (copies || column_is_made(col)))) {
+            HB_TRY(project_own(task, schema, query, col, src, in, set, c, &views[c], err));
         } else {
-            HB_ASSERT(col->kind != HB_COL_FIELD || col->field < schema->field_count);
-            views[c] = (hb_column){ .kind = HB_KIND_NULL };
+            HB_ASSERT(src != NULL || col->kind != HB_COL_FIELD || col->field < schema->field_count);
+            views[c] = src != NULL ? *src : (hb_column){ .kind = HB_KIND_NULL };
         }
         views[c].name = col->name;
     }
-    uint32_t from = query->aggregate != NULL ? 1 : 0;
+    const uint32_t from = query->aggregate != NULL ? 1 : 0;
     *out = (hb_batch){ in->count, column_count + 1 - from, views + from };
     *roles_out = roles + from;
+    if (lends) *rows_out = in->sel;
     return HB_OK;
 }

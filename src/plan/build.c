@@ -9,8 +9,8 @@ hb_status build_marks(plan_build *build, uint8_t **out) {
 
 static hb_status build_grow(plan_build *build) {
     uint32_t cap = build->node_cap == 0 ? 16 : 2 * build->node_cap;
-    hb_node *nodes = HB_NEW_ARRAY(build->arena, hb_node, cap);
-    uint8_t **has = HB_NEW_ARRAY(build->arena, uint8_t *, cap);
+    hb_node *nodes = hb_arena_array(build->arena, cap, sizeof(*nodes));
+    uint8_t **has = hb_arena_array(build->arena, cap, sizeof(*has));
     if (nodes == NULL || has == NULL) return hb_err_memory(build->err);
     if (build->node_count > 0) {
         memcpy(nodes, build->nodes, build->node_count * sizeof *nodes);

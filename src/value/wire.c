@@ -178,12 +178,22 @@ hb_status hb_wire_read(hb_str bytes, hb_arena *arena, hb_batch *out, hb_err *err
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
-/* What is written of a batch, and where it lies in `out`. */
+/* A column's record in the table, as it crosses. */
+typedef struct wire_record {
+    uint32_t name_off, name_len, kind, dim, state_off, data_off, data_len, heap_off, heap_len, role;
+} wire_record;
+_Static_assert(sizeof(wire_record) == HB_WIRE_COLUMN_LEN, "column record");
+
+/* Padding of a column's three sections. */
+#define COLUMN_PADDING 32u
+
+/* What is written of a batch, and where: there is room for all of it. */
 typedef struct wire_writer {
     const hb_batch *batch;
     const uint32_t *rows;       /* which rows of the columns, batch->row_count many; NULL: all */
-    hb_buf *out;
-    uint32_t base;              /* of the batch in `out` */
+    char *base;
+    uint32_t at;                /* bytes written */
+    wire_record *table;
 } wire_writer;
 
 static uint32_t row_at(const wire_writer *w, uint32_t i) {
@@ -192,10 +202,6 @@ static uint32_t row_at(const wire_writer *w, uint32_t i) {
 
 static bool cell_is_value(const hb_column *col, uint32_t row) {
     return col->state == NULL || col->state[row] == HB_CELL_VALUE;
-}
-
-static bool writer_failed(const wire_writer *w) {
-    return w->out->failed || w->out->over;
 }
 
 /* Bytes of a column's values outside of its data. */
@@ -209,65 +215,58 @@ static uint64_t heap_bytes(const wire_writer *w, const hb_column *col) {
     return size;
 }
 
-/* Room for the whole batch at once: growing by doubling copies it all. */
-static void reserve_batch(const wire_writer *w) {
+/* Room for the whole batch at once: nothing that is written looks for it again. */
+static bool reserve_batch(const wire_writer *w, hb_buf *out) {
     const hb_batch *batch = w->batch;
     uint64_t size = HB_WIRE_HEADER_LEN + 8;
     for (uint32_t i = 0; i < batch->column_count; i++) {
         const hb_column *col = &batch->columns[i];
-        size += HB_WIRE_COLUMN_LEN + col->name.len + 32 + batch->row_count;
+        size += HB_WIRE_COLUMN_LEN + col->name.len + COLUMN_PADDING + batch->row_count;
         size += data_len(col->kind, col->dim, batch->row_count) + heap_bytes(w, col);
     }
-    if (size <= HB_BUF_BYTES_MAX) (void)hb_buf_reserve(w->out, (uint32_t)size);
+    out->over = out->over || size > HB_BUF_BYTES_MAX;
+    return hb_buf_reserve(out, (uint32_t)size);
 }
 
-/* The record of a column in the table. */
-static char *record_at(const wire_writer *w, uint32_t index) {
-    return w->out->ptr + w->base + HB_WIRE_HEADER_LEN + index * HB_WIRE_COLUMN_LEN;
+/* Begins a section. */
+static uint32_t section(wire_writer *w) {
+    memset(w->base + w->at, 0, 8);
+    w->at = (w->at + 7u) & ~7u;
+    return w->at;
 }
 
-/* Begins a section: 8-aligned, with room for `len` bytes. False: it does not fit. */
-static bool section(const wire_writer *w, uint64_t len, uint32_t *off) {
-    w->out->over = w->out->over || len > HB_BUF_BYTES_MAX;
-    if (w->out->over) return false;
-    hb_buf_align(w->out, 8);
-    *off = w->out->len - w->base;
-    return hb_buf_reserve(w->out, (uint32_t)len);
-}
-
-static void write_states(const wire_writer *w, const hb_column *col, uint32_t index) {
-    const uint32_t count = w->batch->row_count;
-    uint32_t off;
-    if (col->state == NULL || !section(w, count, &off)) return;
-    uint8_t *to = (uint8_t *)w->out->ptr + w->out->len;
+/* 0: all cells are values. */
+static uint32_t write_states(wire_writer *w, const hb_column *col) {
+    if (col->state == NULL) return 0;
+    const uint32_t count = w->batch->row_count, off = section(w);
+    uint8_t *to = (uint8_t *)w->base + off;
     bool gaps = w->rows == NULL;        /* of rows that were picked, often all have a value */
     for (uint32_t i = 0; i < count; i++) {
         to[i] = col->state[row_at(w, i)];
         gaps = gaps || to[i] != HB_CELL_VALUE;
     }
-    if (!gaps) return;
-    w->out->len += count;
-    set_u32(record_at(w, index) + COL_STATE_OFF, off);
+    if (!gaps) return 0;
+    w->at += count;
+    return off;
 }
 
-static void write_span_data(const wire_writer *w, const hb_column *col, uint32_t *heap_len) {
+/* Gives the length of the heap that goes with the spans. */
+static uint32_t write_span_data(const wire_writer *w, const hb_column *col) {
     const hb_span *spans = col->data;
-    char *to = w->out->ptr + w->out->len;
-    uint64_t heap = 0;
+    hb_span *to = (hb_span *)(void *)(w->base + w->at);
+    uint32_t heap = 0;
     for (uint32_t i = 0; i < w->batch->row_count; i++) {
         const uint32_t row = row_at(w, i);
-        const hb_span span = { (uint32_t)heap, cell_is_value(col, row) ? spans[row].len : 0 };
-        memcpy(to + i * sizeof span, &span, sizeof span);
-        heap += span.len;
+        to[i] = (hb_span){ heap, cell_is_value(col, row) ? spans[row].len : 0 };
+        heap += to[i].len;
     }
-    w->out->over = w->out->over || heap > HB_BUF_BYTES_MAX;
-    *heap_len = (uint32_t)heap;
+    return heap;
 }
 
 static void write_fixed_data(const wire_writer *w, const hb_column *col) {
     const size_t size = (size_t)data_len(col->kind, col->dim, 1);
     const uint32_t count = w->batch->row_count;
-    char *to = w->out->ptr + w->out->len;
+    char *to = w->base + w->at;
     const char *from = col->data;
     if (size * count == 0) return;
     if (col->pieces != NULL) {
@@ -284,60 +283,55 @@ static void write_fixed_data(const wire_writer *w, const hb_column *col) {
 }
 
 /* Everything of a column but its heap. */
-static void write_column(const wire_writer *w, uint32_t index, uint32_t role) {
+static void write_column(wire_writer *w, uint32_t index, uint32_t role) {
     const hb_column *col = &w->batch->columns[index];
-    const uint64_t len = data_len(col->kind, col->dim, w->batch->row_count);
-    uint32_t off, heap_len = 0;
-    write_states(w, col, index);
-    if (writer_failed(w) || !section(w, len, &off)) return;
+    wire_record *record = &w->table[index];
+    const uint32_t len = (uint32_t)data_len(col->kind, col->dim, w->batch->row_count);
+    record->kind = (uint32_t)col->kind;
+    record->dim = col->kind == HB_KIND_VEC ? col->dim : 0;
+    record->state_off = write_states(w, col);
+    record->data_off = section(w);
+    record->data_len = len;
+    record->heap_off = record->heap_len = 0;
+    record->role = role;
     if (!is_span(col)) {
         write_fixed_data(w, col);
     } else if (len > 0) {
-        write_span_data(w, col, &heap_len);
+        record->heap_len = write_span_data(w, col);
     }
-    w->out->len += (uint32_t)len;
-    char *record = record_at(w, index);
-    set_u32(record + COL_KIND, (uint32_t)col->kind);
-    set_u32(record + COL_DIM, col->kind == HB_KIND_VEC ? col->dim : 0);
-    set_u32(record + COL_DATA_OFF, off);
-    set_u32(record + COL_DATA_LEN, (uint32_t)len);
-    set_u32(record + COL_HEAP_LEN, heap_len);
-    set_u32(record + COL_ROLE, role);
+    w->at += len;
 }
 
 /* A column of a big store may view only some bytes of its heap; send those, in row order. */
-static void write_heap(const wire_writer *w, uint32_t index) {
+static void write_heap(wire_writer *w, uint32_t index) {
     const hb_column *col = &w->batch->columns[index];
-    uint32_t len, off;
-    memcpy(&len, record_at(w, index) + COL_HEAP_LEN, sizeof len);
-    if (!section(w, len, &off)) return;
-    char *to = w->out->ptr + w->out->len;
+    wire_record *record = &w->table[index];
+    record->heap_off = section(w);
+    char *to = w->base + w->at;
     const hb_span *spans = col->data;
-    for (uint32_t i = 0; i < w->batch->row_count && len > 0; i++) {
+    for (uint32_t i = 0; i < w->batch->row_count && record->heap_len > 0; i++) {
         const uint32_t row = row_at(w, i);
         if (!cell_is_value(col, row) || spans[row].len == 0) continue;
         memcpy(to, col->heap + spans[row].off, spans[row].len);
         to += spans[row].len;
     }
-    w->out->len += len;
-    set_u32(record_at(w, index) + COL_HEAP_OFF, off);
+    w->at += record->heap_len;
 }
 
-static void write_names(const wire_writer *w) {
-    for (uint32_t i = 0; i < w->batch->column_count && !writer_failed(w); i++) {
+static void write_names(wire_writer *w) {
+    for (uint32_t i = 0; i < w->batch->column_count; i++) {
         const hb_str name = w->batch->columns[i].name;
-        const uint32_t off = w->out->len - w->base;
-        hb_buf_add_str(w->out, name);
-        if (writer_failed(w)) return;
-        set_u32(record_at(w, i) + COL_NAME_OFF, off);
-        set_u32(record_at(w, i) + COL_NAME_LEN, name.len);
+        w->table[i].name_off = w->at;
+        w->table[i].name_len = name.len;
+        if (name.len > 0) memcpy(w->base + w->at, name.ptr, name.len);
+        w->at += name.len;
     }
 }
 
 /* The heaps of texts come last and together, so that a reader can decode them in one piece. */
-static void write_heaps(const wire_writer *w) {
+static void write_heaps(wire_writer *w) {
     for (uint32_t texts = 0; texts < 2; texts++) {
-        for (uint32_t i = 0; i < w->batch->column_count && !writer_failed(w); i++) {
+        for (uint32_t i = 0; i < w->batch->column_count; i++) {
             const hb_column *col = &w->batch->columns[i];
             if (is_span(col) && (col->kind == HB_KIND_TEXT) == (texts == 1)) write_heap(w, i);
         }
@@ -347,24 +341,25 @@ static void write_heaps(const wire_writer *w) {
 void hb_wire_write_rows(const hb_batch *batch, const uint32_t *rows, const uint8_t *roles,
                         const uint32_t *tags, uint32_t total, hb_buf *out) {
     HB_ASSERT(out->len % 8 == 0);
-    const wire_writer writer = { batch, rows, out, out->len };
-    reserve_batch(&writer);
-    hb_buf_add_zero(out, HB_WIRE_HEADER_LEN + (size_t)batch->column_count * HB_WIRE_COLUMN_LEN);
+    wire_writer writer = { .batch = batch, .rows = rows };
+    if (!reserve_batch(&writer, out)) return;
+    char *head = writer.base = out->ptr + out->len;
+    writer.table = (wire_record *)(void *)(head + HB_WIRE_HEADER_LEN);
+    writer.at = HB_WIRE_HEADER_LEN + batch->column_count * HB_WIRE_COLUMN_LEN;
     write_names(&writer);
-    for (uint32_t i = 0; i < batch->column_count && !writer_failed(&writer); i++) {
-        const uint32_t role = (roles != NULL ? roles[i] : 0u) | (tags != NULL ? tags[i] : 0u);
-        write_column(&writer, i, role);
+    for (uint32_t i = 0; i < batch->column_count; i++) {
+        write_column(&writer, i, (roles != NULL ? roles[i] : 0u) | (tags != NULL ? tags[i] : 0u));
     }
     write_heaps(&writer);
-    hb_buf_align(out, 8);
-    if (writer_failed(&writer)) return;
-    char *head = out->ptr + writer.base;
+    const uint32_t len = section(&writer);
+    memset(head, 0, HB_WIRE_HEADER_LEN);
     set_u32(head + HEAD_MAGIC, HB_WIRE_MAGIC);
-    set_u32(head + HEAD_BYTES, out->len - writer.base);
+    set_u32(head + HEAD_BYTES, len);
     set_u32(head + HEAD_ROWS, batch->row_count);
     set_u32(head + HEAD_COLUMNS, batch->column_count);
     set_u32(head + HEAD_COLUMNS_OFF, HB_WIRE_HEADER_LEN);
     set_u32(head + HEAD_TOTAL, total);
+    out->len += len;
 }
 
 void hb_wire_write(const hb_batch *batch, const uint8_t *roles, uint32_t total, hb_buf *out) {

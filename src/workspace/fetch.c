@@ -84,21 +84,6 @@ const hb_lent *hb_fetch_lent(const hb_fetch *fetch) {
     return lent->columns != NULL ? lent : NULL;
 }
 
-hb_status hb_fetch_take_lent(hb_fetch *fetch, const hb_column **out, hb_err *err) {
-    const fetch_part *part = &fetch->parts[fetch->home_part];
-    const hb_schema *schema = fetch->entity->schema;
-    hb_column *columns = hb_arena_array(&fetch->task->arena, schema->field_count, sizeof(*columns));
-    if (columns == NULL) return hb_err_memory(err);
-    columns[HB_FIELD_OBJECT_ID] = part->job->lent.columns[0];
-    for (uint32_t c = 0; c < part->fragment.column_count; c++) {
-        const uint32_t field = part->fragment.columns[c];
-        columns[field] = part->job->lent.columns[c + 1];
-        columns[field].name = schema->fields[field].name;
-    }
-    *out = columns;
-    return HB_OK;
-}
-
 bool hb_fetch_done(const hb_fetch *fetch) {
     for (uint32_t i = 0; i < fetch->part_count; i++) {
         if (!fetch->parts[i].job->done) return false;

@@ -12,6 +12,7 @@ typedef struct query_program {
     const hb_query *query;
     hb_plan_options options;
     hb_walk *walk;          /* owned; NULL: no traverse */
+    bool lends;
 } query_program;
 
 static void query_cleanup(hb_task *task, bool failed) {
@@ -53,7 +54,9 @@ static hb_status query_plan(query_program *q, hb_task *task, const hb_plan **out
 
 static hb_status query_start(query_program *q, hb_task *task, hb_err *err) {
     HB_TRY(query_plan(q, task, &q->plan, err));
-    return hb_run_new(task, q->plan, hb_entity_instances(q->ws, q->entity), &q->run, err);
+    HB_TRY(hb_run_new(task, q->plan, hb_entity_instances(q->ws, q->entity), &q->run, err));
+    if (q->lends) hb_run_lend_rows(q->run);
+    return HB_OK;
 }
 
 /* What the columns of the answer mean, where a field stands behind them. */
@@ -85,6 +88,7 @@ static hb_status query_advance(hb_task *task, hb_err *err) {
     if (!done) return HB_OK;
     const hb_run_result *result = hb_run_result_get(q->run);
     hb_task_finish_frame(task, result->batch, result->roles);
+    task->answer.rows = result->rows;
     task->answer.tags = query_tags(task, q->plan, result->batch.column_count);
     task->answer.total = result->total;
     task->answer.total_known = result->total_known;
@@ -150,6 +154,7 @@ static hb_status query_new(hb_workspace *ws, const hb_request *request, hb_task 
     task->program = q;
     task->cleanup = query_cleanup;
     q->ws = ws;
+    q->lends = request->lends;
     q->options = (hb_plan_options){ (request->flags & HB_FLAG_NO_PUSHDOWN) != 0,
                                     (request->flags & HB_FLAG_WANT_TOTAL) != 0,
                                     request->kind == HB_CALL_EXPLAIN };

@@ -34,17 +34,14 @@ hb_status hb_read_ids(const hb_batch *batch, hb_task *task, hb_ids *out, hb_err 
     return HB_OK;
 }
 
-/* Rows that stay where they are. They have no "$index": their ids are in the order of the asked. */
-static hb_status read_answer_lent(hb_task *task, const hb_entity *entity, hb_fetch *fetch,
-                                  hb_err *err) {
-    const hb_lent *lent = hb_fetch_lent(fetch);
-    const uint32_t field_count = entity->schema->field_count;
-    const hb_column *columns;
-    uint8_t *roles = HB_NEW_ARRAY(&task->arena, uint8_t, field_count);
+/* Rows that stay where they are, every field of them. They have no "$index": their ids are in the
+ * order of the asked. */
+static hb_status read_answer_lent(hb_task *task, const hb_lent *lent, hb_err *err) {
+    uint8_t *roles = HB_NEW_ARRAY(&task->arena, uint8_t, lent->column_count);
     if (roles == NULL) return hb_err_memory(err);
-    HB_TRY(hb_fetch_take_lent(fetch, &columns, err));
     roles[HB_FIELD_OBJECT_ID] = 1;
-    hb_task_finish_frame(task, (hb_batch){ lent->row_count, field_count, columns }, roles);
+    hb_task_finish_frame(task, (hb_batch){ lent->row_count, lent->column_count, lent->columns },
+                         roles);
     task->answer.rows = lent->rows;
     return HB_OK;
 }
@@ -134,8 +131,8 @@ static hb_status read_advance(hb_task *task, hb_err *err) {
         task->progress = true;
         return hb_write_delete(r->ws, &r->copy, r->probed[hit], &r->ids, task, err);
     }
-    if (r->want == READ_ROWS && hb_fetch_lent(r->fetches[hit]) != NULL)
-        return read_answer_lent(task, r->probed[hit], r->fetches[hit], err);
+    const hb_lent *lent = hb_fetch_lent(r->fetches[hit]);
+    if (r->want == READ_ROWS && lent != NULL) return read_answer_lent(task, lent, err);
     if (r->want == READ_ROWS)
         return read_answer_rows(r, task, r->probed[hit], r->fetches[hit], err);
     const hb_column *columns;

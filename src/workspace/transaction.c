@@ -233,7 +233,10 @@ static void detail_write(const hb_changes *changes, hb_err *err) {
         break;
     }
     hb_buf_add_c(&json, "]}");
-    if (!json.failed && json.len < sizeof(err->detail)) memcpy(err->detail, json.ptr, json.len);
+    if (!json.failed && json.len < sizeof(err->detail)) {
+        memcpy(err->detail, json.ptr, json.len);
+        err->detail[json.len] = '\0';
+    }
     hb_buf_free(&json);
 }
 

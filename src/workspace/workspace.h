@@ -249,10 +249,9 @@ hb_status hb_fetch_start(hb_task *task, hb_workspace *ws, hb_entity *entity, con
  * before anything is written. */
 hb_status hb_fetch_start_lent(hb_task *task, hb_workspace *ws, hb_entity *entity,
                               const hb_ids *ids, hb_fetch **out, hb_err *err);
-/* What was lent: the rows that exist, in the order of the ids. NULL: take it. */
+/* What was lent: columns by schema field, every one, and the rows of them that exist, in the order
+ * of the ids. NULL: take it. */
 const hb_lent *hb_fetch_lent(const hb_fetch *fetch);
-/* Columns by schema field, for lent->rows of them. */
-hb_status hb_fetch_take_lent(hb_fetch *fetch, const hb_column **out, hb_err *err);
 bool hb_fetch_done(const hb_fetch *fetch);
 /* found[i]: the row of ids[i] in `*out`, or HB_MAP_NONE; `*out` has one row per existing id,
  * columns by
