@@ -84,7 +84,7 @@ export class Frame {
   /** The object_ids; of a result without identity, none. @returns {string[]} */
   get ids() {
     const column = this.#columns.find(isIdentity);
-    return column ? [...this.#cells(column)] : [];
+    return column ? this.#cells(column).slice() : [];
   }
 
   get hasIdentity() {

@@ -240,7 +240,7 @@ export class Workspace {
     const own = entity ?? this.#registered.get(id)?.entity ?? SYSTEM.get(id) ?? entityFromDefinition(schema);
     /** @type {Registered} */
     const registered = { id, index, declared, schema, storage, entity: own,
-      shape: shapeOf(columns.map((/** @type {any} */ column) => column.name)),
+      shape: shapeOf(columns),
       columns: new Map(columns.map((/** @type {any} */ column) => [column.name, column])), hooks: null };
     this.#registered.set(id, registered);
     this.#hook(registered, own);

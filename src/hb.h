@@ -110,8 +110,8 @@ typedef struct hb_request {
     hb_str text;
     hb_str params;              /* MessagePack array */
     hb_batch batch;
-    /* GET may answer with the backend's own columns (answer.rows says which rows of them): the
-     * answer is read before anything else is called */
+    /* GET and QUERY may answer with the backend's own columns (answer.rows says which rows of
+     * them): the answer is read before anything else is called */
     bool lends;
 } hb_request;
 

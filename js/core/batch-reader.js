@@ -80,19 +80,26 @@ export function readColumnValues({ bytes, rowCount }, column) {
   return values;
 }
 
+/** Sections of a batch are aligned as the batch is. @param {Uint8Array} u8 @param {number} at @param {number} count */
+function wordsAt(u8, at, count) {
+  const from = u8.byteOffset + at;
+  return from % 4 === 0 ? new Uint32Array(u8.buffer, from, count) : new Uint32Array(u8.slice(at, at + count * 4).buffer);
+}
+
 /** One decode of the whole heap, then slices, as long as every character is one byte. @param {Bytes} bytes @param {Column} column @param {number} rowCount */
 function readTexts(bytes, column, rowCount) {
-  const { u8, view } = bytes;
-  const whole = readText(u8, column.heap, column.heapLen);
-  const sliced = whole.length === column.heapLen;
+  const { u8 } = bytes;
+  const { state, heapLen } = column;
+  const whole = readText(u8, column.heap, heapLen);
   const values = new Array(rowCount);
+  if (whole.length !== heapLen) {
+    for (let row = 0; row < rowCount; row++) values[row] = readCell(bytes, column, row, false);
+    return values;
+  }
+  const spans = wordsAt(u8, column.data, rowCount * 2);
   for (let row = 0; row < rowCount; row++) {
-    if (!sliced || (column.state !== 0 && u8[column.state + row] !== Cell.VALUE)) {
-      values[row] = readCell(bytes, column, row, false);
-      continue;
-    }
-    const off = view.getUint32(column.data + row * 8, true);
-    values[row] = whole.slice(off, off + view.getUint32(column.data + row * 8 + 4, true));
+    const off = spans[row * 2];
+    values[row] = state !== 0 && u8[state + row] !== Cell.VALUE ? null : whole.slice(off, off + spans[row * 2 + 1]);
   }
   return values;
 }

@@ -146,7 +146,7 @@ export class Core {
     if (len < 0) throw new HeavenBaseError("INVALID_ID", "the object_id has a lone surrogate and is not valid Unicode");
     const { u32 } = this.memory;
     const block = sink.base >> 2;
-    u32.fill(0, block, block + (CALL_LEN >> 2));
+    for (let at = block; at < block + (CALL_LEN >> 2); at++) u32[at] = 0;
     u32[block + (CallAt.kind >> 2)] = kind;
     u32[block + (CallAt.entity >> 2)] = entity;
     u32[block + (CallAt.flags >> 2)] = flags;
@@ -213,8 +213,10 @@ export class Core {
 
   /** Where the answer lies in memory: a batch in wire form, valid until the next call. */
   get answerAt() {
-    if (this.#u32(ReplyAt.answer) !== Answer.FRAME) throw new HeavenBaseError("INTERNAL", "the core did not answer with rows");
-    return this.#u32(ReplyAt.ptr);
+    const { u32 } = this.memory;
+    const reply = this.#reply >> 2;
+    if (u32[reply + (ReplyAt.answer >> 2)] !== Answer.FRAME) throw new HeavenBaseError("INTERNAL", "the core did not answer with rows");
+    return u32[reply + (ReplyAt.ptr >> 2)];
   }
 
   /** The text behind the batch. @returns {string | null} */

@@ -209,11 +209,26 @@ function writeBigint(sink, value) {
 
 // ---- reading ----------------------------------------------------------------------------
 
-/** @typedef {{ u8: Uint8Array, view: DataView, pos: number, end: number }} Cursor */
+/** Where a value is read. A DataView costs more than a short list of texts: it is made when a number wants one. */
+class Cursor {
+  /** @type {DataView | null} */
+  #view = null;
+
+  /** @param {Uint8Array} u8 @param {number} pos @param {number} end */
+  constructor(u8, pos, end) {
+    this.u8 = u8;
+    this.pos = pos;
+    this.end = end;
+  }
+
+  get view() {
+    return this.#view ??= new DataView(this.u8.buffer, this.u8.byteOffset, this.u8.byteLength);
+  }
+}
 
 /** The one value in [start, end) of `u8`. @param {Uint8Array} u8 @param {number} [start] @param {number} [end] @returns {any} */
 export function unpack(u8, start = 0, end = u8.length) {
-  const cursor = { u8, view: new DataView(u8.buffer, u8.byteOffset, u8.byteLength), pos: start, end };
+  const cursor = new Cursor(u8, start, end);
   const value = readValue(cursor, 0);
   if (cursor.pos !== end) throw malformed();
   return value;
@@ -242,6 +257,7 @@ function readValue(cursor, depth) {
   if (code < 0xa0) return readArray(cursor, code & 15, depth);
   if (code < 0xc0) return readString(cursor, code & 31);
   if (code >= 0xe0) return code - 256;
+  if (code === 0xd9) return readString(cursor, cursor.u8[step(cursor, 1)]);
   const { view } = cursor;
   switch (code) {
     case 0xc0: return null;
@@ -264,7 +280,6 @@ function readValue(cursor, depth) {
     case 0xd2: return view.getInt32(step(cursor, 4));
     case 0xd3: return exact(view.getBigInt64(step(cursor, 8)));
     case 0xd4: case 0xd5: case 0xd6: case 0xd7: case 0xd8: return readExt(cursor, 1 << (code - 0xd4));
-    case 0xd9: return readString(cursor, view.getUint8(step(cursor, 1)));
     case 0xda: return readString(cursor, view.getUint16(step(cursor, 2)));
     case 0xdb: return readString(cursor, view.getUint32(step(cursor, 4)));
     case 0xdc: return readArray(cursor, view.getUint16(step(cursor, 2)), depth);

@@ -9,7 +9,8 @@ import { Waiting } from "./waiting.js";
 import { readText } from "./text.js";
 
 /** @typedef {import("./memory.js").Memory} Memory */
-/** What is known of an entity's rows: the names of their fields, object_id first, and how a vector waits in them. @typedef {{ names: readonly string[], waiting: (PropertyDescriptor | undefined)[] }} Shape */
+/** A vector that waits: of which column, and where in what the row keeps. @typedef {{ dim: number, offset: number, property: PropertyDescriptor }} Late */
+/** What is known of an entity's rows: the names of their fields, object_id first, and the vectors that wait in them. @typedef {{ names: readonly string[], late: readonly (Late | null)[], lateBytes: number }} Shape */
 
 /** Shorter vectors are read at once. */
 const WAITING_DIM_MIN = 32;
@@ -27,8 +28,17 @@ const DATA = 5;
 const HEAP = 7;
 const HEAP_LEN = 8;
 
-/** @param {readonly string[]} names of the answers' columns, in order @returns {Shape} */
-export const shapeOf = (names) => ({ names, waiting: [] });
+/** @param {readonly { name: string, kind: number, dim: number }[]} columns of the answers, in order @returns {Shape} */
+export function shapeOf(columns) {
+  let lateBytes = 0;
+  const late = columns.map(({ name, kind, dim }) => {
+    if (kind !== Kind.VEC || dim < WAITING_DIM_MIN) return null;
+    const offset = lateBytes;
+    lateBytes += dim * 4;
+    return { dim, offset, property: Waiting.vector(name, offset, dim) };
+  });
+  return { names: columns.map(({ name }) => name), late, lateBytes };
+}
 
 /** @param {Uint32Array} u32 @param {number} at */
 function checkBatch(u32, at) {
@@ -37,40 +47,38 @@ function checkBatch(u32, at) {
 
 /** The row of the answer at `at`; null when there is none. @param {Memory} memory @param {number} at @param {Shape} shape @param {string} id @returns {Record<string, any> | null} */
 export function readLoneRow(memory, at, shape, id) {
-  const { u8, u32, view } = memory;
+  const { u8, u32 } = memory;
   checkBatch(u32, at);
   if (u32[(at >> 2) + ROWS] === 0) return null;
-  const { names } = shape;
+  const { names, late, lateBytes } = shape;
   const table = (at >> 2) + TABLE;
   let from = 0;
   let to = 0;
-  let end = 0;
-  for (let c = 1; c < names.length; c++) {
-    const record = table + c * RECORD;
-    if (u32[record + KIND] === Kind.TEXT) {
-      from ||= at + u32[record + HEAP];
-      to = at + u32[record + HEAP] + u32[record + HEAP_LEN];
-    } else if (u32[record + KIND] === Kind.VEC && u32[record + DIM] >= WAITING_DIM_MIN) {
-      end = u32[record + DATA] + u32[record + DIM] * 4;
-    }
+  for (let record = table + RECORD, end = table + names.length * RECORD; record < end; record += RECORD) {
+    if (u32[record + KIND] !== Kind.TEXT) continue;
+    to = at + u32[record + HEAP];
+    from ||= to;
+    to += u32[record + HEAP_LEN];
   }
   const texts = to - from > SHARED_BYTES_MAX ? "" : readText(u8, from, to - from);
   const shared = texts.length === to - from;      // every character is one byte
   /** @type {Record<string, any>} */
   const row = { object_id: id };
-  if (end > 0) Waiting.keep(row, u8, at, end);
-  for (let c = 1; c < names.length; c++) {
-    const record = table + c * RECORD;
+  let kept = -1;
+  for (let c = 1, record = table + RECORD; c < names.length; c++, record += RECORD) {
     const kind = u32[record + KIND];
+    const waits = late[c];
     if (u32[record + STATE] !== 0 && u8[at + u32[record + STATE]] !== Cell.VALUE) {
       row[names[c]] = null;
     } else if (kind === Kind.TEXT && shared) {
       const start = at + u32[record + HEAP] - from;
       row[names[c]] = texts.slice(start, start + u32[record + HEAP_LEN]);
     } else if (kind === Kind.F64) {
-      row[names[c]] = view.getFloat64(at + u32[record + DATA], true);
-    } else if (kind === Kind.VEC && u32[record + DIM] >= WAITING_DIM_MIN) {
-      Object.defineProperty(row, names[c], shape.waiting[c] ??= Waiting.vector(names[c], WIRE_HEADER_LEN + c * WIRE_COLUMN_LEN));
+      row[names[c]] = memory.view.getFloat64(at + u32[record + DATA], true);
+    } else if (waits !== null && kind === Kind.VEC && u32[record + DIM] === waits.dim) {
+      if (kept < 0) kept = Waiting.keep(row, lateBytes);
+      Waiting.copy(u8, at + u32[record + DATA], waits.dim * 4, kept + waits.offset);
+      Object.defineProperty(row, names[c], waits.property);
     } else {
       row[names[c]] = readCell(memory, columnAt(u32, at, record, names[c]), 0, true);
     }

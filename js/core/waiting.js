@@ -6,10 +6,6 @@
 /** Bytes of several rows are kept together: making many small buffers is slow. A row that is kept keeps so much, at most. */
 const SLAB_BYTES = 32768;
 
-/** In a column record (src/value/wire.h). */
-const DIM_AT = 12;
-const DATA_AT = 20;
-
 let slab = new Uint8Array(0);
 let used = 0;
 
@@ -49,15 +45,20 @@ export class Waiting extends Given {
     this.#at = at;
   }
 
-  /** Copies the beginning of a batch of one row: its table and what is in no heap. @param {object} row @param {Uint8Array} u8 @param {number} at @param {number} len */
-  static keep(row, u8, at, len) {
+  /** Room for the bytes of all vectors that wait in a row. @param {object} row @param {number} len @returns {number} where `copy` puts them */
+  static keep(row, len) {
     const to = room(len);
-    slab.set(u8.subarray(at, at + len), to);
     new Waiting(row, slab, to);
+    return to;
   }
 
-  /** A field that holds a vector. @param {string} name @param {number} record where its column record is in the batch @returns {PropertyDescriptor} */
-  static vector(name, record) {
+  /** To where `keep` said, before it is called again. @param {Uint8Array} u8 @param {number} at @param {number} len @param {number} to */
+  static copy(u8, at, len, to) {
+    slab.set(u8.subarray(at, at + len), to);
+  }
+
+  /** A field that holds a vector. @param {string} name @param {number} offset of its bytes in what is kept @param {number} dim @returns {PropertyDescriptor} */
+  static vector(name, offset, dim) {
     return {
       enumerable: true,
       configurable: true,
@@ -66,7 +67,7 @@ export class Waiting extends Given {
         const row = Waiting.#owner(this);
         if (row === null) return undefined;
         if (row.#first === name) return row.#value;
-        return row.#others?.get(name) ?? row.#read(name, record);
+        return row.#others?.get(name) ?? row.#read(name, offset, dim);
       },
       /** @this {object} @param {unknown} value */
       set(value) {
@@ -82,12 +83,9 @@ export class Waiting extends Given {
     return row;
   }
 
-  /** @param {string} name @param {number} record @returns {Float32Array} */
-  #read(name, record) {
-    const bytes = this.#bytes;
-    const view = new DataView(bytes.buffer, this.#at);
-    const from = this.#at + view.getUint32(record + DATA_AT, true);
-    const value = new Float32Array(bytes.buffer.slice(from, from + view.getUint32(record + DIM_AT, true) * 4));
+  /** @param {string} name @param {number} offset @param {number} dim @returns {Float32Array} */
+  #read(name, offset, dim) {
+    const value = new Float32Array(new Float32Array(this.#bytes.buffer, this.#at + offset, dim));
     if (this.#value !== null) {
       (this.#others ??= new Map()).set(name, value);
       return value;

@@ -196,22 +196,30 @@ typedef struct wire_writer {
     wire_record *table;
 } wire_writer;
 
-static uint32_t row_at(const wire_writer *w, uint32_t i) {
-    return w->rows != NULL ? w->rows[i] : i;
+/* What is read for every row of a column of spans, beside what is written: kept in registers. */
+typedef struct span_source {
+    const hb_span *spans;
+    const uint8_t *state;
+    const uint32_t *rows;
+} span_source;
+
+static span_source spans_of(const wire_writer *w, const hb_column *col) {
+    return (span_source){ col->data, col->state, w->rows };
 }
 
-static bool cell_is_value(const hb_column *col, uint32_t row) {
-    return col->state == NULL || col->state[row] == HB_CELL_VALUE;
+/* Row i of what is written. */
+static inline hb_span span_at(const span_source *from, uint32_t i) {
+    const uint32_t row = from->rows != NULL ? from->rows[i] : i;
+    const bool there = from->state == NULL || from->state[row] == HB_CELL_VALUE;
+    return there ? from->spans[row] : (hb_span){ 0, 0 };
 }
 
 /* Bytes of a column's values outside of its data. */
 static uint64_t heap_bytes(const wire_writer *w, const hb_column *col) {
-    const hb_span *spans = is_span(col) ? col->data : NULL;
+    const span_source from = spans_of(w, col);
+    const uint32_t count = is_span(col) && from.spans != NULL ? w->batch->row_count : 0;
     uint64_t size = 0;
-    for (uint32_t i = 0; spans != NULL && i < w->batch->row_count; i++) {
-        const uint32_t row = row_at(w, i);
-        if (cell_is_value(col, row)) size += spans[row].len;
-    }
+    for (uint32_t i = 0; i < count; i++) size += span_at(&from, i).len;
     return size;
 }
 
@@ -240,9 +248,11 @@ static uint32_t write_states(wire_writer *w, const hb_column *col) {
     if (col->state == NULL) return 0;
     const uint32_t count = w->batch->row_count, off = section(w);
     uint8_t *to = (uint8_t *)w->base + off;
-    bool gaps = w->rows == NULL;        /* of rows that were picked, often all have a value */
+    const uint32_t *rows = w->rows;
+    const uint8_t *state = col->state;
+    bool gaps = rows == NULL;           /* of rows that were picked, often all have a value */
     for (uint32_t i = 0; i < count; i++) {
-        to[i] = col->state[row_at(w, i)];
+        to[i] = state[rows != NULL ? rows[i] : i];
         gaps = gaps || to[i] != HB_CELL_VALUE;
     }
     if (!gaps) return 0;
@@ -252,13 +262,14 @@ static uint32_t write_states(wire_writer *w, const hb_column *col) {
 
 /* Gives the length of the heap that goes with the spans. */
 static uint32_t write_span_data(const wire_writer *w, const hb_column *col) {
-    const hb_span *spans = col->data;
+    const span_source from = spans_of(w, col);
+    const uint32_t count = w->batch->row_count;
     hb_span *to = (hb_span *)(void *)(w->base + w->at);
     uint32_t heap = 0;
-    for (uint32_t i = 0; i < w->batch->row_count; i++) {
-        const uint32_t row = row_at(w, i);
-        to[i] = (hb_span){ heap, cell_is_value(col, row) ? spans[row].len : 0 };
-        heap += to[i].len;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t len = span_at(&from, i).len;
+        to[i] = (hb_span){ heap, len };
+        heap += len;
     }
     return heap;
 }
@@ -307,13 +318,14 @@ static void write_heap(wire_writer *w, uint32_t index) {
     const hb_column *col = &w->batch->columns[index];
     wire_record *record = &w->table[index];
     record->heap_off = section(w);
+    const span_source from = spans_of(w, col);
+    const uint32_t count = record->heap_len > 0 ? w->batch->row_count : 0;
+    const uint8_t *heap = col->heap;
     char *to = w->base + w->at;
-    const hb_span *spans = col->data;
-    for (uint32_t i = 0; i < w->batch->row_count && record->heap_len > 0; i++) {
-        const uint32_t row = row_at(w, i);
-        if (!cell_is_value(col, row) || spans[row].len == 0) continue;
-        memcpy(to, col->heap + spans[row].off, spans[row].len);
-        to += spans[row].len;
+    for (uint32_t i = 0; i < count; i++) {
+        const hb_span span = span_at(&from, i);
+        if (span.len > 0) memcpy(to, heap + span.off, span.len);
+        to += span.len;
     }
     w->at += record->heap_len;
 }
