@@ -4,6 +4,7 @@
 #include <cJSON.h>
 
 #include "query/ir.h"
+#include "value/json_tree.h"
 
 #define EXTRA_OPS 3u
 #define OPS_TOTAL (HB_OP_COUNT + EXTRA_OPS)
@@ -422,7 +423,8 @@ hb_status hb_capabilities_json(const hb_backend *const *types, const hb_str *nam
     if (count > HB_BACKENDS_MAX)
         return hb_err_set(err, HB_E_LIMIT, "more than %u backends", HB_BACKENDS_MAX);
     cap_ask ask = { .types = types, .names = names, .count = count, .out = out };
-    cJSON *request = cJSON_ParseWithLength(request_json.ptr, request_json.len);
+    cJSON *request;
+    HB_TRY(hb_json_tree(request_json, out->mem, &request, err));
     hb_status status = ask_read(&ask, request, err);
     if (status == HB_OK) {
         ask_answer(&ask);

@@ -5,6 +5,7 @@
 #include <cJSON.h>
 
 #include "text/fold.h"
+#include "value/json_tree.h"
 #include "workspace/workspace.h"
 
 #define FIND_LIMIT_DEFAULT 20
@@ -283,7 +284,8 @@ static hb_status find_text(find_program *f, hb_str text, hb_err *err) {
 }
 
 static hb_status find_options(find_program *f, hb_str json, hb_err *err) {
-    cJSON *options = cJSON_ParseWithLength(json.ptr, json.len);
+    cJSON *options;
+    HB_TRY(hb_json_tree(json, f->task->mem, &options, err));
     const cJSON *text = cJSON_GetObjectItemCaseSensitive(options, "text");
     const cJSON *limit = cJSON_GetObjectItemCaseSensitive(options, "limit");
     double most = cJSON_IsNumber(limit) ? limit->valuedouble : FIND_LIMIT_DEFAULT;

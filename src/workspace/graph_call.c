@@ -13,6 +13,7 @@
 #include <cJSON.h>
 #include <stdlib.h>
 
+#include "value/json_tree.h"
 #include "workspace/graph.h"
 
 typedef enum graph_op { OP_TRAVERSE, OP_PATH, OP_REFERENCES, OP_CHECK, OP_SCRUB } graph_op;
@@ -367,7 +368,8 @@ hb_status hb_call_graph(hb_workspace *ws, const hb_request *request, hb_task *ta
     hb_entity *entity = NULL;
     if (request->entity != HB_ENTITY_NONE) HB_TRY(hb_entity_get(ws, request->entity, &entity, err));
     if (request->batch.column_count > 0) HB_TRY(hb_read_ids(&request->batch, task, &g->ids, err));
-    cJSON *options = cJSON_ParseWithLength(request->text.ptr, request->text.len);
+    cJSON *options;
+    HB_TRY(hb_json_tree(request->text, task->mem, &options, err));
     if (options == NULL) return hb_err_set(err, HB_E_QUERY, "a graph call takes a JSON mapping");
     hb_status status = graph_begin(g, options, entity, task, err);
     cJSON_Delete(options);

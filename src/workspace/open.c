@@ -3,6 +3,7 @@
 #include <cJSON.h>
 #include <string.h>
 
+#include "value/json_tree.h"
 #include "workspace/intent.h"
 
 static hb_str json_text(const cJSON *item) {
@@ -347,7 +348,7 @@ hb_status hb_workspace_open_on(hb_str options_json, const hb_host *host, hb_work
     hb_map_init(&ws->by_id, mem);
     hb_status status = hb_options_check_text(options_json, err);
     if (status == HB_OK) {
-        ws->options = cJSON_ParseWithLength(options_json.ptr, options_json.len);
+        status = hb_json_tree(options_json, ws->mem, &ws->options, err);
     }
     if (status == HB_OK && !cJSON_IsObject(ws->options)) {
         status = hb_err_set(err, HB_E_TYPE, "the options of a workspace are a JSON mapping");

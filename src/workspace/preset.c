@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "value/json_tree.h"
 #include "workspace/workspace.h"
 
 #define LOCAL "HVNB_LOCAL_LTS_"
@@ -230,7 +231,8 @@ hb_status hb_call_presets(hb_workspace *ws, const hb_request *request, hb_task *
     (void)ws;
     task->advance = presets_done;
     HB_TRY(hb_options_check_text(request->text, err));
-    cJSON *options = cJSON_ParseWithLength(request->text.ptr, request->text.len);
+    cJSON *options;
+    HB_TRY(hb_json_tree(request->text, task->mem, &options, err));
     if (!cJSON_IsObject(options)) {
         cJSON_Delete(options);
         return hb_err_set(err, HB_E_TYPE, "presets are asked for with a JSON mapping");

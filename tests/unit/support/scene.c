@@ -14,7 +14,7 @@ typedef union block {
     char align[16];
 } block;
 
-static bool refuses(faulty *f) {
+bool faulty_refuses(faulty *f) {
     f->count++;
     if (f->fail_at == 0 || f->count < f->fail_at || (f->count > f->fail_at && !f->goes_on)) return false;
     f->failed = true;
@@ -23,7 +23,7 @@ static bool refuses(faulty *f) {
 
 static void *faulty_alloc(void *ctx, size_t size) {
     faulty *f = ctx;
-    block *b = refuses(f) ? NULL : malloc(sizeof(block) + size);
+    block *b = !f->elsewhere && faulty_refuses(f) ? NULL : malloc(sizeof(block) + size);
     if (b == NULL) return NULL;
     b->size = size;
     f->live++;
@@ -175,9 +175,10 @@ static int64_t clock_now(void *ctx) {
 static hb_status open_at(scene *s, const scene_placement *placement, memory_fs *disk, const char *owner, bool shared,
                          uint64_t fail_at) {
     const int64_t now_ms = s->now_ms != 0 ? s->now_ms : 1700000000000;
-    const bool relaxed = s->relaxed;
+    const bool relaxed = s->relaxed, elsewhere = s->memory.elsewhere;
     memset(s, 0, sizeof(*s));
     s->relaxed = relaxed;
+    s->memory.elsewhere = elsewhere;
     s->memory.mem = (hb_mem){ faulty_alloc, faulty_realloc, faulty_free, &s->memory };
     s->memory.fail_at = fail_at;
     s->now_ms = now_ms;

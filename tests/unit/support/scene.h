@@ -13,7 +13,8 @@
 
 typedef struct faulty {
     hb_mem mem;
-    uint64_t count;             /* allocations since fail_from */
+    uint64_t count;             /* allocations since faulty_from */
+    bool elsewhere;             /* those of a library count (library_memory.h), not the core's */
     uint64_t fail_at;           /* 0: never */
     bool goes_on;               /* all later ones fail too */
     bool failed;                /* one did */
@@ -21,6 +22,8 @@ typedef struct faulty {
     uint32_t wrong_sizes;       /* blocks freed with another size */
 } faulty;
 
+/* Counts an allocation; is it one that fails? */
+bool faulty_refuses(faulty *f);
 /* The nth allocation from now fails. */
 void faulty_from(faulty *f, uint64_t nth, bool goes_on);
 
