@@ -318,6 +318,8 @@ static hb_status run_fragment(hb_job *job, hb_err *err) {
     case HB_FRAG_CLEAR: return inmem_store_clear(store, err);
     case HB_FRAG_REFRESH:
     case HB_FRAG_AGGREGATE: /* not claimed */
+    case HB_FRAG_ATTACH:    /* of remote ones */
+    case HB_FRAG_COMMIT:
     case HB_FRAG_ENSURE: break;
     }
     return HB_OK;

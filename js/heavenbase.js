@@ -8,6 +8,7 @@ import { Call, State } from "./generated/abi.js";
 import { MEMORY_SESSION, filesOf, isBackends } from "./host/files.js";
 import { idbFiles } from "./host/idbfs.js";
 import { attempt, untilFree } from "./core/held.js";
+import { performTask } from "./core/task.js";
 import { known } from "./options.js";
 import { unpack } from "./core/pack.js";
 import { allBytes, exportHead } from "./transfer.js";
@@ -133,9 +134,21 @@ async function openWorkspace(loader, id, options) {
       shared: session.persistence === "node", copied: session.persistence === "idb", intent_ms: options.intentMs, durability: options.durability };
     const open = () => core.open({ ...request, now_ms: Date.now() });
     const handle = await untilFree(attempt(open), open, { signal, timeoutMs });
+    await attach(core, handle, { hosts: { fetch, drivers }, signal, timeoutMs });
     return new Workspace(core, handle, { hosts: { fetch, drivers }, timeoutMs, session, computes, durability, ...movers(loader, request) });
   } catch (error) {
     await session.end().catch(() => {});        // the first error is the one to report
+    throw error;
+  }
+}
+
+/** Connects what is not in the module. @param {Core} core @param {number} handle @param {import("./core/task.js").TaskOptions} options */
+async function attach(core, handle, options) {
+  const state = core.call(handle, { kind: Call.ATTACH, timeoutMs: options.timeoutMs });
+  try {
+    await performTask(core, state, options, () => {});
+  } catch (error) {
+    core.close(handle);
     throw error;
   }
 }

@@ -82,6 +82,9 @@ typedef enum hb_call_kind {
      * or JSON {issues: [{field, code, message, path inside of the field}]}; needs no workspace */
     HB_CALL_VALIDATE = 30,
     HB_CALL_FLUSH = 31,     /* what relaxed calls left to be written is on disk once it is done */
+    /* Connects remote backends and takes over what they hold: the first call of a workspace. With
+     * local ones alone there is nothing to do, and no need of it */
+    HB_CALL_ATTACH = 32,
 } hb_call_kind;
 
 enum {

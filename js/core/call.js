@@ -37,9 +37,8 @@ import { Sink } from "./sink.js";
  * @property {string} url
  * @property {Record<string, string>} headers
  * @property {Uint8Array} body FETCH
- * @property {string} sql
- * @property {unknown[][]} params SQL: one list per execution
- * @property {boolean} inTransaction
+ * @property {import("../host/sql.js").Statement[]} statements SQL, in this order
+ * @property {boolean} inTransaction all of the statements, or none
  * @property {number} timeoutMs 0: the call's
  */
 /** @typedef {{ failed: boolean, status: number, head: Record<string, string>, body?: Uint8Array, columns?: InputColumn[], rowCount?: number }} HostReply */
@@ -285,7 +284,7 @@ export class Core {
     return { id: this.#u32(ReplyAt.op_id), kind: sql ? "sql" : "fetch", backend: text(ReplyAt.op_backend_ptr, ReplyAt.op_backend_len),
       method: text(ReplyAt.op_method_ptr, ReplyAt.op_method_len), url: text(ReplyAt.op_url_ptr, ReplyAt.op_url_len),
       headers: headers.length > 0 ? unpack(headers) : {}, body: sql ? new Uint8Array(0) : body,
-      sql: text(ReplyAt.op_sql_ptr, ReplyAt.op_sql_len), params: sql && body.length > 0 ? unpack(body) : [],
+      statements: sql ? unpack(body).map((/** @type {[string, unknown[]]} */ [text, params]) => ({ sql: text, params })) : [],
       inTransaction: (this.#u32(ReplyAt.op_flags) & 1) !== 0, timeoutMs: this.#u32(ReplyAt.op_timeout_ms) };
   }
 

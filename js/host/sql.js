@@ -5,38 +5,68 @@ import { HeavenBaseError } from "../errors.js";
 
 /** @typedef {import("../core/call.js").HostOp} HostOp */
 /** @typedef {import("../core/call.js").HostReply} HostReply */
+/** A text of the engine's dialect with its placeholders, and their values: null, boolean, number, bigint, string or Uint8Array. @typedef {{ sql: string, params: unknown[] }} Statement */
 /**
- * Rows are lists of cells, or mappings by column name.
+ * Rows are lists of cells, or mappings by column name. A cell that JavaScript has no exact number for stays text.
  * @typedef {object} SqlResult
  * @property {readonly (string | { name: string })[]} [columns]
  * @property {readonly (readonly unknown[] | Record<string, unknown>)[]} [rows]
  * @property {number} [affected]
  */
+/** @typedef {{ signal: AbortSignal }} SqlOptions */
+/** One connection with an open transaction; after `commit` or `rollback` it is not used again. @typedef {{ execute: (sql: string, params: unknown[], options: SqlOptions) => SqlResult | Promise<SqlResult>, commit: (options: SqlOptions) => unknown, rollback: () => unknown }} SqlTransaction */
 /**
+ * What an engine is reached by. `execute` alone reads; writing needs `batch` (all statements in one transaction, a result
+ * for each) or `begin`. `close` is called with the workspace's.
  * @typedef {object} SqlDriver
- * @property {(sql: string, params: unknown[], options: { signal: AbortSignal, inTransaction: boolean }) => SqlResult | Promise<SqlResult>} execute
+ * @property {(sql: string, params: unknown[], options: SqlOptions) => SqlResult | Promise<SqlResult>} execute
+ * @property {(statements: Statement[], options: SqlOptions) => SqlResult[] | Promise<SqlResult[]>} [batch]
+ * @property {(options: SqlOptions) => SqlTransaction | Promise<SqlTransaction>} [begin]
+ * @property {() => unknown} [close]
  */
 
-/** One execution per list of parameters; the rows of all of them in one answer. @param {HostOp} op @param {SqlDriver | undefined} driver @param {AbortSignal} signal @returns {Promise<HostReply>} */
+/** @param {HostOp} op @param {SqlDriver | undefined} driver @param {AbortSignal} signal @returns {Promise<HostReply>} */
 export async function performSql(op, driver, signal) {
   if (typeof driver?.execute !== "function") {
     throw new HeavenBaseError("UNAVAILABLE", `backend '${op.backend}' needs a driver: pass drivers: { ${op.backend}: … } to open`);
   }
-  /** @type {string[]} */
-  let names = [];
-  /** @type {unknown[][]} */
-  const rows = [];
-  let affected = 0;
-  for (const params of op.params.length > 0 ? op.params : [[]]) {
-    const result = await driver.execute(op.sql, params, { signal, inTransaction: op.inTransaction });
-    affected += result.affected ?? 0;
-    const given = result.rows ?? [];
-    names = (result.columns ?? Object.keys(given[0] ?? {})).map((column) => (typeof column === "string" ? column : column.name));
-    for (const row of given) rows.push(Array.isArray(row) ? row : names.map((name) => /** @type {Record<string, unknown>} */ (row)[name]));
+  const result = op.inTransaction ? await transact(op, driver, signal) : await inTurn(op.statements, driver, signal);
+  return { failed: false, status: 200, head: { affected: String(result.affected ?? 0) }, ...tableOf(result) };
+}
+
+/** The last one's result. @param {Statement[]} statements @param {Pick<SqlDriver, "execute">} on @param {AbortSignal} signal */
+async function inTurn(statements, on, signal) {
+  /** @type {SqlResult} */
+  let result = {};
+  for (const { sql, params } of statements) result = await on.execute(sql, params, { signal });
+  return result;
+}
+
+/** @param {HostOp} op @param {SqlDriver} driver @param {AbortSignal} signal @returns {Promise<SqlResult>} */
+async function transact({ backend, statements }, driver, signal) {
+  if (typeof driver.batch === "function") return (await driver.batch(statements, { signal })).at(-1) ?? {};
+  if (typeof driver.begin !== "function") {
+    throw new HeavenBaseError("UNSUPPORTED", `the driver of backend '${backend}' can only read: writing needs its batch or begin`);
   }
+  const transaction = await driver.begin({ signal });
+  try {
+    const result = await inTurn(statements, transaction, signal);
+    await transaction.commit({ signal });
+    return result;
+  } catch (error) {
+    await Promise.resolve(transaction.rollback()).catch(() => {});      // the first error is the one to report
+    throw error;
+  }
+}
+
+/** @param {SqlResult} result */
+function tableOf(result) {
+  const given = result.rows ?? [];
+  const names = (result.columns ?? Object.keys(given[0] ?? {})).map((column) => (typeof column === "string" ? column : column.name));
+  const rows = given.map((row) => (Array.isArray(row) ? row : names.map((name) => /** @type {Record<string, unknown>} */ (row)[name])));
   const columns = names.map((name, index) => {
     const cells = rows.map((row) => row[index] ?? null);
     return { name, kind: guessKind(cells), cells };
   });
-  return { failed: false, status: 200, head: { affected: String(affected) }, columns, rowCount: rows.length };
+  return { columns, rowCount: rows.length };
 }

@@ -54,8 +54,7 @@ typedef struct hb_abi_reply {
     uint32_t op_backend_ptr, op_backend_len;
     uint32_t op_method_ptr, op_method_len, op_url_ptr, op_url_len;
     uint32_t op_headers_ptr, op_headers_len;    /* MessagePack map of text to text */
-    uint32_t op_body_ptr, op_body_len;          /* FETCH body, or SQL parameters (MessagePack) */
-    uint32_t op_sql_ptr, op_sql_len;
+    uint32_t op_body_ptr, op_body_len;          /* FETCH body, or SQL statements (MessagePack) */
     uint32_t op_flags;              /* 1: in transaction */
     uint32_t op_timeout_ms;
 } hb_abi_reply;

@@ -198,7 +198,7 @@ static uint32_t reply_op(const hb_host_op *op) {
         hb_pack_str(&module.out, op->headers[i].value);
     }
     if (hb_buf_check(&module.out, &module.err) != HB_OK) return reply_failed();
-    hb_str body = op->kind == HB_HOST_SQL ? op->params : op->body;
+    hb_str body = op->kind == HB_HOST_SQL ? op->statements : op->body;
     reply->state = HB_ABI_OP;
     reply->op_id = op->id;
     reply->op_kind = (uint32_t)op->kind;
@@ -212,8 +212,6 @@ static uint32_t reply_op(const hb_host_op *op) {
     reply->op_headers_len = module.out.len;
     reply->op_body_ptr = address(body.ptr);
     reply->op_body_len = body.len;
-    reply->op_sql_ptr = address(op->sql.ptr);
-    reply->op_sql_len = op->sql.len;
     reply->op_flags = op->in_transaction ? 1 : 0;
     reply->op_timeout_ms = op->timeout_ms;
     return HB_ABI_OP;

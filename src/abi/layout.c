@@ -61,6 +61,7 @@ static const entry calls[] = {
     { "GRAPH", HB_CALL_GRAPH },
     { "VALIDATE", HB_CALL_VALIDATE },
     { "FLUSH", HB_CALL_FLUSH },
+    { "ATTACH", HB_CALL_ATTACH },
 };
 
 static const entry flags[] = {
@@ -157,8 +158,6 @@ static const entry reply_members[] = {
     AT(hb_abi_reply, op_headers_len),
     AT(hb_abi_reply, op_body_ptr),
     AT(hb_abi_reply, op_body_len),
-    AT(hb_abi_reply, op_sql_ptr),
-    AT(hb_abi_reply, op_sql_len),
     AT(hb_abi_reply, op_flags),
     AT(hb_abi_reply, op_timeout_ms),
 };

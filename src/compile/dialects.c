@@ -39,3 +39,38 @@ const hb_dialect hb_dialect_sqlite = {
     },
     .table_suffix = " STRICT",
 };
+
+/* PostgreSQL. Columns of text are of collation "C": compared with memcmp over UTF-8. Functions of
+ * text work by character and do not fold. A text never holds a NUL. bigint against double would be
+ * compared as doubles: such leaves are not claimed (backends/sql/claims.c). */
+#define POSTGRES_DIALECT                                                                           \
+    .quote_open = '"', .quote_close = '"', .placeholder = HB_PLACEHOLDER_DOLLAR,                   \
+    .limit = HB_LIMIT_OFFSET, .no_limit = "ALL", .upsert = HB_UPSERT_ON_CONFLICT,                  \
+    .nulls_last = true, .text_exact = HB_TEXT_EQ_EXACT | HB_TEXT_ORDER_EXACT, .in_max = 1000,      \
+    .params_soft_max = 60000, .true_text = "TRUE", .not_true = " IS NOT TRUE",                     \
+    .is_not = " IS DISTINCT FROM ", .contains = "strpos($c, $p) > 0",                              \
+    .starts_with = "starts_with($c, $p)", .ends_with = "right($c, char_length($p)) = $p",          \
+    .table_suffix = "", .id_type = "text COLLATE \"C\"", .in_array = "$c = ANY($a::text[])",       \
+    .name_max = 63, .params_max = 65535
+#define POSTGRES_TYPES                                                                             \
+    [HB_KIND_NULL] = "text", [HB_KIND_BOOL] = "boolean", [HB_KIND_I64] = "bigint",                 \
+    [HB_KIND_F64] = "double precision", [HB_KIND_TEXT] = "text COLLATE \"C\"",                     \
+    [HB_KIND_BYTES] = "bytea", [HB_KIND_PACK] = "text"
+#define POSTGRES_CASTS                                                                             \
+    [HB_KIND_BOOL] = "::boolean", [HB_KIND_I64] = "::bigint",                                      \
+    [HB_KIND_F64] = "::double precision", [HB_KIND_TEXT] = "::text", [HB_KIND_BYTES] = "::bytea",  \
+    [HB_KIND_PACK] = "::text"
+
+const hb_dialect hb_dialect_postgres = {
+    .name = "postgres",
+    POSTGRES_DIALECT,
+    .types = { POSTGRES_TYPES, [HB_KIND_VEC] = "bytea" },
+    .casts = { POSTGRES_CASTS, [HB_KIND_VEC] = "::bytea" },
+};
+
+const hb_dialect hb_dialect_pgvector = {
+    .name = "pgvector",
+    POSTGRES_DIALECT,
+    .types = { POSTGRES_TYPES, [HB_KIND_VEC] = "vector" },
+    .casts = { POSTGRES_CASTS, [HB_KIND_VEC] = "::vector" },
+};

@@ -63,9 +63,18 @@ typedef struct hb_dialect {
     const char *json_true;          /* JSON path is true; is false */
     const char *json_false;
     const char *types[HB_KIND_COUNT];   /* column types by physical kind */
+    /* what follows a placeholder of a kind, so that the engine need not guess its type; or NULL */
+    const char *casts[HB_KIND_COUNT];
+    const char *id_type;                /* column type of object_id; NULL: of a text */
+    const char *in_array;               /* "column is one of the texts of this one array": with $c,
+                                           and $a for the array's literal; NULL: a list */
+    uint32_t name_max;                  /* bytes of an identifier */
+    uint32_t params_max;                /* of one statement; 0: not known to have one */
     const char *table_suffix;       /* after the closing parenthesis of CREATE TABLE */
 } hb_dialect;
 
 extern const hb_dialect hb_dialect_sqlite;
+extern const hb_dialect hb_dialect_postgres;
+extern const hb_dialect hb_dialect_pgvector;        /* the same with a type for vectors */
 
 #endif

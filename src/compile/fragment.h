@@ -38,7 +38,12 @@ typedef enum hb_frag_kind {
     HB_FRAG_AGGREGATE,  /* filter, groups, reducers -> columns of aggregate->schema; groups in the
                            order of their smallest object_id, which is column 0 ("" of no row) */
     HB_FRAG_CLEAR,      /* drop the container and everything in it */
-    HB_FRAG_REFRESH     /* forget caches of the container */
+    HB_FRAG_REFRESH,    /* forget caches of the container */
+    /* Of an instance, without a container. Remote backends only: what local ones do inside a call
+     * (open, tx) takes these a reply. */
+    HB_FRAG_ATTACH,     /* connect; reads all of the meta store, which is a copy from then on */
+    HB_FRAG_COMMIT      /* what tx(BEGIN) began; a failure leaves nothing open. Local backends get
+                           tx(COMMIT) in its place */
 } hb_frag_kind;
 
 typedef struct hb_ids {             /* object ids; sorted and unique when used as candidates */

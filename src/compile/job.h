@@ -23,10 +23,9 @@ typedef struct hb_host_op {
     const hb_header *headers;
     uint32_t header_count;
     hb_str body;
-    /* SQL */
-    hb_str sql;
-    hb_str params;                  /* MessagePack array of arrays: one inner array per execution */
-    /* all SQL ops of one job with this flag share one transaction */
+    /* SQL: MessagePack [[text, [parameter...]]...], run in this order on one connection; the reply
+     * has the rows of the last one. With `in_transaction` all of them are done or none. */
+    hb_str statements;
     bool in_transaction;
     uint32_t timeout_ms;            /* 0: the task's */
 } hb_host_op;
@@ -41,7 +40,7 @@ typedef struct hb_host_reply {
     const hb_header *headers;
     uint32_t header_count;
     hb_str body;                    /* FETCH: bytes; SQL: a batch in wire form (wire.h) */
-    uint64_t affected;              /* SQL: affected rows */
+    uint64_t affected;              /* SQL: rows that the last statement affected */
     hb_str native;                  /* engine's own error code when failed */
 } hb_host_reply;
 
@@ -66,6 +65,7 @@ typedef struct hb_job {
     void *state;                    /* the backend's own; freed in end() */
     bool lost_as_null;              /* a value outside its row that is lost reads as null */
     bool as_mended;                 /* rows are there that a repair would give their name back */
+    bool forgiven;                  /* a reply that fails ends the job, and not its task */
     bool done;                      /* set by begin() or reply() */
     hb_rowset out;                  /* the result; owned by the job */
     hb_lent lent;                   /* the result instead of `out`, when the fragment `lends` */

@@ -70,10 +70,15 @@ static void sql_write_placeholder(hb_sql *sql) {
     }
 }
 
-void hb_sql_param_add(hb_sql *sql, const hb_value *value) {
+void hb_sql_cell_add(hb_sql *sql, const hb_value *value, hb_kind kind) {
     hb_sql_param *param = sql_param_push(sql);
     if (param != NULL) param->value = *value;
     sql_write_placeholder(sql);
+    if (sql->dialect->casts[kind] != NULL) hb_sql_add(sql, sql->dialect->casts[kind]);
+}
+
+void hb_sql_param_add(hb_sql *sql, const hb_value *value) {
+    hb_sql_cell_add(sql, value, value->kind);
 }
 
 void hb_sql_pointer_add(hb_sql *sql, void *pointer, const char *pointer_type) {
@@ -518,17 +523,27 @@ void hb_sql_upsert(hb_sql *sql, hb_str table, const hb_str *columns, uint32_t co
     static const hb_value nothing = { .kind = HB_KIND_NULL };
     hb_sql_add(sql, "INSERT INTO ");
     hb_sql_ident(sql, table);
-    hb_sql_add(sql, " (");
-    for (uint32_t i = 0; i < column_count; i++) {
-        if (i > 0) hb_sql_add(sql, ", ");
-        hb_sql_ident(sql, columns[i]);
-    }
-    hb_sql_add(sql, ") VALUES (");
+    hb_sql_column_list(sql, columns, column_count);
+    hb_sql_add(sql, " VALUES (");
     for (uint32_t i = 0; i < column_count; i++) {
         if (i > 0) hb_sql_add(sql, ", ");
         hb_sql_param_add(sql, &nothing); /* bound anew for every row */
     }
     hb_sql_add(sql, ")");
+    hb_sql_on_clash(sql, columns, column_count, cleared, cleared_count);
+}
+
+void hb_sql_column_list(hb_sql *sql, const hb_str *columns, uint32_t column_count) {
+    hb_sql_add(sql, " (");
+    for (uint32_t i = 0; i < column_count; i++) {
+        if (i > 0) hb_sql_add(sql, ", ");
+        hb_sql_ident(sql, columns[i]);
+    }
+    hb_sql_add(sql, ")");
+}
+
+void hb_sql_on_clash(hb_sql *sql, const hb_str *columns, uint32_t column_count,
+                     const hb_str *cleared, uint32_t cleared_count) {
     bool nothing_to_set = column_count + cleared_count < 2;
     switch (sql->dialect->upsert) {
     case HB_UPSERT_NONE: return;

@@ -46,6 +46,8 @@ void hb_sql_clear(hb_sql *sql);
 void hb_sql_add(hb_sql *sql, const char *text);             /* our own SQL words only */
 void hb_sql_ident(hb_sql *sql, hb_str name);                /* the one quoting function */
 void hb_sql_param_add(hb_sql *sql, const hb_value *value);  /* a placeholder and its value */
+/* The same for a column of `kind`, whose value may be null. */
+void hb_sql_cell_add(hb_sql *sql, const hb_value *value, hb_kind kind);
 void hb_sql_pointer_add(hb_sql *sql, void *pointer, const char *pointer_type);
 
 /* True when the dialect says this leaf in its own operators with exactly our meaning. */
@@ -60,6 +62,10 @@ void hb_sql_limit(hb_sql *sql, uint64_t limit, uint64_t offset);
  * replaced and `cleared` are set to null (dialects without upsert: a plain INSERT). */
 void hb_sql_upsert(hb_sql *sql, hb_str table, const hb_str *columns, uint32_t column_count,
                    const hb_str *cleared, uint32_t cleared_count);
+/* Parts of that, for an INSERT of several rows: " (a, b)", and what follows the values. */
+void hb_sql_column_list(hb_sql *sql, const hb_str *columns, uint32_t column_count);
+void hb_sql_on_clash(hb_sql *sql, const hb_str *columns, uint32_t column_count,
+                     const hb_str *cleared, uint32_t cleared_count);
 /* HB_E_MEMORY or HB_E_LIMIT when something was lost on the way. */
 hb_status hb_sql_check(const hb_sql *sql, hb_err *err);
 static inline hb_str hb_sql_text(const hb_sql *sql) { return hb_buf_str(&sql->text); }

@@ -48,6 +48,16 @@ static void task_name_job(const hb_job *job, hb_err *err) {
                  job->instance->name);
 }
 
+static hb_status job_begin(hb_job *job, hb_err *err) {
+    hb_instance *instance = job->instance;
+    if (job->fragment->kind != HB_FRAG_COMMIT || !instance->type->local) {
+        return instance->type->begin(job, err);
+    }
+    HB_TRY(instance->type->tx(instance, HB_TX_COMMIT, err));
+    job->done = true;
+    return HB_OK;
+}
+
 hb_status hb_task_start_job(hb_task *task, hb_instance *instance, const hb_fragment *fragment,
                             hb_job **out, hb_err *err) {
     hb_task_job *entry = HB_NEW(&task->arena, hb_task_job);
@@ -63,13 +73,22 @@ hb_status hb_task_start_job(hb_task *task, hb_instance *instance, const hb_fragm
     entry->next = task->jobs;
     task->jobs = entry;
     *out = &entry->job;
-    hb_status status = instance->type->begin(&entry->job, err);
+    hb_status status = job_begin(&entry->job, err);
     if (status != HB_OK) {
         task_name_job(&entry->job, err);
         return status;
     }
-    if (entry->job.done) task->progress = true;
+    if (entry->job.done) {
+        task->progress = true;
+    } else {
+        task->pending++;
+    }
     return HB_OK;
+}
+
+hb_status hb_task_start_commit(hb_task *task, hb_instance *instance, hb_job **out, hb_err *err) {
+    static const hb_fragment commit = { .kind = HB_FRAG_COMMIT };
+    return hb_task_start_job(task, instance, &commit, out, err);
 }
 
 hb_status hb_task_rowset(hb_task *task, uint32_t column_count, hb_rowset **out, hb_err *err) {
@@ -126,13 +145,6 @@ static bool task_has_ops(const hb_task *task) {
     return false;
 }
 
-static bool task_is_waiting(const hb_task *task) {
-    for (const hb_task_job *entry = task->jobs; entry != NULL; entry = entry->next) {
-        if (!entry->ended && !entry->job.done) return true;
-    }
-    return false;
-}
-
 /* HB_E_TIMEOUT once the deadline has passed; it names the job that has waited longest. */
 static hb_status task_check_deadline(hb_task *task, hb_err *err) {
     hb_status status = hb_deadline_check(&task->deadline, err);
@@ -150,9 +162,9 @@ hb_status hb_task_step(hb_task *task, hb_step *out, hb_err *err) {
     HB_ASSERT(!task->failed);
     for (;;) {
         *out = (hb_step){ .kind = HB_STEP_DONE };
-        if (task->done) return HB_OK;
+        if (task->done && task->pending == 0) return HB_OK;
         HB_TRY(task_check_deadline(task, err));
-        if (task->progress) {
+        if (task->progress && !task->done) {
             task->progress = false;
             hb_status status = task->advance(task, err);
             if (status != HB_OK) {
@@ -173,7 +185,7 @@ hb_status hb_task_step(hb_task *task, hb_step *out, hb_err *err) {
             return out->op != NULL ? HB_OK : hb_err_memory(err);
         }
         /* A program that neither finishes nor waits for anything is our own bug. */
-        HB_ASSERT(task_is_waiting(task));
+        HB_ASSERT(task->pending > 0);
         out->kind = HB_STEP_WAIT;
         out->timeout_ms = hb_deadline_left_ms(&task->deadline);
         return HB_OK;
@@ -205,12 +217,18 @@ hb_status hb_task_reply(hb_task *task, const hb_host_reply *reply, hb_err *err) 
         return task_check_deadline(task, err);
     }
     hb_status status = entry->job.instance->type->reply(&entry->job, reply, err);
-    if (status != HB_OK) {
+    if (status != HB_OK && entry->job.forgiven) {
+        hb_err_init(err);
+        entry->job.done = true;
+    } else if (status != HB_OK) {
         hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, entry->job.instance->name);
         task->failed = true;
         return task->refused != NULL ? task->refused(task, status, err) : status;
     }
-    if (entry->job.done) task->progress = true;
+    if (entry->job.done) {
+        task->pending--;
+        task->progress = true;
+    }
     return HB_OK;
 }
 

@@ -11,7 +11,8 @@
  *   running    the deadline passed            failed with TIMEOUT, before anything else is begun
  *   any        an error                       failed: only hb_task_free is left
  *
- * advance is called whenever something changed; it must tolerate jobs that are still pending. */
+ * advance is called whenever something changed; it must tolerate jobs that are still pending. A task
+ * that is done still waits for the jobs it has started. */
 #ifndef HB_EXEC_TASK_H
 #define HB_EXEC_TASK_H
 
@@ -34,6 +35,7 @@ struct hb_task {
     hb_status (*refused)(hb_task *task, hb_status status, hb_err *err);
     void *program;                      /* in the arena */
     hb_task_job *jobs;                  /* newest first */
+    uint32_t pending;                   /* jobs that are not done */
     struct hb_task_rows *owned;         /* rowsets made by local operators */
     hb_deadline deadline;
     uint32_t next_op_id;
@@ -52,6 +54,8 @@ hb_task *hb_task_new(const hb_mem *mem);
  * ends. */
 hb_status hb_task_start_job(hb_task *task, hb_instance *instance, const hb_fragment *fragment,
                             hb_job **out, hb_err *err);
+/* Commits what tx(BEGIN) began on an instance. *out is lent until the task ends. */
+hb_status hb_task_start_commit(hb_task *task, hb_instance *instance, hb_job **out, hb_err *err);
 /* A rowset that dies with the task. */
 hb_status hb_task_rowset(hb_task *task, uint32_t column_count, hb_rowset **out, hb_err *err);
 /* Ends the task with a JSON text (copied into the arena) or a frame (borrowed until free). */

@@ -361,7 +361,7 @@ static hb_status alter_find(alter_program *a, hb_err *err) {
 /* Nothing but words: they are taken over as register does. */
 static hb_status alter_words(alter_program *a, hb_task *task, hb_err *err) {
     if (a->plan.diff.words) {
-        HB_TRY(hb_entity_persist(a->ws, a->after, err));
+        HB_TRY(hb_entity_persist(a->ws, task, a->after, err));
         HB_TRY(hb_schema_describe(a->before->schema, a->after->schema, err));
         a->ws->revision++;
     }

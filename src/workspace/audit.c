@@ -604,8 +604,7 @@ static hb_status audit_pause(hb_task *task, const char *part, hb_str entity, uin
 static hb_status audit_stored(audit_program *a, hb_task *task, bool *done, hb_err *err) {
     const hb_check_how how = a->repair && !a->dry_run ? HB_CHECK_MEND : HB_CHECK_LOOK;
     if (a->stored == NULL) {
-        HB_TRY(hb_stored_start(a->ws, &task->arena, a->root, a->repair && a->dry_run, &a->stored,
-                               err));
+        HB_TRY(hb_stored_start(a->ws, task, a->root, a->repair && a->dry_run, &a->stored, err));
         HB_TRY(hb_stored_definitions(a->stored, how, err));
     }
     while (a->stored_at < a->ws->entity_count && !task->pause) {

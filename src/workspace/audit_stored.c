@@ -6,7 +6,8 @@
 
 struct hb_stored {
     hb_workspace *ws;
-    hb_arena *arena;
+    hb_task *task;
+    hb_arena *arena;            /* the task's */
     cJSON *root;                /* the report; borrowed */
     cJSON *files, *problems, *unused;
     hb_map aside;               /* "entity/id" of rows whose file was put aside */
@@ -157,12 +158,13 @@ static hb_status add_finding(void *arg, const hb_finding *finding, hb_err *err) 
 /* ---- looking -----------------------------------------------------------------------------------
  */
 
-hb_status hb_stored_start(hb_workspace *ws, hb_arena *arena, cJSON *root, bool rehearses,
+hb_status hb_stored_start(hb_workspace *ws, hb_task *task, cJSON *root, bool rehearses,
                           hb_stored **out, hb_err *err) {
-    hb_stored *s = HB_NEW(arena, hb_stored);
+    hb_stored *s = HB_NEW(&task->arena, hb_stored);
     if (s == NULL) return hb_err_memory(err);
     s->ws = ws;
-    s->arena = arena;
+    s->task = task;
+    s->arena = &task->arena;
     s->root = root;
     s->rehearses = rehearses;
     hb_map_init(&s->aside, ws->mem);
@@ -236,7 +238,7 @@ static hb_status check_definition(hb_stored *s, hb_instance *keeper, hb_str id, 
     }
     const bool mends = s->how == HB_CHECK_MEND && known != NULL;
     if (mends) {
-        HB_TRY(hb_entity_persist(s->ws, known, err));
+        HB_TRY(hb_entity_persist(s->ws, s->task, known, err));
         known->broken = HB_OK;
     }
     s->backend = keeper->name;

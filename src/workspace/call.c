@@ -16,9 +16,11 @@ static hb_status finish_at_once(hb_task *task, hb_err *err) {
 
 typedef struct register_program {
     hb_workspace *ws;
+    const hb_request *request;
     hb_entity *entity;      /* owned until it is in the registry */
     hb_entity *replaced;
     bool catalog_started;
+    bool stored;            /* its definition is on the way to its keeper */
 } register_program;
 
 static void register_cleanup(hb_task *task, bool failed) {
@@ -35,13 +37,22 @@ hb_status hb_answer_entity(hb_workspace *ws, const hb_entity *entity, hb_task *t
     return status;
 }
 
+/* Its containers are there: stores the definition. *done once that is through. */
+static hb_status register_store(register_program *r, hb_task *task, bool *done, hb_err *err) {
+    *done = task->pending == 0;
+    if (!*done || r->stored) return HB_OK;
+    r->stored = true;
+    HB_TRY(hb_entity_persist(r->ws, task, r->entity, err));
+    *done = task->pending == 0;
+    return HB_OK;
+}
+
 static hb_status register_advance(hb_task *task, hb_err *err) {
     register_program *r = task->program;
-    for (const hb_task_job *entry = task->jobs; entry != NULL; entry = entry->next) {
-        if (!entry->job.done) return HB_OK;
-    }
     hb_entity *entity = r->entity, *replaced = r->replaced;
-    HB_TRY(hb_entity_persist(r->ws, entity, err));
+    bool done;
+    HB_TRY(register_store(r, task, &done, err));
+    if (!done) return HB_OK;
     HB_TRY(hb_entity_add(r->ws, entity, replaced, err));
     r->entity = NULL;
     entity->ensured = true;
@@ -94,29 +105,30 @@ static hb_status register_check(hb_workspace *ws, hb_entity *entity, const hb_re
 }
 
 /* The same structure: only what describes it is taken over. */
-static hb_status register_again(hb_workspace *ws, register_program *r, hb_entity *existing,
-                                hb_task *task, hb_err *err) {
-    task->advance = finish_at_once;
+static hb_status register_again(hb_task *task, hb_err *err) {
+    register_program *r = task->program;
+    hb_entity *existing = r->replaced;
     const bool same = hb_str_eq(existing->schema->definition, r->entity->schema->definition);
     if (!same || existing->broken != HB_OK) {
-        HB_TRY(hb_entity_persist(ws, r->entity, err));
+        bool done;
+        HB_TRY(register_store(r, task, &done, err));
+        if (!done) return HB_OK;
         existing->broken = HB_OK;
         HB_TRY(hb_schema_describe(existing->schema, r->entity->schema, err));
-        ws->revision++;
+        r->ws->revision++;
     }
-    hb_entity_free(ws, r->entity);
+    hb_entity_free(r->ws, r->entity);
     r->entity = NULL;
-    return hb_answer_entity(ws, existing, task, err);
+    return hb_answer_entity(r->ws, existing, task, err);
 }
 
-hb_status hb_call_register(hb_workspace *ws, const hb_request *request, hb_task *task,
-                           hb_err *err) {
-    register_program *r = HB_NEW(&task->arena, register_program);
-    if (r == NULL) return hb_err_memory(err);
-    r->ws = ws;
-    task->program = r;
+/* The keeper was looked at. */
+static hb_status register_begin(hb_task *task, hb_err *err) {
+    register_program *r = task->program;
+    hb_workspace *ws = r->ws;
+    const hb_request *request = r->request;
+    if (task->pending > 0) return HB_OK;
     task->advance = register_advance;
-    task->cleanup = register_cleanup;
     HB_TRY(hb_definitions_reload(ws, false, err));
     HB_TRY(hb_entity_new(ws, request->text, &r->entity, err));
     hb_entity *existing;
@@ -125,16 +137,31 @@ hb_status hb_call_register(hb_workspace *ws, const hb_request *request, hb_task 
         task->advance = finish_at_once;
         return hb_answer_entity(ws, r->entity, task, err);
     }
-    if (existing != NULL && hb_schema_same(existing->schema, r->entity->schema)) {
-        return register_again(ws, r, existing, task, err);
-    }
     r->replaced = existing;
+    if (existing != NULL && hb_schema_same(existing->schema, r->entity->schema)) {
+        task->advance = register_again;
+        return HB_OK;
+    }
     hb_entity *catalog = ws->entities[HB_ENTITY_CATALOG];
     if (ws->catalog && !catalog->ensured) {
         r->catalog_started = true;
         HB_TRY(hb_entity_start_ensure(task, ws, catalog, NULL, err));
     }
     return hb_entity_start_ensure(task, ws, r->entity, existing, err);
+}
+
+hb_status hb_call_register(hb_workspace *ws, const hb_request *request, hb_task *task,
+                           hb_err *err) {
+    register_program *r = HB_NEW(&task->arena, register_program);
+    hb_request *copy = hb_arena_copy(&task->arena, request, sizeof(*request));
+    if (r == NULL || copy == NULL) return hb_err_memory(err);
+    r->ws = ws;
+    r->request = copy;
+    task->program = r;
+    task->advance = register_begin;
+    task->cleanup = register_cleanup;
+    HB_TRY(hb_keeper_look(ws, task, err));
+    return register_begin(task, err);
 }
 
 /* ---- the rest -------------------------------------------------------------------------- */
@@ -301,8 +328,15 @@ static hb_call_fn *call_find(hb_call_kind kind) {
     case HB_CALL_GRAPH: return hb_call_graph;
     case HB_CALL_VALIDATE: return hb_call_validate;
     case HB_CALL_FLUSH: return hb_call_flush;
+    case HB_CALL_ATTACH: return hb_call_attach;
     }
     return NULL;
+}
+
+/* Before HB_CALL_ATTACH nothing is known of what remote backends hold. */
+static bool call_needs_no_attach(hb_call_kind kind) {
+    return kind == HB_CALL_ATTACH || kind == HB_CALL_INFO || kind == HB_CALL_CAPABILITIES ||
+           kind == HB_CALL_PRESETS || kind == HB_CALL_VALIDATE;
 }
 
 static bool call_needs_no_workspace(hb_call_kind kind) {
@@ -334,6 +368,9 @@ hb_status hb_workspace_start(hb_workspace *ws, const hb_request *request, hb_tas
     if (call == NULL) return hb_err_set(err, HB_E_INTERNAL, "unknown call %d", (int)request->kind);
     if (ws == NULL && !call_needs_no_workspace(request->kind)) {
         return hb_err_set(err, HB_E_CLOSED, "the workspace is closed");
+    }
+    if (ws != NULL && ws->detached && !call_needs_no_attach(request->kind)) {
+        return hb_err_set(err, HB_E_CLOSED, "the workspace is not attached to its backends yet");
     }
     if (ws != NULL && ws->dropped && request->kind != HB_CALL_INFO &&
         request->kind != HB_CALL_DROP && request->kind != HB_CALL_FLUSH &&

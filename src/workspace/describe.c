@@ -22,7 +22,7 @@ hb_status hb_call_describe(hb_workspace *ws, const hb_request *request, hb_task 
     hb_schema *reworded;
     HB_TRY(hb_schema_reword(entity->schema, request->text, &reworded, err));
     hb_entity kept = { .schema = reworded };    /* only its definition is looked at */
-    hb_status status = hb_entity_persist(ws, &kept, err);
+    hb_status status = hb_entity_persist(ws, task, &kept, err);
     if (status == HB_OK) status = hb_schema_describe(entity->schema, reworded, err);
     if (status == HB_OK) ws->revision++;
     hb_schema_free(reworded);

@@ -200,14 +200,16 @@ hb_status hb_entity_persist_in_tx(hb_workspace *ws, const hb_entity *entity, hb_
     return status;
 }
 
-hb_status hb_entity_persist(hb_workspace *ws, const hb_entity *entity, hb_err *err) {
+hb_status hb_entity_persist(hb_workspace *ws, hb_task *task, const hb_entity *entity, hb_err *err) {
     hb_instance *keeper = hb_workspace_keeper(ws);
     if (keeper == NULL || entity->system) return HB_OK;
     hb_status status = keeper->type->tx(keeper, HB_TX_BEGIN, err);
     if (status == HB_OK) {
         status = hb_entity_persist_in_tx(ws, entity, err);
         if (status == HB_OK) {
-            status = hb_instance_commit(keeper, err);
+            hb_job *commit;
+            status = hb_task_start_commit(task, keeper, &commit, err);
+            if (status == HB_OK) status = hb_instance_flush(keeper, err);
         } else {
             hb_err ignored; /* the first error is what the caller hears of */
             hb_err_init(&ignored);
@@ -260,11 +262,13 @@ static hb_status ensure_advance(hb_task *task, hb_err *err) {
 static hb_status restore_container(hb_workspace *ws, hb_entity *entity, uint32_t backend, bool made,
                                    const hb_entity *replaced, hb_err *err) {
     hb_container *container = entity->routing->containers[backend];
+    container->made = made;
+    /* A remote one exists since its definition does; what it lacks is told at its first use. */
+    if (!hb_entity_instances(ws, entity)[backend]->type->local) return HB_OK;
     hb_task *task = hb_task_new(ws->mem);
     if (task == NULL) return hb_err_memory(err);
     task->advance = ensure_advance;
     task->done = true;
-    container->made = made;
     hb_fragment *fragment = HB_NEW(&task->arena, hb_fragment);
     hb_status status = fragment != NULL ? HB_OK : hb_err_memory(err);
     if (status == HB_OK) {

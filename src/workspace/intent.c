@@ -282,7 +282,8 @@ hb_status hb_record_claim(hb_workspace *ws, hb_record *record, int64_t now_ms, h
     hb_buf_add(&buf, record->value.ptr + reader.pos, record->value.len - reader.pos);
     hb_status status = hb_buf_check(&buf, err);
     bool in_tx = false;
-    if (status == HB_OK && keeper->type->tx != NULL) {
+    /* A remote keeper has it with the commit of what is completed: doing so twice is harmless. */
+    if (status == HB_OK && keeper->type->local && keeper->type->tx != NULL) {
         status = keeper->type->tx(keeper, HB_TX_BEGIN, err);
         in_tx = status == HB_OK;
     }

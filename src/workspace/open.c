@@ -356,9 +356,10 @@ hb_status hb_workspace_open_on(hb_str options_json, const hb_host *host, hb_work
     if (status == HB_OK) status = read_options(ws, err);
     if (status == HB_OK) status = open_instances(ws, err);
     if (status == HB_OK) status = hb_system_register(ws, err);
-    if (status == HB_OK) status = hb_drop_complete_local(ws, err);
-    if (status == HB_OK) status = hb_entity_restore(ws, err);
-    if (status == HB_OK) status = hb_intents_complete_local(ws, err);
+    if (status == HB_OK) {
+        ws->detached = !hb_workspace_is_local(ws);
+        if (!ws->detached) status = hb_workspace_restore(ws, err);
+    }
     if (status != HB_OK) {
         hb_workspace_close(ws);
         return status;

@@ -60,20 +60,41 @@ hb_status hb_changes_begin(hb_changes *changes, uint32_t backend, hb_err *err) {
     return HB_OK;
 }
 
-static hb_status commit(hb_changes *changes, uint32_t backend, hb_err *err) {
+/* *done once a backend has committed; until then it is to be called again. */
+static hb_status commit(hb_changes *changes, uint32_t backend, bool *done, hb_err *err) {
     hb_instance *instance = instance_at(changes, backend);
-    changes->open &= ~bit(backend);
-    hb_status status = instance->type->tx(instance, HB_TX_COMMIT, err);
-    if (status != HB_OK) return refused_by(changes, backend, status, err);
+    hb_status status = HB_OK;
+    changes->failed_at = backend;
+    if (changes->commit == NULL) {
+        changes->open &= ~bit(backend);
+        status = hb_task_start_commit(changes->task, instance, &changes->commit, err);
+        if (status != HB_OK) return refused_by(changes, backend, status, err);
+    }
+    *done = changes->commit->done;
+    if (!*done) return HB_OK;
+    changes->commit = NULL;
+    changes->failed_at = HB_BACKEND_NONE;
     changes->held |= bit(backend);
     /* What follows elsewhere counts on it, and so does whoever completes the intent. */
     if (changes->intent != NULL) status = hb_instance_flush(instance, err);
     return status == HB_OK ? HB_OK : refused_by(changes, backend, status, err);
 }
 
-static hb_status record(hb_changes *changes, hb_err *err) {
-    HB_TRY(hb_intent_put(changes->ws, changes->intent, err));
-    return hb_instance_flush(hb_workspace_keeper(changes->ws), err);
+/* Puts the intent into its keeper, or takes it out, which may fail; *done once that is through. */
+static hb_status keep_intent(hb_changes *changes, bool is_put, bool *done, hb_err *err) {
+    hb_instance *keeper = hb_workspace_keeper(changes->ws);
+    *done = true;
+    if (changes->commit == NULL) {
+        if (!keeper->type->local) HB_TRY(keeper->type->tx(keeper, HB_TX_BEGIN, err));
+        if (is_put) HB_TRY(hb_intent_put(changes->ws, changes->intent, err));
+        if (!is_put) hb_intent_clear(changes->ws, changes->intent);
+        if (keeper->type->local) return is_put ? hb_instance_flush(keeper, err) : HB_OK;
+        HB_TRY(hb_task_start_commit(changes->task, keeper, &changes->commit, err));
+        changes->commit->forgiven = !is_put;
+    }
+    *done = changes->commit->done;
+    if (*done) changes->commit = NULL;
+    return HB_OK;
 }
 
 /* Runs one fragment; *done when its job is. */
@@ -118,8 +139,10 @@ static hb_status advance_prepare(hb_changes *changes, bool *done, hb_err *err) {
 static hb_status advance_commits(hb_changes *changes, bool of_home, bool *done, hb_err *err) {
     *done = true;
     /* A home may have no fragment of its own: it only keeps the definition. */
-    if (of_home && changes->definition != NULL && (changes->open & bit(changes->home)) != 0) {
-        HB_TRY(commit(changes, changes->home, err));
+    if (of_home && changes->definition != NULL && (changes->held & bit(changes->home)) == 0 &&
+        has_tx(changes, changes->home)) {
+        HB_TRY(commit(changes, changes->home, done, err));
+        if (!*done) return HB_OK;
     }
     for (; changes->at < changes->count; changes->at++) {
         hb_change *change = &changes->items[changes->at];
@@ -127,13 +150,14 @@ static hb_status advance_commits(hb_changes *changes, bool of_home, bool *done, 
         if ((changes->held & bit(change->backend)) != 0 && has_tx(changes, change->backend)) {
             continue;
         }
-        if ((changes->open & bit(change->backend)) != 0) {
-            HB_TRY(commit(changes, change->backend, err));
-        } else if (!has_tx(changes, change->backend)) {
-            HB_TRY(run(changes, change, done, err));
+        if (has_tx(changes, change->backend)) {
+            HB_TRY(commit(changes, change->backend, done, err));
             if (!*done) return HB_OK;
-            changes->held |= bit(change->backend);
+            continue;
         }
+        HB_TRY(run(changes, change, done, err));
+        if (!*done) return HB_OK;
+        changes->held |= bit(change->backend);
     }
     enter(changes, of_home ? HB_CHANGES_OTHERS : HB_CHANGES_CLEAR);
     return HB_OK;
@@ -144,7 +168,8 @@ static hb_status advance_stage(hb_changes *changes, bool *done, hb_err *err) {
     switch (changes->stage) {
     case HB_CHANGES_RECORD:
         if (changes->intent != NULL && !hb_intent_is_atomic(changes->intent)) {
-            HB_TRY(record(changes, err));
+            HB_TRY(keep_intent(changes, true, done, err));
+            if (!*done) return HB_OK;
         }
         enter(changes, HB_CHANGES_PREPARE);
         return HB_OK;
@@ -152,7 +177,10 @@ static hb_status advance_stage(hb_changes *changes, bool *done, hb_err *err) {
     case HB_CHANGES_HOME: return advance_commits(changes, true, done, err);
     case HB_CHANGES_OTHERS: return advance_commits(changes, false, done, err);
     case HB_CHANGES_CLEAR:
-        if (changes->intent != NULL) hb_intent_clear(changes->ws, changes->intent);
+        if (changes->intent != NULL) {
+            HB_TRY(keep_intent(changes, false, done, err));
+            if (!*done) return HB_OK;
+        }
         enter(changes, HB_CHANGES_DONE);
         return HB_OK;
     case HB_CHANGES_DONE: break;

@@ -37,6 +37,7 @@ typedef struct hb_changes {
     const hb_entity *definition;    /* stored by the home's commit; NULL: none is */
     uint64_t open;              /* in a transaction */
     uint64_t held;              /* committed, or written without a transaction */
+    hb_job *commit;             /* under way; NULL: none */
     uint32_t failed_at;         /* backend that refused, or HB_BACKEND_NONE */
 } hb_changes;
 

@@ -62,6 +62,7 @@ struct hb_workspace {
     cJSON *options;             /* owned: as they were given, "backends" with the overrides */
     cJSON *map;                 /* owned: the backends as they are open; instances borrow it */
     bool catalog;               /* keep Catalog rows */
+    bool detached;              /* ATTACH is still to come (attach.c) */
     bool dropped;
     bool drop_left;             /* but not on every backend: drop goes on */
     hb_str owner;               /* token of this open workspace; "" knows no intent as its own */
@@ -112,6 +113,14 @@ hb_status hb_options_check_text(hb_str json, hb_err *err);
  * of a backend's. */
 hb_status hb_overrides_apply(cJSON *backends, const cJSON *overrides, hb_err *err);
 
+/* ---- attach.c */
+/* What a workspace with local backends does when it opens, and one with others once those answered:
+ * finishes drops, restores definitions, completes intents. */
+hb_status hb_workspace_restore(hb_workspace *ws, hb_err *err);
+bool hb_workspace_is_local(const hb_workspace *ws);
+/* Reads what a remote keeper holds anew: there when the task has no job pending. */
+hb_status hb_keeper_look(hb_workspace *ws, hb_task *task, hb_err *err);
+
 /* ---- redact.c */
 #define HB_REDACTED "<redacted>"
 /* By the type's own table (NULL: unknown type) or by how it is called. */
@@ -155,8 +164,9 @@ hb_status hb_entity_json(const hb_workspace *ws, const hb_entity *entity, hb_buf
  * are ready to be inherited from `replaced`. */
 hb_status hb_entity_attach(hb_workspace *ws, hb_entity *entity, const hb_entity *replaced,
                            hb_err *err);
-/* Stores its definition, by one commit or as part of the keeper's open transaction. */
-hb_status hb_entity_persist(hb_workspace *ws, const hb_entity *entity, hb_err *err);
+/* Stores its definition, by one commit, which is through when the task has no job pending, or as
+ * part of the keeper's open transaction. */
+hb_status hb_entity_persist(hb_workspace *ws, hb_task *task, const hb_entity *entity, hb_err *err);
 hb_status hb_entity_persist_in_tx(hb_workspace *ws, const hb_entity *entity, hb_err *err);
 /* Reads back what an earlier process registered, and ensures it. */
 hb_status hb_entity_restore(hb_workspace *ws, hb_err *err);
@@ -316,7 +326,7 @@ typedef hb_status hb_call_fn(hb_workspace *ws, const hb_request *request, hb_tas
                              hb_err *err);
 hb_call_fn hb_call_register, hb_call_upsert, hb_call_set, hb_call_get, hb_call_exists,
     hb_call_delete, hb_call_query, hb_call_explain, hb_call_audit, hb_call_repair,
-    hb_call_refresh, hb_call_drop, hb_call_flush, hb_call_export, hb_call_import, hb_call_alter,
+    hb_call_refresh, hb_call_drop, hb_call_attach, hb_call_flush, hb_call_export, hb_call_import, hb_call_alter,
     hb_call_presets, hb_call_graph, hb_call_find, hb_call_describe, hb_call_sign,
     hb_call_health, hb_call_manifest,
     hb_call_validate;

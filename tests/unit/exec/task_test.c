@@ -22,8 +22,7 @@ static hb_status script_begin(hb_job *job, hb_err *err) {
                       .url = scan ? HB_STR("/scan") : HB_STR("/fetch") };
     if (hb_str_eq(job->instance->name, HB_STR("b"))) { /* one engine by HTTP, one by a driver */
         op = (hb_host_op){ .kind = HB_HOST_SQL,
-                           .sql = HB_STR("SELECT id"),
-                           .params = HB_STR("\x90") };
+                           .statements = HB_STR("SELECT id") };
     }
     return hb_job_emit(job, &op, &state->op_id, err);
 }
@@ -175,7 +174,7 @@ static void take_scans(fixture *f, uint32_t ids[2]) {
         if (s.kind != HB_STEP_OP) return;
         bool by_driver = hb_str_eq(s.op->backend, HB_STR("b"));
         CHECK_INT(s.op->kind, by_driver ? HB_HOST_SQL : HB_HOST_FETCH);
-        CHECK_STR(by_driver ? s.op->sql : s.op->url, by_driver ? "SELECT id" : "/scan");
+        CHECK_STR(by_driver ? s.op->statements : s.op->url, by_driver ? "SELECT id" : "/scan");
         ids[hb_str_eq(s.op->backend, HB_STR("a")) ? 0 : 1] = s.op->id;
     }
     CHECK_INT(step(f).kind, HB_STEP_WAIT);

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+/* Fragments of a SQL engine elsewhere: what begins them, and what their replies lead to. */
+#include "backends/sql/remote.h"
+
+#include "value/wire.h"
+
+static hb_status begin(hb_job *job, hb_err *err) {
+    switch (job->fragment->kind) {
+    case HB_FRAG_ATTACH: return sql_attach(job, err);
+    case HB_FRAG_COMMIT: return sql_commit(job, err);
+    case HB_FRAG_ENSURE: return sql_ensure(job, err);
+    case HB_FRAG_CLEAR: return sql_clear(job, err);
+    case HB_FRAG_WRITE: return sql_write(job, err);
+    case HB_FRAG_DELETE: return sql_delete(job, err);
+    case HB_FRAG_FETCH:
+    case HB_FRAG_SCAN:
+    case HB_FRAG_COUNT: return sql_read(job, err);
+    case HB_FRAG_REFRESH:       /* nothing is kept of the rows */
+    case HB_FRAG_AGGREGATE: break;  /* not claimed */
+    }
+    job->done = true;
+    return HB_OK;
+}
+
+/* What is known of the tables may be wrong: it is read anew first. */
+hb_status sql_begin(hb_job *job, hb_err *err) {
+    sql_state *state = hb_mem_zalloc(job->mem, sizeof(*state));
+    if (state == NULL) return hb_err_memory(err);
+    sql_list_init(&state->sent.list, job->mem);
+    job->state = state;
+    state->looks = sql_remote_of(job)->stale && job->fragment->container != NULL;
+    return state->looks ? sql_send_columns(job, err) : begin(job, err);
+}
+
+static hb_status take_columns(hb_job *job, const hb_batch *rows, hb_err *err) {
+    sql_state *state = job->state;
+    state->looks = false;
+    HB_TRY(sql_take_columns(job, rows, err));
+    return begin(job, err);
+}
+
+static hb_status take_rows(hb_job *job, const hb_batch *rows, hb_err *err) {
+    const sql_state *state = job->state;
+    switch (job->fragment->kind) {
+    case HB_FRAG_ATTACH: return sql_attach_reply(job, rows, err);
+    case HB_FRAG_COMMIT: return sql_commit_reply(job, err);
+    case HB_FRAG_FETCH:
+    case HB_FRAG_SCAN:
+    case HB_FRAG_COUNT: return sql_read_reply(job, rows, err);
+    case HB_FRAG_DELETE:
+        if (state->phase == 0) return sql_delete_reply(job, rows, err);
+        break;
+    case HB_FRAG_ENSURE: sql_remote_of(job)->has_schema = true; break;
+    case HB_FRAG_CLEAR:         /* that was all of it */
+    case HB_FRAG_WRITE:
+    case HB_FRAG_REFRESH:
+    case HB_FRAG_AGGREGATE: break;
+    }
+    job->done = true;
+    return HB_OK;
+}
+
+/* Of the tables nothing is sure any more when what makes or drops them failed. */
+static void forget_tables(const hb_job *job) {
+    sql_remote *remote = sql_remote_of(job);
+    const hb_frag_kind kind = job->fragment->kind;
+    if (kind != HB_FRAG_COMMIT && kind != HB_FRAG_ENSURE && kind != HB_FRAG_CLEAR) return;
+    remote->stale = true;
+}
+
+hb_status sql_reply(hb_job *job, const hb_host_reply *reply, hb_err *err) {
+    hb_batch rows = { 0, 0, NULL };
+    if (reply->failed) {
+        forget_tables(job);
+        return sql_failed(sql_remote_of(job), reply, err);
+    }
+    if (reply->body.len > 0) HB_TRY(hb_wire_read(reply->body, job->arena, &rows, err));
+    const sql_state *state = job->state;
+    return state->looks ? take_columns(job, &rows, err) : take_rows(job, &rows, err);
+}
+
+void sql_end(hb_job *job) {
+    sql_state_free(job);
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+/* What the SQL engines share that are reached by operations of the host: one file per engine beside
+ * (postgres.c), which gives its dialect and its claims' exceptions.
+ *
+ * Layout: a schema of the engine per workspace, in it
+ *   hb_meta   (key, value)     definitions, intents
+ *   <entity>  (object_id PRIMARY KEY, one column per placed field): BOOL, I64, F64, TEXT, BYTES as
+ *             the dialect says; vectors as its vector type, or the bytes of their float32; lists,
+ *             Json and HyperG one JSON text
+ * Names that the engine could cut off or fold get a hash (tables.c), so that they follow from ours.
+ *
+ * Attaching reads hb_meta and which columns there are; both are copies from then on, kept in step by
+ * what is committed here. What a call writes is collected, and goes out as one transaction with its
+ * COMMIT: no connection is held open in between. */
+#ifndef HB_BACKENDS_SQL_REMOTE_H
+#define HB_BACKENDS_SQL_REMOTE_H
+
+#include "backends/backend.h"
+#include "compile/sql.h"
+
+typedef struct sql_engine {
+    const hb_dialect *dialect;
+    /* Which columns the schema in its one parameter has: rows (table, column, type). */
+    const char *columns;
+    const char *known_types[HB_KIND_COUNT];     /* as `columns` tells those of dialect->types */
+    /* Nobody else makes tables in the schema until the transaction ends; its parameter is a name.
+     * NULL: making them at once is harmless */
+    const char *lock;
+    bool vector_type;           /* a vector is the text "[1,2]", cast to a type; else its bytes */
+    /* By hb_metric, smallest first, $c the column and $v the vector; NULL: ranked here. */
+    const char *distances[3];
+    /* The status of a failure by the engine's own code. */
+    hb_status (*status_of)(hb_str native);
+} sql_engine;
+
+/* Statements on their way, MessagePack items without the list's head. */
+typedef struct sql_list {
+    hb_buf items;
+    uint32_t count;
+} sql_list;
+
+/* A key with its value; .ptr NULL: deleted. Owned texts. */
+typedef struct sql_meta_entry {
+    hb_str key, value;
+} sql_meta_entry;
+
+typedef struct sql_meta {
+    sql_meta_entry *entries;    /* owned */
+    uint32_t count, cap;
+} sql_meta;
+
+typedef struct sql_known {      /* a column that exists; texts of remote->known_arena */
+    hb_str table, column, type;
+} sql_known;
+
+typedef struct sql_tx {         /* collected, not sent */
+    bool open;
+    sql_list list;
+    sql_meta meta;              /* what it changes */
+} sql_tx;
+
+typedef struct sql_remote {     /* hb_instance.state */
+    const sql_engine *engine;
+    hb_instance *instance;
+    const hb_mem *mem;
+    hb_str schema;
+    hb_arena known_arena;
+    sql_known *known;           /* in it */
+    uint32_t known_count, known_cap;
+    bool has_schema;            /* for sure */
+    bool stale;                 /* `known` may be wrong: what made tables failed */
+    sql_meta meta;
+    sql_tx tx;
+} sql_remote;
+
+typedef struct sql_table {      /* hb_container.state */
+    const hb_mem *mem;
+    hb_arena arena;
+    hb_str name;
+    hb_str *columns;            /* by container field */
+} sql_table;
+
+/* ---- session.c: what is not about a container */
+hb_status sql_open(hb_instance *instance, const sql_engine *engine, hb_err *err);
+void sql_close(hb_instance *instance);
+bool sql_durable(const hb_instance *instance);
+hb_status sql_tx_op(hb_instance *instance, hb_tx op, hb_err *err);
+hb_status sql_meta_put(hb_instance *instance, hb_str key, hb_str value, hb_err *err);
+hb_status sql_meta_get(hb_instance *instance, hb_str key, hb_arena *arena, hb_str *value,
+                       hb_err *err);
+hb_status sql_meta_delete(hb_instance *instance, hb_str key, hb_err *err);
+hb_status sql_meta_list(hb_instance *instance, hb_str prefix, hb_arena *arena, hb_str **keys,
+                        uint32_t *count, hb_err *err);
+hb_status sql_attach(hb_job *job, hb_err *err);
+hb_status sql_attach_reply(hb_job *job, const hb_batch *rows, hb_err *err);
+hb_status sql_send_columns(hb_job *job, hb_err *err);
+hb_status sql_take_columns(hb_job *job, const hb_batch *rows, hb_err *err);
+hb_status sql_commit(hb_job *job, hb_err *err);
+hb_status sql_commit_reply(hb_job *job, hb_err *err);
+void sql_state_free(hb_job *job);
+
+/* ---- meta.c */
+hb_status sql_meta_set(sql_meta *meta, const hb_mem *mem, hb_str key, hb_str value, hb_err *err);
+const sql_meta_entry *sql_meta_find(const sql_meta *meta, hb_str key);
+void sql_meta_clear(sql_meta *meta, const hb_mem *mem);
+/* Everything of `from`, which is empty afterwards; a deleted key goes. */
+hb_status sql_meta_merge(sql_meta *meta, sql_meta *from, const hb_mem *mem, hb_err *err);
+
+/* ---- statements.c: sending and collecting */
+void sql_list_init(sql_list *list, const hb_mem *mem);
+void sql_list_free(sql_list *list);
+/* Adds a statement with its parameters. */
+hb_status sql_list_add(sql_list *list, const sql_remote *remote, const hb_sql *sql, hb_err *err);
+/* One operation of everything in the list. */
+hb_status sql_send(hb_job *job, const sql_list *list, bool in_transaction, hb_err *err);
+hb_status sql_send_one(hb_job *job, const hb_sql *sql, hb_err *err);
+/* Into the open transaction, with the job done; or sent in one of its own. */
+hb_status sql_submit(hb_job *job, const sql_list *list, hb_err *err);
+/* Status and words of an operation that failed. */
+hb_status sql_failed(const sql_remote *remote, const hb_host_reply *reply, hb_err *err);
+
+/* ---- tables.c */
+/* The table of a container, names and all; no question is asked. */
+hb_status sql_table_of(hb_instance *instance, hb_container *container, sql_table **out,
+                       hb_err *err);
+void sql_release(hb_instance *instance, hb_container *container);
+bool sql_table_exists(const sql_remote *remote, hb_str table);
+/* Adds to `list` what makes the container's table as it has to be; SCHEMA_DRIFT when another
+ * program gave a column another type. */
+hb_status sql_table_make(hb_instance *instance, hb_container *container, sql_list *list,
+                         hb_err *err);
+hb_status sql_ensure(hb_job *job, hb_err *err);
+hb_status sql_clear(hb_job *job, hb_err *err);
+hb_status sql_known_add(sql_remote *remote, hb_str table, hb_str column, hb_str type, hb_err *err);
+void sql_known_drop(sql_remote *remote, hb_str table);
+/* What makes the schema, under the engine's lock for such work. */
+hb_status sql_add_schema(sql_list *list, const sql_remote *remote, hb_sql *sql, hb_err *err);
+/* "schema"."table" */
+void sql_add_table(hb_sql *sql, const sql_remote *remote, hb_str table);
+/* A name that the engine keeps as it is, and no other name of ours becomes. */
+hb_str sql_name(const sql_remote *remote, hb_str name, hb_arena *arena);
+/* A condition: the column is one of the texts. */
+hb_status sql_add_in(hb_sql *sql, hb_str column, const hb_str *texts, uint32_t count, hb_err *err);
+
+/* ---- write.c */
+hb_status sql_write(hb_job *job, hb_err *err);
+hb_status sql_delete(hb_job *job, hb_err *err);
+hb_status sql_delete_reply(hb_job *job, const hb_batch *rows, hb_err *err);
+
+/* ---- read.c */
+hb_status sql_read(hb_job *job, hb_err *err);                 /* FETCH, SCAN, COUNT */
+hb_status sql_read_reply(hb_job *job, const hb_batch *rows, hb_err *err);
+
+/* ---- rows.c */
+/* Appends a cell of a reply, as a value of `kind`; BAD_REPLY when it is none. */
+hb_status sql_cell_read(const hb_column *column, uint32_t row, hb_kind kind, uint32_t dim,
+                        hb_arena *scratch, hb_colbuf *out, hb_err *err);
+
+/* ---- claims.c */
+bool sql_stores(const hb_type *type, hb_strategy strategy);
+hb_offer sql_offer(const hb_dialect *dialect, const hb_type *type, hb_strategy strategy,
+                   const hb_expr *leaf);
+hb_offer sql_supports(const sql_engine *engine, const hb_type *type, hb_strategy strategy,
+                      hb_str op);
+
+/* ---- remote.c: the functions of the table */
+hb_status sql_begin(hb_job *job, hb_err *err);
+hb_status sql_reply(hb_job *job, const hb_host_reply *reply, hb_err *err);
+void sql_end(hb_job *job);
+
+/* What a job keeps between its replies; job->state. */
+typedef struct sql_state {
+    bool looks;                 /* the answer under way says which columns there are */
+    uint32_t phase;
+    sql_tx sent;                /* COMMIT */
+    hb_str *ids;                /* near: the best, in order; in the job's arena */
+    double *scores;
+    uint32_t count;
+} sql_state;
+
+static inline sql_remote *sql_remote_of(const hb_job *job) { return job->instance->state; }
+
+#endif

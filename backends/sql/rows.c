@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+/* Cells of a reply as values. Drivers differ: numbers come as numbers or as text, flags as 0 and 1
+ * or as "t" and "f", bytes as they are or as "\x6869"; what is no value of the kind is BAD_REPLY.
+ */
+#include "backends/sql/remote.h"
+#include "base/num.h"
+#include "value/pack.h"
+
+static hb_status bad_cell(const hb_column *column, hb_kind kind, hb_err *err) {
+    static const char *const names[HB_KIND_COUNT] = { "nothing", "a flag", "an integer", "a number",
+                                                      "a text",  "bytes",  "a vector",   "JSON" };
+    hb_err_set(err, HB_E_BAD_REPLY, "column '%.*s' of an answer: expected %s, found %s",
+               HB_ARG(hb_str_sub(column->name, 0, 60)), names[kind], names[column->kind]);
+    return HB_E_BAD_REPLY;
+}
+
+static bool text_flag(hb_str text, bool *out) {
+    *out = hb_str_eq(text, HB_STR("t")) || hb_str_eq(text, HB_STR("true")) ||
+           hb_str_eq(text, HB_STR("1"));
+    return *out || hb_str_eq(text, HB_STR("f")) || hb_str_eq(text, HB_STR("false")) ||
+           hb_str_eq(text, HB_STR("0"));
+}
+
+static bool as_flag(const hb_value *given, hb_value *out) {
+    out->kind = HB_KIND_BOOL;
+    if (given->kind == HB_KIND_TEXT) return text_flag(given->as.s, &out->as.b);
+    if (given->kind == HB_KIND_I64) {
+        out->as.b = given->as.i != 0;
+        return given->as.i == 0 || given->as.i == 1;
+    }
+    out->as.b = given->as.b;
+    return given->kind == HB_KIND_BOOL;
+}
+
+static bool as_integer(const hb_value *given, hb_value *out) {
+    out->kind = HB_KIND_I64;
+    if (given->kind == HB_KIND_TEXT) {
+        return hb_num_parse_i64(given->as.s, &out->as.i) == HB_NUM_OK;
+    }
+    if (given->kind == HB_KIND_F64) {
+        if (!(given->as.f >= -9007199254740992.0 && given->as.f <= 9007199254740992.0))
+            return false;
+        out->as.i = (int64_t)given->as.f;
+        return (double)out->as.i == given->as.f;
+    }
+    out->as.i = given->as.i;
+    return given->kind == HB_KIND_I64;
+}
+
+static bool as_number(const hb_value *given, hb_value *out) {
+    out->kind = HB_KIND_F64;
+    if (given->kind == HB_KIND_TEXT) {
+        return hb_num_parse_f64(given->as.s, &out->as.f) == HB_NUM_OK;
+    }
+    out->as.f = given->kind == HB_KIND_I64 ? (double)given->as.i : given->as.f;
+    return given->kind == HB_KIND_I64 || given->kind == HB_KIND_F64;
+}
+
+static int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool as_bytes(const hb_value *given, hb_arena *scratch, hb_value *out) {
+    out->kind = HB_KIND_BYTES;
+    out->as.s = given->as.s;
+    if (given->kind == HB_KIND_BYTES) return true;
+    hb_str text = given->as.s;
+    if (given->kind != HB_KIND_TEXT || !hb_str_starts(text, HB_STR("\\x")) || text.len % 2 != 0) {
+        return false;
+    }
+    char *bytes = hb_arena_alloc(scratch, text.len / 2);
+    if (bytes == NULL) return false;
+    for (uint32_t i = 2; i < text.len; i += 2) {
+        const int high = hex_digit(text.ptr[i]), low = hex_digit(text.ptr[i + 1]);
+        if (high < 0 || low < 0) return false;
+        bytes[i / 2 - 1] = (char)(high * 16 + low);
+    }
+    out->as.s = hb_str_n(bytes, text.len / 2 - 1);
+    return true;
+}
+
+/* "[1,2.5]" */
+static bool vector_text(hb_str text, hb_arena *scratch, hb_value *out) {
+    if (text.len < 2 || text.ptr[0] != '[' || text.ptr[text.len - 1] != ']') return false;
+    uint32_t count = text.len > 2 ? 1 : 0;
+    for (uint32_t i = 0; i < text.len; i++) count += text.ptr[i] == ',';
+    float *numbers = hb_arena_array(scratch, (size_t)count + 1, sizeof(*numbers));
+    if (numbers == NULL) return false;
+    uint32_t at = 1;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t end = at;
+        double number;
+        while (text.ptr[end] != ',' && text.ptr[end] != ']') end++;
+        if (hb_num_parse_f64(hb_str_trim(hb_str_sub(text, at, end - at)), &number) != HB_NUM_OK) {
+            return false;
+        }
+        numbers[i] = (float)number;
+        at = end + 1;
+    }
+    out->as.v.ptr = numbers;
+    out->as.v.len = count;
+    return true;
+}
+
+static bool as_vector(const hb_value *given, uint32_t dim, hb_arena *scratch, hb_value *out) {
+    hb_value bytes;
+    if (given->kind == HB_KIND_VEC) {
+        *out = *given;
+    } else if (given->kind == HB_KIND_TEXT && vector_text(given->as.s, scratch, out)) {
+        out->kind = HB_KIND_VEC;
+    } else if (as_bytes(given, scratch, &bytes) && bytes.as.s.len % sizeof(float) == 0) {
+        float *copy = hb_arena_copy(scratch, bytes.as.s.ptr, bytes.as.s.len);
+        if (copy == NULL) return false;
+        out->as.v.ptr = copy;
+        out->as.v.len = bytes.as.s.len / (uint32_t)sizeof(float);
+        out->kind = HB_KIND_VEC;
+    } else {
+        return false;
+    }
+    return dim == 0 || out->as.v.len == dim;
+}
+
+static bool as_pack(const hb_value *given, hb_arena *scratch, const hb_mem *mem, hb_value *out) {
+    if (given->kind == HB_KIND_PACK) {
+        *out = *given;
+        return true;
+    }
+    if (given->kind != HB_KIND_TEXT) return false;
+    hb_buf pack;
+    hb_buf_init(&pack, mem);
+    hb_err ignored;
+    bool ok = hb_pack_from_json(given->as.s, &pack, &ignored) == HB_OK;
+    out->kind = HB_KIND_PACK;
+    if (ok) out->as.s = hb_arena_str(scratch, hb_buf_str(&pack));
+    hb_buf_free(&pack);
+    return ok && out->as.s.ptr != NULL;
+}
+
+hb_status sql_cell_read(const hb_column *column, uint32_t row, hb_kind kind, uint32_t dim,
+                        hb_arena *scratch, hb_colbuf *out, hb_err *err) {
+    const hb_value given = hb_column_get(column, row);
+    hb_value value = { .kind = HB_KIND_NULL };
+    bool ok = true;
+    if (given.kind == HB_KIND_NULL) {
+        return hb_colbuf_add_null(out) ? HB_OK : hb_err_memory(err);
+    }
+    switch (kind) {
+    case HB_KIND_BOOL: ok = as_flag(&given, &value); break;
+    case HB_KIND_I64: ok = as_integer(&given, &value); break;
+    case HB_KIND_F64: ok = as_number(&given, &value); break;
+    case HB_KIND_TEXT:
+        value = given;
+        ok = given.kind == HB_KIND_TEXT;
+        break;
+    case HB_KIND_BYTES: ok = as_bytes(&given, scratch, &value); break;
+    case HB_KIND_VEC: ok = as_vector(&given, dim, scratch, &value); break;
+    case HB_KIND_PACK: ok = as_pack(&given, scratch, out->mem, &value); break;
+    case HB_KIND_NULL:
+    case HB_KIND_COUNT: ok = false; break;
+    }
+    if (!ok) return bad_cell(column, kind, err);
+    return hb_colbuf_add(out, &value) ? HB_OK : hb_err_memory(err);
+}

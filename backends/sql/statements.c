@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+/* Statements as operations of the host: texts with their parameters, in MessagePack. */
+#include "backends/sql/remote.h"
+#include "base/num.h"
+#include "value/pack.h"
+
+void sql_list_init(sql_list *list, const hb_mem *mem) {
+    hb_buf_init(&list->items, mem);
+    list->count = 0;
+}
+
+void sql_list_free(sql_list *list) {
+    hb_buf_free(&list->items);
+    list->count = 0;
+}
+
+/* "[1,2.5]", as engines with a vector type read it. */
+static void vector_text(const hb_value *value, hb_buf *out) {
+    hb_buf_add_char(out, '[');
+    for (uint32_t i = 0; i < value->as.v.len; i++) {
+        char digits[HB_NUM_TEXT_MAX];
+        if (i > 0) hb_buf_add_char(out, ',');
+        hb_buf_add(out, digits, hb_num_write_f32(value->as.v.ptr[i], digits));
+    }
+    hb_buf_add_char(out, ']');
+}
+
+static hb_status text_param(const sql_remote *remote, const hb_value *value, hb_buf *out,
+                            hb_err *err) {
+    hb_buf text;
+    hb_buf_init(&text, remote->mem);
+    hb_status status = HB_OK;
+    if (value->kind == HB_KIND_VEC) {
+        vector_text(value, &text);
+    } else {
+        status = hb_pack_to_json(value->as.s, 0, false, &text, err);
+    }
+    if (status == HB_OK) status = hb_buf_check(&text, err);
+    if (status == HB_OK) hb_pack_str(out, hb_buf_str(&text));
+    hb_buf_free(&text);
+    return status;
+}
+
+static hb_status param_add(const sql_remote *remote, const hb_value *value, hb_buf *out,
+                           hb_err *err) {
+    if (value->kind == HB_KIND_PACK) return text_param(remote, value, out, err);
+    if (value->kind != HB_KIND_VEC) {
+        hb_pack_value(out, value);
+        return HB_OK;
+    }
+    if (remote->engine->vector_type) return text_param(remote, value, out, err);
+    hb_pack_bin(out, hb_str_n(value->as.v.ptr, (size_t)value->as.v.len * sizeof(float)));
+    return HB_OK;
+}
+
+hb_status sql_list_add(sql_list *list, const sql_remote *remote, const hb_sql *sql, hb_err *err) {
+    HB_TRY(hb_sql_check(sql, err));
+    hb_buf *out = &list->items;
+    hb_pack_array(out, 2);
+    hb_pack_str(out, hb_sql_text(sql));
+    hb_pack_array(out, sql->param_count);
+    for (uint32_t i = 0; i < sql->param_count; i++) {
+        HB_TRY(param_add(remote, &sql->params[i].value, out, err));
+    }
+    list->count++;
+    return hb_buf_check(out, err);
+}
+
+hb_status sql_send(hb_job *job, const sql_list *list, bool in_transaction, hb_err *err) {
+    hb_buf whole;
+    hb_buf_init(&whole, job->mem);
+    hb_pack_array(&whole, list->count);
+    hb_buf_add_str(&whole, hb_buf_str(&list->items));
+    hb_status status = hb_buf_check(&whole, err);
+    hb_str statements = HB_STR_EMPTY;
+    if (status == HB_OK) {
+        statements = hb_arena_str(job->arena, hb_buf_str(&whole));
+        if (statements.ptr == NULL) status = hb_err_memory(err);
+    }
+    hb_buf_free(&whole);
+    HB_TRY(status);
+    const hb_host_op op = { .kind = HB_HOST_SQL,
+                            .statements = statements,
+                            .in_transaction = in_transaction };
+    return hb_job_emit(job, &op, NULL, err);
+}
+
+hb_status sql_send_one(hb_job *job, const hb_sql *sql, hb_err *err) {
+    sql_list list;
+    sql_list_init(&list, job->mem);
+    hb_status status = sql_list_add(&list, sql_remote_of(job), sql, err);
+    if (status == HB_OK) status = sql_send(job, &list, false, err);
+    sql_list_free(&list);
+    return status;
+}
+
+hb_status sql_submit(hb_job *job, const sql_list *list, hb_err *err) {
+    sql_tx *tx = &sql_remote_of(job)->tx;
+    if (list->count == 0) {
+        job->done = true;
+        return HB_OK;
+    }
+    if (!tx->open) return sql_send(job, list, true, err);
+    hb_buf_add_str(&tx->list.items, hb_buf_str(&list->items));
+    tx->list.count += list->count;
+    job->done = true;
+    return hb_buf_check(&tx->list.items, err);
+}
+
+/* The engine's own words may hold values of rows: only its code is passed on. */
+hb_status sql_failed(const sql_remote *remote, const hb_host_reply *reply, hb_err *err) {
+    const char *name = remote->instance->type->name;
+    hb_status status = HB_E_UNAVAILABLE;
+    if (reply->native.len > 0) status = remote->engine->status_of(reply->native);
+    switch ((int)status) {
+    case HB_E_UNAVAILABLE:
+        hb_err_set(err, status, "%s cannot be reached: %.*s", name,
+                   HB_ARG(hb_str_sub(reply->text, 0, 200)));
+        break;
+    case HB_E_REFUSED:
+        hb_err_set(err, status, "%s refused the credentials or a right", name);
+        break;
+    case HB_E_SCHEMA_DRIFT:
+        hb_err_set(err, status,
+                   "a table or column that was made is not there any more, or is another: repair() "
+                   "makes what is missing");
+        break;
+    case HB_E_LOCKED:
+        hb_err_set(err, status, "%s gave up: other transactions are in the way", name);
+        break;
+    case HB_E_TIMEOUT: hb_err_set(err, status, "%s cancelled the statement", name); break;
+    case HB_E_VALIDATION: hb_err_set(err, status, "%s cannot store a value", name); break;
+    default: hb_err_set(err, status, "%s reported an error", name); break;
+    }
+    if (err != NULL && reply->native.len > 0) {
+        hb_str native = hb_str_sub(reply->native, 0, (uint32_t)sizeof(err->native) - 1);
+        memcpy(err->native, native.ptr, native.len);
+        err->native[native.len] = '\0';
+    }
+    return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, remote->instance->name);
+}

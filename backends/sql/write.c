@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+/* WRITE and DELETE: statements for the transaction that is collected. */
+#include "backends/sql/remote.h"
+
+#include <stdlib.h>
+
+#include "base/map.h"
+
+#define ROWS_PER_STATEMENT 500u
+
+/* Columns that the table has for fields that are not here any more: rows written now clear them. */
+static hb_status cleared_columns(const sql_remote *remote, const hb_container *container,
+                                 const sql_table *table, hb_arena *arena, hb_str **out,
+                                 uint32_t *count, hb_err *err) {
+    *count = 0;
+    *out = hb_arena_array(arena, (size_t)remote->known_count + 1, sizeof(**out));
+    if (*out == NULL) return hb_err_memory(err);
+    for (uint32_t k = 0; k < remote->known_count; k++) {
+        const sql_known *known = &remote->known[k];
+        if (!hb_str_eq(known->table, table->name)) continue;
+        bool is_used = false;
+        for (uint32_t i = 0; i < container->field_count && !is_used; i++) {
+            is_used = hb_str_eq(known->column, table->columns[i]);
+        }
+        if (!is_used) (*out)[(*count)++] = known->column;
+    }
+    return HB_OK;
+}
+
+/* The engine's texts hold no NUL. */
+static hb_status check_text(const hb_job *job, const hb_field *field, hb_str text, hb_err *err) {
+    if (memchr(text.ptr, '\0', text.len) == NULL) return HB_OK;
+    hb_err_set(err, HB_E_VALIDATION, "%s stores no text with the character U+0000",
+               job->instance->type->name);
+    return hb_err_where(err, job->fragment->container->schema->entity_id, field->name,
+                        job->instance->name);
+}
+
+static hb_status add_row(hb_job *job, hb_sql *sql, uint32_t row, hb_err *err) {
+    const hb_container *container = job->fragment->container;
+    const hb_batch *batch = job->fragment->batch;
+    hb_sql_add(sql, "(");
+    for (uint32_t i = 0; i < container->field_count; i++) {
+        const hb_field *field = &container->schema->fields[container->fields[i].field];
+        const hb_value value = hb_column_get(&batch->columns[i], row);
+        if (value.kind == HB_KIND_TEXT && value.as.s.len > 0) {
+            HB_TRY(check_text(job, field, value.as.s, err));
+        }
+        if (i > 0) hb_sql_add(sql, ", ");
+        hb_sql_cell_add(sql, &value, field->kind);
+    }
+    hb_sql_add(sql, ")");
+    return HB_OK;
+}
+
+static hb_status add_rows(hb_job *job, sql_list *list, const sql_table *table, hb_sql *sql,
+                          hb_err *err) {
+    const sql_remote *remote = sql_remote_of(job);
+    const hb_container *container = job->fragment->container;
+    const hb_batch *batch = job->fragment->batch;
+    const uint32_t params_max = remote->engine->dialect->params_max;
+    uint32_t step = ROWS_PER_STATEMENT, cleared_count;
+    if (params_max > 0 && step > params_max / container->field_count) {
+        step = params_max / container->field_count;
+    }
+    if (step == 0) {
+        return hb_err_set(err, HB_E_LIMIT, "%s takes at most %u values in a statement",
+                          job->instance->type->name, params_max);
+    }
+    hb_str *cleared;
+    HB_TRY(cleared_columns(remote, container, table, job->arena, &cleared, &cleared_count, err));
+    for (uint32_t from = 0; from < batch->row_count; from += step) {
+        const uint32_t rest = batch->row_count - from, count = rest < step ? rest : step;
+        hb_sql_clear(sql);
+        hb_sql_add(sql, "INSERT INTO ");
+        sql_add_table(sql, remote, table->name);
+        hb_sql_column_list(sql, table->columns, container->field_count);
+        hb_sql_add(sql, " VALUES ");
+        for (uint32_t i = 0; i < count; i++) {
+            if (i > 0) hb_sql_add(sql, ", ");
+            HB_TRY(add_row(job, sql, from + i, err));
+        }
+        hb_sql_on_clash(sql, table->columns, container->field_count, cleared, cleared_count);
+        HB_TRY(sql_list_add(list, remote, sql, err));
+    }
+    return HB_OK;
+}
+
+hb_status sql_write(hb_job *job, hb_err *err) {
+    sql_table *table;
+    sql_list list;
+    hb_sql sql;
+    sql_list_init(&list, job->mem);
+    hb_sql_init(&sql, sql_remote_of(job)->engine->dialect, job->mem, job->arena);
+    hb_status status = sql_table_make(job->instance, job->fragment->container, &list, err);
+    if (status == HB_OK) {
+        status = sql_table_of(job->instance, job->fragment->container, &table, err);
+    }
+    if (status == HB_OK) status = add_rows(job, &list, table, &sql, err);
+    if (status == HB_OK) status = sql_submit(job, &list, err);
+    hb_sql_free(&sql);
+    sql_list_free(&list);
+    return status;
+}
+
+/* ---- deleting ---------------------------------------------------------------------------- */
+
+static hb_status send_existing(hb_job *job, const sql_table *table, hb_err *err) {
+    const hb_ids *ids = job->fragment->ids;
+    hb_sql sql;
+    hb_sql_init(&sql, sql_remote_of(job)->engine->dialect, job->mem, job->arena);
+    hb_sql_add(&sql, "SELECT ");
+    hb_sql_ident(&sql, table->columns[0]);
+    hb_sql_add(&sql, " FROM ");
+    sql_add_table(&sql, sql_remote_of(job), table->name);
+    hb_sql_add(&sql, " WHERE ");
+    hb_status status = sql_add_in(&sql, table->columns[0], ids->ids, ids->count, err);
+    if (status == HB_OK) status = sql_send_one(job, &sql, err);
+    hb_sql_free(&sql);
+    return status;
+}
+
+/* Which rows there are is asked first: the answer tells it, and what is deleted is collected. */
+hb_status sql_delete(hb_job *job, hb_err *err) {
+    sql_table *table;
+    static const hb_batch nothing = { 0, 0, NULL };
+    HB_TRY(sql_table_of(job->instance, job->fragment->container, &table, err));
+    if (job->fragment->ids->count == 0 || !sql_table_exists(sql_remote_of(job), table->name)) {
+        return sql_delete_reply(job, &nothing, err);
+    }
+    return send_existing(job, table, err);
+}
+
+static hb_status add_delete(hb_job *job, const sql_table *table, hb_err *err) {
+    const hb_ids *ids = job->fragment->ids;
+    sql_remote *remote = sql_remote_of(job);
+    hb_sql sql;
+    hb_sql_init(&sql, remote->engine->dialect, job->mem, job->arena);
+    hb_sql_add(&sql, "DELETE FROM ");
+    sql_add_table(&sql, remote, table->name);
+    hb_sql_add(&sql, " WHERE ");
+    hb_status status = sql_add_in(&sql, table->columns[0], ids->ids, ids->count, err);
+    sql_list list;
+    sql_list_init(&list, job->mem);
+    if (status == HB_OK) status = sql_list_add(&list, remote, &sql, err);
+    if (status == HB_OK) status = sql_submit(job, &list, err);
+    sql_list_free(&list);
+    hb_sql_free(&sql);
+    return status;
+}
+
+static hb_status existed_fill(hb_job *job, const hb_batch *rows, const hb_map *found, hb_err *err) {
+    const hb_ids *ids = job->fragment->ids;
+    (void)rows;
+    HB_TRY(hb_rowset_init(&job->out, job->mem, 1, err));
+    hb_rowset_column(&job->out, 0, HB_STR("existed"), HB_KIND_BOOL, 0);
+    for (uint32_t i = 0; i < ids->count; i++) {
+        hb_value flag = { .kind = HB_KIND_BOOL };
+        flag.as.b = hb_map_find(found, ids->ids[i]) != HB_MAP_NONE;
+        if (!hb_colbuf_add(&job->out.columns[0], &flag)) return hb_err_memory(err);
+    }
+    return HB_OK;
+}
+
+hb_status sql_delete_reply(hb_job *job, const hb_batch *rows, hb_err *err) {
+    hb_map found;
+    hb_map_init(&found, job->mem);
+    hb_status status = HB_OK;
+    if (rows->row_count > 0 && rows->columns[0].kind != HB_KIND_TEXT) {
+        status = hb_err_set(err, HB_E_BAD_REPLY, "the answer has no object_ids");
+    }
+    for (uint32_t i = 0; i < rows->row_count && status == HB_OK; i++) {
+        if (!hb_map_put(&found, hb_column_span(&rows->columns[0], i), i))
+            status = hb_err_memory(err);
+    }
+    if (status == HB_OK) status = existed_fill(job, rows, &found, err);
+    hb_map_free(&found);
+    HB_TRY(status);
+    if (rows->row_count > 0) {
+        sql_state *state = job->state;
+        state->phase = 1; /* what comes now, outside a transaction, is the deletion's answer */
+        return add_delete(job, job->fragment->container->state, err);
+    }
+    job->done = true;
+    return HB_OK;
+}
