@@ -2,6 +2,7 @@
 /* What a SQL engine elsewhere can hold, and which leaves it answers with exactly our meaning: those
  * that its dialect can say. The core evaluates the others on the rows that the rest lets through.
  */
+#include "backends/matrix.h"
 #include "backends/sql/remote.h"
 
 bool sql_stores(const hb_type *type, hb_strategy strategy) {
@@ -77,13 +78,13 @@ hb_offer sql_supports(const sql_engine *engine, const hb_type *type, hb_strategy
                            "the vectors of the rows that pass come here, and the core ranks them" };
     }
     if (hb_str_eq(op, HB_STR("search"))) {
-        if (!hb_type_is_text(type) || type->id == HB_TYPE_DATE) return none;
+        if (!hb_matrix_has_op(type, strategy, HB_OP_HAS_WORDS)) return none;
         return (hb_offer){ HB_EXACT, false, "row_payload", "the field has no text index here" };
     }
     if (hb_str_eq(op, HB_STR("get"))) {
-        if (type->id != HB_TYPE_JSON) return none;
+        if (type->id != HB_TYPE_JSON || !hb_matrix_is_plain(strategy)) return none;
         return (hb_offer){ HB_EXACT, false, "row_payload", "the core looks into the value" };
     }
-    if (!hb_op_find(op, &found) || (hb_type_ops(type) >> (uint32_t)found & 1u) == 0) return none;
+    if (!hb_op_find(op, &found) || !hb_matrix_has_op(type, strategy, found)) return none;
     return supports_op(engine, type, strategy, found);
 }

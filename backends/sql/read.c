@@ -7,15 +7,10 @@
 #include <stdlib.h>
 
 #include "base/map.h"
-#include "index/vector_index.h"
 
 #define NEAR_SPARE 32u              /* rows beyond top_k, for what the engine rounds otherwise */
 
-enum { READ_ROWS = 1, READ_VECTORS, READ_BEST };
-
-static const hb_field *field_of(const hb_container *container, uint32_t place) {
-    return &container->schema->fields[container->fields[place].field];
-}
+enum { READ_ROWS = 1, READ_RANKED, READ_BEST };
 
 static void add_columns(hb_sql *sql, const hb_job *job, const sql_table *table) {
     const hb_fragment *fragment = job->fragment;
@@ -105,24 +100,32 @@ static const char *distance_of(const hb_job *job, const hb_field *field) {
     return sql_remote_of(job)->engine->distances[job->fragment->near->metric];
 }
 
-static hb_status ask_vectors(hb_job *job, const sql_table *table, hb_sql *sql, hb_err *err) {
+static hb_status ask_ranked(hb_job *job, const sql_table *table, hb_sql *sql, hb_err *err) {
     const hb_fragment *fragment = job->fragment;
-    const uint32_t place = fragment->container->by_field[fragment->near->field];
-    const hb_str column = table->columns[place];
-    const char *distance = distance_of(job, field_of(fragment->container, place));
+    const uint32_t *by_field = fragment->container->by_field;
+    const hb_near *near = fragment->near;
+    const uint32_t *fields = near != NULL ? &near->field : fragment->search_fields;
+    const uint32_t count = near != NULL ? 1 : fragment->search_field_count;
     bool any;
     hb_sql_add(sql, "SELECT ");
     hb_sql_ident(sql, table->columns[0]);
-    hb_sql_add(sql, ", ");
-    hb_sql_ident(sql, column);
+    for (uint32_t i = 0; i < count; i++) {
+        hb_sql_add(sql, ", ");
+        hb_sql_ident(sql, table->columns[by_field[fields[i]]]);
+    }
     hb_sql_add(sql, " FROM ");
     sql_add_table(sql, sql_remote_of(job), table->name);
     HB_TRY(add_where(sql, job, table, &any, err));
-    hb_sql_add(sql, any ? " AND " : " WHERE ");
-    hb_sql_ident(sql, column);
-    hb_sql_add(sql, " IS NOT NULL");
-    if (distance == NULL) return HB_OK;
-    add_nearest(sql, fragment->near, column, distance);
+    hb_sql_add(sql, any ? " AND (" : " WHERE (");
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0) hb_sql_add(sql, " OR ");
+        hb_sql_ident(sql, table->columns[by_field[fields[i]]]);
+        hb_sql_add(sql, " IS NOT NULL");
+    }
+    hb_sql_add(sql, ")");
+    if (near == NULL) return HB_OK;
+    const char *distance = distance_of(job, &fragment->container->schema->fields[near->field]);
+    if (distance != NULL) add_nearest(sql, near, table->columns[by_field[near->field]], distance);
     return HB_OK;
 }
 
@@ -214,86 +217,51 @@ static hb_status take_count(hb_job *job, const hb_batch *rows, hb_err *err) {
     return HB_OK;
 }
 
-/* ---- ranking ----------------------------------------------------------------------------- */
-
-typedef struct candidate {
-    hb_str id;
-    const float *vector;
-} candidate;
-
-static int candidate_compare(const void *a, const void *b) {
-    return hb_str_cmp(((const candidate *)a)->id, ((const candidate *)b)->id);
-}
-
-/* By object_id, so that equal scores come in that order; vectors of another length cannot be
- * compared with the question. */
-static hb_status candidates_read(const hb_batch *rows, const hb_column *vectors, uint32_t dim,
-                                 hb_arena *arena, candidate **out, uint32_t *count, hb_err *err) {
-    candidate *list = hb_arena_array(arena, rows->row_count, sizeof(*list));
-    if (list == NULL) return hb_err_memory(err);
-    *count = 0;
-    for (uint32_t i = 0; i < rows->row_count; i++) {
-        const hb_value vector = hb_column_get(vectors, i);
-        if (vector.kind != HB_KIND_VEC || vector.as.v.len != dim) continue;
-        list[(*count)++] = (candidate){ hb_column_span(&rows->columns[0], i), vector.as.v.ptr };
+/* The best in the order that the engine gave them. */
+static hb_status take_sorted(hb_job *job, const hb_batch *rows, hb_err *err) {
+    const sql_state *state = job->state;
+    hb_map map;
+    hb_map_init(&map, job->mem);
+    hb_status status = out_begin(job, true, err);
+    for (uint32_t i = 0; i < state->count && status == HB_OK; i++) {
+        if (!hb_map_put(&map, state->ids[i], i)) status = hb_err_memory(err);
     }
-    qsort(list, *count, sizeof(*list), candidate_compare);
-    *out = list;
-    return HB_OK;
-}
-
-static hb_status rank(hb_job *job, const candidate *list, uint32_t count, hb_err *err) {
-    const hb_near *near = job->fragment->near;
-    sql_state *state = job->state;
-    float *matrix = hb_arena_array(job->arena, (size_t)count * near->dim + 1, sizeof(*matrix));
-    const uint32_t limit = near->top_k < count ? near->top_k : count;
-    hb_vector_hit *hits = hb_arena_array(job->arena, (size_t)limit + 1, sizeof(*hits));
-    state->ids = hb_arena_array(job->arena, (size_t)limit + 1, sizeof(*state->ids));
-    state->scores = hb_arena_array(job->arena, (size_t)limit + 1, sizeof(*state->scores));
-    if (matrix == NULL || hits == NULL || state->ids == NULL || state->scores == NULL) {
-        return hb_err_memory(err);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        memcpy(matrix + (size_t)i * near->dim, list[i].vector, near->dim * sizeof(float));
-    }
-    const hb_vector_query query = {
-        .view = { .base = matrix, .stride = near->dim, .dim = near->dim, .count = count },
-        .vector = near->vector,
-        .metric = near->metric,
-        .k = near->top_k,
-    };
-    state->count = hb_vector_search(&query, hits);
-    for (uint32_t i = 0; i < state->count; i++) {
-        state->ids[i] = hb_arena_str(job->arena, list[hits[i].slot].id);
-        state->scores[i] = hits[i].score;
-        if (state->ids[i].ptr == NULL) return hb_err_memory(err);
-    }
-    return HB_OK;
-}
-
-static hb_status take_vectors(hb_job *job, const hb_batch *rows, hb_err *err) {
-    const hb_near *near = job->fragment->near;
-    const hb_field *field = &job->fragment->container->schema->fields[near->field];
-    hb_colbuf vectors;
-    hb_colbuf_init(&vectors, job->mem, HB_KIND_VEC, field->type->dim);
-    hb_status status = check_columns(rows, 2, err);
     for (uint32_t i = 0; i < rows->row_count && status == HB_OK; i++) {
-        status = sql_cell_read(&rows->columns[1], i, HB_KIND_VEC, field->type->dim, job->arena,
-                               &vectors, err);
+        status = add_row(job, rows, i, err);
+        if (status != HB_OK) break;
+        const uint32_t at = hb_map_find(&map, hb_column_span(&rows->columns[0], i));
+        if (at == HB_MAP_NONE) {
+            status = hb_err_set(err, HB_E_BAD_REPLY, "an answer has a row that was not asked for");
+            break;
+        }
+        hb_value score = { .kind = HB_KIND_F64 };
+        score.as.f = state->scores[at];
+        if (!hb_colbuf_add(&job->out.columns[job->out.column_count - 1], &score)) {
+            status = hb_err_memory(err);
+        }
     }
-    const hb_column view = hb_colbuf_view(&vectors, field->name);
-    candidate *list = NULL;
-    uint32_t count = 0;
-    if (status == HB_OK && rows->row_count > 0 && rows->columns[0].kind != HB_KIND_TEXT) {
-        status = hb_err_set(err, HB_E_BAD_REPLY, "an answer has no object_ids");
-    }
-    if (status == HB_OK) {
-        status = candidates_read(rows, &view, near->dim, job->arena, &list, &count, err);
-    }
-    if (status == HB_OK) status = rank(job, list, count, err);
-    hb_colbuf_free(&vectors);
-    job->rows_examined = rows->row_count;
+    hb_map_free(&map);
+    job->done = status == HB_OK;
     return status;
+}
+
+/* Ranks, and cuts what nothing sorts anew. */
+static hb_status take_ranked(hb_job *job, const hb_batch *rows, hb_err *err) {
+    const hb_fragment *fragment = job->fragment;
+    sql_state *state = job->state;
+    const uint32_t fields = fragment->near != NULL ? 1 : fragment->search_field_count;
+    HB_TRY(check_columns(rows, 1 + fields, err));
+    job->rows_examined = rows->row_count;
+    HB_TRY(fragment->near != NULL ? sql_rank_vectors(job, rows, err)
+                                  : sql_rank_texts(job, rows, err));
+    if (fragment->order_count > 0) return HB_OK;
+    const uint32_t skipped =
+        fragment->offset < state->count ? (uint32_t)fragment->offset : state->count;
+    state->ids += skipped;
+    state->scores += skipped;
+    state->count -= skipped;
+    if (fragment->limit < state->count) state->count = (uint32_t)fragment->limit;
+    return HB_OK;
 }
 
 /* ---- steps ------------------------------------------------------------------------------- */
@@ -306,8 +274,9 @@ static hb_status send(hb_job *job, const sql_table *table, uint32_t phase, hb_er
     hb_status status;
     if (phase == READ_BEST) {
         status = ask_by_id(job, table, state->ids, state->count, &sql, err);
-    } else if (phase == READ_VECTORS) {
-        status = ask_vectors(job, table, &sql, err);
+        if (fragment->order_count > 0) add_order(&sql, job, table);
+    } else if (phase == READ_RANKED) {
+        status = ask_ranked(job, table, &sql, err);
     } else if (fragment->kind == HB_FRAG_FETCH) {
         status = ask_by_id(job, table, fragment->ids->ids, fragment->ids->count, &sql, err);
     } else if (fragment->kind == HB_FRAG_COUNT) {
@@ -321,6 +290,10 @@ static hb_status send(hb_job *job, const sql_table *table, uint32_t phase, hb_er
     return status;
 }
 
+static bool is_ranked(const hb_fragment *fragment) {
+    return fragment->kind == HB_FRAG_SCAN && (fragment->near != NULL || fragment->search != NULL);
+}
+
 /* A table that nobody made holds nothing; one that somebody took is missed. */
 static hb_status answer_nothing(hb_job *job, hb_err *err) {
     const hb_fragment *fragment = job->fragment;
@@ -331,7 +304,7 @@ static hb_status answer_nothing(hb_job *job, hb_err *err) {
                             job->instance->name);
     }
     job->done = true;
-    if (fragment->kind != HB_FRAG_COUNT) return out_begin(job, fragment->near != NULL, err);
+    if (fragment->kind != HB_FRAG_COUNT) return out_begin(job, is_ranked(fragment), err);
     HB_TRY(hb_rowset_init(&job->out, job->mem, 1, err));
     hb_rowset_column(&job->out, 0, HB_STR("count"), HB_KIND_I64, 0);
     const hb_value zero = { .kind = HB_KIND_I64 };
@@ -342,21 +315,23 @@ hb_status sql_read(hb_job *job, hb_err *err) {
     sql_table *table;
     HB_TRY(sql_table_of(job->instance, job->fragment->container, &table, err));
     if (!sql_table_exists(sql_remote_of(job), table->name)) return answer_nothing(job, err);
-    const bool ranks = job->fragment->kind == HB_FRAG_SCAN && job->fragment->near != NULL;
-    return send(job, table, ranks ? READ_VECTORS : READ_ROWS, err);
+    return send(job, table, is_ranked(job->fragment) ? READ_RANKED : READ_ROWS, err);
 }
 
 hb_status sql_read_reply(hb_job *job, const hb_batch *rows, hb_err *err) {
     const hb_fragment *fragment = job->fragment;
     sql_state *state = job->state;
-    if (state->phase == READ_VECTORS) {
-        HB_TRY(take_vectors(job, rows, err));
+    if (state->phase == READ_RANKED) {
+        HB_TRY(take_ranked(job, rows, err));
         if (state->count > 0) return send(job, fragment->container->state, READ_BEST, err);
         job->done = true;
         return out_begin(job, true, err);
     }
     if (fragment->kind == HB_FRAG_COUNT) return take_count(job, rows, err);
     HB_TRY(check_columns(rows, 1 + fragment->column_count, err));
+    if (state->phase == READ_BEST && fragment->order_count > 0) {
+        return take_sorted(job, rows, err);
+    }
     if (state->phase == READ_BEST) {
         return take_in_order(job, rows, state->ids, state->scores, state->count, err);
     }

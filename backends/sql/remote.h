@@ -151,6 +151,10 @@ hb_status sql_delete_reply(hb_job *job, const hb_batch *rows, hb_err *err);
 hb_status sql_read(hb_job *job, hb_err *err);                 /* FETCH, SCAN, COUNT */
 hb_status sql_read_reply(hb_job *job, const hb_batch *rows, hb_err *err);
 
+/* ---- rank.c: rows (object_id, vector), (object_id, text...) -> state->ids, scores */
+hb_status sql_rank_vectors(hb_job *job, const hb_batch *rows, hb_err *err);
+hb_status sql_rank_texts(hb_job *job, const hb_batch *rows, hb_err *err);
+
 /* ---- rows.c */
 /* Appends a cell of a reply, as a value of `kind`; BAD_REPLY when it is none. */
 hb_status sql_cell_read(const hb_column *column, uint32_t row, hb_kind kind, uint32_t dim,

@@ -1,26 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* What this backend claims. Every claim is EXACT: a leaf is either said in SQL with our meaning, or
  * answered by the evaluator from inside the statement, which explain() shows as not native. */
+#include "backends/matrix.h"
 #include "backends/sqlite/sqlite_priv.h"
-
-static bool op_is_equality(hb_op op) {
-    return op == HB_OP_EQ || op == HB_OP_NE || op == HB_OP_IN;
-}
-
-static bool op_is_order(hb_op op) {
-    return op == HB_OP_LT || op == HB_OP_LTE || op == HB_OP_GT || op == HB_OP_GTE;
-}
-
-static bool op_is_text(hb_op op) {
-    return op == HB_OP_MATCH || op == HB_OP_CONTAINS || op == HB_OP_STARTS_WITH ||
-           op == HB_OP_ENDS_WITH || op == HB_OP_LIKE || op == HB_OP_ILIKE || op == HB_OP_WILDCARD ||
-           op == HB_OP_REGEX || op == HB_OP_HAS_WORDS || op == HB_OP_CONTAINED_IN;
-}
-
-static bool strategy_is_plain(hb_strategy strategy) {
-    return strategy == HB_STRATEGY_INLINE || strategy == HB_STRATEGY_JSON ||
-           strategy == HB_STRATEGY_INVERTED;
-}
 
 bool sqlite_stores(const hb_type *type, hb_strategy strategy) {
     /* Side tables are of items, relations of edges. Any other strategy that makes no sense for the
@@ -38,60 +20,14 @@ bool sqlite_has_item_table(const hb_type *type, hb_strategy strategy) {
            kind == HB_KIND_TEXT;
 }
 
-static bool array_has_op(hb_strategy strategy, hb_op op) {
-    if (op == HB_OP_ARRAY_CONTAINS || op == HB_OP_CONTAINS || op == HB_OP_CONTAINED_IN) {
-        return strategy_is_plain(strategy) || strategy == HB_STRATEGY_SIDE ||
-               strategy == HB_STRATEGY_SPARSE_GRAM;
-    }
-    return op_is_equality(op) && (strategy_is_plain(strategy) || strategy == HB_STRATEGY_SIDE);
-}
-
-static bool hyper_has_op(hb_strategy strategy, hb_op op) {
-    if (strategy == HB_STRATEGY_GRAPH) return op == HB_OP_EXISTS || op == HB_OP_ALL;
-    if (!strategy_is_plain(strategy) && strategy != HB_STRATEGY_SIDE) return false;
-    return op == HB_OP_EXISTS || op == HB_OP_ALL || op_is_equality(op);
-}
-
-/* The matrix of (type, strategy, operator). Unknown pairs are "no". */
-static bool type_has_op(const hb_type *type, hb_strategy strategy, hb_op op) {
-    if (!sqlite_stores(type, strategy)) return false;
-    if (op == HB_OP_IS_NULL) return true;
-    switch (type->id) {
-    case HB_TYPE_ARRAY: return array_has_op(strategy, op);
-    case HB_TYPE_HYPER_G: return hyper_has_op(strategy, op);
-    case HB_TYPE_VECTOR: return strategy == HB_STRATEGY_VECTOR && op == HB_OP_EQ;
-    case HB_TYPE_ARTIFACT: return false;
-    case HB_TYPE_BOOLEAN:
-    case HB_TYPE_JSON: return strategy_is_plain(strategy) && op_is_equality(op);
-    case HB_TYPE_INTEGER:
-    case HB_TYPE_FLOAT:
-    case HB_TYPE_TIMESTAMP:
-    case HB_TYPE_DURATION:
-        return strategy_is_plain(strategy) && (op_is_equality(op) || op_is_order(op));
-    case HB_TYPE_IDENTIFIER:
-    case HB_TYPE_SHORT_TEXT:
-    case HB_TYPE_MEDIUM_TEXT:
-    case HB_TYPE_LONG_TEXT:
-    case HB_TYPE_DATE:
-    case HB_TYPE_CATEGORICAL: {
-        bool text = hb_type_kind(type) == HB_KIND_TEXT && op_is_text(op);
-        return strategy_is_plain(strategy) && (op_is_equality(op) || op_is_order(op) || text);
-    }
-    case HB_TYPE_COUNT: break;
-    }
-    return false;
-}
-
-static bool path_has_op(const hb_type *type, hb_strategy strategy, hb_op op) {
-    if (type->id != HB_TYPE_JSON || !strategy_is_plain(strategy)) return false;
-    return op_is_equality(op) || op_is_order(op) || op == HB_OP_CONTAINS ||
-           op == HB_OP_ARRAY_CONTAINS || op == HB_OP_IS_NULL;
-}
-
 bool sqlite_leaf_edges(const hb_type *type, hb_strategy strategy, const hb_expr *leaf,
                        hb_pack_reader *ids, uint32_t *count) {
     return strategy == HB_STRATEGY_GRAPH && leaf->op == HB_OP_EXISTS &&
            leaf->value.kind == HB_KIND_PACK && hb_edge_lookup(type, leaf->value.as.s, ids, count);
+}
+
+static bool type_has_op(const hb_type *type, hb_strategy strategy, hb_op op) {
+    return sqlite_stores(type, strategy) && hb_matrix_has_op(type, strategy, op);
 }
 
 static hb_offer offer_none(void) {
@@ -108,7 +44,7 @@ static hb_offer offer_sql(void) {
 }
 
 static const char *called_reason(const hb_type *type, hb_op op) {
-    if (op_is_text(op)) return "text_semantics_not_proven";
+    if (hb_matrix_is_text_op(op)) return "text_semantics_not_proven";
     if (type->id == HB_TYPE_JSON) return "json_semantics_not_proven";
     return "no operator of the engine has this meaning; the core answers from inside the statement";
 }
@@ -116,7 +52,7 @@ static const char *called_reason(const hb_type *type, hb_op op) {
 hb_offer sqlite_offer(const hb_type *type, hb_strategy strategy, bool indexed,
                       const hb_expr *leaf) {
     (void)indexed;
-    bool known = leaf->path_len > 0 ? path_has_op(type, strategy, leaf->op)
+    bool known = leaf->path_len > 0 ? hb_matrix_has_path_op(type, strategy, leaf->op)
                                     : type_has_op(type, strategy, leaf->op);
     if (!known) return offer_none();
     hb_pack_reader ids;
@@ -159,7 +95,8 @@ hb_offer sqlite_supports(const hb_type *type, hb_strategy strategy, hb_str op) {
         return offer_called("the field has no text index: its rows are read for each search");
     }
     if (hb_str_eq(op, HB_STR("get"))) {
-        return type->id == HB_TYPE_JSON && strategy_is_plain(strategy) ? offer_sql() : offer_none();
+        return type->id == HB_TYPE_JSON && hb_matrix_is_plain(strategy) ? offer_sql()
+                                                                        : offer_none();
     }
     hb_op found;
     if (!hb_op_find(op, &found)) return offer_none();

@@ -140,6 +140,7 @@ static hb_status register_begin(hb_task *task, hb_err *err) {
     r->replaced = existing;
     if (existing != NULL && hb_schema_same(existing->schema, r->entity->schema)) {
         task->advance = register_again;
+        task->progress = true;
         return HB_OK;
     }
     hb_entity *catalog = ws->entities[HB_ENTITY_CATALOG];
