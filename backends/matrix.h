@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Which operators a type has under a strategy, for backends that keep whole rows: sqlite and the SQL
- * engines elsewhere. Unknown pairs are "no". */
+/* Which operators a type has under a strategy, for backends that keep whole rows: sqlite and the
+ * SQL engines elsewhere. Unknown pairs are "no". */
 #ifndef HB_BACKENDS_MATRIX_H
 #define HB_BACKENDS_MATRIX_H
 

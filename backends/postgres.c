@@ -107,7 +107,8 @@ static const char *const aliases[] = { "postgresql", NULL };
               .limit = HB_EXACT,                                                                   \
               .count = HB_EXACT,                                                                   \
               .candidates = true,                                                                  \
-              .filtered_rank = true, .search = true,                                                               \
+              .filtered_rank = true,                                                               \
+              .search = true,                                                                      \
               .metrics = 1u << HB_METRIC_COSINE | 1u << HB_METRIC_L2 | 1u << HB_METRIC_DOT },      \
     .stores = sql_stores, .offer = offer, .close = sql_close, .durable = sql_durable,              \
     .tx = sql_tx_op, .meta_put = sql_meta_put, .meta_get = sql_meta_get,                           \

@@ -11,8 +11,8 @@
  *   running    the deadline passed            failed with TIMEOUT, before anything else is begun
  *   any        an error                       failed: only hb_task_free is left
  *
- * advance is called whenever something changed; it must tolerate jobs that are still pending. A task
- * that is done still waits for the jobs it has started. */
+ * advance is called whenever something changed; it must tolerate jobs that are still pending. A
+ * task that is done still waits for the jobs it has started. */
 #ifndef HB_EXEC_TASK_H
 #define HB_EXEC_TASK_H
 

@@ -107,18 +107,49 @@ test("an operation's own deadline is a failed reply", async () => {
   assert.deepEqual([core.replies[0].failed, core.replies[0].head.message], [true, "no answer within 5 ms"]);
 });
 
-test("SQL goes to the driver of its backend, once per list of parameters", async () => {
-  const core = new Scripted([{ kind: "sql", backend: "main", sql: "insert …", params: [[1], [2]], inTransaction: true }]);
+const TWO = [{ sql: "insert …", params: [1] }, { sql: "select …", params: [2] }];
+const result = (params) => ({ columns: ["n", { name: "t" }], rows: [[params[0], "a"], { n: 9, t: null }], affected: params[0] });
+const answerOf = ({ columns, rowCount, head }) => [head.affected, rowCount, columns.map(({ name, cells }) => [name, cells])];
+
+test("SQL goes to the driver of its backend, in order; the last statement answers", async () => {
+  const core = new Scripted([{ kind: "sql", backend: "main", statements: TWO }]);
   const seen = [];
-  const driver = { execute(sql, params, { inTransaction }) {
-    seen.push([sql, params, inTransaction]);
-    return { columns: ["n", { name: "t" }], rows: [[params[0], "a"], { n: 9, t: null }], affected: 1 };
+  const driver = { execute(sql, params) {
+    seen.push([sql, params]);
+    return result(params);
   } };
   await performTask(core, OP, { hosts: { drivers: { main: driver } } }, () => {});
-  assert.deepEqual(seen, [["insert …", [1], true], ["insert …", [2], true]]);
-  const { columns, rowCount, head } = core.replies[0];
-  assert.deepEqual([head.affected, rowCount, columns.map(({ name, cells }) => [name, cells])],
-    ["2", 4, [["n", [1, 9, 2, 9]], ["t", ["a", null, "a", null]]]]);
+  assert.deepEqual(seen, [["insert …", [1]], ["select …", [2]]]);
+  assert.deepEqual(answerOf(core.replies[0]), ["2", 2, [["n", [2, 9]], ["t", ["a", null]]]]);
+});
+
+test("a transaction is the driver's batch, or else begin, commit and rollback", async () => {
+  const sql = { kind: "sql", backend: "main", statements: TWO, inTransaction: true };
+  const seen = [];
+  const begin = (fails) => () => ({
+    execute: (text, params) => {
+      seen.push(text);
+      if (fails) throw Object.assign(new Error("no"), { code: "23505" });
+      return result(params);
+    },
+    commit: () => seen.push("commit"),
+    rollback: () => seen.push("rollback"),
+  });
+  const drivers = [
+    { execute() {}, batch: (statements) => statements.map(({ params }) => result(params)) },
+    { execute() {}, begin: begin(false) },
+    { execute() {}, begin: begin(true) },
+    { execute() {} },
+  ];
+  const replies = [];
+  for (const main of drivers) {
+    const core = new Scripted([sql]);
+    await performTask(core, OP, { hosts: { drivers: { main } } }, () => {});
+    replies.push(core.replies[0]);
+  }
+  assert.deepEqual(answerOf(replies[0]), answerOf(replies[1]));
+  assert.deepEqual(seen, ["insert …", "select …", "commit", "insert …", "rollback"]);
+  assert.deepEqual(replies.slice(2).map(({ failed, head }) => [failed, head.native]), [[true, "23505"], [true, "UNSUPPORTED"]]);
 });
 
 test("a backend without its driver says which one is missing", async () => {
