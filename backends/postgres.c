@@ -94,12 +94,22 @@ static hb_offer supports_pgvector(const hb_type *type, hb_strategy strategy, hb_
     return sql_supports(&engine_pgvector, type, strategy, op);
 }
 
+/* All but the first are for what makes the driver: the core does not connect by itself. */
 static const hb_option options[] = {
     { "schema", 's', false, "the schema that holds the workspace; default hb_<workspace id>" },
+    { "uri", 's', true, "postgresql://user:password@host:port/database" },
+    { "host", 's', false, "server; default localhost" },
+    { "port", 'i', false, "default 5432" },
+    { "database", 's', false, "database" },
+    { "username", 's', false, "role" },
+    { "password", 's', true, "its password" },
+    { "params", 'o', false, "sslmode and other parameters of the connection" },
+    { "superuser", 'o', false, "who may make roles and databases: {username, password, ...}" },
+    { "shared_database", 'b', false, "the database holds other things too" },
     { NULL, 0, false, NULL },
 };
 
-static const char *const aliases[] = { "postgresql", NULL };
+static const char *const aliases[] = { "postgresql", "pg", NULL };
 
 #define SHARED                                                                                     \
     .local = false, .options = options,                                                            \

@@ -18,6 +18,8 @@ import { Workspace } from "./workspace.js";
 /** @typedef {import("./core/instance.js").Platform} Platform */
 /** @typedef {import("./core/instance.js").WasmSource} WasmSource */
 /** @typedef {import("./host/files.js").Backends} Backends */
+/** @typedef {import("./host/sql.js").SqlDriver} SqlDriver */
+/** @typedef {(options: Record<string, any>) => SqlDriver | Promise<SqlDriver>} MakeDriver */
 /**
  * @typedef {object} OpenOptions
  * @property {string} [preset] a named map of backends; default "debug"
@@ -31,7 +33,7 @@ import { Workspace } from "./workspace.js";
  * @property {AbortSignal} [signal]
  * @property {number} [timeoutMs] for every call that names none
  * @property {typeof fetch} [fetch]
- * @property {Record<string, import("./host/sql.js").SqlDriver>} [drivers] by backend instance
+ * @property {Record<string, SqlDriver | MakeDriver>} [drivers] by backend instance; what a function makes of the backend's options is closed with the workspace
  * @property {Record<string, (...values: any[]) => unknown>} [computes] functions that definitions name, for this workspace
  */
 
@@ -134,8 +136,15 @@ async function openWorkspace(loader, id, options) {
       shared: session.persistence === "node", copied: session.persistence === "idb", intent_ms: options.intentMs, durability: options.durability };
     const open = () => core.open({ ...request, now_ms: Date.now() });
     const handle = await untilFree(attempt(open), open, { signal, timeoutMs });
-    await attach(core, handle, { hosts: { fetch, drivers }, signal, timeoutMs });
-    return new Workspace(core, handle, { hosts: { fetch, drivers }, timeoutMs, session, computes, durability, ...movers(loader, request) });
+    const connected = await connect(core, handle, drivers ?? {});
+    const hosts = { fetch, drivers: connected.drivers };
+    await attach(core, handle, { hosts, signal, timeoutMs }).catch(async (error) => {
+      core.close(handle);
+      await connected.end();
+      throw error;
+    });
+    const held = { ...session, end: async () => { await Promise.all([session.end(), connected.end()]); } };
+    return new Workspace(core, handle, { hosts, timeoutMs, session: held, computes, durability, ...movers(loader, request) });
   } catch (error) {
     await session.end().catch(() => {});        // the first error is the one to report
     throw error;
@@ -145,12 +154,37 @@ async function openWorkspace(loader, id, options) {
 /** Connects what is not in the module. @param {Core} core @param {number} handle @param {import("./core/task.js").TaskOptions} options */
 async function attach(core, handle, options) {
   const state = core.call(handle, { kind: Call.ATTACH, timeoutMs: options.timeoutMs });
+  await performTask(core, state, options, () => {});
+}
+
+/**
+ * Drivers as they are, and those that a function makes of the backend's options, which end with the workspace.
+ * @param {Core} core @param {number} handle @param {Record<string, SqlDriver | MakeDriver>} given
+ */
+async function connect(core, handle, given) {
+  /** @type {Record<string, SqlDriver>} */
+  const drivers = {};
+  /** @type {SqlDriver[]} */
+  const made = [];
+  const end = async () => { await Promise.all(made.map((driver) => driver.close?.())); };
   try {
-    await performTask(core, state, options, () => {});
+    for (const [name, driver] of Object.entries(given)) {
+      if (typeof driver === "function") made.push(drivers[name] = await driver(connections(core, handle)[name] ?? {}));
+      else drivers[name] = driver;
+    }
   } catch (error) {
     core.close(handle);
+    await end();
     throw error;
   }
+  return { drivers, end };
+}
+
+/** The options of remote backends, secrets and all. @param {Core} core @param {number} handle @returns {Record<string, Record<string, unknown>>} */
+function connections(core, handle) {
+  const state = core.call(handle, { kind: Call.CONNECTIONS });
+  if (state === State.FAILED) throw core.error();
+  return core.json();
 }
 
 /** How a workspace moves to another instance. A scope of its own: nothing here keeps the first one. @param {Loader} loader @param {object} request */

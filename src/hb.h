@@ -85,6 +85,9 @@ typedef enum hb_call_kind {
     /* Connects remote backends and takes over what they hold: the first call of a workspace. With
      * local ones alone there is nothing to do, and no need of it */
     HB_CALL_ATTACH = 32,
+    /* -> JSON {name: options} of the remote backends, secrets and all: for the host, which makes
+     * their drivers */
+    HB_CALL_CONNECTIONS = 33,
 } hb_call_kind;
 
 enum {

@@ -2,6 +2,8 @@
 // node-postgres (npm pg): Node, and Cloudflare workers over Hyperdrive.
 //   const pool = new pg.Pool({ connectionString });
 //   HeavenBase.open(id, { backends: { main: { type: "postgres" } }, drivers: { main: pgDriver(pool) } })
+// or with what the backend's options say:
+//   HeavenBase.open(id, { backends: { main: { type: "postgres", host, username, password } }, drivers: { main: connectPg } })
 
 /** @typedef {import("../host/sql.js").SqlDriver} SqlDriver */
 /** @typedef {import("../host/sql.js").SqlResult} SqlResult */
@@ -30,6 +32,19 @@ export function pgDriver(pool) {
       }
     }),
   };
+}
+
+/**
+ * Makes a pool of the backend's own options, and its driver: `drivers: { main: connectPg }`. The package pg has to be
+ * installed. @param {{ uri?: string, host?: string, port?: number, database?: string, username?: string, password?: string, params?: { sslmode?: string } }} options @returns {Promise<SqlDriver>}
+ */
+export async function connectPg({ uri, host, port, database, username, password, params }) {
+  const { default: pg } = /** @type {any} */ (await import(/** @type {string} */ ("pg")));
+  const sslmode = params?.sslmode;
+  const pool = new pg.Pool({ connectionString: uri, host, port, database, user: username, password,
+    ...(sslmode && sslmode !== "disable" && sslmode !== "prefer" && { ssl: { rejectUnauthorized: sslmode.startsWith("verify") } }) });
+  pool.on("error", () => {});           // an idle connection that is lost: the next statement takes another
+  return { ...pgDriver(pool), close: () => pool.end() };
 }
 
 /** @template T @param {PoolLike} pool @param {AbortSignal} signal @param {(client: PoolClientLike) => Promise<T>} body @returns {Promise<T>} */

@@ -54,7 +54,7 @@ export const Status = Object.freeze({
   FORMAT: 35,
 });
 
-/** @type {{ readonly REGISTER: number, readonly INFO: number, readonly SCHEMA: number, readonly UPSERT: number, readonly SET: number, readonly GET: number, readonly EXISTS: number, readonly DELETE: number, readonly QUERY: number, readonly EXPLAIN: number, readonly PREPARE: number, readonly RELEASE: number, readonly AUDIT: number, readonly REPAIR: number, readonly REFRESH: number, readonly DROP: number, readonly CAPABILITIES: number, readonly EXPORT: number, readonly IMPORT: number, readonly ALTER: number, readonly FIND: number, readonly DESCRIBE: number, readonly SIGN: number, readonly HEALTH: number, readonly MANIFEST: number, readonly PRESETS: number, readonly GRAPH: number, readonly VALIDATE: number, readonly FLUSH: number, readonly ATTACH: number }} */
+/** @type {{ readonly REGISTER: number, readonly INFO: number, readonly SCHEMA: number, readonly UPSERT: number, readonly SET: number, readonly GET: number, readonly EXISTS: number, readonly DELETE: number, readonly QUERY: number, readonly EXPLAIN: number, readonly PREPARE: number, readonly RELEASE: number, readonly AUDIT: number, readonly REPAIR: number, readonly REFRESH: number, readonly DROP: number, readonly CAPABILITIES: number, readonly EXPORT: number, readonly IMPORT: number, readonly ALTER: number, readonly FIND: number, readonly DESCRIBE: number, readonly SIGN: number, readonly HEALTH: number, readonly MANIFEST: number, readonly PRESETS: number, readonly GRAPH: number, readonly VALIDATE: number, readonly FLUSH: number, readonly ATTACH: number, readonly CONNECTIONS: number }} */
 export const Call = Object.freeze({
   REGISTER: 1,
   INFO: 2,
@@ -86,6 +86,7 @@ export const Call = Object.freeze({
   VALIDATE: 30,
   FLUSH: 31,
   ATTACH: 32,
+  CONNECTIONS: 33,
 });
 
 /** @type {{ readonly OVERWRITE: number, readonly DROP_UNKNOWN: number, readonly REPLACE: number, readonly DRY_RUN: number, readonly NO_PUSHDOWN: number, readonly WANT_TOTAL: number, readonly ANY: number, readonly NO_CATALOG: number, readonly EDGES_DETACH: number, readonly EDGES_RESTRICT: number, readonly COMPUTED: number, readonly PAUSES: number }} */

@@ -62,6 +62,7 @@ static const entry calls[] = {
     { "VALIDATE", HB_CALL_VALIDATE },
     { "FLUSH", HB_CALL_FLUSH },
     { "ATTACH", HB_CALL_ATTACH },
+    { "CONNECTIONS", HB_CALL_CONNECTIONS },
 };
 
 static const entry flags[] = {

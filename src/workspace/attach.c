@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* attach: the part of opening that needs an answer. Remote backends connect, all at once; what
  * their keeper holds is read as a whole, and is a copy from then on. */
+#include <cJSON.h>
+
 #include "workspace/intent.h"
 #include "workspace/workspace.h"
 
@@ -45,4 +47,28 @@ hb_status hb_call_attach(hb_workspace *ws, const hb_request *request, hb_task *t
         if (!ws->instances[b]->type->local) HB_TRY(start(task, ws->instances[b], err));
     }
     return HB_OK;
+}
+
+static hb_status finish_at_once(hb_task *task, hb_err *err) {
+    (void)err;
+    task->done = true;
+    return HB_OK;
+}
+
+hb_status hb_call_connections(hb_workspace *ws, const hb_request *request, hb_task *task,
+                              hb_err *err) {
+    (void)request;
+    task->advance = finish_at_once;
+    cJSON *all = cJSON_CreateObject();
+    bool ok = all != NULL;
+    for (uint32_t b = 0; b < ws->instance_count && ok; b++) {
+        const hb_instance *instance = ws->instances[b];
+        if (instance->type->local) continue;
+        cJSON *options = cJSON_Duplicate((const cJSON *)instance->options, true);
+        ok = options != NULL && cJSON_AddItemToObject(all, instance->name.ptr, options);
+        if (!ok) cJSON_Delete(options);
+    }
+    if (ok) return hb_answer_cjson(task, all, err);
+    cJSON_Delete(all);
+    return hb_err_memory(err);
 }

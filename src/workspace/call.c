@@ -330,14 +330,15 @@ static hb_call_fn *call_find(hb_call_kind kind) {
     case HB_CALL_VALIDATE: return hb_call_validate;
     case HB_CALL_FLUSH: return hb_call_flush;
     case HB_CALL_ATTACH: return hb_call_attach;
+    case HB_CALL_CONNECTIONS: return hb_call_connections;
     }
     return NULL;
 }
 
 /* Before HB_CALL_ATTACH nothing is known of what remote backends hold. */
 static bool call_needs_no_attach(hb_call_kind kind) {
-    return kind == HB_CALL_ATTACH || kind == HB_CALL_INFO || kind == HB_CALL_CAPABILITIES ||
-           kind == HB_CALL_PRESETS || kind == HB_CALL_VALIDATE;
+    return kind == HB_CALL_ATTACH || kind == HB_CALL_CONNECTIONS || kind == HB_CALL_INFO ||
+           kind == HB_CALL_CAPABILITIES || kind == HB_CALL_PRESETS || kind == HB_CALL_VALIDATE;
 }
 
 static bool call_needs_no_workspace(hb_call_kind kind) {

@@ -326,8 +326,8 @@ typedef hb_status hb_call_fn(hb_workspace *ws, const hb_request *request, hb_tas
                              hb_err *err);
 hb_call_fn hb_call_register, hb_call_upsert, hb_call_set, hb_call_get, hb_call_exists,
     hb_call_delete, hb_call_query, hb_call_explain, hb_call_audit, hb_call_repair,
-    hb_call_refresh, hb_call_drop, hb_call_attach, hb_call_flush, hb_call_export,
-    hb_call_import, hb_call_alter, hb_call_presets, hb_call_graph, hb_call_find,
+    hb_call_refresh, hb_call_drop, hb_call_attach, hb_call_connections, hb_call_flush,
+    hb_call_export, hb_call_import, hb_call_alter, hb_call_presets, hb_call_graph, hb_call_find,
     hb_call_describe, hb_call_sign, hb_call_health, hb_call_manifest, hb_call_validate;
 
 /* ---- read.c */

@@ -191,3 +191,20 @@ test("an abort and a deadline end a call that waits, and the workspace goes on",
   await ws.drop();
   await ws.close();
 });
+
+test("a function makes the driver of the backend's options, and its end is the workspace's", async () => {
+  const made = [];
+  let closed = 0;
+  const make = (options) => {
+    made.push(options);
+    return { ...pgliteDriver(db), close: () => { closed++; } };
+  };
+  const backends = { main: { type: "postgres", host: "db.example", username: "me", password: "hunter2" } };
+  const ws = await HeavenBase.open("pg-made", { backends, drivers: { main: make } });
+  assert.deepEqual(made, [{ type: "postgres", host: "db.example", username: "me", password: "hunter2" }]);
+  assert.doesNotMatch(JSON.stringify([ws.backends.get("main"), await ws.toManifest()]), /hunter2/);
+  await ws.close();
+  assert.equal(closed, 1);
+  await assert.rejects(HeavenBase.open("pg-made", { backends, drivers: { main: () => ({ execute: () => Promise.reject(new Error("down")), close: () => { closed++; } }) } }), { code: "UNAVAILABLE", backend: "main" });
+  assert.equal(closed, 2);
+});
