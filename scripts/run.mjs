@@ -47,6 +47,11 @@ const commands = {
     buildModule();
     start("examples/demo/demo.mjs");
   },
+  engines() {
+    setup(["npm", "emscripten", "engines"]);
+    build("emscripten");
+    start("tests/engines/run.mjs");
+  },
   oracle() {
     buildModule();
     start("tests/oracle/replay.mjs");

@@ -49,6 +49,7 @@ const systemNeeds = {
   wasi: ["cmake", "ninja", "clang", "llvm", "lld", "wasiRuntime", "wasiLibc"],
   wasmtime: ["python", "venv"],
   python: ["python", "venv"],
+  engines: ["python", "venv"],
   chromium: ["chromium"],
 };
 /** @typedef {keyof typeof systemNeeds | "npm" | "runtimes"} Need */
@@ -140,17 +141,23 @@ function installRuntimes() {
 /** @param {string} folder */
 const filesIn = (folder) => readdirSync(folder, { recursive: true }).map((path) => join(folder, String(path)));
 
-/** HeavenBase for Python, which the tests of interchange write and read with. */
-function installPython() {
-  const pin = sha256File(at("scripts/requirements-python.txt"));
-  if (existsSync(at(".cache/python/bin/python")) && stamped(at(".cache/python/.pin"), pin)) return;
-  say("setup: heavenbase from its Python package, into .cache/python");
-  rmSync(at(".cache/python"), { recursive: true, force: true });
-  run("python3", ["-m", "venv", at(".cache/python")]);
-  run(at(".cache/python/bin/python"), ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
-    "--require-hashes", "-r", at("scripts/requirements-python.txt")]);
-  stamp(at(".cache/python/.pin"), pin);
+/** Packages of a requirements file in an environment of their own. @param {string} folder @param {string} requirements @param {string} what */
+function installEnvironment(folder, requirements, what) {
+  const pin = sha256File(at(requirements));
+  if (existsSync(at(folder, "bin/python")) && stamped(at(folder, ".pin"), pin)) return;
+  say(`setup: ${what}, into ${folder}`);
+  rmSync(at(folder), { recursive: true, force: true });
+  run("python3", ["-m", "venv", at(folder)]);
+  run(at(folder, "bin/python"), ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
+    "--require-hashes", "-r", at(requirements)]);
+  stamp(at(folder, ".pin"), pin);
 }
+
+/** HeavenBase for Python, which the tests of interchange write and read with. */
+const installPython = () => installEnvironment(".cache/python", "scripts/requirements-python.txt", "heavenbase from its Python package");
+
+/** Servers for npm run test:engines. */
+const installEngines = () => installEnvironment(".cache/engines", "scripts/requirements-engines.txt", "database servers from their Python packages");
 
 /** Makes the machine ready for `needs`. @param {readonly Need[]} needs */
 export function setup(needs) {
@@ -165,5 +172,6 @@ export function setup(needs) {
   if (builds || needs.includes("sources")) thirdParty();
   if (needs.includes("wasmtime")) installWasmtime();
   if (needs.includes("python")) installPython();
+  if (needs.includes("engines")) installEngines();
   if (needs.includes("runtimes")) installRuntimes();
 }

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// npm run test:engines [NAME…]: real servers, one after the other: each is started on loopback, examined through every
+// way that leads to it, and stopped. Prints a line per way, and closes with `N passed, N failed`.
+import { conformance } from "heavenbase/conformance";
+import { postgres } from "./postgres.mjs";
+
+/**
+ * A way to an engine: `open` for the conformance suite, and checks of its own.
+ * @typedef {{ name: string, open: (id: string) => Promise<import("heavenbase").Workspace>, checks?: Record<string, () => Promise<void>> }} Way
+ * @typedef {{ name: string, start: () => Promise<{ ways: Way[], stop: () => Promise<void> }> }} Engine
+ */
+/** @type {Engine[]} */
+const engines = [postgres];
+
+const chosen = process.argv.slice(2);
+const unknown = chosen.filter((name) => !engines.some((engine) => engine.name === name));
+if (unknown.length > 0) {
+  console.error(`unknown: ${unknown.join(" ")}; there is: ${engines.map(({ name }) => name).join(" ")}`);
+  process.exit(2);
+}
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+for (const engine of engines.filter(({ name }) => chosen.length === 0 || chosen.includes(name))) {
+  console.log(`\n== ${engine.name}: starting`);
+  const { ways, stop } = await engine.start();
+  try {
+    for (const way of ways) await examine(way);
+  } finally {
+    await stop();
+  }
+}
+console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
+
+/** @param {Way} way */
+async function examine(way) {
+  const since = performance.now();
+  const own = { passed: 0, failed: 0, skipped: 0 };
+  const report = await conformance({ open: way.open });
+  for (const { name, status, reason, error } of report.results) {
+    own[status] += 1;
+    if (status === "failed") console.log(`not ok ${way.name}: ${name}\n    ${error instanceof Error ? error.message : error}`);
+    if (status === "skipped") console.log(`skipped ${way.name}: ${name} (${reason})`);
+  }
+  for (const [name, check] of Object.entries(way.checks ?? {})) {
+    try {
+      await check();
+      own.passed += 1;
+    } catch (error) {
+      own.failed += 1;
+      console.log(`not ok ${way.name}: ${name}\n    ${error instanceof Error ? error.stack : error}`);
+    }
+  }
+  for (const key of /** @type {const} */ (["passed", "failed", "skipped"])) total[key] += own[key];
+  console.log(`${way.name.padEnd(28)} ${own.passed} passed, ${own.failed} failed, ${own.skipped} skipped (${((performance.now() - since) / 1000).toFixed(1)} s)`);
+}
