@@ -162,6 +162,8 @@ typedef struct files_loader {   /* reads row files one by one */
     hb_buf bytes, pack;
     hb_rowset rows;
     hb_value *cells;            /* of the last one read, by container field */
+    hb_arena names;             /* of the texts in `given` */
+    hb_map given;               /* names that misnamed files get, or would get */
 } files_loader;
 /* Close it also after a failure. */
 hb_status files_loader_open(files_loader *loader, files_table *table, hb_err *err);
@@ -172,7 +174,8 @@ hb_status files_loader_read(files_loader *loader, hb_str path, hb_str id, bool *
                             hb_err *err);
 /* After the loader failed on a file for nothing but its object_id, FILES_MISNAMED: reads the whole
  * row into loader->cells under the id that it names. *own: what the file's name would be, .ptr NULL
- * when that is taken or the row is none. Texts of the arena. */
+ * when that is taken, or this loader gave it to another file, or the row is none. Texts of the
+ * arena. */
 hb_status files_loader_own_name(files_loader *loader, hb_str path, hb_arena *arena, hb_str *own,
                                 hb_err *err);
 /* Removes the folders that nothing is left in, so that a dropped workspace leaves none. */

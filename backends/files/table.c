@@ -121,6 +121,8 @@ hb_status files_loader_open(files_loader *loader, files_table *table, hb_err *er
     const hb_mem *mem = table->conn->mem;
     loader->table = table;
     hb_arena_init(&loader->arena, mem);
+    hb_arena_init(&loader->names, mem);
+    hb_map_init(&loader->given, mem);
     hb_buf_init(&loader->bytes, mem);
     hb_buf_init(&loader->pack, mem);
     HB_TRY(hb_rowset_init(&loader->rows, mem, table->field_count, err));
@@ -139,6 +141,8 @@ void files_loader_close(files_loader *loader) {
     hb_rowset_free(&loader->rows);
     hb_buf_free(&loader->pack);
     hb_buf_free(&loader->bytes);
+    hb_map_free(&loader->given);
+    hb_arena_free(&loader->names);
     hb_arena_free(&loader->arena);
 }
 
@@ -186,7 +190,11 @@ hb_status files_loader_own_name(files_loader *loader, hb_str path, hb_arena *are
     const hb_str free_name = name.ptr != NULL ? hb_fs_join(arena, conn->root, name) : name;
     if (free_name.ptr == NULL) return hb_err_memory(err);
     hb_fs_stat info;
-    if (conn->fs->stat(conn->fs->ctx, free_name, &info) == HB_FS_MISSING) *own = free_name;
+    if (conn->fs->stat(conn->fs->ctx, free_name, &info) != HB_FS_MISSING) return HB_OK;
+    if (hb_map_find(&loader->given, free_name) != HB_MAP_NONE) return HB_OK;
+    const hb_str kept = hb_arena_str(&loader->names, free_name);
+    if (kept.ptr == NULL || !hb_map_put(&loader->given, kept, 0)) return hb_err_memory(err);
+    *own = free_name;
     return HB_OK;
 }
 

@@ -25,16 +25,17 @@ typedef struct audit_ref {
 typedef struct audit_pass {
     audit_source *sources;
     uint32_t source_count;
+    uint32_t entity_count; /* of the sources; the others are rows that a repair restores */
     hb_run *catalog_run;
     bool catalog_done;
     bool compared;
-    const hb_column *catalog;       /* by Catalog field */
+    const hb_column *catalog; /* by Catalog field */
     uint32_t catalog_count;
     /* Outcome: */
     audit_ref *missing;
     audit_ref *mismatched;
-    uint32_t *mismatched_rows;      /* Catalog row of each mismatch */
-    uint32_t *dangling;             /* Catalog rows */
+    uint32_t *mismatched_rows; /* Catalog row of each mismatch */
+    uint32_t *dangling; /* Catalog rows */
     uint32_t missing_count, mismatched_count, dangling_count;
     uint64_t object_count;
 } audit_pass;
@@ -44,14 +45,14 @@ typedef struct audit_program {
     int64_t now_ms;
     bool repair, dry_run;
     audit_pass *before, *after;
-    cJSON *root;                    /* the report; owned */
-    hb_intents *intents;            /* repair: what earlier writes left; NULL until then */
-    hb_stored *stored;          /* what the backends find; NULL until then */
-    uint32_t stored_at;         /* entity to look over next */
-    bool gave_up;               /* what nobody could bring back was let go */
+    cJSON *root; /* the report; owned */
+    hb_intents *intents; /* repair: what earlier writes left; NULL until then */
+    hb_stored *stored; /* what the backends find; NULL until then */
+    uint32_t stored_at; /* entity to look over next */
+    bool gave_up; /* what nobody could bring back was let go */
     hb_replicas *replicas, *replicas_after;
     hb_graph_check *edges;
-    hb_changes *changes;            /* repair's writes */
+    hb_changes *changes; /* repair's writes */
 } audit_program;
 
 /* ---- reading --------------------------------------------------------------------------- */
@@ -80,10 +81,29 @@ static hb_status audit_start_source(hb_workspace *ws, hb_task *task, audit_sourc
     return hb_run_new(task, plan, ws->instances, &source->run, err);
 }
 
-static hb_status audit_start(hb_workspace *ws, hb_task *task, audit_pass **out, hb_err *err) {
+/* Rows that a repair would put back count as if they were there. */
+static hb_status audit_foresee(audit_program *a, hb_task *task, audit_pass *pass, hb_err *err) {
+    const hb_restored *restored = hb_replicas_restored(a->replicas);
+    for (; restored != NULL; restored = restored->next) {
+        audit_source *source = &pass->sources[pass->source_count++];
+        *source = (audit_source){ .entity = restored->entity,
+                                  .done = true,
+                                  .row_count = restored->row_count };
+        HB_TRY(hb_catalog_rows(a->ws, restored->entity, restored->columns, restored->row_count,
+                               a->now_ms, &task->arena, &source->expected, err));
+    }
+    return HB_OK;
+}
+
+static hb_status audit_start(audit_program *a, hb_task *task, audit_pass **out, hb_err *err) {
+    hb_workspace *ws = a->ws;
     audit_pass *pass = HB_NEW(&task->arena, audit_pass);
     if (pass == NULL) return hb_err_memory(err);
-    pass->sources = HB_NEW_ARRAY(&task->arena, audit_source, ws->entity_count);
+    uint32_t most = ws->entity_count;
+    for (const hb_restored *at = hb_replicas_restored(a->replicas); at != NULL; at = at->next) {
+        most++;
+    }
+    pass->sources = HB_NEW_ARRAY(&task->arena, audit_source, most);
     if (pass->sources == NULL) return hb_err_memory(err);
     *out = pass;
     hb_entity *catalog = ws->entities[HB_ENTITY_CATALOG];
@@ -94,6 +114,8 @@ static hb_status audit_start(hb_workspace *ws, hb_task *task, audit_pass **out, 
         source->entity = ws->entities[i];
         HB_TRY(audit_start_source(ws, task, source, err));
     }
+    pass->entity_count = pass->source_count;
+    HB_TRY(audit_foresee(a, task, pass, err));
     if (pass->catalog_done) return HB_OK;
     const hb_plan *plan;
     HB_TRY(hb_workspace_plan_all(ws, catalog, NULL, 0, task, &plan, err));
@@ -318,7 +340,7 @@ static hb_status audit_add_report(const hb_workspace *ws, const audit_pass *pass
     cJSON *checked = cJSON_AddObjectToObject(report, "checked");
     cJSON_AddNumberToObject(checked, "objects", (double)pass->object_count);
     cJSON_AddNumberToObject(checked, "catalog_rows", pass->catalog_count);
-    cJSON_AddNumberToObject(checked, "entities", pass->source_count);
+    cJSON_AddNumberToObject(checked, "entities", pass->entity_count);
     cJSON_AddBoolToObject(checked, "catalog_kept", ws->catalog);
     return HB_OK;
 }
@@ -663,7 +685,7 @@ static hb_status audit_lead(audit_program *a, hb_task *task, bool *done, hb_err 
     if (hb_graph_check_paused(a->edges, &entity, &rows)) {
         return audit_pause(task, "edges", entity, rows, err);
     }
-    return *done ? audit_start(a->ws, task, &a->before, err) : HB_OK;
+    return *done ? audit_start(a, task, &a->before, err) : HB_OK;
 }
 
 static hb_status audit_advance(hb_task *task, hb_err *err) {
@@ -687,7 +709,7 @@ static hb_status audit_advance(hb_task *task, hb_err *err) {
         if (!done) return HB_OK;
     }
     task->progress = true;
-    return audit_start(a->ws, task, &a->after, err);
+    return audit_start(a, task, &a->after, err);
 }
 
 static hb_status audit_call(hb_workspace *ws, const hb_request *request, hb_task *task, bool repair,

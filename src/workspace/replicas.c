@@ -53,6 +53,7 @@ struct hb_replicas {
     bool paused;                /* a page is through */
     hb_changes *changes;        /* of the page; NULL: none */
     hb_stored *stored;          /* what the storage has lost; NULL: nothing */
+    hb_restored *restored;      /* what a dry run found to put back */
     cJSON *missing, *orphaned, *different;
     hb_replica_counts counts;
     uint32_t entity_count;
@@ -523,12 +524,59 @@ static hb_status part_mend(hb_replicas *r, const replica_part *part, hb_err *err
     return HB_OK;
 }
 
+/* One field of the rows that the home would get back. */
+static bool restored_fill(const hb_replicas *r, uint32_t field, hb_colbuf *out) {
+    const replica_part *home = &r->parts[r->home];
+    bool ok = true;
+    for (uint32_t w = 0; w < home->wanted_count && ok; w++) {
+        const uint32_t i = home->wanted[w];
+        if (home->rows[i] != HB_MAP_NONE) continue;
+        hb_value value = { .kind = HB_KIND_TEXT, .as.s = r->page.ids[i] };
+        if (field != HB_FIELD_OBJECT_ID) {
+            const replica_part *truth = truth_of(r, field, i);
+            value = truth != NULL ? value_at(truth, field, i) : (hb_value){ .kind = HB_KIND_NULL };
+        }
+        ok = value.kind == out->kind ? hb_colbuf_add(out, &value) : hb_colbuf_add_null(out);
+    }
+    return ok;
+}
+
+/* A dry run keeps them for what follows in the Catalog. */
+static hb_status foresee(hb_replicas *r, hb_err *err) {
+    const replica_part *home = &r->parts[r->home];
+    const hb_schema *schema = r->entity->schema;
+    uint32_t count = 0;
+    for (uint32_t w = 0; w < home->wanted_count; w++) {
+        count += home->rows[home->wanted[w]] == HB_MAP_NONE;
+    }
+    if (count == 0) return HB_OK;
+    hb_rowset *set;
+    hb_restored *restored = HB_NEW(arena_of(r), hb_restored);
+    hb_column *columns = hb_arena_array(arena_of(r), schema->field_count, sizeof(*columns));
+    if (restored == NULL || columns == NULL) return hb_err_memory(err);
+    HB_TRY(hb_task_rowset(r->task, schema->field_count, &set, err));
+    for (uint32_t f = 0; f < schema->field_count; f++) {
+        const hb_field *field = &schema->fields[f];
+        hb_rowset_column(set, f, field->name, field->kind, dim_of(r, f));
+        if (!restored_fill(r, f, &set->columns[f])) return hb_err_memory(err);
+        columns[f] = hb_colbuf_view(&set->columns[f], field->name);
+    }
+    *restored = (hb_restored){ r->restored, r->entity, columns, count };
+    r->restored = restored;
+    return HB_OK;
+}
+
+const hb_restored *hb_replicas_restored(const hb_replicas *r) {
+    return r->restored;
+}
+
 static hb_status take_page(hb_replicas *r, hb_err *err) {
     for (uint32_t p = 0; p < r->part_count; p++) HB_TRY(take_answer(r, &r->parts[p], err));
     for (uint32_t i = 0; i < r->page.count; i++) {
         for (uint32_t p = 0; p < r->part_count; p++) HB_TRY(compare_row(r, &r->parts[p], i, err));
     }
     for (uint32_t p = 0; p < r->part_count && r->fix; p++) HB_TRY(part_mend(r, &r->parts[p], err));
+    if (r->whole && !r->fix) HB_TRY(foresee(r, err));
     forget_answers(r);
     r->phase = r->fix ? REPLICA_WRITE : REPLICA_PAGE;
     r->paused = true;

@@ -17,6 +17,14 @@ typedef struct hb_replica_counts {  /* rows missing in a backend, different, wit
     uint64_t missing, different, orphaned;
 } hb_replica_counts;
 
+/* Rows of a page that a repair would put back into their home, by schema field. */
+typedef struct hb_restored {
+    struct hb_restored *next;
+    hb_entity *entity;
+    hb_column *columns;
+    uint32_t row_count;
+} hb_restored;
+
 /* Lives in the task's arena; hb_replicas_end frees the rest. `fix`: every backend is brought to
  * what the source of truth holds, a page in one transaction. `stored`: what the storage has lost
  * (NULL: nothing). A value that is lost is no truth. The home gets a row whose file was put aside
@@ -33,6 +41,8 @@ bool hb_replicas_are_ok(const hb_replicas *replicas);
 hb_replica_counts hb_replicas_counts(const hb_replicas *replicas);
 /* Orphans that a repair deleted: none when they are spared. */
 uint64_t hb_replicas_deleted(const hb_replicas *replicas);
+/* Of a pass that is `whole` and fixes nothing; NULL: none. Lives as long as the task. */
+const hb_restored *hb_replicas_restored(const hb_replicas *replicas);
 /* How many rows are through, and the entity under way. */
 uint64_t hb_replicas_rows(const hb_replicas *replicas, hb_str *entity);
 /* {"ok", "missing", "orphaned", "different", "checked": {"entities", "rows"}} as `key` of `parent`,

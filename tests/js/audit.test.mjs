@@ -5,7 +5,7 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
-import { ArrayOf, HeavenBase, InvertedIndex, LongText, ShortText, Vector, entity, field } from "heavenbase";
+import { ArrayOf, HeavenBase, Integer, InvertedIndex, LongText, ShortText, Vector, entity, field } from "heavenbase";
 
 const folder = fs.mkdtempSync(join(tmpdir(), "hb-audit-"));
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -160,4 +160,38 @@ test("a repair that puts the home's file of a row aside spares what other backen
   await again.upsert(Split, { object_id: "a", title: "A", body: "first" });
   assert.equal((await again.audit()).ok, true);
   await again.close();
+});
+
+test("a dry run foresees the Catalog rows of rows that replicas restore, and which of two files gets the row's name", async () => {
+  const twice = (/** @type {any} */ type) => field(type).store({ to: "main" }).store({ to: "side" });
+  const Thing = entity("Thing", { name: twice(ShortText), a: twice(Integer) });
+  for (const type of ["json", "pickle"]) {
+    const backends = { main: { type, path: join(folder, type, "main") }, side: { type, path: join(folder, type, "side") } };
+    const at = (/** @type {string} */ id) => join(folder, type, "main", "unit", "thing", id + (type === "json" ? ".json" : ".pkl"));
+    const run = async (/** @type {() => unknown} */ damage, /** @type {(ws: any) => Promise<unknown>} */ more, /** @type {any} */ expected) => {
+      let ws = await HeavenBase.open("unit", { backends });
+      await ws.register(Thing);
+      await ws.upsertMany(Thing, ["m", "n", "x"].map((id, a) => ({ object_id: id, name: `name ${id}`, a })));
+      await more(ws);
+      await ws.close();
+      damage();
+      ws = await HeavenBase.open("unit", { backends });
+      const said = await ws.repair({ dryRun: true });
+      assert.deepEqual([said.actions.catalog, said.actions.files], expected);
+      const done = await ws.repair();
+      assert.deepEqual(done.actions, said.actions);
+      assert.deepEqual(done.catalog.before.checked, said.catalog.before.checked);
+      assert.equal((await ws.audit()).ok, true);
+      assert.deepEqual((await ws.query(Thing).execute()).rows().map((row) => [row.object_id, row.name, row.a]), [["m", "name m", 0], ["n", "name n", 1], ["x", "name x", 2]]);
+      await ws.drop();
+      await ws.close();
+    };
+    const catalog = (/** @type {any} */ counts) => ({ missing_written: 0, mismatched_rewritten: 0, dangling_deleted: 0, ...counts });
+    await run(() => fs.writeFileSync(at("m"), "?"), async () => {}, [catalog({}), { renamed: 0, quarantined: 1 }]);
+    await run(() => ["m", "n"].forEach((id) => fs.writeFileSync(at(id), "?")), async (ws) => {
+      await ws.delete("catalog:thing:m", { entity: "sys-catalog" });
+      await ws.set("catalog:thing:n", { name: "another" }, { entity: "sys-catalog" });
+    }, [catalog({ missing_written: 1, mismatched_rewritten: 1 }), { renamed: 0, quarantined: 2 }]);
+    await run(() => { fs.copyFileSync(at("m"), at("b")); fs.renameSync(at("m"), at("c")); }, async () => {}, [catalog({}), { renamed: 1, quarantined: 1 }]);
+  }
 });
