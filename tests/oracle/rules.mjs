@@ -286,6 +286,9 @@ export const CONDITIONS = {
   emptySelect: (ctx) => Boolean(ctx.expect.columns) && !isAggregate(ctx) && Array.isArray(specOf(ctx).select) && specOf(ctx).select.length === 0,
   countsVectors: (ctx) => Boolean(ctx.definition && ctx.expect.rows) && metrics(ctx)
     .some(([op, options]) => /value_counts|column_summary/.test(op) && ctx.definition.fields.get(options?.field)?.type.kind === "vector"),
+  summarisesItems: (ctx) => Boolean(ctx.definition && ctx.expect.rows) && metrics(ctx).some(([op, options]) => op.endsWith("column_summary")
+    && ["hyper-g", "json", "array"].includes(ctx.definition.fields.get(options?.field)?.type.kind))
+    && bindings(ctx, false).some((one) => ["json", "file", "pickle"].includes(one.type)),
   havingOfJson: (ctx) => ["TypeError", "LookupError"].includes(ctx.expect.error?.class) && isObject(specOf(ctx).having)
     && metrics(ctx).some(([op]) => /value_counts|key_counts|key_sums|column_summary/.test(op)),
   ranks32: (ctx) => Boolean(ctx.expect.rows) && isObject(specOf(ctx).near),
@@ -672,13 +675,18 @@ function fits(rule, ctx) {
     && CONDITIONS[rule.condition](ctx);
 }
 
+/** Expectations that change an answer and not the kind of it: where several will do, each is changed. */
+const MAPPERS = new Set(["withName", "decodedItems", "withoutNullColumns", "scores32", "anyColumns", "butForLoose", "butForComposed",
+  "butForLineEnds", "withoutRefusedRows"]);
+
 /** The expectation that counts for us and the rules that made it. */
 export function expectationFor(ctx) {
   const used = [];
   let { expect } = ctx;
   for (const rule of RULES) {
     if (isWriteRule(rule) || expect.error?.codes || !fits(rule, ctx)) continue;
-    expect = EXPECTATIONS[rule.expectation](ctx, expect, rule);
+    const apply = (one) => (one.free || one.error ? one : EXPECTATIONS[rule.expectation](ctx, one, rule));
+    expect = expect.any && MAPPERS.has(rule.expectation) ? { any: expect.any.map(apply) } : EXPECTATIONS[rule.expectation](ctx, expect, rule);
     used.push(rule);
   }
   return { expect, used };
