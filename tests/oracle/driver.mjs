@@ -104,7 +104,7 @@ export class Driver {
       case "register":
         return { value: entityId(await ws.register(args.definition, given({ allowReplace: args.allow_replace }))) };
       case "alter":
-        return { value: entityId(await ws.alterEntity(args.definition, given({ confirm: args.confirm }))) };
+        return { value: entityId(await ws.alterEntity(args.definition, given({ confirm: args.confirm, drop: args.drop }))) };
       case "upsert": return { value: await ws.upsert(entity, args.row, given({ overwrite, unknown: args.unknown })) };
       case "upsert_many":
         return { value: [...await ws.upsertMany(entity, args.rows, given({ overwrite }))] };

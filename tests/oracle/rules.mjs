@@ -215,7 +215,14 @@ export const CONDITIONS = {
   renamed: (ctx) => Object.keys(renames(ctx)).length > 0,
   deletesNothing: (ctx) => !ctx.expect.error && Array.isArray(ctx.args.ids) && ctx.args.ids.length === 0 && !ctx.definition,
   plainDefinition: (ctx) => Boolean(ctx.expect.error) && isObject(ctx.args.definition)
-    && (hasColumnShorthand(ctx.args.definition) || hasNullKeys(ctx.args.definition)),
+    && (hasColumnShorthand(ctx.args.definition) || hasNullKeys(ctx.args.definition) || /^"Unknown logical type/.test(ctx.expect.error.message)),
+  fieldCalledSchema: (ctx) => ctx.expect.error?.class === "TypeError" && Boolean(ctx.defined?.fields.has("schema")),
+  placesTwice: (ctx) => !ctx.expect.error && Boolean(ctx.defined) && [...ctx.defined.fields.values()].some(({ stores }) =>
+    new Set(stores.map((store) => store.to)).size < new Set(stores.map((store) => `${store.to} ${store.strategy}`)).size),
+  replacesInSql: (ctx) => ctx.expect.error?.class === "DatabaseError" && Boolean(ctx.args.allow_replace),
+  refusesDefinition: (ctx) => Boolean(ctx.expect.error),
+  listsOthers: (ctx) => ctx.model.refused.size > 0 && !ctx.expect.error,
+  predates: (ctx) => ctx.expect.error?.class === "SchemaVersionMismatchError",
   unevenBatch: (ctx) => ctx.expect.error?.class === "DatabaseError" && isUneven(ctx),
   blankId: (ctx) => ctx.expect.error?.class === "ValueError" && [...ctx.model.phantoms]
     .some(([entity, ids]) => (ctx.step.op === "audit" || entity === ctx.args.entity) && [...ids].some(isBlank)),
@@ -311,7 +318,9 @@ export const CONDITIONS = {
   aggregateReadsMore: (ctx) => Boolean(ctx.definition && ctx.expect.error) && isObject(specOf(ctx).aggregate)
     && Object.values(specOf(ctx).aggregate).some((metric) => readsMore(ctx.definition.fields, metric)),
   altersMore: (ctx) => Boolean(ctx.defined && ctx.expect.error) && ctx.args.confirm === ctx.defined.id
-    && changesFields(ctx.model.definition(ctx.defined.id), ctx.defined),
+    && (changesFields(ctx.model.definition(ctx.defined.id), ctx.defined) || spreads(ctx)),
+  idsAnywhere: (ctx) => Boolean(ctx.expect.steps) && filterFields(ctx).has("object_id")
+    && bindings(ctx, true).filter((one) => one.field === "object_id").length > 1,
   unknownDefinitionKey: (ctx) => isObject(ctx.args.definition) && hasUnknownKeys(ctx.args.definition),
   defaultOfWrongType: (ctx) => Boolean(ctx.defined) && [...ctx.defined.fields.values()]
     .some((field) => field.hasDefault && field.default !== null && refuses(field.type, field.default)),
@@ -445,6 +454,13 @@ function butFor(ctx, expect, loose, ignore = []) {
 /** Whether a text has characters that NFC writes otherwise. */
 function composes(text) {
   return typeof text === "string" && text !== text.normalize("NFC");
+}
+
+/** Whether a new field brings the entity to another backend. */
+function spreads(ctx) {
+  const held = ctx.model.definition(ctx.defined.id);
+  const homes = (definition) => placement(definition, ctx.model.backends, false).filter((one) => one.field === "object_id").map((one) => one.backend);
+  return held !== null && homes(ctx.defined).some((name) => !homes(held).includes(name));
 }
 
 /** Whether a field that stays has another type, default or duty. */
@@ -607,6 +623,11 @@ export const EXPECTATIONS = {
     const { backend: _backend, type: _type, handler_kind: _kind, handler_mode: _mode, ...rest } = step;
     return rest;
   }) }),
+  idsByAny: (_ctx, expect) => ({ ...expect, without: ["backend_group"], steps: expect.steps.map((step) => {
+    if (step.field !== "object_id") return step;
+    const { backend: _backend, type: _type, handler_kind: _kind, handler_mode: _mode, ...rest } = step;
+    return rest;
+  }) }),
   safeText: (_ctx, expect) => ({ ...expect, steps: expect.steps.map(({ handler_kind: kind, handler_mode: mode, ...step }) =>
     (PATTERN_OPS.has(step.op) ? step : { ...step, ...(kind && { handler_kind: kind }), ...(mode && { handler_mode: mode }) })) }),
   canonicalMetric: (ctx, expect) => ({ ...expect, steps: expect.steps.map((step) => (step.metric
@@ -626,6 +647,8 @@ export const EXPECTATIONS = {
     if (ctx.step.op === "backends") return { value: expect.value.map((name) => names[name] ?? name).sort() };
     return expect.steps ? { ...expect, steps: expect.steps.map((step) => (step.backend ? { ...step, backend: names[step.backend] ?? step.backend } : step)) } : expect;
   },
+  butForRefused: (ctx, expect) => ({ ...expect, butFor: undefined, without: ctx.model.refused }),
+  refusesSomehow: (_ctx, expect, rule) => ({ any: [expect, refusal(rule)] }),
   mayTakeDefinition: (ctx, expect) => ({ any: [expect, { value: ctx.defined?.id }] }),
   anyColumns: (_ctx, { columns: _columns, ...expect }) => expect,
   answerOrAnyError: (_ctx, expect) => ({ any: [expect, { free: true }, { error: { class: "ValueError", soft: true } }] }),
@@ -668,7 +691,7 @@ export const EXPECTATIONS = {
   },
 };
 
-const isWriteRule = (rule) => ["refuse", "storeAsGiven", "derivesId", "acceptsJsonText", "acceptsUneven", "acceptsRestored"].includes(rule.expectation);
+const isWriteRule = (rule) => ["refuse", "storeAsGiven", "derivesId", "acceptsJsonText", "acceptsUneven", "acceptsRestored", "acceptsOlder"].includes(rule.expectation);
 
 function fits(rule, ctx) {
   return (rule.group === "*" || rule.group.includes(ctx.case.group)) && rule.op.includes(ctx.step.op)
@@ -677,7 +700,7 @@ function fits(rule, ctx) {
 
 /** Expectations that change an answer and not the kind of it: where several will do, each is changed. */
 const MAPPERS = new Set(["withName", "decodedItems", "withoutNullColumns", "scores32", "anyColumns", "butForLoose", "butForComposed",
-  "butForLineEnds", "withoutRefusedRows"]);
+  "butForLineEnds", "withoutRefusedRows", "ownPlacement", "filtersFirst", "idsByAny", "safeText", "canonicalMetric", "anyHandler", "ownNames"]);
 
 /** The expectation that counts for us and the rules that made it. */
 export function expectationFor(ctx) {

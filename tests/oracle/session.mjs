@@ -44,7 +44,8 @@ export class Session {
     const ctx = this.context(step);
     if (step.op === "open") this.shut = false;
     if (this.shut) return null;
-    if (this.model.refused.size > 0 && (this.model.refused.has(ctx.entity) || String(ctx.entity).startsWith("sys-"))) return null;
+    if (this.model.refused.size > 0 && (this.model.refused.has(ctx.entity ?? ctx.defined?.id) || String(ctx.entity).startsWith("sys-")
+      || step.op === "audit")) return null;
     return WRITES.has(step.op) ? this.#write(ctx) : this.#read(ctx);
   }
 
@@ -62,7 +63,9 @@ export class Session {
   /** The reference kept the entity as it was. */
   async #undoAlter(ctx) {
     const definition = this.standing.get(ctx.defined.id);
-    const answer = await this.driver.perform("alter", { definition, confirm: ctx.args.confirm });
+    const held = this.model.definition(ctx.defined.id);
+    const drop = [...ctx.defined.fields.keys()].filter((name) => !held.fields.has(name) && name !== "name");
+    const answer = await this.driver.perform("alter", { definition, confirm: ctx.args.confirm, ...(drop.length > 0 && { drop }) });
     return answer.error ? verdict("D25: it cannot be altered back", { value: ctx.defined.id }, answer) : null;
   }
 
@@ -81,11 +84,13 @@ export class Session {
       this.restored = new Set(this.model.entities.keys());
     }
     if (op === "drop") this.restored.clear();
-    if (op === "register" && ctx.expect.error && !answer.error && ctx.defined && !this.standing.has(ctx.defined.id)) {
+    if (op === "register" && ctx.expect.error && !answer.error && ctx.defined
+      && (!this.standing.has(ctx.defined.id) || ctx.expect.error.class === "DatabaseError")) {
       this.model.refused.add(ctx.defined.id);     // only we have it
     }
     if (ctx.expect.error) return;
     if ((op === "register" || op === "alter") && ctx.defined) {
+      const replaced = replaces(this.model.definition(ctx.defined.id), ctx.defined);
       if (answer.error) this.model.refused.add(ctx.defined.id);
       else {
         if (op === "alter") this.model.alter(ctx.defined);
@@ -93,6 +98,7 @@ export class Session {
         this.standing.set(ctx.defined.id, ctx.args.definition);
       }
       this.restored.delete(ctx.defined.id);
+      if ((op === "register" && replaced) || storesTwice(ctx.defined)) this.model.refused.add(ctx.defined.id);
     }
     const gone = op === "delete" ? [ctx.args.id] : op === "delete_many" ? ctx.args.ids : [];
     for (const id of gone) this.model.remove(ctx.args.entity ?? this.model.holder(id), id);
@@ -198,6 +204,17 @@ function verdict(message, expected, actual) {
   return message ? { message, expected, actual } : null;
 }
 
+/** D40: whether rows of the one definition are none of the other. */
+function replaces(from, to) {
+  const shape = (field) => JSON.stringify([field.type, field.required]);
+  return from !== null && [...to.fields].some(([name, field]) => (from.fields.has(name)
+    ? shape(field) !== shape(from.fields.get(name)) : field.required || field.hasDefault));
+}
+
+/** D41: whether a field has two places of different kinds on one backend. */
+const storesTwice = (definition) => [...definition.fields.values()].some(({ stores }) =>
+  new Set(stores.map((store) => store.to)).size < new Set(stores.map((store) => `${store.to} ${store.strategy}`)).size);
+
 /** In-memory engines start empty when a workspace is opened again. */
 function isVolatile(backends, name) {
   const config = isObject(backends) ? backends[name] : null;
@@ -248,7 +265,7 @@ export function planOf(ctx) {
     }
   });
   const touches = entries.flatMap((entry) => entry.touches);
-  const accepts = rules.filter((rule) => ["derivesId", "acceptsJsonText", "acceptsUneven", "acceptsRestored"].includes(rule.expectation));
+  const accepts = rules.filter((rule) => ["derivesId", "acceptsJsonText", "acceptsUneven", "acceptsRestored", "acceptsOlder"].includes(rule.expectation));
   const stored = entries.filter((entry) => !entry.phantom);
   const used = rules.filter((rule) => accepts.includes(rule) || touches.some((touch) => touch.number === rule.number
     && rule.condition === "writeTouch"));
