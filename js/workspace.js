@@ -775,7 +775,7 @@ export class Workspace {
 
   /** Drops caches, so that changes from outside are seen: rows, and what another instance has registered or altered. @param {CallOptions & { entity?: EntityLike, backend?: string }} [options] @returns {Promise<void>} */
   refresh(options) {
-    return this.#inTurn("refresh", true, options, [...READING, "backend"], (given) => then(this.#call({ kind: Call.REFRESH, text: given.backend ?? "",
+    return this.#inTurn("refresh", true, options, [...READING, "backend"], (given) => then(this.#call({ kind: Call.REFRESH, text: given.backend === undefined ? "" : this.backends.get(given.backend).name,
       entity: given.entity === undefined ? undefined : this.#resolve(given.entity).index }, () => undefined, given), () => this.#renew()));
   }
 

@@ -41,6 +41,7 @@ const shown = (result) => ({ rows: result.rows, columns: result.columns });
 function modelDisagrees(ctx) {
   if (!READS.has(ctx.step.op) || ctx.expect.error || ctx.step.informative || ctx.case.informative) return null;
   if (!ctx.definition && ctx.entity !== "sys-metaschema") return null;
+  if (ctx.model.refused.has(ctx.entity)) return null;
   try {
     return compare(ctx.expect, asked(ctx), ctx.step.ignore) ?? "";
   } catch (error) {

@@ -15,11 +15,15 @@ export class Model {
     this.phantoms = new Map();      // id -> Set of object_ids that only the reference holds
     this.older = new Map();         // id -> Set of object_ids whose rows are older than a default
     this.loose = new Map();         // id -> Set of object_ids that SQL lost values of
+    this.gone = new Map();          // id -> Map(name -> type) of fields that went
     this.refused = new Set();       // entities whose definition we refuse and the reference takes
   }
 
   register(definition) {
     const before = this.entities.get(definition.id);
+    const gone = this.gone.get(definition.id) ?? new Map();
+    for (const [name, field] of before?.definition.fields ?? []) if (!definition.fields.has(name)) gone.set(name, JSON.stringify(field.type));
+    this.gone.set(definition.id, gone);
     this.entities.set(definition.id, { definition, rows: before?.rows ?? new Map() });
     if (!this.phantoms.has(definition.id)) this.phantoms.set(definition.id, new Set());
   }
@@ -35,6 +39,12 @@ export class Model {
       for (const field of fields) row[field.name] = defaultOf(field);
       this.older.set(definition.id, this.grown(definition.id).add(row.object_id));
     }
+  }
+
+  /** Whether a field comes back with another type than it had when it went: files still have its values. */
+  comesBack(definition) {
+    const gone = this.gone.get(definition.id);
+    return [...definition.fields.values()].some((field) => gone?.has(field.name) && gone.get(field.name) !== JSON.stringify(field.type));
   }
 
   /** The rows of which the reference may have lost values. */
@@ -158,7 +168,9 @@ export const metricOf = (name) => {
 };
 
 function nearest(rows, near) {
-  const scored = rows.filter((row) => (row[near.field] ?? null) !== null)
+  const ranked = rows.filter((row) => (row[near.field] ?? null) !== null);
+  if (ranked.some((row) => row[near.field].length !== near.query.length)) throw new Refused("dimension");
+  const scored = ranked
     .map((row) => ({ ...row, score: similarity(metricOf(near.metric), row[near.field], near.query) }));
   scored.sort((a, b) => b.score - a.score || compareText(a.object_id, b.object_id));
   const k = Math.max(1, Math.trunc(Number(near.top_k ?? 50)));
@@ -231,7 +243,7 @@ export function answer(rows, typeOf, spec) {
   let out = passing(spec.filter ?? {}, rows, typeOf);
   let cut = false;
   if (spec.near) ({ rows: out, cut } = nearest(out, spec.near));
-  const keys = (spec.order ?? []).map((name) => ({ column: name.replace(/^-/, ""), falling: name.startsWith("-") }));
+  const keys = (spec.order ?? []).map((name) => ({ column: name.replace(/^-/, "").trim(), falling: name.startsWith("-") }));
   if (keys.length === 0 && spec.near) keys.push({ column: "score", falling: true });
   const compare = comparator(keys);
   if (keys.length > 0) out = [...out].sort(compare);
@@ -240,7 +252,7 @@ export function answer(rows, typeOf, spec) {
   const paged = out.slice(from, to);
   const touchesCut = paged.length < out.length
     && (keys.length === 0 || [from, to].some((at) => at > 0 && at < out.length && compare(out[at - 1], out[at]) === 0));
-  const select = spec.select?.length ? [...new Set(["object_id", ...spec.select])] : null;
+  const select = spec.select?.length ? [...new Set(["object_id", ...spec.select.map((name) => name.trim())])] : null;
   const shown = paged.map((row) => (select
     ? Object.fromEntries(select.map((column) => [column, cell(row, column)])) : row));
   return { rows: shown.map((row) => normalRow(row)), ordered: keys.length > 0, runs: runLengths(paged, compare),

@@ -219,7 +219,9 @@ export const CONDITIONS = {
   fieldCalledSchema: (ctx) => ctx.expect.error?.class === "TypeError" && Boolean(ctx.defined?.fields.has("schema")),
   placesTwice: (ctx) => !ctx.expect.error && Boolean(ctx.defined) && [...ctx.defined.fields.values()].some(({ stores }) =>
     new Set(stores.map((store) => store.to)).size < new Set(stores.map((store) => `${store.to} ${store.strategy}`)).size),
-  replacesInSql: (ctx) => ctx.expect.error?.class === "DatabaseError" && Boolean(ctx.args.allow_replace),
+  replacesInSql: (ctx) => ctx.expect.error?.class === "DatabaseError",
+  describesOddly: (ctx) => !ctx.expect.error && isObject(ctx.args.definition) && [ctx.args.definition, ...Object.values(ctx.args.definition.fields ?? {})]
+    .some((one) => isObject(one) && [one.desc ?? "", one.description ?? ""].some((text) => typeof text !== "string")),
   refusesDefinition: (ctx) => Boolean(ctx.expect.error),
   listsOthers: (ctx) => ctx.model.refused.size > 0 && !ctx.expect.error,
   predates: (ctx) => ctx.expect.error?.class === "SchemaVersionMismatchError",
@@ -541,7 +543,7 @@ function hasNullVector(ctx) {
 
 /** The terminal count: values that are not null, once each unless distinct is off. */
 export function countOf(rows, { field = "object_id", distinct = true }) {
-  const values = rows.map((row) => row[field]).filter((value) => value !== undefined && value !== null);
+  const values = rows.map((row) => row[field.trim()]).filter((value) => value !== undefined && value !== null);
   return distinct ? new Set(values.map((value) => JSON.stringify(normal(value)))).size : values.length;
 }
 
@@ -695,7 +697,17 @@ const isWriteRule = (rule) => ["refuse", "storeAsGiven", "derivesId", "acceptsJs
 
 function fits(rule, ctx) {
   return (rule.group === "*" || rule.group.includes(ctx.case.group)) && rule.op.includes(ctx.step.op)
-    && CONDITIONS[rule.condition](ctx);
+    && holds(rule, ctx);
+}
+
+/** A condition that cannot make sense of a case does not hold. */
+function holds(rule, ctx) {
+  try {
+    return CONDITIONS[rule.condition](ctx);
+  } catch (error) {
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
 }
 
 /** Expectations that change an answer and not the kind of it: where several will do, each is changed. */

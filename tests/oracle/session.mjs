@@ -22,6 +22,7 @@ export class Session {
     this.standing = new Map();      // entity id -> the definition that our workspace has
     this.restored = new Set();      // entities that only we know after opening again
     this.shut = false;              // there is no workspace, by a rule
+    this.models = new Map();        // of workspaces that are not the one that is open
     this.ids = new Set();           // workspaces that the case has opened
     this.touched = [];              // {number, step, index} for reports
   }
@@ -56,8 +57,14 @@ export class Session {
     this.#follow(ctx, answer);
     if (ctx.step.op === "open" && answer.error && !ctx.expect.error) this.shut = true;
     const wrong = compare(expect, answer, ctx.step.ignore);
-    if (ctx.step.op === "alter" && ctx.expect.error && !answer.error && !wrong) return this.#undoAlter(ctx);
+    if (ctx.step.op === "alter" && ctx.expect.error && !answer.error && !wrong && !this.model.refused.has(ctx.defined?.id)) return this.#undoAlter(ctx);
     return verdict(wrong, expect, answer);
+  }
+
+  /** Each workspace of a case has a model of its own. */
+  #turnTo(id) {
+    this.models.set(this.workspaceId, this.model);
+    this.model = this.models.get(id) ?? new Model(this.model.backends);
   }
 
   /** The reference kept the entity as it was. */
@@ -73,6 +80,7 @@ export class Session {
   #follow(ctx, answer) {
     const { op } = ctx.step;
     if (op === "open" && answer.value) {
+      if (this.ids.size > 0 && answer.value !== this.workspaceId) this.#turnTo(answer.value);
       this.workspaceId = answer.value;
       this.ids.add(answer.value);
     }
@@ -84,13 +92,14 @@ export class Session {
       this.restored = new Set(this.model.entities.keys());
     }
     if (op === "drop") this.restored.clear();
-    if (op === "register" && ctx.expect.error && !answer.error && ctx.defined
-      && (!this.standing.has(ctx.defined.id) || ctx.expect.error.class === "DatabaseError")) {
+    if ((op === "register" || op === "alter") && ctx.expect.error && !answer.error && ctx.defined
+      && ((op === "register" && !this.standing.has(ctx.defined.id)) || ctx.expect.error.class === "DatabaseError")) {
       this.model.refused.add(ctx.defined.id);     // only we have it
     }
     if (ctx.expect.error) return;
     if ((op === "register" || op === "alter") && ctx.defined) {
-      const replaced = replaces(this.model.definition(ctx.defined.id), ctx.defined);
+      const replaced = replaces(this.model.definition(ctx.defined.id), ctx.defined) && op === "register";
+      const comesBack = this.model.comesBack(ctx.defined);
       if (answer.error) this.model.refused.add(ctx.defined.id);
       else {
         if (op === "alter") this.model.alter(ctx.defined);
@@ -98,7 +107,7 @@ export class Session {
         this.standing.set(ctx.defined.id, ctx.args.definition);
       }
       this.restored.delete(ctx.defined.id);
-      if ((op === "register" && replaced) || storesTwice(ctx.defined)) this.model.refused.add(ctx.defined.id);
+      if (replaced || comesBack || storesTwice(ctx.defined)) this.model.refused.add(ctx.defined.id);
     }
     const gone = op === "delete" ? [ctx.args.id] : op === "delete_many" ? ctx.args.ids : [];
     for (const id of gone) this.model.remove(ctx.args.entity ?? this.model.holder(id), id);
