@@ -107,15 +107,26 @@ hb_status sql_submit(hb_job *job, const sql_list *list, hb_err *err) {
     return hb_buf_check(&tx->list.items, err);
 }
 
+/* What the host says of a server that it does not reach, unless that could tell a secret: codes of
+ * the system begin with E, the host's own are ours. */
+static hb_str words_of_host(const hb_host_reply *reply) {
+    const bool is_host = reply->native.len == 0 || reply->native.ptr[0] == 'E' ||
+                         hb_str_eq(reply->native, HB_STR("UNAVAILABLE"));
+    const bool is_safe = hb_str_find(reply->text, HB_STR("://"), 0) < 0 &&
+                         hb_str_find(reply->text, HB_STR("assword"), 0) < 0;
+    return is_host && is_safe ? hb_str_sub(reply->text, 0, 200) : HB_STR_EMPTY;
+}
+
 /* The engine's own words may hold values of rows: only its code is passed on. */
 hb_status sql_failed(const sql_remote *remote, const hb_host_reply *reply, hb_err *err) {
     const char *name = remote->instance->type->name;
+    const hb_str telling = words_of_host(reply);
     hb_status status = HB_E_UNAVAILABLE;
     if (reply->native.len > 0) status = remote->engine->status_of(reply->native);
     switch ((int)status) {
     case HB_E_UNAVAILABLE:
-        hb_err_set(err, status, "%s cannot be reached: %.*s", name,
-                   HB_ARG(hb_str_sub(reply->text, 0, 200)));
+        hb_err_set(err, status, "%s cannot be reached%s%.*s", name, telling.len > 0 ? ": " : "",
+                   HB_ARG(telling));
         break;
     case HB_E_REFUSED:
         hb_err_set(err, status, "%s refused the credentials or a right", name);

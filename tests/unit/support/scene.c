@@ -47,6 +47,11 @@ static void *faulty_realloc(void *ctx, void *ptr, size_t old_size, size_t size) 
     return moved;
 }
 
+void faulty_init(faulty *f) {
+    memset(f, 0, sizeof(*f));
+    f->mem = (hb_mem){ faulty_alloc, faulty_realloc, faulty_free, f };
+}
+
 void faulty_from(faulty *f, uint64_t nth, bool goes_on) {
     f->count = 0;
     f->fail_at = nth;
@@ -178,8 +183,8 @@ static hb_status open_at(scene *s, const scene_placement *placement, memory_fs *
     const bool relaxed = s->relaxed, elsewhere = s->memory.elsewhere;
     memset(s, 0, sizeof(*s));
     s->relaxed = relaxed;
+    faulty_init(&s->memory);
     s->memory.elsewhere = elsewhere;
-    s->memory.mem = (hb_mem){ faulty_alloc, faulty_realloc, faulty_free, &s->memory };
     s->memory.fail_at = fail_at;
     s->now_ms = now_ms;
     s->placement = placement;
@@ -601,6 +606,6 @@ bool scene_runs_long(void) {
 uint64_t scene_stride(uint64_t total, uint64_t wanted) {
     const char *how = getenv("HB_LONG");
     const bool whole = how != NULL && strcmp(how, "whole") == 0;
-    const uint64_t stride = whole ? 1 : total / (how != NULL ? 10 * wanted : wanted);
+    const uint64_t stride = whole ? 1 : total / (how != NULL ? 3 * wanted : wanted);
     return stride < 1 ? 1 : stride;
 }

@@ -24,6 +24,7 @@ typedef struct faulty {
 
 /* Counts an allocation; is it one that fails? */
 bool faulty_refuses(faulty *f);
+void faulty_init(faulty *f);
 /* The nth allocation from now fails. */
 void faulty_from(faulty *f, uint64_t nth, bool goes_on);
 
@@ -94,8 +95,8 @@ extern const uint32_t scene_call_count;
 
 /* Is the suite to be run whole (HB_LONG)? */
 bool scene_runs_long(void);
-/* How far from one case of a sweep of `total` to the next, so that about `wanted` are looked at: ten times as many in a
- * long run, all when HB_LONG is "whole" (hours). */
+/* How far from one case of a sweep of `total` to the next, so that about `wanted` are looked at: three times as many in
+ * a long run, all when HB_LONG is "whole" (hours). */
 uint64_t scene_stride(uint64_t total, uint64_t wanted);
 
 #endif
