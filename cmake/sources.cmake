@@ -42,12 +42,8 @@ foreach(source IN LISTS HB_CORE_SOURCES HB_SQLITE_SOURCES)
     if(source MATCHES "^(src/eval|src/index|src/value/value\\.c|src/value/wire\\.c|src/base/(str|map|mem)\\.c|src/text/(words|pattern|scan)|backends/inmem|backends/sqlite/(read|write))")
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_HOT}")
     endif()
-    # Once per call, where the call itself is short.
-    if(source MATCHES "^src/(exec/task|workspace/(read|fetch))\\.c$")
-        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_ENGINE}")
-    endif()
-    # Once per word or component: there a call of a helper costs more than the bytes of its copies.
-    if(source MATCHES "^(src/index/(text_(build|index|postings|terms)|vector_kernel)|src/text/words)\\.c$")
+    # Once per word, component or cell of an answer: there a call of a helper costs more than the bytes of its copies.
+    if(source MATCHES "^(src/index/(text_(build|index|postings|terms)|vector_kernel)|src/text/words|src/value/wire)\\.c$")
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_HOT};${HB_OPTIMIZE_INLINE}")
     endif()
 endforeach()

@@ -19,6 +19,14 @@ function watched({ exports }) {
   return /** @type {WebAssembly.Instance} */ ({ exports: Object.fromEntries(counted) });
 }
 
+/** Runs of bytes that were decoded, beside short ones (js/core/text.js). */
+let decodings = 0;
+const { decode } = TextDecoder.prototype;
+TextDecoder.prototype.decode = function counted(...args) {
+  decodings += 1;
+  return decode.apply(this, args);
+};
+
 // Before the package is loaded; the glue takes the instance from here.
 const instantiate = WebAssembly.instantiate;
 /** @type {any} */ (WebAssembly).instantiate = async (/** @type {any} */ source, /** @type {any} */ imports) => {
@@ -72,6 +80,26 @@ for (const [name, setting] of Object.entries(settings)) {
       const found = await cost(run);
       assert.ok(found <= (call === "getMany" ? CROSSINGS_MAX + 1 : CROSSINGS_MAX), `${call}: ${found}`);
     }
+  });
+
+  test(`${name}: texts of an answer are decoded together`, async (t) => {
+    const ws = await HeavenBase.open(`texts-${name}`, { ...setting, catalog: false });
+    t.after(() => ws.close());
+    await ws.register(Doc);
+    await ws.upsertMany(Doc, Array.from({ length: ROWS }, (_, i) => row(i)));
+    const filter = await ws.query(Doc).where(Doc.price.lt(50)).select("title", "body").prepare();
+    const count = async (/** @type {() => Promise<unknown>} */ call) => {
+      await call();
+      decodings = 0;
+      await call();
+      return decodings;
+    };
+    const texts = ["name", "title", "body"];
+    assert.equal(await count(() => ws.get("d5", { entity: Doc })), 1);
+    assert.equal(await count(() => ws.getMany(ids, { entity: Doc })), texts.length);
+    assert.equal(await count(() => filter.execute()), 0);
+    assert.equal(await count(async () => (await filter.execute()).ids), 1);
+    assert.equal(await count(async () => (await filter.execute()).rows()), 3);
   });
 
   test(`${name}: asking and writing in turn does not grow the module's memory`, async (t) => {
