@@ -92,11 +92,12 @@ export class Session {
       this.restored = new Set(this.model.entities.keys());
     }
     if (op === "drop") this.restored.clear();
-    if ((op === "register" || op === "alter") && ctx.expect.error && !answer.error && ctx.defined
-      && ((op === "register" && !this.standing.has(ctx.defined.id)) || ctx.expect.error.class === "DatabaseError")) {
-      this.model.refused.add(ctx.defined.id);     // only we have it
+    if ((op === "register" || op === "alter") && ctx.expect.error && ctx.defined
+      && ((op === "register" && !answer.error && !this.standing.has(ctx.defined.id)) || ctx.expect.error.class === "DatabaseError")) {
+      this.model.refused.add(ctx.defined.id);     // only we have it, or SQL was left half done
     }
     if (ctx.expect.error) return;
+    if ((op === "register" || op === "alter") && !ctx.defined && answer.error) this.model.refused.add(ctx.expect.value);
     if ((op === "register" || op === "alter") && ctx.defined) {
       const replaced = replaces(this.model.definition(ctx.defined.id), ctx.defined) && op === "register";
       const comesBack = this.model.comesBack(ctx.defined);
