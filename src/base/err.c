@@ -16,7 +16,7 @@ void hb_err_init(hb_err *err) {
     err->code = HB_OK;
     err->at = HB_AT_NONE;
     err->entity[0] = err->field[0] = err->backend[0] = err->native[0] = '\0';
-    err->msg[0] = err->detail[0] = '\0';
+    err->msg[0] = err->path[0] = err->detail[0] = '\0';
 }
 
 /* Length of at most `len` bytes of `text` that does not end inside a code point. */

@@ -22,8 +22,8 @@ typedef struct hb_entity {
     bool system;                /* Catalog, MetaSchema: fixed */
     bool is_virtual;            /* MetaSchema: computed, cannot be written */
     bool ensured;               /* its containers exist */
-    /* Another instance has dropped it: its place stays, so that the numbers of others do, and nobody
-     * works on it (`system` is set, `ensured` is not, and by_id has it no more). */
+    /* Another instance has dropped it: its place stays, so that the numbers of others do, and
+     * nobody works on it (`system` is set, `ensured` is not, and by_id has it no more). */
     bool dropped;
     bool outdated;              /* another instance has altered it (definitions.c) */
     hb_status broken;           /* its stored definition is not right, and this is the copy's */
