@@ -10,8 +10,8 @@
  * Names that the engine could cut off or fold get a hash (tables.c), so that they follow from ours.
  *
  * Attaching reads hb_meta and which columns there are; both are copies from then on, kept in step
- * by what is committed here. What a call writes is collected, and goes out as one transaction with its
- * COMMIT: no connection is held open in between. */
+ * by what is committed here. What a call writes is collected, and goes out as one transaction with
+ * its COMMIT: no connection is held open in between. */
 #ifndef HB_BACKENDS_SQL_REMOTE_H
 #define HB_BACKENDS_SQL_REMOTE_H
 

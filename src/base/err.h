@@ -22,7 +22,7 @@ typedef struct hb_err {
     char backend[40];   /* backend instance name, "" when none */
     char native[24];    /* the engine's own code (SQLSTATE, HTTP, SQLite); "" when none */
     char msg[400];      /* one sentence: what was found, what was expected */
-    char path[200];     /* inside of the field, JSON steps from outside in: 2,"key",0; "" when none */
+    char path[200];     /* inside of the field, JSON steps from outside in: 2,"key",0; or "" */
     char detail[640];   /* JSON for programs, whole or ""; PARTIAL_WRITE: what is where */
 } hb_err;
 
@@ -48,8 +48,8 @@ void hb_err_init(hb_err *err);
 hb_status hb_err_set(hb_err *err, hb_status code, const char *fmt, ...) HB_PRINTF(3, 4);
 /* Adds where it happened; an empty string leaves the member as it is. Returns err->code. */
 hb_status hb_err_where(hb_err *err, hb_str entity, hb_str field, hb_str backend);
-/* The fault lies in the item, or in the member, of the value that is looked at now: whoever looks at
- * it says so on the way out. A path that has no room for its inner steps ends before them. */
+/* The fault lies in the item, or in the member, of the value that is looked at now: whoever looks
+ * at it says so on the way out. A path that has no room for its inner steps ends before them. */
 void hb_err_in_item(hb_err *err, uint32_t index);
 void hb_err_in_member(hb_err *err, hb_str key);
 /* Shorthand for HB_E_MEMORY. */

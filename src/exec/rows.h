@@ -67,8 +67,9 @@ hb_status hb_exec_cursor(hb_task *task, const hb_query *query, const hb_rows *ro
 /* One row per group, in the order of their first rows by object_id; column 0 is that row's id. */
 hb_status hb_exec_aggregate(hb_task *task, const hb_schema *schema, const hb_aggregate *aggregate,
                             const hb_rows *in, hb_rows *out, hb_err *err);
-/* object_id (no aggregate has it) and then `columns`, as a batch with roles. With `rows_out` columns
- * that are there already are not copied: it gets the rows of them that are meant, or NULL for all. */
+/* object_id (no aggregate has it) and then `columns`, as a batch with roles. With `rows_out`
+ * columns that are there already are not copied: it gets the rows of them that are meant, or NULL
+ * for all. */
 hb_status hb_exec_project(hb_task *task, const hb_schema *schema, const hb_col *columns,
                           uint32_t column_count, const hb_query *query, const hb_rows *in,
                           const uint32_t **rows_out, hb_batch *out, const uint8_t **roles,

@@ -400,7 +400,8 @@ static hb_status in_column(hb_status status, const hb_type *type, uint32_t colum
     hb_pack_reader r = hb_pack_read(pack);
     hb_pack_item item;
     const bool listed = hb_pack_next(&r, &item) && item.tag == HB_PACK_ARRAY;
-    return listed ? in_item(status, column, err) : in_member(status, type->columns[column].name, err);
+    return listed ? in_item(status, column, err)
+                  : in_member(status, type->columns[column].name, err);
 }
 
 static hb_status write_hyper_item(nested *n, const hb_type *type, hb_str pack, hb_str *values) {

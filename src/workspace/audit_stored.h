@@ -16,8 +16,8 @@ typedef struct hb_stored_counts {
     uint64_t files, problems, unused;
 } hb_stored_counts;
 
-/* Lives in the task's arena. `rehearses`: a dry run, for which rows count as put aside that a repair
- * would put aside. End it once, also after a failure; NULL is fine. */
+/* Lives in the task's arena. `rehearses`: a dry run, for which rows count as put aside that a
+ * repair would put aside. End it once, also after a failure; NULL is fine. */
 hb_status hb_stored_start(hb_workspace *ws, hb_task *task, cJSON *root, bool rehearses,
                           hb_stored **out, hb_err *err);
 void hb_stored_end(hb_stored *stored);
