@@ -7,7 +7,10 @@ extern const hb_backend hb_backend_inmem;
 extern const hb_backend hb_backend_json, hb_backend_pickle, hb_backend_file;
 #endif
 #if HB_WITH_SQLITE
-extern const hb_backend hb_backend_sqlite, hb_backend_postgres, hb_backend_pgvector;
+extern const hb_backend hb_backend_sqlite;
+#endif
+#if HB_WITH_REMOTE
+extern const hb_backend hb_backend_postgres, hb_backend_pgvector;
 #endif
 
 const hb_backend *const hb_backends[] = {
@@ -19,6 +22,8 @@ const hb_backend *const hb_backends[] = {
 #endif
 #if HB_WITH_SQLITE
     &hb_backend_sqlite,
+#endif
+#if HB_WITH_REMOTE
     &hb_backend_postgres,
     &hb_backend_pgvector,
 #endif

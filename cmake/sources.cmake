@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The one place that lists our C sources.
 #   HB_CORE_SOURCES      the same objects in every target
-#   HB_VARIANT_SOURCES   compiled once per variant: they see HB_WITH_SQLITE and HB_WITH_FILES, which go together
+#   HB_VARIANT_SOURCES   compiled once per variant: they see HB_WITH_SQLITE, HB_WITH_FILES and HB_WITH_REMOTE, which go
+#                        together but in the WASI command, which reaches no network
 #   HB_SQLITE_SOURCES    only where those are 1: SQLite, the engines on files, the intents kept in them
 #   HB_SLIM_SOURCES      what stands in for those where they are 0
 #   HB_ABI_SOURCES       Emscripten only;  HB_WASI_SOURCES: the WASI command only
@@ -64,7 +65,8 @@ function(hb_variant name flag with_sqlite)
     endif()
     add_library(${name} STATIC ${sources})
     set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
-    target_compile_definitions(${name} PRIVATE HB_WITH_SQLITE=${with_sqlite} HB_WITH_FILES=${with_sqlite})
+    target_compile_definitions(${name} PRIVATE HB_WITH_SQLITE=${with_sqlite} HB_WITH_FILES=${with_sqlite}
+        HB_WITH_REMOTE=${with_sqlite})
     target_link_libraries(${name} PUBLIC hb_flags)
     if(with_sqlite AND HB_SQLITE_SOURCES)
         target_link_libraries(${name} PUBLIC sqlite)

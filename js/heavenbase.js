@@ -143,8 +143,7 @@ async function openWorkspace(loader, id, options) {
       await connected.end();
       throw error;
     });
-    const held = { ...session, end: async () => { await Promise.all([session.end(), connected.end()]); } };
-    return new Workspace(core, handle, { hosts, timeoutMs, session: held, computes, durability, ...movers(loader, request) });
+    return new Workspace(core, handle, { hosts, timeoutMs, session, disconnect: connected.end, computes, durability, ...movers(loader, request) });
   } catch (error) {
     await session.end().catch(() => {});        // the first error is the one to report
     throw error;

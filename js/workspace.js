@@ -30,7 +30,7 @@ import { allBytes, exportBytes, exportRecords, exportToStream, importFile, moveR
 /** @template E @typedef {import("./types.js").Row<E>} Row */
 /** @template E @typedef {import("./types.js").Patch<E>} Patch */
 /** @typedef {CallOptions & { overwrite?: boolean, unknown?: "error" | "drop" }} WriteOptions */
-/** @typedef {{ hosts: import("./core/task.js").Hosts, timeoutMs?: number, session: import("./host/files.js").FileSession, durability: "strict" | "relaxed", computes: import("./compute.js").Computes, fresh: () => Promise<Place>, settle: (old: import("./core/call.js").Core, core: import("./core/call.js").Core) => Promise<void> }} Setting `fresh` opens the same workspace, empty, in an instance of its own; `settle` makes that the one for workspaces to come */
+/** @typedef {{ hosts: import("./core/task.js").Hosts, timeoutMs?: number, session: import("./host/files.js").FileSession, disconnect: () => Promise<void>, durability: "strict" | "relaxed", computes: import("./compute.js").Computes, fresh: () => Promise<Place>, settle: (old: import("./core/call.js").Core, core: import("./core/call.js").Core) => Promise<void> }} Setting `fresh` opens the same workspace, empty, in an instance of its own; `disconnect` ends the drivers that were made for it; `settle` makes that the one for workspaces to come */
 /** @typedef {{ core: import("./core/call.js").Core, handle: number }} Place */
 
 /** Definitions that this package knows already, so that their references are the exported ones. */
@@ -891,7 +891,7 @@ export class Workspace {
         this.#now({ kind: Call.FLUSH }, () => {});
       } finally {                       // what could not be written is heard of when all is closed
         this.#core.close(this.#handle);
-        await this.#setting.session.end();
+        await Promise.all([this.#setting.session.end(), this.#setting.disconnect()]);
       }
     });
     return this.#closing;
