@@ -7,7 +7,7 @@
 
 /** @typedef {import("../host/sql.js").SqlDriver} SqlDriver */
 /** @typedef {import("../host/sql.js").SqlResult} SqlResult */
-/** @typedef {{ query: (config: any) => Promise<{ rows: any[], fields: { name: string }[], rowCount: number | null }>, processID?: number, release: (error?: boolean | Error) => void }} PoolClientLike */
+/** @typedef {{ query: (config: any) => Promise<{ rows: any[], fields: { name: string }[], rowCount: number | null }>, processID?: number, on: (event: "error", listener: (error: Error) => void) => unknown, off: (event: "error", listener: (error: Error) => void) => unknown, release: (error?: boolean | Error) => void }} PoolClientLike */
 /** The part of a pg.Pool that is used. @typedef {{ connect: () => Promise<PoolClientLike>, query: (config: any) => Promise<any> }} PoolLike */
 
 /** Cells stay as PostgreSQL writes them: the core reads them without loss. */
@@ -53,6 +53,9 @@ async function onClient(pool, signal, body) {
   const client = await pool.connect();
   /** @type {Error | undefined} a connection that failed is not used again */
   let broken;
+  // A connection that is lost between two statements says so by an event, which ends the process if nobody listens.
+  const lost = (/** @type {Error} */ error) => { broken = error; };
+  client.on("error", lost);
   const cancel = () => {
     pool.query({ text: "SELECT pg_cancel_backend($1)", values: [client.processID] }).catch(() => {});     // it may have ended by then
   };
@@ -61,10 +64,11 @@ async function onClient(pool, signal, body) {
     signal.throwIfAborted();
     return await body(client);
   } catch (error) {
-    if (!isSqlState(error)) broken = /** @type {Error} */ (error);
-    throw error;
+    if (!isSqlState(error)) broken ??= /** @type {Error} */ (error);
+    throw broken ?? error;
   } finally {
     signal.removeEventListener("abort", cancel);
+    client.off("error", lost);
     client.release(broken);
   }
 }
