@@ -89,8 +89,7 @@ typedef hb_status hb_finding_sink(void *arg, const hb_finding *finding, hb_err *
 
 typedef enum hb_tx { HB_TX_BEGIN, HB_TX_COMMIT, HB_TX_ROLLBACK } hb_tx;
 
-/* Commits, and waits for the device even where calls need not. */
-hb_status hb_instance_commit(hb_instance *instance, hb_err *err);
+/* Waits for the device even where calls need not. */
 hb_status hb_instance_flush(hb_instance *instance, hb_err *err);
 
 struct hb_backend {

@@ -39,38 +39,11 @@ static type_class class_of(const hb_type *type) {
     }
 }
 
-static bool op_in(hb_op op, const hb_op *list, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (list[i] == op) {
-            return true;
-        }
-    }
-    return false;
-}
-
-#define OP_IN(op, ...)                                                                             \
-    op_in(op, (const hb_op[]){ __VA_ARGS__ },                                                      \
-          sizeof((const hb_op[]){ __VA_ARGS__ }) / sizeof(hb_op))
-
-static bool op_is_equality(hb_op op) {
-    return OP_IN(op, HB_OP_EQ, HB_OP_NE, HB_OP_IN);
-}
-
-static bool op_is_order(hb_op op) {
-    return OP_IN(op, HB_OP_LT, HB_OP_LTE, HB_OP_GT, HB_OP_GTE);
-}
-
-static bool op_is_text(hb_op op) {
-    return OP_IN(op, HB_OP_MATCH, HB_OP_LIKE, HB_OP_ILIKE, HB_OP_WILDCARD, HB_OP_REGEX,
-                 HB_OP_CONTAINS, HB_OP_STARTS_WITH, HB_OP_ENDS_WITH, HB_OP_HAS_WORDS) ||
-           op == HB_OP_CONTAINED_IN;
-}
-
 static bool array_allows(hb_strategy strategy, hb_op op) {
     if (op == HB_OP_ARRAY_CONTAINS || op == HB_OP_CONTAINED_IN) {
         return true;
     }
-    return strategy != HB_STRATEGY_SPARSE_GRAM && op_is_equality(op);
+    return strategy != HB_STRATEGY_SPARSE_GRAM && hb_op_in(op, HB_OPS_EQUALITY);
 }
 
 /* Any type may be declared with any strategy, as in HeavenBase for Python, but for a relation,
@@ -103,15 +76,15 @@ static bool op_allowed(const hb_type *type, hb_strategy strategy, hb_op op) {
         return false;
     }
     switch (class) {
-    case CLASS_TEXT: return op_is_equality(op) || op_is_order(op) || op_is_text(op);
-    case CLASS_NUMBER: return op_is_equality(op) || op_is_order(op);
+    case CLASS_TEXT: return hb_op_in(op, HB_OPS_EQUALITY | HB_OPS_ORDER | HB_OPS_PROSE);
+    case CLASS_NUMBER: return hb_op_in(op, HB_OPS_EQUALITY | HB_OPS_ORDER);
     case CLASS_BOOL:
-    case CLASS_JSON: return op_is_equality(op);
+    case CLASS_JSON: return hb_op_in(op, HB_OPS_EQUALITY);
     case CLASS_ARRAY: return array_allows(strategy, op);
     case CLASS_HYPER:
-        return OP_IN(op, HB_OP_EXISTS, HB_OP_ALL) ||
+        return hb_op_in(op, HB_OP_BIT(HB_OP_EXISTS) | HB_OP_BIT(HB_OP_ALL)) ||
                (strategy != HB_STRATEGY_SIDE && strategy != HB_STRATEGY_GRAPH &&
-                op_is_equality(op));
+                hb_op_in(op, HB_OPS_EQUALITY));
     case CLASS_VECTOR: return strategy == HB_STRATEGY_VECTOR && op == HB_OP_EQ;
     case CLASS_OTHER: break;
     }
@@ -119,8 +92,8 @@ static bool op_allowed(const hb_type *type, hb_strategy strategy, hb_op op) {
 }
 
 static bool path_op_allowed(hb_op op) {
-    return op_is_equality(op) || op_is_order(op) ||
-           OP_IN(op, HB_OP_CONTAINS, HB_OP_ARRAY_CONTAINS, HB_OP_IS_NULL);
+    return hb_op_in(op, HB_OPS_EQUALITY | HB_OPS_ORDER | HB_OP_BIT(HB_OP_CONTAINS) |
+                            HB_OP_BIT(HB_OP_ARRAY_CONTAINS) | HB_OP_BIT(HB_OP_IS_NULL));
 }
 
 static const hb_offer offer_no = { HB_NO, false, NULL,
@@ -141,7 +114,7 @@ static bool op_is_indexed(const hb_type *type, hb_strategy strategy, bool indexe
         return strategy == HB_STRATEGY_INVERTED;
     }
     type_class class = class_of(type);
-    return indexed && OP_IN(op, HB_OP_EQ, HB_OP_IN) &&
+    return indexed && hb_op_in(op, HB_OP_BIT(HB_OP_EQ) | HB_OP_BIT(HB_OP_IN)) &&
            (class == CLASS_TEXT || class == CLASS_NUMBER || class == CLASS_BOOL);
 }
 
@@ -166,7 +139,8 @@ static hb_offer offer(const hb_type *type, hb_strategy strategy, bool indexed,
     if (leaf_is_edges(type, strategy, leaf)) {
         return offer_index;
     }
-    bool by_id = leaf->field == HB_FIELD_OBJECT_ID && OP_IN(leaf->op, HB_OP_EQ, HB_OP_IN);
+    bool by_id = leaf->field == HB_FIELD_OBJECT_ID &&
+                 hb_op_in(leaf->op, HB_OP_BIT(HB_OP_EQ) | HB_OP_BIT(HB_OP_IN));
     return by_id || op_is_indexed(type, strategy, indexed, leaf->op) ? offer_index : offer_scan;
 }
 

@@ -34,8 +34,3 @@ hb_status hb_instance_flush(hb_instance *instance, hb_err *err) {
     if (!instance->relaxed || instance->type->flush == NULL) return HB_OK;
     return instance->type->flush(instance, err);
 }
-
-hb_status hb_instance_commit(hb_instance *instance, hb_err *err) {
-    HB_TRY(instance->type->tx(instance, HB_TX_COMMIT, err));
-    return hb_instance_flush(instance, err);
-}

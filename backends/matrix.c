@@ -1,20 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "backends/matrix.h"
 
-static bool op_is_equality(hb_op op) {
-    return op == HB_OP_EQ || op == HB_OP_NE || op == HB_OP_IN;
-}
-
-static bool op_is_order(hb_op op) {
-    return op == HB_OP_LT || op == HB_OP_LTE || op == HB_OP_GT || op == HB_OP_GTE;
-}
-
-bool hb_matrix_is_text_op(hb_op op) {
-    return op == HB_OP_MATCH || op == HB_OP_CONTAINS || op == HB_OP_STARTS_WITH ||
-           op == HB_OP_ENDS_WITH || op == HB_OP_LIKE || op == HB_OP_ILIKE || op == HB_OP_WILDCARD ||
-           op == HB_OP_REGEX || op == HB_OP_HAS_WORDS || op == HB_OP_CONTAINED_IN;
-}
-
 bool hb_matrix_is_plain(hb_strategy strategy) {
     return strategy == HB_STRATEGY_INLINE || strategy == HB_STRATEGY_JSON ||
            strategy == HB_STRATEGY_INVERTED;
@@ -25,13 +11,14 @@ static bool array_has_op(hb_strategy strategy, hb_op op) {
         return hb_matrix_is_plain(strategy) || strategy == HB_STRATEGY_SIDE ||
                strategy == HB_STRATEGY_SPARSE_GRAM;
     }
-    return op_is_equality(op) && (hb_matrix_is_plain(strategy) || strategy == HB_STRATEGY_SIDE);
+    return hb_op_in(op, HB_OPS_EQUALITY) &&
+           (hb_matrix_is_plain(strategy) || strategy == HB_STRATEGY_SIDE);
 }
 
 static bool hyper_has_op(hb_strategy strategy, hb_op op) {
     if (strategy == HB_STRATEGY_GRAPH) return op == HB_OP_EXISTS || op == HB_OP_ALL;
     if (!hb_matrix_is_plain(strategy) && strategy != HB_STRATEGY_SIDE) return false;
-    return op == HB_OP_EXISTS || op == HB_OP_ALL || op_is_equality(op);
+    return op == HB_OP_EXISTS || op == HB_OP_ALL || hb_op_in(op, HB_OPS_EQUALITY);
 }
 
 bool hb_matrix_has_op(const hb_type *type, hb_strategy strategy, hb_op op) {
@@ -42,20 +29,21 @@ bool hb_matrix_has_op(const hb_type *type, hb_strategy strategy, hb_op op) {
     case HB_TYPE_VECTOR: return strategy == HB_STRATEGY_VECTOR && op == HB_OP_EQ;
     case HB_TYPE_ARTIFACT: return false;
     case HB_TYPE_BOOLEAN:
-    case HB_TYPE_JSON: return hb_matrix_is_plain(strategy) && op_is_equality(op);
+    case HB_TYPE_JSON: return hb_matrix_is_plain(strategy) && hb_op_in(op, HB_OPS_EQUALITY);
     case HB_TYPE_INTEGER:
     case HB_TYPE_FLOAT:
     case HB_TYPE_TIMESTAMP:
     case HB_TYPE_DURATION:
-        return hb_matrix_is_plain(strategy) && (op_is_equality(op) || op_is_order(op));
+        return hb_matrix_is_plain(strategy) && hb_op_in(op, HB_OPS_EQUALITY | HB_OPS_ORDER);
     case HB_TYPE_IDENTIFIER:
     case HB_TYPE_SHORT_TEXT:
     case HB_TYPE_MEDIUM_TEXT:
     case HB_TYPE_LONG_TEXT:
     case HB_TYPE_DATE:
     case HB_TYPE_CATEGORICAL: {
-        bool text = hb_type_kind(type) == HB_KIND_TEXT && hb_matrix_is_text_op(op);
-        return hb_matrix_is_plain(strategy) && (op_is_equality(op) || op_is_order(op) || text);
+        bool text = hb_type_kind(type) == HB_KIND_TEXT && hb_op_in(op, HB_OPS_PROSE);
+        return hb_matrix_is_plain(strategy) &&
+               (hb_op_in(op, HB_OPS_EQUALITY | HB_OPS_ORDER) || text);
     }
     case HB_TYPE_COUNT: break;
     }
@@ -64,6 +52,6 @@ bool hb_matrix_has_op(const hb_type *type, hb_strategy strategy, hb_op op) {
 
 bool hb_matrix_has_path_op(const hb_type *type, hb_strategy strategy, hb_op op) {
     if (type->id != HB_TYPE_JSON || !hb_matrix_is_plain(strategy)) return false;
-    return op_is_equality(op) || op_is_order(op) || op == HB_OP_CONTAINS ||
+    return hb_op_in(op, HB_OPS_EQUALITY | HB_OPS_ORDER) || op == HB_OP_CONTAINS ||
            op == HB_OP_ARRAY_CONTAINS || op == HB_OP_IS_NULL;
 }

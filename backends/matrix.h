@@ -9,7 +9,6 @@
 bool hb_matrix_has_op(const hb_type *type, hb_strategy strategy, hb_op op);
 /* The same of a path inside a Json field. */
 bool hb_matrix_has_path_op(const hb_type *type, hb_strategy strategy, hb_op op);
-bool hb_matrix_is_text_op(hb_op op);
 /* The value lies in the row, as it is. */
 bool hb_matrix_is_plain(hb_strategy strategy);
 

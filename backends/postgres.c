@@ -82,8 +82,8 @@ static hb_status open_pgvector(hb_instance *instance, hb_err *err) {
 
 static hb_offer offer(const hb_type *type, hb_strategy strategy, bool indexed,
                       const hb_expr *leaf) {
-    (void)indexed;
-    return sql_offer(&hb_dialect_postgres, type, strategy, leaf);
+    (void)strategy, (void)indexed;
+    return sql_offer(&hb_dialect_postgres, type, leaf);
 }
 
 static hb_offer supports_postgres(const hb_type *type, hb_strategy strategy, hb_str op) {

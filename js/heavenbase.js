@@ -136,47 +136,39 @@ async function openWorkspace(loader, id, options) {
       shared: session.persistence === "node", copied: session.persistence === "idb", intent_ms: options.intentMs, durability: options.durability };
     const open = () => core.open({ ...request, now_ms: Date.now() });
     const handle = await untilFree(attempt(open), open, { signal, timeoutMs });
-    const connected = await connect(core, handle, drivers ?? {});
-    const hosts = { fetch, drivers: connected.drivers };
-    await attach(core, handle, { hosts, signal, timeoutMs }).catch(async (error) => {
-      core.close(handle);
-      await connected.end();
-      throw error;
-    });
-    return new Workspace(core, handle, { hosts, timeoutMs, session, disconnect: connected.end, computes, durability, ...movers(loader, request) });
+    const connection = await connect(core, handle, drivers ?? {}, { fetch, signal, timeoutMs });
+    return new Workspace(core, handle, { ...connection, timeoutMs, session, computes, durability, ...movers(loader, request) });
   } catch (error) {
     await session.end().catch(() => {});        // the first error is the one to report
     throw error;
   }
 }
 
-/** Connects what is not in the module. @param {Core} core @param {number} handle @param {import("./core/task.js").TaskOptions} options */
-async function attach(core, handle, options) {
-  const state = core.call(handle, { kind: Call.ATTACH, timeoutMs: options.timeoutMs });
-  await performTask(core, state, options, () => {});
-}
-
 /**
- * Drivers as they are, and those that a function makes of the backend's options, which end with the workspace.
- * @param {Core} core @param {number} handle @param {Record<string, SqlDriver | MakeDriver>} given
+ * Connects what is not in the module: by drivers as they are, and by those that a function makes of the backend's
+ * options, which end with the workspace. @param {Core} core @param {number} handle @param {Record<string, SqlDriver | MakeDriver>} given
+ * @param {{ fetch?: typeof fetch, signal?: AbortSignal, timeoutMs?: number }} options
  */
-async function connect(core, handle, given) {
+async function connect(core, handle, given, { fetch, signal, timeoutMs }) {
   /** @type {Record<string, SqlDriver>} */
   const drivers = {};
   /** @type {SqlDriver[]} */
   const made = [];
-  const end = async () => { await Promise.all(made.map((driver) => driver.close?.())); };
+  const hosts = { fetch, drivers };
+  const disconnect = async () => { await Promise.all(made.map((driver) => driver.close?.())); };
   try {
+    const asked = Object.values(given).some((driver) => typeof driver === "function") ? connections(core, handle) : {};
     for (const [name, driver] of Object.entries(given)) {
-      if (typeof driver === "function") made.push(drivers[name] = await driver(connections(core, handle)[name] ?? {}));
+      if (typeof driver === "function") made.push(drivers[name] = await driver(asked[name] ?? {}));
       else drivers[name] = driver;
     }
+    await performTask(core, core.call(handle, { kind: Call.ATTACH, timeoutMs }), { hosts, signal, timeoutMs }, () => {});
   } catch (error) {
     core.close(handle);
-    await end();
+    await disconnect().catch(() => {});         // the first error is the one to report
     throw error;
   }
-  return { drivers, end };
+  return { hosts, disconnect };
 }
 
 /** The options of remote backends, secrets and all. @param {Core} core @param {number} handle @returns {Record<string, Record<string, unknown>>} */

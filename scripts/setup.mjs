@@ -102,20 +102,13 @@ function installNodeModules() {
 }
 
 function installWasmtime() {
-  const pin = sha256File(at("scripts/requirements.txt"));
-  if (existsSync(at(".cache/bin/wasmtime")) && stamped(at(".cache/venv/.pin"), pin)) return;
-  say("setup: wasmtime from its Python package, into .cache/venv");
-  rmSync(at(".cache/venv"), { recursive: true, force: true });
-  run("python3", ["-m", "venv", at(".cache/venv")]);
-  run(at(".cache/venv/bin/python"), ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
-    "--require-hashes", "-r", at("scripts/requirements.txt")]);
+  installEnvironment(".cache/venv", "scripts/requirements.txt", "wasmtime from its Python package");
   const python = readdirSync(at(".cache/venv/lib")).find((name) => name.startsWith("python"));
   const binary = `venv/lib/${python}/site-packages/wasmtime_cli/wasmtime`;
   chmodSync(at(".cache", binary), 0o755);
   mkdirSync(at(".cache/bin"), { recursive: true });
   rmSync(at(".cache/bin/wasmtime"), { force: true });
   symlinkSync(`../${binary}`, at(".cache/bin/wasmtime"));
-  stamp(at(".cache/venv/.pin"), pin);
 }
 
 /** Deno and Bun from their npm packages; .cache/bin/deno and .cache/bin/bun. */

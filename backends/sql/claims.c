@@ -45,21 +45,18 @@ static bool can_say(const hb_dialect *dialect, const hb_type *type, const hb_exp
     return is_comparable(kind, &leaf->value);
 }
 
-hb_offer sql_offer(const hb_dialect *dialect, const hb_type *type, hb_strategy strategy,
-                   const hb_expr *leaf) {
-    (void)strategy;
+hb_offer sql_offer(const hb_dialect *dialect, const hb_type *type, const hb_expr *leaf) {
     if (can_say(dialect, type, leaf)) return (hb_offer){ HB_EXACT, true, "sql_where", NULL };
     return (hb_offer){ HB_NO, false, "row_payload",
                        "the engine has no operator with exactly this meaning" };
 }
 
-static hb_offer supports_op(const sql_engine *engine, const hb_type *type, hb_strategy strategy,
-                            hb_op op) {
+static hb_offer supports_op(const sql_engine *engine, const hb_type *type, hb_op op) {
     hb_value value = { .kind = hb_type_kind(type) };
     value.as.s = HB_STR("x");
     if (value.kind != HB_KIND_TEXT) memset(&value.as, 0, sizeof(value.as));
     const hb_expr leaf = { .kind = HB_EXPR_LEAF, .field = 1, .op = op, .value = value };
-    hb_offer offer = sql_offer(engine->dialect, type, strategy, &leaf);
+    hb_offer offer = sql_offer(engine->dialect, type, &leaf);
     if (offer.claim == HB_NO) offer.claim = HB_EXACT; /* by the core */
     return offer;
 }
@@ -86,5 +83,5 @@ hb_offer sql_supports(const sql_engine *engine, const hb_type *type, hb_strategy
         return (hb_offer){ HB_EXACT, false, "row_payload", "the core looks into the value" };
     }
     if (!hb_op_find(op, &found) || !hb_matrix_has_op(type, strategy, found)) return none;
-    return supports_op(engine, type, strategy, found);
+    return supports_op(engine, type, found);
 }

@@ -21,9 +21,7 @@ static hb_status candidates_sort(const hb_batch *rows, hb_arena *arena, candidat
                                  hb_err *err) {
     candidate *list = hb_arena_array(arena, (size_t)rows->row_count + 1, sizeof(*list));
     if (list == NULL) return hb_err_memory(err);
-    if (rows->row_count > 0 && rows->columns[0].kind != HB_KIND_TEXT) {
-        return hb_err_set(err, HB_E_BAD_REPLY, "an answer has no object_ids");
-    }
+    HB_TRY(sql_check_ids(rows, err));
     for (uint32_t i = 0; i < rows->row_count; i++) {
         list[i] = (candidate){ hb_column_span(&rows->columns[0], i), i };
     }

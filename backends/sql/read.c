@@ -145,12 +145,6 @@ static hb_status out_begin(hb_job *job, bool scored, hb_err *err) {
     return HB_OK;
 }
 
-static hb_status check_columns(const hb_batch *rows, uint32_t count, hb_err *err) {
-    if (rows->row_count == 0 || rows->column_count == count) return HB_OK;
-    return hb_err_set(err, HB_E_BAD_REPLY, "an answer has %u columns, expected %u",
-                      rows->column_count, count);
-}
-
 static hb_status add_row(hb_job *job, const hb_batch *rows, uint32_t row, hb_err *err) {
     const hb_fragment *fragment = job->fragment;
     hb_colbuf *out = job->out.columns;
@@ -163,12 +157,19 @@ static hb_status add_row(hb_job *job, const hb_batch *rows, uint32_t row, hb_err
     return HB_OK;
 }
 
+static hb_status add_scored(hb_job *job, const hb_batch *rows, uint32_t row, double score,
+                            hb_err *err) {
+    HB_TRY(add_row(job, rows, row, err));
+    hb_value value = { .kind = HB_KIND_F64 };
+    value.as.f = score;
+    return hb_colbuf_add(&job->out.columns[job->out.column_count - 1], &value) ? HB_OK
+                                                                               : hb_err_memory(err);
+}
+
 /* Where each object_id is; the caller frees the map. */
 static hb_status map_ids(const hb_batch *rows, hb_map *map, hb_err *err) {
+    HB_TRY(sql_check_ids(rows, err));
     for (uint32_t i = 0; i < rows->row_count; i++) {
-        if (rows->columns[0].kind != HB_KIND_TEXT) {
-            return hb_err_set(err, HB_E_BAD_REPLY, "an answer has no object_ids");
-        }
         if (!hb_map_put(map, hb_column_span(&rows->columns[0], i), i)) return hb_err_memory(err);
     }
     return HB_OK;
@@ -184,13 +185,8 @@ static hb_status take_in_order(hb_job *job, const hb_batch *rows, const hb_str *
     for (uint32_t i = 0; i < count && status == HB_OK; i++) {
         const uint32_t row = hb_map_find(&map, ids[i]);
         if (row == HB_MAP_NONE) continue;       /* deleted since, or never there */
-        status = add_row(job, rows, row, err);
-        if (status != HB_OK || scores == NULL) continue;
-        hb_value score = { .kind = HB_KIND_F64 };
-        score.as.f = scores[i];
-        if (!hb_colbuf_add(&job->out.columns[job->out.column_count - 1], &score)) {
-            status = hb_err_memory(err);
-        }
+        status = scores != NULL ? add_scored(job, rows, row, scores[i], err)
+                                : add_row(job, rows, row, err);
     }
     hb_map_free(&map);
     job->done = status == HB_OK;
@@ -211,6 +207,7 @@ static hb_status take_count(hb_job *job, const hb_batch *rows, hb_err *err) {
     if (rows->row_count != 1) {
         return hb_err_set(err, HB_E_BAD_REPLY, "a count has %u rows", rows->row_count);
     }
+    HB_TRY(sql_check_columns(rows, 1, err));
     HB_TRY(
         sql_cell_read(&rows->columns[0], 0, HB_KIND_I64, 0, job->arena, &job->out.columns[0], err));
     job->done = true;
@@ -222,23 +219,16 @@ static hb_status take_sorted(hb_job *job, const hb_batch *rows, hb_err *err) {
     const sql_state *state = job->state;
     hb_map map;
     hb_map_init(&map, job->mem);
-    hb_status status = out_begin(job, true, err);
+    hb_status status = sql_check_ids(rows, err);
+    if (status == HB_OK) status = out_begin(job, true, err);
     for (uint32_t i = 0; i < state->count && status == HB_OK; i++) {
         if (!hb_map_put(&map, state->ids[i], i)) status = hb_err_memory(err);
     }
     for (uint32_t i = 0; i < rows->row_count && status == HB_OK; i++) {
-        status = add_row(job, rows, i, err);
-        if (status != HB_OK) break;
         const uint32_t at = hb_map_find(&map, hb_column_span(&rows->columns[0], i));
-        if (at == HB_MAP_NONE) {
-            status = hb_err_set(err, HB_E_BAD_REPLY, "an answer has a row that was not asked for");
-            break;
-        }
-        hb_value score = { .kind = HB_KIND_F64 };
-        score.as.f = state->scores[at];
-        if (!hb_colbuf_add(&job->out.columns[job->out.column_count - 1], &score)) {
-            status = hb_err_memory(err);
-        }
+        status = at != HB_MAP_NONE ? add_scored(job, rows, i, state->scores[at], err)
+                                   : hb_err_set(err, HB_E_BAD_REPLY,
+                                                "an answer has a row that was not asked for");
     }
     hb_map_free(&map);
     job->done = status == HB_OK;
@@ -250,7 +240,7 @@ static hb_status take_ranked(hb_job *job, const hb_batch *rows, hb_err *err) {
     const hb_fragment *fragment = job->fragment;
     sql_state *state = job->state;
     const uint32_t fields = fragment->near != NULL ? 1 : fragment->search_field_count;
-    HB_TRY(check_columns(rows, 1 + fields, err));
+    HB_TRY(sql_check_columns(rows, 1 + fields, err));
     job->rows_examined = rows->row_count;
     HB_TRY(fragment->near != NULL ? sql_rank_vectors(job, rows, err)
                                   : sql_rank_texts(job, rows, err));
@@ -328,7 +318,7 @@ hb_status sql_read_reply(hb_job *job, const hb_batch *rows, hb_err *err) {
         return out_begin(job, true, err);
     }
     if (fragment->kind == HB_FRAG_COUNT) return take_count(job, rows, err);
-    HB_TRY(check_columns(rows, 1 + fragment->column_count, err));
+    HB_TRY(sql_check_columns(rows, 1 + fragment->column_count, err));
     if (state->phase == READ_BEST && fragment->order_count > 0) {
         return take_sorted(job, rows, err);
     }

@@ -60,25 +60,24 @@ static hb_status take_rows(hb_job *job, const hb_batch *rows, hb_err *err) {
     return HB_OK;
 }
 
-/* Of the tables nothing is sure any more when what makes or drops them failed. */
-static void forget_tables(const hb_job *job) {
-    sql_remote *remote = sql_remote_of(job);
-    const hb_frag_kind kind = job->fragment->kind;
-    if (kind != HB_FRAG_COMMIT && kind != HB_FRAG_ENSURE && kind != HB_FRAG_CLEAR) return;
-    remote->stale = true;
-}
-
 hb_status sql_reply(hb_job *job, const hb_host_reply *reply, hb_err *err) {
     hb_batch rows = { 0, 0, NULL };
-    if (reply->failed) {
-        forget_tables(job);
-        return sql_failed(sql_remote_of(job), reply, err);
-    }
+    if (reply->failed) return sql_failed(sql_remote_of(job), reply, err);
     if (reply->body.len > 0) HB_TRY(hb_wire_read(reply->body, job->arena, &rows, err));
     const sql_state *state = job->state;
     return state->looks ? take_columns(job, &rows, err) : take_rows(job, &rows, err);
 }
 
+/* Of the tables nothing is sure any more when what makes or drops them was asked for, and neither
+ * done nor known not to be: it failed, was given up, or its answer was none. */
+static void forget_tables(const hb_job *job) {
+    const hb_frag_kind kind = job->fragment->kind;
+    if (job->done || job->state == NULL) return;
+    if (kind != HB_FRAG_COMMIT && kind != HB_FRAG_ENSURE && kind != HB_FRAG_CLEAR) return;
+    sql_remote_of(job)->stale = true;
+}
+
 void sql_end(hb_job *job) {
+    forget_tables(job);
     sql_state_free(job);
 }

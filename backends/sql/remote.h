@@ -156,14 +156,17 @@ hb_status sql_rank_vectors(hb_job *job, const hb_batch *rows, hb_err *err);
 hb_status sql_rank_texts(hb_job *job, const hb_batch *rows, hb_err *err);
 
 /* ---- rows.c */
+/* BAD_REPLY unless an answer with rows has that many columns. */
+hb_status sql_check_columns(const hb_batch *rows, uint32_t count, hb_err *err);
+/* BAD_REPLY unless every row begins with an object_id. */
+hb_status sql_check_ids(const hb_batch *rows, hb_err *err);
 /* Appends a cell of a reply, as a value of `kind`; BAD_REPLY when it is none. */
 hb_status sql_cell_read(const hb_column *column, uint32_t row, hb_kind kind, uint32_t dim,
                         hb_arena *scratch, hb_colbuf *out, hb_err *err);
 
 /* ---- claims.c */
 bool sql_stores(const hb_type *type, hb_strategy strategy);
-hb_offer sql_offer(const hb_dialect *dialect, const hb_type *type, hb_strategy strategy,
-                   const hb_expr *leaf);
+hb_offer sql_offer(const hb_dialect *dialect, const hb_type *type, const hb_expr *leaf);
 hb_offer sql_supports(const sql_engine *engine, const hb_type *type, hb_strategy strategy,
                       hb_str op);
 

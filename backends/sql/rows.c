@@ -138,6 +138,21 @@ static bool as_pack(const hb_value *given, hb_arena *scratch, const hb_mem *mem,
     return ok && out->as.s.ptr != NULL;
 }
 
+hb_status sql_check_columns(const hb_batch *rows, uint32_t count, hb_err *err) {
+    if (rows->row_count == 0 || rows->column_count == count) return HB_OK;
+    return hb_err_set(err, HB_E_BAD_REPLY, "an answer has %u columns, expected %u",
+                      rows->column_count, count);
+}
+
+hb_status sql_check_ids(const hb_batch *rows, hb_err *err) {
+    bool good =
+        rows->row_count == 0 || (rows->column_count > 0 && rows->columns[0].kind == HB_KIND_TEXT);
+    for (uint32_t i = 0; i < rows->row_count && good; i++) {
+        good = hb_column_cell(&rows->columns[0], i) == HB_CELL_VALUE;
+    }
+    return good ? HB_OK : hb_err_set(err, HB_E_BAD_REPLY, "an answer has a row without object_id");
+}
+
 hb_status sql_cell_read(const hb_column *column, uint32_t row, hb_kind kind, uint32_t dim,
                         hb_arena *scratch, hb_colbuf *out, hb_err *err) {
     const hb_value given = hb_column_get(column, row);

@@ -149,9 +149,8 @@ static hb_status add_delete(hb_job *job, const sql_table *table, hb_err *err) {
     return status;
 }
 
-static hb_status existed_fill(hb_job *job, const hb_batch *rows, const hb_map *found, hb_err *err) {
+static hb_status existed_fill(hb_job *job, const hb_map *found, hb_err *err) {
     const hb_ids *ids = job->fragment->ids;
-    (void)rows;
     HB_TRY(hb_rowset_init(&job->out, job->mem, 1, err));
     hb_rowset_column(&job->out, 0, HB_STR("existed"), HB_KIND_BOOL, 0);
     for (uint32_t i = 0; i < ids->count; i++) {
@@ -165,15 +164,12 @@ static hb_status existed_fill(hb_job *job, const hb_batch *rows, const hb_map *f
 hb_status sql_delete_reply(hb_job *job, const hb_batch *rows, hb_err *err) {
     hb_map found;
     hb_map_init(&found, job->mem);
-    hb_status status = HB_OK;
-    if (rows->row_count > 0 && rows->columns[0].kind != HB_KIND_TEXT) {
-        status = hb_err_set(err, HB_E_BAD_REPLY, "the answer has no object_ids");
-    }
+    hb_status status = sql_check_ids(rows, err);
     for (uint32_t i = 0; i < rows->row_count && status == HB_OK; i++) {
         if (!hb_map_put(&found, hb_column_span(&rows->columns[0], i), i))
             status = hb_err_memory(err);
     }
-    if (status == HB_OK) status = existed_fill(job, rows, &found, err);
+    if (status == HB_OK) status = existed_fill(job, &found, err);
     hb_map_free(&found);
     HB_TRY(status);
     if (rows->row_count > 0) {

@@ -44,7 +44,7 @@ static hb_offer offer_sql(void) {
 }
 
 static const char *called_reason(const hb_type *type, hb_op op) {
-    if (hb_matrix_is_text_op(op)) return "text_semantics_not_proven";
+    if (hb_op_in(op, HB_OPS_PROSE)) return "text_semantics_not_proven";
     if (type->id == HB_TYPE_JSON) return "json_semantics_not_proven";
     return "no operator of the engine has this meaning; the core answers from inside the statement";
 }

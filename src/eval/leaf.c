@@ -6,7 +6,7 @@
 #include "text/words.h"
 
 #define SET_LINEAR_MAX 8u
-#define BIG_COST       64u
+#define BIG_COST 64u
 
 /* ---- compiling ------------------------------------------------------------------------- */
 
@@ -19,12 +19,30 @@ bool hb_leaf_unpack(hb_str bytes, hb_value *out) {
     *out = (hb_value){ .kind = HB_KIND_PACK };
     switch ((int)item.tag) {
     case HB_PACK_NIL: out->kind = HB_KIND_NULL; break;
-    case HB_PACK_BOOL: out->kind = HB_KIND_BOOL; out->as.b = item.b; break;
-    case HB_PACK_INT: out->kind = HB_KIND_I64; out->as.i = item.i; break;
-    case HB_PACK_UINT64: out->kind = HB_KIND_F64; out->as.f = (double)item.u; break;
-    case HB_PACK_FLOAT: out->kind = HB_KIND_F64; out->as.f = item.f; break;
-    case HB_PACK_STR: out->kind = HB_KIND_TEXT; out->as.s = item.s; break;
-    case HB_PACK_BIN: out->kind = HB_KIND_BYTES; out->as.s = item.s; break;
+    case HB_PACK_BOOL:
+        out->kind = HB_KIND_BOOL;
+        out->as.b = item.b;
+        break;
+    case HB_PACK_INT:
+        out->kind = HB_KIND_I64;
+        out->as.i = item.i;
+        break;
+    case HB_PACK_UINT64:
+        out->kind = HB_KIND_F64;
+        out->as.f = (double)item.u;
+        break;
+    case HB_PACK_FLOAT:
+        out->kind = HB_KIND_F64;
+        out->as.f = item.f;
+        break;
+    case HB_PACK_STR:
+        out->kind = HB_KIND_TEXT;
+        out->as.s = item.s;
+        break;
+    case HB_PACK_BIN:
+        out->kind = HB_KIND_BYTES;
+        out->as.s = item.s;
+        break;
     default: out->as.s = bytes; break;
     }
     return true;
@@ -48,10 +66,6 @@ static bool pattern_kind(hb_op op, hb_pattern_kind *out) {
 static bool op_reads_null_as_empty(hb_op op) {
     return op == HB_OP_MATCH || op == HB_OP_LIKE || op == HB_OP_ILIKE || op == HB_OP_WILDCARD ||
            op == HB_OP_REGEX;
-}
-
-static bool op_is_order(hb_op op) {
-    return op == HB_OP_LT || op == HB_OP_LTE || op == HB_OP_GT || op == HB_OP_GTE;
 }
 
 static hb_status unsupported(const hb_leaf *leaf, const hb_type *type, hb_err *err) {
@@ -220,12 +234,13 @@ static hb_status list_fit(hb_leaf *leaf, const hb_expr *expr, hb_arena *arena, h
 static hb_status leaf_choose_compare(hb_leaf *leaf, const hb_type *type, hb_err *err) {
     bool scalar = leaf->kind == HB_KIND_BOOL || leaf->kind == HB_KIND_I64 ||
                   leaf->kind == HB_KIND_F64 || leaf->kind == HB_KIND_TEXT;
-    if (op_is_order(leaf->op) && !scalar) {
+    if (hb_op_in(leaf->op, HB_OPS_ORDER) && !scalar) {
         return unsupported(leaf, type, err);
     }
     if (leaf->value.kind == HB_KIND_NULL) {
-        leaf->how = leaf->op == HB_OP_EQ ? HB_LEAF_NULL
-                  : leaf->op == HB_OP_NE ? HB_LEAF_NOT_NULL : HB_LEAF_FALSE;
+        leaf->how = leaf->op == HB_OP_EQ   ? HB_LEAF_NULL
+                    : leaf->op == HB_OP_NE ? HB_LEAF_NOT_NULL
+                                           : HB_LEAF_FALSE;
         leaf->null_result = leaf->op == HB_OP_EQ;
         return HB_OK;
     }
@@ -256,11 +271,12 @@ static hb_status leaf_choose(hb_leaf *leaf, const hb_type *type, const hb_expr *
                              hb_arena *arena, hb_leaf **chain, hb_err *err) {
     hb_pattern_kind pattern;
     hb_op op = leaf->op;
-    if (leaf->path_len > 0 || (type->id == HB_TYPE_JSON && op_is_order(op))) {
+    if (leaf->path_len > 0 || (type->id == HB_TYPE_JSON && hb_op_in(op, HB_OPS_ORDER))) {
         leaf->how = HB_LEAF_PATH; /* or the whole of it, for having */
         leaf->cost = 32;
         bool known = op == HB_OP_EQ || op == HB_OP_NE || op == HB_OP_IN || op == HB_OP_IS_NULL ||
-                     op == HB_OP_CONTAINS || op == HB_OP_ARRAY_CONTAINS || op_is_order(op);
+                     op == HB_OP_CONTAINS || op == HB_OP_ARRAY_CONTAINS ||
+                     hb_op_in(op, HB_OPS_ORDER);
         if (!known || type->id != HB_TYPE_JSON) {
             return unsupported(leaf, type, err);
         }
@@ -545,7 +561,8 @@ int hb_leaf_test(hb_leaf *leaf, const hb_value *value) {
         }
         return order_holds(leaf->op, hb_value_cmp(value, &leaf->value)) ? 1 : 0;
     case HB_LEAF_EQUAL:
-        if (op_is_order(leaf->op)) {    /* the operand's number kind differs from the field's */
+        if (hb_op_in(leaf->op,
+                     HB_OPS_ORDER)) {    /* the operand's number kind differs from the field's */
             return is_number(value) && is_number(&leaf->value) &&
                    order_holds(leaf->op, hb_value_cmp(value, &leaf->value));
         }
@@ -568,30 +585,30 @@ int hb_leaf_test(hb_leaf *leaf, const hb_value *value) {
 /* ---- chunks ---------------------------------------------------------------------------- */
 
 /* The loops below look at every row, masked or not, so that compilers can vectorise them. */
-#define COMPARE_LOOP(type, oper, operand)                                                         \
-    do {                                                                                          \
-        const type *cells = (const type *)column->data; /* NULL in an empty column */             \
-        if (rows == NULL) {                                                                       \
-            for (uint32_t i = 0; i < count; i++) {                                                \
-                hits[i] = (uint8_t)(cells[(size_t)base + i] oper (operand));                      \
-            }                                                                                     \
-        } else {                                                                                  \
-            for (uint32_t i = 0; i < count; i++) {                                                \
-                hits[i] = (uint8_t)(cells[rows[i]] oper (operand));                               \
-            }                                                                                     \
-        }                                                                                         \
+#define COMPARE_LOOP(type, oper, operand)                                                          \
+    do {                                                                                           \
+        const type *cells = (const type *)column->data; /* NULL in an empty column */              \
+        if (rows == NULL) {                                                                        \
+            for (uint32_t i = 0; i < count; i++) {                                                 \
+                hits[i] = (uint8_t)(cells[(size_t)base + i] oper(operand));                        \
+            }                                                                                      \
+        } else {                                                                                   \
+            for (uint32_t i = 0; i < count; i++) {                                                 \
+                hits[i] = (uint8_t)(cells[rows[i]] oper(operand));                                 \
+            }                                                                                      \
+        }                                                                                          \
     } while (0)
 
-#define COMPARE_OPS(type, operand)                                                                \
-    do {                                                                                          \
-        switch ((int)op) {                                                                        \
-        case HB_OP_EQ: COMPARE_LOOP(type, ==, operand); break;                                    \
-        case HB_OP_NE: COMPARE_LOOP(type, !=, operand); break;                                    \
-        case HB_OP_LT: COMPARE_LOOP(type, <, operand); break;                                     \
-        case HB_OP_LTE: COMPARE_LOOP(type, <=, operand); break;                                   \
-        case HB_OP_GT: COMPARE_LOOP(type, >, operand); break;                                     \
-        default: COMPARE_LOOP(type, >=, operand); break;                                          \
-        }                                                                                         \
+#define COMPARE_OPS(type, operand)                                                                 \
+    do {                                                                                           \
+        switch ((int)op) {                                                                         \
+        case HB_OP_EQ: COMPARE_LOOP(type, ==, operand); break;                                     \
+        case HB_OP_NE: COMPARE_LOOP(type, !=, operand); break;                                     \
+        case HB_OP_LT: COMPARE_LOOP(type, <, operand); break;                                      \
+        case HB_OP_LTE: COMPARE_LOOP(type, <=, operand); break;                                    \
+        case HB_OP_GT: COMPARE_LOOP(type, >, operand); break;                                      \
+        default: COMPARE_LOOP(type, >=, operand); break;                                           \
+        }                                                                                          \
     } while (0)
 
 static void hits_bool(hb_op op, const hb_column *column, const uint32_t *rows, uint32_t base,
@@ -610,8 +627,8 @@ static void hits_f64(hb_op op, const hb_column *column, const uint32_t *rows, ui
 }
 
 /* valid[i] = 1 where the cell has a value. */
-static void load_valid(const hb_column *column, const uint32_t *rows, uint32_t base,
-                       uint32_t count, uint8_t *restrict valid) {
+static void load_valid(const hb_column *column, const uint32_t *rows, uint32_t base, uint32_t count,
+                       uint8_t *restrict valid) {
     if (column->state == NULL) {
         memset(valid, 1, count);
     } else if (rows == NULL) {
@@ -644,8 +661,8 @@ static void mask_numbers(const hb_leaf *leaf, const hb_column *column, const uin
     }
 }
 
-static void mask_nulls(bool null_hit, const hb_column *column, const uint32_t *rows,
-                       uint32_t base, uint32_t count, uint8_t *restrict mask) {
+static void mask_nulls(bool null_hit, const hb_column *column, const uint32_t *rows, uint32_t base,
+                       uint32_t count, uint8_t *restrict mask) {
     uint8_t valid[HB_EVAL_CHUNK];
     load_valid(column, rows, base, count, valid);
     uint8_t flip = null_hit ? 1 : 0;
@@ -667,8 +684,8 @@ static bool text_holds(const hb_leaf *leaf, hb_str text) {
 
 static int mask_cells(hb_leaf *leaf, const hb_column *column, const uint32_t *rows, uint32_t base,
                       uint32_t count, uint8_t *mask) {
-    bool text = leaf->how == HB_LEAF_COMPARE && column->kind == HB_KIND_TEXT &&
-                leaf->kind == HB_KIND_TEXT;
+    bool text =
+        leaf->how == HB_LEAF_COMPARE && column->kind == HB_KIND_TEXT && leaf->kind == HB_KIND_TEXT;
     for (uint32_t i = 0; i < count; i++) {
         if (mask[i] == 0) {
             continue;
@@ -704,8 +721,8 @@ int hb_leaf_mask(hb_leaf *leaf, const hb_column *column, const uint32_t *rows, u
         mask_nulls(leaf->how == HB_LEAF_NULL, column, rows, base, count, mask);
         return 0;
     }
-    bool number = leaf->kind == HB_KIND_BOOL || leaf->kind == HB_KIND_I64 ||
-                  leaf->kind == HB_KIND_F64;
+    bool number =
+        leaf->kind == HB_KIND_BOOL || leaf->kind == HB_KIND_I64 || leaf->kind == HB_KIND_F64;
     if (leaf->how == HB_LEAF_COMPARE && number && column->kind == leaf->kind) {
         mask_numbers(leaf, column, rows, base, count, mask);
         return 0;

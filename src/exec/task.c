@@ -101,6 +101,12 @@ hb_status hb_task_rowset(hb_task *task, uint32_t column_count, hb_rowset **out, 
     return HB_OK;
 }
 
+hb_status hb_task_finish(hb_task *task, hb_err *err) {
+    (void)err;
+    task->done = true;
+    return HB_OK;
+}
+
 hb_status hb_task_finish_json(hb_task *task, hb_str json, hb_err *err) {
     hb_str copy = hb_arena_str(&task->arena, json);
     if (copy.ptr == NULL) return hb_err_memory(err);

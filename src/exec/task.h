@@ -54,6 +54,8 @@ hb_task *hb_task_new(const hb_mem *mem);
  * ends. */
 hb_status hb_task_start_job(hb_task *task, hb_instance *instance, const hb_fragment *fragment,
                             hb_job **out, hb_err *err);
+/* An advance: of programs that are through with all that their start has begun. */
+hb_status hb_task_finish(hb_task *task, hb_err *err);
 /* Commits what tx(BEGIN) began on an instance. *out is lent until the task ends. */
 hb_status hb_task_start_commit(hb_task *task, hb_instance *instance, hb_job **out, hb_err *err);
 /* A rowset that dies with the task. */

@@ -8,14 +8,8 @@
 #include "text/pattern.h"
 #include "value/coerce.h"
 
-#define BIT(op) (1u << (op))
-#define OPS_EQUALITY (BIT(HB_OP_EQ) | BIT(HB_OP_NE) | BIT(HB_OP_IN))
-#define OPS_ORDER (BIT(HB_OP_LT) | BIT(HB_OP_LTE) | BIT(HB_OP_GT) | BIT(HB_OP_GTE))
-#define OPS_TEXT                                                                                   \
-    (BIT(HB_OP_MATCH) | BIT(HB_OP_CONTAINS) | BIT(HB_OP_STARTS_WITH) | BIT(HB_OP_ENDS_WITH) |      \
-     BIT(HB_OP_LIKE) | BIT(HB_OP_ILIKE) | BIT(HB_OP_WILDCARD) | BIT(HB_OP_REGEX) |                 \
-     BIT(HB_OP_CONTAINED_IN))
-#define OPS_PATH (OPS_EQUALITY | OPS_ORDER | BIT(HB_OP_CONTAINS) | BIT(HB_OP_IS_NULL))
+#define OPS_PATH                                                                                   \
+    (HB_OPS_EQUALITY | HB_OPS_ORDER | HB_OP_BIT(HB_OP_CONTAINS) | HB_OP_BIT(HB_OP_IS_NULL))
 
 typedef struct leaf_ctx {
     bind_ctx *bind;
@@ -67,7 +61,7 @@ static hb_status leaf_never(leaf_ctx *ctx) {
 /* Groups of paths into Json have values of any kind, which compare like those at a path. */
 static bool leaf_orders_json(const leaf_ctx *ctx) {
     return ctx->leaf->field != 0 && ctx->leaf->field <= ctx->bind->group_count &&
-           ctx->field->type->id == HB_TYPE_JSON && (BIT(ctx->op) & OPS_ORDER) != 0;
+           ctx->field->type->id == HB_TYPE_JSON && hb_op_in(ctx->op, HB_OPS_ORDER);
 }
 
 /* *defined is false for an operator that the type does not have: the planner's to refuse. */
@@ -75,7 +69,7 @@ static hb_status leaf_check_op(leaf_ctx *ctx, bool *defined) {
     *defined = true;
     const hb_type *type = ctx->field->type;
     if (ctx->leaf->path_len > 0) {
-        if ((OPS_PATH & BIT(ctx->op)) != 0) return HB_OK;
+        if (hb_op_in(ctx->op, OPS_PATH)) return HB_OK;
         return hb_err_set(ctx->err, HB_E_QUERY,
                           "a path into a Json field has no operator '%.*s'; expected one of: "
                           "eq, ne, in, lt, lte, gt, gte, contains, is_null",
@@ -84,10 +78,10 @@ static hb_status leaf_check_op(leaf_ctx *ctx, bool *defined) {
     if (type->id == HB_TYPE_ARRAY && ctx->op == HB_OP_CONTAINS) {
         ctx->op = HB_OP_ARRAY_CONTAINS;
     }
-    *defined = (hb_type_ops(type) & BIT(ctx->op)) != 0 || leaf_orders_json(ctx);
+    *defined = hb_op_in(ctx->op, hb_type_ops(type)) || leaf_orders_json(ctx);
     if (*defined) return HB_OK;
     if (type->id == HB_TYPE_CATEGORICAL &&
-        (BIT(ctx->op) & (type->int_base ? OPS_TEXT : OPS_ORDER)) != 0) {
+        hb_op_in(ctx->op, type->int_base ? HB_OPS_TEXT : HB_OPS_ORDER)) {
         return hb_err_set(ctx->err, HB_E_VALIDATION,
                           "%s categorical fields have no %s operators such as '%.*s'",
                           type->int_base ? "integer" : "text", type->int_base ? "text" : "order",
@@ -282,7 +276,7 @@ static hb_status leaf_null(leaf_ctx *ctx, const hb_expr **out) {
         ctx->leaf->value = (hb_value){ HB_KIND_TEXT, { .s = HB_STR_EMPTY } };
         return HB_OK;
     }
-    if ((BIT(ctx->op) & OPS_ORDER) != 0 && ctx->leaf->path_len == 0) {
+    if (hb_op_in(ctx->op, HB_OPS_ORDER) && ctx->leaf->path_len == 0) {
         return hb_err_set(ctx->err, HB_E_TYPE, "'%.*s' needs a value, got null",
                           HB_ARG(hb_op_name(ctx->op)));
     }
@@ -308,8 +302,7 @@ static hb_status leaf_operand(leaf_ctx *ctx, const hb_value *operand, const hb_e
     }
     if (ctx->op == HB_OP_IN) return leaf_list(ctx, operand);
     if (ctx->op == HB_OP_EXISTS || ctx->op == HB_OP_ALL) return leaf_items(ctx, operand);
-    if (!is_null && leaf->path_len == 0 &&
-        (BIT(ctx->op) & (OPS_TEXT | BIT(HB_OP_HAS_WORDS))) != 0) {
+    if (!is_null && leaf->path_len == 0 && hb_op_in(ctx->op, HB_OPS_PROSE)) {
         return leaf_pattern(ctx, operand);
     }
     if (!is_null) HB_TRY(leaf_compare(ctx, operand, &is_null));

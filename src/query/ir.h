@@ -18,6 +18,18 @@ typedef enum hb_op {
     HB_OP_GET, HB_OP_NEAR           /* asked of a field that cannot have them: no type has these */
 } hb_op;
 
+/* Families of operators, as sets of bits 1u << op. */
+#define HB_OP_BIT(op) (1u << (op))
+#define HB_OPS_EQUALITY (HB_OP_BIT(HB_OP_EQ) | HB_OP_BIT(HB_OP_NE) | HB_OP_BIT(HB_OP_IN))
+#define HB_OPS_ORDER                                                                               \
+    (HB_OP_BIT(HB_OP_LT) | HB_OP_BIT(HB_OP_LTE) | HB_OP_BIT(HB_OP_GT) | HB_OP_BIT(HB_OP_GTE))
+#define HB_OPS_TEXT /* of every text; has_words is of prose alone */                               \
+    (HB_OP_BIT(HB_OP_MATCH) | HB_OP_BIT(HB_OP_CONTAINS) | HB_OP_BIT(HB_OP_STARTS_WITH) |           \
+     HB_OP_BIT(HB_OP_ENDS_WITH) | HB_OP_BIT(HB_OP_LIKE) | HB_OP_BIT(HB_OP_ILIKE) |                 \
+     HB_OP_BIT(HB_OP_WILDCARD) | HB_OP_BIT(HB_OP_REGEX) | HB_OP_BIT(HB_OP_CONTAINED_IN))
+#define HB_OPS_PROSE (HB_OPS_TEXT | HB_OP_BIT(HB_OP_HAS_WORDS))
+static inline bool hb_op_in(hb_op op, uint32_t set) { return (set >> (uint32_t)op & 1u) != 0; }
+
 hb_str hb_op_name(hb_op op);            /* "eq", "starts_with", "is_null", ... */
 /* Spec name with or without "$"; aliases: "any" = exists. */
 bool hb_op_find(hb_str name, hb_op *out);

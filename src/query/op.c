@@ -4,14 +4,6 @@
 
 #include "query/ir.h"
 
-#define BIT(op) (1u << (op))
-#define OPS_EQUALITY (BIT(HB_OP_EQ) | BIT(HB_OP_NE) | BIT(HB_OP_IN))
-#define OPS_ORDER (BIT(HB_OP_LT) | BIT(HB_OP_LTE) | BIT(HB_OP_GT) | BIT(HB_OP_GTE))
-#define OPS_TEXT                                                                                   \
-    (BIT(HB_OP_MATCH) | BIT(HB_OP_CONTAINS) | BIT(HB_OP_STARTS_WITH) | BIT(HB_OP_ENDS_WITH) |      \
-     BIT(HB_OP_LIKE) | BIT(HB_OP_ILIKE) | BIT(HB_OP_WILDCARD) | BIT(HB_OP_REGEX) |                 \
-     BIT(HB_OP_CONTAINED_IN))
-
 static_assert(HB_OP_COUNT <= 32, "operator sets are 32 bits wide");
 
 static const hb_str op_names[] = {
@@ -94,11 +86,10 @@ hb_status hb_near_misfit(const hb_near *near, uint32_t dim, hb_err *err) {
 
 hb_vector_index_kind hb_near_index(const hb_schema *schema, const hb_near *near, const char **why) {
     const hb_vector_hint *hint = &schema->fields[near->field].vector;
-    *why = hint->kind == HB_VECTOR_EXACT ? NULL
-           : near->exact                 ? "the query asks for an exact answer"
-           : hint->metric != (uint8_t)near->metric
-               ? "the index is made for another metric"
-               : NULL;
+    *why = hint->kind == HB_VECTOR_EXACT           ? NULL
+           : near->exact                           ? "the query asks for an exact answer"
+           : hint->metric != (uint8_t)near->metric ? "the index is made for another metric"
+                                                   : NULL;
     return *why == NULL ? (hb_vector_index_kind)hint->kind : HB_VECTOR_EXACT;
 }
 
@@ -117,21 +108,23 @@ static uint32_t type_ops(const hb_type *type) {
     case HB_TYPE_IDENTIFIER:
     case HB_TYPE_SHORT_TEXT:
     case HB_TYPE_MEDIUM_TEXT:
-    case HB_TYPE_LONG_TEXT: return OPS_EQUALITY | OPS_ORDER | OPS_TEXT | BIT(HB_OP_HAS_WORDS);
-    case HB_TYPE_DATE: return OPS_EQUALITY | OPS_ORDER | OPS_TEXT;
+    case HB_TYPE_LONG_TEXT: return HB_OPS_EQUALITY | HB_OPS_ORDER | HB_OPS_PROSE;
+    case HB_TYPE_DATE: return HB_OPS_EQUALITY | HB_OPS_ORDER | HB_OPS_TEXT;
     case HB_TYPE_CATEGORICAL:
-        return type->int_base ? OPS_EQUALITY | OPS_ORDER | BIT(HB_OP_CONTAINED_IN)
-                              : OPS_EQUALITY | OPS_TEXT | BIT(HB_OP_HAS_WORDS);
+        return type->int_base ? HB_OPS_EQUALITY | HB_OPS_ORDER | HB_OP_BIT(HB_OP_CONTAINED_IN)
+                              : HB_OPS_EQUALITY | HB_OPS_PROSE;
     case HB_TYPE_INTEGER:
     case HB_TYPE_FLOAT:
     case HB_TYPE_TIMESTAMP:
-    case HB_TYPE_DURATION: return OPS_EQUALITY | OPS_ORDER;
+    case HB_TYPE_DURATION: return HB_OPS_EQUALITY | HB_OPS_ORDER;
     case HB_TYPE_BOOLEAN:
-    case HB_TYPE_JSON: return OPS_EQUALITY;
-    case HB_TYPE_ARRAY: return OPS_EQUALITY | BIT(HB_OP_ARRAY_CONTAINS) | BIT(HB_OP_CONTAINED_IN);
+    case HB_TYPE_JSON: return HB_OPS_EQUALITY;
+    case HB_TYPE_ARRAY:
+        return HB_OPS_EQUALITY | HB_OP_BIT(HB_OP_ARRAY_CONTAINS) | HB_OP_BIT(HB_OP_CONTAINED_IN);
     case HB_TYPE_HYPER_G:
-        return OPS_EQUALITY | BIT(HB_OP_EXISTS) | BIT(HB_OP_ALL) | BIT(HB_OP_MATCH);
-    case HB_TYPE_VECTOR: return BIT(HB_OP_EQ);
+        return HB_OPS_EQUALITY | HB_OP_BIT(HB_OP_EXISTS) | HB_OP_BIT(HB_OP_ALL) |
+               HB_OP_BIT(HB_OP_MATCH);
+    case HB_TYPE_VECTOR: return HB_OP_BIT(HB_OP_EQ);
     case HB_TYPE_ARTIFACT:
     case HB_TYPE_COUNT: break;
     }
@@ -139,14 +132,14 @@ static uint32_t type_ops(const hb_type *type) {
 }
 
 uint32_t hb_type_ops(const hb_type *type) {
-    return type_ops(type) | BIT(HB_OP_IS_NULL);
+    return type_ops(type) | HB_OP_BIT(HB_OP_IS_NULL);
 }
 
 hb_status hb_type_no_op(const hb_type *type, hb_op op, hb_err *err) {
     hb_str known[HB_OP_COUNT];
     size_t count = 0;
     for (uint32_t i = 0; i < HB_OP_COUNT; i++) {
-        if ((hb_type_ops(type) & BIT(i)) != 0) {
+        if (hb_op_in((hb_op)i, hb_type_ops(type))) {
             known[count++] = op_names[i];
         }
     }

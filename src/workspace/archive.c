@@ -14,12 +14,6 @@
 #include "value/wire.h"
 #include "workspace/workspace.h"
 
-static hb_status archive_nothing(hb_task *task, hb_err *err) {
-    (void)err;
-    task->done = true;
-    return HB_OK;
-}
-
 /* ---- export ---------------------------------------------------------------------------- */
 
 typedef struct export_params {
@@ -158,7 +152,7 @@ static hb_status export_rows(hb_workspace *ws, hb_entity *entity, const export_p
 }
 
 hb_status hb_call_export(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
-    task->advance = archive_nothing;
+    task->advance = hb_task_finish;
     export_params params;
     HB_TRY(export_read_params(request->params, &params, err));
     if (hb_str_eq(params.part, HB_STR("head"))) {
@@ -322,7 +316,7 @@ static hb_status import_entity(hb_workspace *ws, const hb_request *request,
 }
 
 hb_status hb_call_import(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
-    task->advance = archive_nothing;
+    task->advance = hb_task_finish;
     hb_pack_reader reader = hb_pack_read(request->params);
     hb_pack_item item;
     bool ok = hb_pack_next(&reader, &item) && item.tag == HB_PACK_ARRAY && item.count == 1 &&

@@ -49,16 +49,10 @@ hb_status hb_call_attach(hb_workspace *ws, const hb_request *request, hb_task *t
     return HB_OK;
 }
 
-static hb_status finish_at_once(hb_task *task, hb_err *err) {
-    (void)err;
-    task->done = true;
-    return HB_OK;
-}
-
 hb_status hb_call_connections(hb_workspace *ws, const hb_request *request, hb_task *task,
                               hb_err *err) {
     (void)request;
-    task->advance = finish_at_once;
+    task->advance = hb_task_finish;
     cJSON *all = cJSON_CreateObject();
     bool ok = all != NULL;
     for (uint32_t b = 0; b < ws->instance_count && ok; b++) {

@@ -6,12 +6,6 @@
 #include "value/schema_diff.h"
 #include "workspace/workspace.h"
 
-static hb_status finish_at_once(hb_task *task, hb_err *err) {
-    (void)err;
-    task->done = true;
-    return HB_OK;
-}
-
 /* ---- register -------------------------------------------------------------------------- */
 
 typedef struct register_program {
@@ -134,7 +128,7 @@ static hb_status register_begin(hb_task *task, hb_err *err) {
     hb_entity *existing;
     HB_TRY(register_check(ws, r->entity, request, &existing, err));
     if ((request->flags & HB_FLAG_DRY_RUN) != 0) {
-        task->advance = finish_at_once;
+        task->advance = hb_task_finish;
         return hb_answer_entity(ws, r->entity, task, err);
     }
     r->replaced = existing;
@@ -196,7 +190,7 @@ hb_status hb_answer_cjson(hb_task *task, cJSON *root, hb_err *err) {
 static hb_status call_info(hb_workspace *ws, const hb_request *request, hb_task *task,
                            hb_err *err) {
     (void)request;
-    task->advance = finish_at_once;
+    task->advance = hb_task_finish;
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "id", ws->id.ptr);
     cJSON_AddStringToObject(root, "preset", ws->preset.len > 0 ? ws->preset.ptr : "");
@@ -229,7 +223,7 @@ static hb_status call_info(hb_workspace *ws, const hb_request *request, hb_task 
 
 static hb_status call_schema(hb_workspace *ws, const hb_request *request, hb_task *task,
                              hb_err *err) {
-    task->advance = finish_at_once;
+    task->advance = hb_task_finish;
     hb_entity *entity;
     HB_TRY(hb_entity_get(ws, request->entity, &entity, err));
     return hb_answer_entity(ws, entity, task, err);
@@ -237,7 +231,7 @@ static hb_status call_schema(hb_workspace *ws, const hb_request *request, hb_tas
 
 static hb_status call_prepare(hb_workspace *ws, const hb_request *request, hb_task *task,
                               hb_err *err) {
-    task->advance = finish_at_once;
+    task->advance = hb_task_finish;
     if (ws->prepared_count == ws->prepared_cap) {
         uint32_t cap = ws->prepared_cap == 0 ? 8 : ws->prepared_cap * 2;
         hb_spec **prepared = hb_mem_realloc(
@@ -259,7 +253,7 @@ static hb_status call_prepare(hb_workspace *ws, const hb_request *request, hb_ta
 
 static hb_status call_release(hb_workspace *ws, const hb_request *request, hb_task *task,
                               hb_err *err) {
-    task->advance = finish_at_once;
+    task->advance = hb_task_finish;
     if (request->prepared == 0 || request->prepared > ws->prepared_count) {
         return hb_err_set(err, HB_E_QUERY, "no prepared query has handle %u", request->prepared);
     }
@@ -282,7 +276,7 @@ static hb_status capabilities_finish(const hb_backend *const *types, const hb_st
 
 static hb_status call_capabilities(hb_workspace *ws, const hb_request *request, hb_task *task,
                                    hb_err *err) {
-    task->advance = finish_at_once;
+    task->advance = hb_task_finish;
     if (ws == NULL) {
         uint32_t count = 0;
         while (hb_backends[count] != NULL) count++;

@@ -3,16 +3,10 @@
 #include "value/coerce.h"
 #include "workspace/workspace.h"
 
-static hb_status finished(hb_task *task, hb_err *err) {
-    (void)err;
-    task->done = true;
-    return HB_OK;
-}
-
 hb_status hb_call_describe(hb_workspace *ws, const hb_request *request, hb_task *task,
                            hb_err *err) {
     hb_entity *entity;
-    task->advance = finished;
+    task->advance = hb_task_finish;
     HB_TRY(hb_entity_get(ws, request->entity, &entity, err));
     if (entity->system) {
         hb_err_set(err, HB_E_SCHEMA_CONFLICT, "system entity '%.*s' cannot be described anew",
@@ -127,7 +121,7 @@ static hb_status sign_answer(const hb_workspace *ws, hb_task *task, hb_err *err)
 }
 
 hb_status hb_call_sign(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
-    task->advance = finished;
+    task->advance = hb_task_finish;
     hb_arena arena;
     hb_arena_init(&arena, ws->mem);
     hb_value signs[HB_SIGN_COUNT];

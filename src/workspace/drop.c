@@ -44,7 +44,7 @@ static hb_status drop_commit(drop_program *d, hb_task *task, uint32_t backend, h
     return status;
 }
 
-/* What the keeper still has of it goes too; of a remote one by a commit that may fail. */
+/* What the keeper still has of it goes too; of a remote one by a commit. */
 static hb_status drop_forget(drop_program *d, hb_instance *keeper, hb_task *task, hb_err *err) {
     if (keeper->type->local) return hb_drop_forget(keeper, &task->arena, err);
     HB_TRY(keeper->type->tx(keeper, HB_TX_BEGIN, err));
@@ -146,17 +146,11 @@ hb_status hb_call_drop(hb_workspace *ws, const hb_request *request, hb_task *tas
     return HB_OK;
 }
 
-static hb_status finish_at_once(hb_task *task, hb_err *err) {
-    (void)err;
-    task->done = true;
-    return HB_OK;
-}
-
 /* ---- flush ------------------------------------------------------------------------------- */
 
 hb_status hb_call_flush(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
     (void)request;
-    task->advance = finish_at_once;
+    task->advance = hb_task_finish;
     for (uint32_t b = 0; b < ws->instance_count; b++) {
         if (hb_instance_flush(ws->instances[b], err) == HB_OK) continue;
         return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, ws->instances[b]->name);

@@ -251,13 +251,6 @@ static hb_status restore_one(hb_workspace *ws, hb_instance *keeper, hb_str id, h
     return HB_OK;
 }
 
-/* Ensures containers while opening. Only local backends can: the jobs finish at once. */
-static hb_status ensure_advance(hb_task *task, hb_err *err) {
-    (void)err;
-    task->done = true;
-    return HB_OK;
-}
-
 /* What another program changed is told at its first use, and by audit: the rest can be used. */
 static hb_status restore_container(hb_workspace *ws, hb_entity *entity, uint32_t backend, bool made,
                                    const hb_entity *replaced, hb_err *err) {
@@ -267,7 +260,7 @@ static hb_status restore_container(hb_workspace *ws, hb_entity *entity, uint32_t
     if (!hb_entity_instances(ws, entity)[backend]->type->local) return HB_OK;
     hb_task *task = hb_task_new(ws->mem);
     if (task == NULL) return hb_err_memory(err);
-    task->advance = ensure_advance;
+    task->advance = hb_task_finish;
     task->done = true;
     hb_fragment *fragment = HB_NEW(&task->arena, hb_fragment);
     hb_status status = fragment != NULL ? HB_OK : hb_err_memory(err);

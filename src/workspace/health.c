@@ -6,12 +6,6 @@
 
 #include "workspace/workspace.h"
 
-static hb_status finished(hb_task *task, hb_err *err) {
-    (void)err;
-    task->done = true;
-    return HB_OK;
-}
-
 /* What the backend itself looks at, or one row of what it holds of an entity; a backend that is not
  * local answers later. */
 static hb_status probe_entity(hb_workspace *ws, const hb_entity *entity, uint32_t backend,
@@ -146,7 +140,7 @@ static hb_status add_entities(const hb_workspace *ws, hb_task *task, cJSON *list
 
 hb_status hb_call_health(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
     (void)request;
-    task->advance = finished;
+    task->advance = hb_task_finish;
     cJSON *root = cJSON_CreateObject();
     bool all = true;
     cJSON_AddStringToObject(root, "workspace", ws->id.ptr);

@@ -47,12 +47,6 @@ hb_status hb_drop_forget(hb_instance *keeper, hb_arena *arena, hb_err *err) {
 /* ---- what a dead process left of a drop -------------------------------------------------------
  */
 
-static hb_status finished(hb_task *task, hb_err *err) {
-    (void)err;
-    task->done = true;
-    return HB_OK;
-}
-
 static hb_status clear_local(hb_workspace *ws, hb_task *task, hb_entity *entity, hb_err *err) {
     for (uint32_t b = 0; b < entity->routing->backend_count; b++) {
         if (!ws->instances[b]->type->local) continue;
@@ -80,7 +74,7 @@ hb_status hb_drop_complete_local(hb_workspace *ws, hb_err *err) {
     if (keeper == NULL) return HB_OK;
     hb_task *task = hb_task_new(ws->mem);
     if (task == NULL) return hb_err_memory(err);
-    task->advance = finished;
+    task->advance = hb_task_finish;
     hb_str *keys;
     uint32_t count = 0;
     hb_status status =

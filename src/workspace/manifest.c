@@ -5,12 +5,6 @@
 
 #include "workspace/manifest.h"
 
-static hb_status finished(hb_task *task, hb_err *err) {
-    (void)err;
-    task->done = true;
-    return HB_OK;
-}
-
 static const cJSON *option(const hb_workspace *ws, const char *name) {
     return cJSON_GetObjectItemCaseSensitive(ws->options, name);
 }
@@ -124,7 +118,7 @@ static hb_status manifest_write(hb_workspace *ws, hb_buf *out, hb_err *err) {
 
 hb_status hb_call_manifest(hb_workspace *ws, const hb_request *request, hb_task *task,
                            hb_err *err) {
-    task->advance = finished;
+    task->advance = hb_task_finish;
     hb_buf out;
     hb_buf_init(&out, ws != NULL ? ws->mem : hb_mem_default());
     hb_status status = ws != NULL ? manifest_write(ws, &out, err)

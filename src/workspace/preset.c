@@ -221,15 +221,9 @@ static hb_status presets_list(const cJSON *request, cJSON *list, hb_err *err) {
     return found ? HB_OK : hb_preset_backends(hb_str_c(name->valuestring), env, &none, err);
 }
 
-static hb_status presets_done(hb_task *task, hb_err *err) {
-    (void)err;
-    task->done = true;
-    return HB_OK;
-}
-
 hb_status hb_call_presets(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
     (void)ws;
-    task->advance = presets_done;
+    task->advance = hb_task_finish;
     HB_TRY(hb_options_check_text(request->text, err));
     cJSON *options;
     HB_TRY(hb_json_tree(request->text, task->mem, &options, err));

@@ -177,15 +177,9 @@ hb_status hb_call_query(hb_workspace *ws, const hb_request *request, hb_task *ta
     return query_where(q, status, err);
 }
 
-static hb_status nothing_to_do(hb_task *task, hb_err *err) {
-    (void)err;
-    task->done = true;
-    return HB_OK;
-}
-
 hb_status hb_call_explain(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
     const hb_plan *plan;
-    task->advance = nothing_to_do;
+    task->advance = hb_task_finish;
     hb_status status = query_new(ws, request, task, err);
     query_program *q = task->program;
     if (status == HB_OK) status = query_plan(q, task, &plan, err);

@@ -20,12 +20,6 @@ static void validate_cleanup(hb_task *task, bool failed) {
     hb_buf_free(&v->issues);
 }
 
-static hb_status validate_advance(hb_task *task, hb_err *err) {
-    (void)err;
-    task->done = true;
-    return HB_OK;
-}
-
 static void issue_add(validation *v, hb_str field, const hb_err *why) {
     hb_buf_add_c(&v->issues, v->issues.len > 0 ? ",{\"field\":" : "{\"field\":");
     hb_buf_add_json_str(&v->issues, field);
@@ -121,7 +115,7 @@ hb_status hb_call_validate(hb_workspace *ws, const hb_request *request, hb_task 
     v->batch = &request->batch;
     hb_buf_init(&v->issues, task->mem);
     task->program = v;
-    task->advance = validate_advance;
+    task->advance = hb_task_finish;
     task->cleanup = validate_cleanup;
     if (v->batch->row_count != 1) {
         return hb_err_set(err, HB_E_TYPE, "one row is validated at a time, found %u",

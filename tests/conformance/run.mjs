@@ -8,6 +8,7 @@ import { vector } from "@electric-sql/pglite-pgvector";
 import { HeavenBase } from "heavenbase";
 import { conformance } from "heavenbase/conformance";
 import { pgliteDriver } from "heavenbase/drivers/pglite";
+import { addCounts, printReport } from "./report.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "hb-conformance-"));
 const inmem = { type: "inmem" }, sqlite = { type: "sqlite", database: ":memory:" };
@@ -46,12 +47,9 @@ try {
     if (chosen.length > 0 && !chosen.includes(name)) continue;
     const drivers = await driversOf(name);
     const report = await conformance({ open: (id) => HeavenBase.open(id, { backends, ...drivers }) });
-    for (const { name: check, status, reason, error } of report.results) {
-      if (status === "failed") console.log(`not ok ${name}: ${check}\n    ${error instanceof Error ? error.message : error}`);
-      if (status === "skipped") console.log(`skipped ${name}: ${check} (${reason})`);
-    }
+    printReport(name, report);
     console.log(`${name.padEnd(17)} ${report.summary}`);
-    for (const key of /** @type {const} */ (["passed", "failed", "skipped"])) total[key] += report[key];
+    addCounts(total, report);
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -2,6 +2,7 @@
 // npm run test:engines [NAME…]: real servers, one after the other: each is started on loopback, examined through every
 // way that leads to it, and stopped. Prints a line per way, and closes with `N passed, N failed`.
 import { conformance } from "heavenbase/conformance";
+import { addCounts, printReport } from "../conformance/report.mjs";
 import { postgres } from "./postgres.mjs";
 
 /**
@@ -35,13 +36,9 @@ process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
 /** @param {Way} way */
 async function examine(way) {
   const since = performance.now();
-  const own = { passed: 0, failed: 0, skipped: 0 };
   const report = await conformance({ open: way.open });
-  for (const { name, status, reason, error } of report.results) {
-    own[status] += 1;
-    if (status === "failed") console.log(`not ok ${way.name}: ${name}\n    ${error instanceof Error ? error.message : error}`);
-    if (status === "skipped") console.log(`skipped ${way.name}: ${name} (${reason})`);
-  }
+  const own = { passed: report.passed, failed: report.failed, skipped: report.skipped };
+  printReport(way.name, report);
   for (const [name, check] of Object.entries(way.checks ?? {})) {
     try {
       await check();
@@ -51,6 +48,6 @@ async function examine(way) {
       console.log(`not ok ${way.name}: ${name}\n    ${error instanceof Error ? error.stack : error}`);
     }
   }
-  for (const key of /** @type {const} */ (["passed", "failed", "skipped"])) total[key] += own[key];
+  addCounts(total, own);
   console.log(`${way.name.padEnd(28)} ${own.passed} passed, ${own.failed} failed, ${own.skipped} skipped (${((performance.now() - since) / 1000).toFixed(1)} s)`);
 }
