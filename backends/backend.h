@@ -67,7 +67,7 @@ typedef struct hb_finding {
     /* "file": a stored row that cannot be read; "unused": values outside the rows that no row
      * holds, which is no fault; "drift": a structure that another program changed, which keeps the
      * container from being used; else one of the engine: "table", "side_table", "external" (a
-     * value outside the row is lost) */
+     * value outside the row is lost), "value" (one in the row does not fit its field) */
     const char *kind;
     hb_str path;                    /* which one: a file's path, a table */
     hb_str field;                   /* the field it concerns, or "" */
@@ -76,14 +76,14 @@ typedef struct hb_finding {
     hb_str belongs;                 /* "file": its own name, which it gets back; "": it has none */
     uint64_t count;                 /* "unused": how many */
     bool stays;                     /* no repair can mend it */
-    bool fixed;                     /* it has been put aside or made good; "external": is null now;
+    bool fixed;                     /* it has been put aside or made good; a value: is null now;
                                        "unused": they are deleted */
 } hb_finding;
 typedef enum hb_check_how {
     HB_CHECK_LOOK,
     HB_CHECK_MEND,                  /* puts right or aside; values that are lost stay named */
     HB_CHECK_GIVE_UP                /* after that: what nobody brought back is let go; tells only
-                                       "external" and "unused" */
+                                       "external", "value" and "unused" */
 } hb_check_how;
 typedef hb_status hb_finding_sink(void *arg, const hb_finding *finding, hb_err *err);
 

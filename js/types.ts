@@ -185,11 +185,13 @@ export interface ReplicaAudit {
   checked: { entities: number; rows: number };
 }
 
-/** Structures of an engine (indexes, item tables, values outside the rows) that do not follow from its rows. */
+/** Structures of an engine (indexes, item tables, values outside the rows) that do not follow from its rows, and values that do not fit
+ * their fields. */
 export interface StorageAudit {
   ok: boolean;
-  /** `object_id`, `field`: what it concerns, or "". `value`, after a repair: what became of a value outside its row. */
-  problems: { backend: string; entity: string; field: string; what: "table" | "side_table" | "index" | "external"; object_id: string;
+  /** `object_id`, `field`: what it concerns, or "". `value`, after a repair: what became of one that was lost. */
+  problems: { backend: string; entity: string; field: string; object_id: string;
+    what: "drift" | "definition" | "unique" | "table" | "side_table" | "index" | "external" | "value";
     path: string; reason: string; repaired: boolean; value?: "restored" | "lost" }[];
   /** How many values outside the rows no row holds: no fault. A repair deletes them. */
   unused: { backend: string; entity: string; field: string; path: string; values: number; deleted: boolean }[];

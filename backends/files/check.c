@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Looks over the files of an entity: rows that cannot be read, files under a wrong name, values
- * outside the rows that are lost (external_check.c). A file that holds a whole row under another
+ * that do not fit their fields, values outside the rows that are lost (external_check.c). A file that holds a whole row under another
  * name gets its own back when that is free; every other one goes into the folder's quarantine. */
 #include "backends/files/external.h"
 
@@ -20,8 +20,9 @@ hb_status files_has_quarantined(const files_table *table, hb_arena *arena, bool 
     return HB_OK;
 }
 
-hb_status files_quarantine(files_table *table, hb_str path, hb_str name, hb_arena *arena,
-                           hb_err *err) {
+/* Where a file with that name may go there. */
+static hb_status quarantine_place(files_table *table, hb_str name, hb_arena *arena, hb_str *out,
+                                  hb_err *err) {
     const hb_fs *fs = table->conn->fs;
     hb_str away = quarantine_folder(table, arena);
     if (away.ptr == NULL) return hb_err_memory(err);
@@ -34,9 +35,17 @@ hb_status files_quarantine(files_table *table, hb_str path, hb_str name, hb_aren
         hb_fs_stat info;
         hb_fs_code code = fs->stat(fs->ctx, to, &info);
         if (code == HB_FS_OK) continue;
-        if (code != HB_FS_MISSING) return hb_fs_fail(code, "look at", to, err);
-        return hb_fs_fail(fs->rename(fs->ctx, path, to), "move away", path, err);
+        *out = to;
+        return code == HB_FS_MISSING ? HB_OK : hb_fs_fail(code, "look at", to, err);
     }
+}
+
+hb_status files_quarantine(files_table *table, hb_str path, hb_str name, hb_arena *arena,
+                           hb_err *err) {
+    const hb_fs *fs = table->conn->fs;
+    hb_str to;
+    HB_TRY(quarantine_place(table, name, arena, &to, err));
+    return hb_fs_fail(fs->rename(fs->ctx, path, to), "move away", path, err);
 }
 
 /* ---- one file ---------------------------------------------------------------------------------
@@ -85,11 +94,44 @@ static hb_status row_note(files_loader *loader, hb_err *err) {
     return HB_OK;
 }
 
-static hb_status check_values(file_check *check, hb_str id, hb_err *err) {
-    if (!check->table->has_outside) return HB_OK;
-    bool changed;
-    HB_TRY(files_values_check_row(&check->values, id, check->loader.cells, &changed, err));
-    return changed ? row_note(&check->loader, err) : HB_OK;
+/* A repair keeps the file as it was: what stands in it is nowhere else. */
+static hb_status keep_copy(file_check *check, hb_str name, hb_err *err) {
+    files_table *table = check->table;
+    check->values.spares = table->has_misfits = true;
+    if (check->how != HB_CHECK_MEND) return HB_OK;
+    hb_str to;
+    HB_TRY(quarantine_place(table, name, &check->arena, &to, err));
+    return hb_fs_write_all(table->conn->fs, to, hb_buf_str(&check->loader.bytes), true, err);
+}
+
+/* Values that do not fit their fields; *changed when a repair writes the row without them. */
+static hb_status check_fit(file_check *check, hb_str path, hb_str name, hb_str id, bool *changed,
+                           hb_err *err) {
+    const files_table *table = check->table;
+    bool any = false;
+    for (uint32_t i = 1; i < table->field_count; i++) {
+        if (check->loader.misfits[i].ptr == NULL) continue;
+        if (!any && check->how != HB_CHECK_GIVE_UP) HB_TRY(keep_copy(check, name, err));
+        any = true;
+        const hb_finding finding = { .kind = "value",
+                                     .path = path,
+                                     .field = files_field(table, i)->name,
+                                     .object_id = id,
+                                     .reason = check->loader.misfits[i],
+                                     .fixed = check->how == HB_CHECK_GIVE_UP };
+        HB_TRY(check->sink(check->arg, &finding, err));
+    }
+    *changed = any && check->how == HB_CHECK_GIVE_UP;
+    return HB_OK;
+}
+
+static hb_status check_values(file_check *check, hb_str path, hb_str name, hb_str id, hb_err *err) {
+    bool unfit, lost = false;
+    HB_TRY(check_fit(check, path, name, id, &unfit, err));
+    if (check->table->has_outside) {
+        HB_TRY(files_values_check_row(&check->values, id, check->loader.cells, &lost, err));
+    }
+    return unfit || lost ? row_note(&check->loader, err) : HB_OK;
 }
 
 static hb_status check_file(file_check *check, uint32_t at, hb_str id, hb_err *err) {
@@ -108,7 +150,7 @@ static hb_status check_file(file_check *check, uint32_t at, hb_str id, hb_err *e
                          err);
     }
     hb_status status = files_loader_read(&check->loader, path, id, &found, &reason);
-    if (status == HB_OK) return found ? check_values(check, id, err) : HB_OK;
+    if (status == HB_OK) return found ? check_values(check, path, name, id, err) : HB_OK;
     if (status != HB_E_CORRUPT) {
         *err = reason;
         return status;
@@ -120,7 +162,9 @@ static hb_status check_file(file_check *check, uint32_t at, hb_str id, hb_err *e
     }
     HB_TRY(tell_file(check, path, name, id, hb_str_c(reason.msg), back, err));
     /* It is a row like the others from then on. */
-    return back.ptr != NULL ? check_values(check, check->loader.cells[0].as.s, err) : HB_OK;
+    if (back.ptr == NULL) return HB_OK;
+    const hb_str now = check->how == HB_CHECK_MEND ? back : path;
+    return check_values(check, now, name, check->loader.cells[0].as.s, err);
 }
 
 /* ---- all of them -------------------------------------------------------------------------------
@@ -163,7 +207,9 @@ hb_status files_check(hb_instance *instance, hb_container *container, hb_check_h
                       hb_finding_sink *sink, void *arg, hb_err *err) {
     (void)instance;
     files_table *table = container->state;
-    if (table == NULL || (how == HB_CHECK_GIVE_UP && !table->has_outside)) return HB_OK;
+    if (table == NULL) return HB_OK;
+    if (how == HB_CHECK_GIVE_UP && !table->has_outside && !table->has_misfits) return HB_OK;
+    if (how != HB_CHECK_GIVE_UP) table->has_misfits = false;
     HB_TRY(files_lease_enter(table->conn, err));
     HB_TRY(files_settle(table->conn, err));
     file_check check = { .table = table, .how = how, .sink = sink, .arg = arg };

@@ -88,6 +88,7 @@ struct files_table {
     bool loaded;                /* conn->inner holds every readable row */
     bool as_mended;             /* also those that a repair would give their own name back */
     bool misnamed;              /* and there are such */
+    bool has_misfits;           /* the last check of the files found values that do not fit */
     bool has_unreadable;        /* files were passed over as the rows were read */
     bool loaded_in_tx;          /* since the open transaction began: a rollback takes it back */
     bool unseen_in_tx;          /* written in it without being loaded */
@@ -162,6 +163,7 @@ typedef struct files_loader {   /* reads row files one by one */
     hb_buf bytes, pack;
     hb_rowset rows;
     hb_value *cells;            /* of the last one read, by container field */
+    hb_str *misfits;            /* why a value does not fit its field, which is null; else .ptr NULL */
     hb_arena names;             /* of the texts in `given` */
     hb_map given;               /* names that misnamed files get, or would get */
 } files_loader;
@@ -190,10 +192,11 @@ hb_status files_check(hb_instance *instance, hb_container *container, hb_check_h
 hb_status files_look(hb_instance *instance, hb_container *container, hb_err *err);
 
 /* ---- row.c: cells */
-/* The cells of a decoded row, by container field; borrowed from `pack` and `arena`. CORRUPT says
- * what does not fit. `expected`: the object_id that the file's name stands for. */
+/* The cells of a decoded row, by container field; borrowed from `pack` and `arena`. A value that
+ * does not fit its field is null, and misfits[field] the reason; else that has .ptr NULL. CORRUPT
+ * says why the whole is no row. `expected`: the object_id that the file's name stands for. */
 hb_status files_row_cells(const files_table *table, hb_str pack, hb_str expected, hb_arena *arena,
-                          hb_value *cells, hb_err *err);
+                          hb_value *cells, hb_str *misfits, hb_err *err);
 /* A cell of a WRITE batch as it stands in a row: one MessagePack value in `pack`, which is emptied
  * first; a Json value is the text of its JSON. */
 hb_status files_cell_pack(const files_table *table, const hb_batch *batch, uint32_t field,

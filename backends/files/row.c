@@ -75,21 +75,27 @@ static hb_status cell_value(const hb_field *field, hb_str pack, hb_arena *arena,
     return hb_coerce_value(field->type, &value, arena, out, err);
 }
 
-static hb_status cell_failed(const hb_field *field, hb_err *err) {
-    if (err->code == HB_E_MEMORY) return HB_E_MEMORY;
-    char reason[sizeof(err->msg)];
-    memcpy(reason, err->msg, sizeof(reason));
-    return hb_err_set(err, HB_E_CORRUPT, "field '%.*s': %s", HB_ARG(field->name), reason);
+static hb_status id_failed(const hb_err *reason, hb_err *err) {
+    return hb_err_set(err, HB_E_CORRUPT, "field 'object_id': %s", reason->msg);
 }
 
+/* A value of another type than the definition's is none: the field may have been another one when
+ * the row was written. */
 static hb_status row_cell(const files_table *table, hb_str key, hb_str pack, hb_arena *arena,
-                          hb_value *cells, hb_err *err) {
+                          hb_value *cells, hb_str *misfits, hb_err *err) {
     uint32_t field = hb_schema_find(table->cache.schema, key);
     uint32_t place = field == HB_FIELD_NONE ? HB_FIELD_NONE : table->cache.by_field[field];
     if (place == HB_FIELD_NONE) return HB_OK;
+    misfits[place] = (hb_str){ NULL, 0 };
+    hb_err reason;
+    hb_err_init(&reason);
     const hb_field *def = &table->cache.schema->fields[field];
-    if (cell_value(def, pack, arena, &cells[place], err) != HB_OK) return cell_failed(def, err);
-    return HB_OK;
+    if (cell_value(def, pack, arena, &cells[place], &reason) == HB_OK) return HB_OK;
+    if (reason.code == HB_E_MEMORY) return hb_err_memory(err);
+    if (place == 0) return id_failed(&reason, err);
+    cells[place] = (hb_value){ .kind = HB_KIND_NULL };
+    misfits[place] = hb_arena_str(arena, hb_str_c(reason.msg));
+    return misfits[place].ptr != NULL ? HB_OK : hb_err_memory(err);
 }
 
 static hb_status row_check_id(hb_str expected, hb_value *id, hb_err *err) {
@@ -105,13 +111,16 @@ static hb_status row_check_id(hb_str expected, hb_value *id, hb_err *err) {
 }
 
 hb_status files_row_cells(const files_table *table, hb_str pack, hb_str expected, hb_arena *arena,
-                          hb_value *cells, hb_err *err) {
+                          hb_value *cells, hb_str *misfits, hb_err *err) {
     hb_pack_reader r = hb_pack_read(pack);
     hb_pack_item item;
     if (!hb_pack_next(&r, &item) || item.tag != HB_PACK_MAP) {
         return hb_err_set(err, HB_E_CORRUPT, "expected one mapping of field names to values");
     }
-    for (uint32_t i = 0; i < table->field_count; i++) cells[i] = (hb_value){ .kind = HB_KIND_NULL };
+    for (uint32_t i = 0; i < table->field_count; i++) {
+        cells[i] = (hb_value){ .kind = HB_KIND_NULL };
+        misfits[i] = (hb_str){ NULL, 0 };
+    }
     const uint32_t count = item.count;
     for (uint32_t i = 0; i < count; i++) {
         hb_str whole;
@@ -121,7 +130,7 @@ hb_status files_row_cells(const files_table *table, hb_str pack, hb_str expected
         if (!hb_pack_skip(&r, &whole)) {
             return hb_err_set(err, HB_E_CORRUPT, "malformed or too deeply nested value");
         }
-        HB_TRY(row_cell(table, item.s, whole, arena, cells, err));
+        HB_TRY(row_cell(table, item.s, whole, arena, cells, misfits, err));
     }
     return row_check_id(expected, &cells[0], err);
 }

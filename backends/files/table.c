@@ -132,12 +132,15 @@ hb_status files_loader_open(files_loader *loader, files_table *table, hb_err *er
                          field->kind == HB_KIND_VEC ? field->type->dim : 0);
     }
     loader->cells = hb_mem_alloc(mem, table->field_count * sizeof(*loader->cells));
-    return loader->cells != NULL ? HB_OK : hb_err_memory(err);
+    loader->misfits = hb_mem_zalloc(mem, table->field_count * sizeof(*loader->misfits));
+    return loader->cells != NULL && loader->misfits != NULL ? HB_OK : hb_err_memory(err);
 }
 
 void files_loader_close(files_loader *loader) {
     hb_mem_free(loader->table->conn->mem, loader->cells,
                 loader->table->field_count * sizeof(*loader->cells));
+    hb_mem_free(loader->table->conn->mem, loader->misfits,
+                loader->table->field_count * sizeof(*loader->misfits));
     hb_rowset_free(&loader->rows);
     hb_buf_free(&loader->pack);
     hb_buf_free(&loader->bytes);
@@ -171,7 +174,7 @@ hb_status files_loader_read(files_loader *loader, hb_str path, hb_str id, bool *
     if (status != HB_OK || !*found) return status;
     HB_TRY(table->conn->format->decode(hb_buf_str(&loader->bytes), &loader->pack, err));
     return files_row_cells(table, hb_buf_str(&loader->pack), id, &loader->arena, loader->cells,
-                           err);
+                           loader->misfits, err);
 }
 
 hb_status files_loader_own_name(files_loader *loader, hb_str path, hb_arena *arena, hb_str *own,

@@ -39,5 +39,14 @@ hb_status hb_route(const hb_schema *schema, hb_instance *const *instances, uint3
 /* Where a field has a binding with `strategy` that is not optional-absent; HB_BACKEND_NONE if
  * none. */
 uint32_t hb_routing_find(const hb_routing *routing, uint32_t field, hb_strategy strategy);
+/* How many backends hold a field. */
+static inline uint32_t hb_routing_holders(const hb_routing *routing, uint32_t field) {
+    uint32_t holders = 0;
+    for (uint32_t b = 0; b < routing->backend_count; b++) {
+        const hb_container *container = routing->containers[b];
+        if (container != NULL && container->by_field[field] != HB_FIELD_NONE) holders++;
+    }
+    return holders;
+}
 
 #endif

@@ -11,10 +11,10 @@ struct hb_stored {
     cJSON *root;                /* the report; borrowed */
     cJSON *files, *problems, *unused;
     hb_map aside;               /* "entity/id" of rows whose file was put aside */
-    hb_map lost;                /* "backend/entity/field/id" of values outside that are lost */
+    hb_map lost;                /* "backend/entity/field/id" of values that are lost */
     hb_buf key;                 /* scratch */
     hb_stored_counts counts;
-    uint64_t external_count;    /* of the problems: values that are lost */
+    uint64_t lost_count;        /* of the problems: values that are lost */
     uint64_t left_count;        /* files and problems that nothing was done about */
     bool rehearses;             /* a dry run: says what a repair would do */
     uint64_t mended, renamed, put_aside;
@@ -97,15 +97,21 @@ static hb_status add_file(hb_stored *s, const hb_finding *finding, hb_err *err) 
     return ok ? HB_OK : hb_err_memory(err);
 }
 
+/* Values that other backends may give back: those outside the row that are gone, and what does not
+ * fit its field. */
+static bool is_value(hb_str kind) {
+    return hb_str_eq(kind, HB_STR("external")) || hb_str_eq(kind, HB_STR("value"));
+}
+
 static hb_status add_problem(hb_stored *s, const hb_finding *finding, hb_err *err) {
-    const bool external = hb_str_eq(hb_str_c(finding->kind), HB_STR("external"));
-    if (external) {
+    const bool value = is_value(hb_str_c(finding->kind));
+    if (value) {
         const hb_str key[] = { s->backend, s->entity, finding->field, finding->object_id };
         HB_TRY(set_note(s, &s->lost, key, 4, err));
-        s->external_count++;
+        s->lost_count++;
     }
-    if (external || finding->fixed || (s->how == HB_CHECK_LOOK && !finding->stays)) s->mended++;
-    if (!external && !finding->fixed) s->left_count++;
+    if (value || finding->fixed || (s->how == HB_CHECK_LOOK && !finding->stays)) s->mended++;
+    if (!value && !finding->fixed) s->left_count++;
     if (s->counts.problems++ >= HB_AUDIT_LIST_MAX) return HB_OK;
     cJSON *item = add_item(s, s->problems, finding);
     bool ok = item != NULL && add_text(s, item, "object_id", finding->object_id) &&
@@ -133,8 +139,9 @@ static bool item_is(const cJSON *item, const char *key, hb_str text) {
 /* A value that nobody had any more: its problem says so. */
 static hb_status note_lost(hb_stored *s, const hb_finding *finding, hb_err *err) {
     for (cJSON *item = s->problems->child; item != NULL; item = item->next) {
-        if (!item_is(item, "what", HB_STR("external")) || !item_is(item, "backend", s->backend) ||
-            !item_is(item, "entity", s->entity) || !item_is(item, "field", finding->field) ||
+        if (!item_is(item, "what", hb_str_c(finding->kind)) ||
+            !item_is(item, "backend", s->backend) || !item_is(item, "entity", s->entity) ||
+            !item_is(item, "field", finding->field) ||
             !item_is(item, "object_id", finding->object_id)) {
             continue;
         }
@@ -274,14 +281,26 @@ hb_status hb_stored_definitions(hb_stored *s, hb_check_how how, hb_err *err) {
     return HB_OK;
 }
 
-/* Until it turns out otherwise, another backend gave the values back. */
+static hb_str item_text(const cJSON *item, const char *key) {
+    return hb_str_c(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, key)));
+}
+
+static bool is_elsewhere(const hb_stored *s, const cJSON *item) {
+    const uint32_t index = hb_map_find(&s->ws->by_id, item_text(item, "entity"));
+    const hb_entity *entity = s->ws->entities[index];
+    return hb_routing_holders(entity->routing,
+                              hb_schema_find(entity->schema, item_text(item, "field"))) > 1;
+}
+
+/* Until it turns out otherwise, another backend that holds the field gave the value back. */
 static hb_status expect_restored(hb_stored *s, hb_err *err) {
     for (cJSON *item = s->problems->child; item != NULL; item = item->next) {
-        if (!item_is(item, "what", HB_STR("external"))) continue;
+        if (!is_value(item_text(item, "what"))) continue;
         cJSON *repaired = cJSON_CreateTrue();
         if (repaired == NULL) return hb_err_memory(err);
         cJSON_ReplaceItemInObjectCaseSensitive(item, "repaired", repaired);
-        if (cJSON_AddStringToObject(item, "value", "restored") == NULL) return hb_err_memory(err);
+        const char *value = is_elsewhere(s, item) ? "restored" : "lost";
+        if (cJSON_AddStringToObject(item, "value", value) == NULL) return hb_err_memory(err);
     }
     return HB_OK;
 }
@@ -297,7 +316,7 @@ hb_status hb_stored_give_up(hb_stored *s, hb_err *err) {
     for (uint32_t i = 0; i < s->ws->entity_count; i++) {
         HB_TRY(hb_stored_check(s, i, HB_CHECK_GIVE_UP, err));
     }
-    s->external_count = 0;
+    s->lost_count = 0;
     return HB_OK;
 }
 
@@ -331,7 +350,7 @@ hb_status hb_stored_actions(const hb_stored *s, cJSON *actions, hb_err *err) {
 
 hb_status hb_stored_finish(hb_stored *s, hb_stored_counts *counts, bool *ok, hb_err *err) {
     *counts = s->counts;
-    *ok = s->left_count + s->external_count == 0;
+    *ok = s->left_count + s->lost_count == 0;
     bool sound = s->counts.problems <= HB_AUDIT_LIST_MAX || *ok;
     for (const cJSON *item = s->problems->child; item != NULL; item = item->next) {
         sound = sound && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(item, "repaired"));

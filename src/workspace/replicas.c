@@ -108,15 +108,6 @@ hb_status hb_replicas_explain(hb_replicas *r, hb_status status, hb_err *err) {
 
 /* ---- which parts ----------------------------------------------------------------------------- */
 
-static bool is_shared(const hb_routing *routing, uint32_t field) {
-    uint32_t holders = 0;
-    for (uint32_t b = 0; b < routing->backend_count; b++) {
-        const hb_container *container = routing->containers[b];
-        if (container != NULL && container->by_field[field] != HB_FIELD_NONE) holders++;
-    }
-    return holders > 1;
-}
-
 /* A comparison needs what several backends hold, a repair whole rows. */
 static hb_status part_new(hb_replicas *r, uint32_t backend, hb_err *err) {
     const hb_routing *routing = r->entity->routing;
@@ -130,7 +121,7 @@ static hb_status part_new(hb_replicas *r, uint32_t backend, hb_err *err) {
     if (part->columns == NULL || part->at == NULL) return hb_err_memory(err);
     for (uint32_t i = 1; i < part->container->field_count; i++) {
         uint32_t field = part->container->fields[i].field;
-        if (!r->whole && !is_shared(routing, field)) continue;
+        if (!r->whole && hb_routing_holders(routing, field) < 2) continue;
         part->columns[part->column_count++] = field;
         part->at[field] = part->column_count;
     }
@@ -348,15 +339,12 @@ static hb_value value_at(const replica_part *part, uint32_t field, uint32_t i) {
 }
 
 static bool is_lost(const hb_replicas *r, const replica_part *part, uint32_t field, uint32_t i) {
-    const uint32_t place = part->container->by_field[field];
     /* What a repair has just made anew holds nothing yet. */
     if (hb_entity_is_renewed(r->entity, part->backend, field) &&
         value_at(part, field, i).kind == HB_KIND_NULL) {
         return true;
     }
-    if (r->stored == NULL || part->container->fields[place].strategy != HB_STRATEGY_EXTERNAL) {
-        return false;
-    }
+    if (r->stored == NULL) return false;
     const hb_schema *schema = r->entity->schema;
     return hb_stored_is_lost(r->stored, r->ws->instances[part->backend]->name, schema->entity_id,
                              schema->fields[field].name, r->page.ids[i]);

@@ -41,7 +41,11 @@ static bool row_files_read(row_files *r, const files_format *format, hb_str byte
     if (status == HB_OK) MUST(hb_pack_valid(hb_buf_str(&pack)));
     const hb_str copy = hb_arena_str(arena, hb_buf_str(&pack));
     hb_buf_free(&pack);
-    if (status == HB_OK) status = files_row_cells(&r->table, copy, HB_STR("id"), arena, cells, &err);
+    hb_str misfits[ROW_FIELDS_MAX];
+    if (status == HB_OK) status = files_row_cells(&r->table, copy, HB_STR("id"), arena, cells, misfits, &err);
+    for (uint32_t i = 0; status == HB_OK && i < r->schema->field_count; i++) {
+        MUST(misfits[i].ptr == NULL || (cells[i].kind == HB_KIND_NULL && misfits[i].len > 0));
+    }
     MUST(status == HB_OK || status == HB_E_CORRUPT);
     MUST(status == HB_OK || err.msg[0] != '\0');
     return status == HB_OK;

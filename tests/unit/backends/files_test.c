@@ -50,7 +50,7 @@ static const char *titles(fixture *f) {
 
 static const char *audit(fixture *f, hb_call_kind kind) {
     must(f, call(f, (hb_request){ .kind = kind, .entity = HB_ENTITY_NONE }));
-    const char *text = strstr(hb_arena_printf(&f->arena, "%.*s", HB_ARG(answer(f)->json)).ptr, "\"files\":");
+    const char *text = strstr(hb_arena_printf(&f->arena, "%.*s", HB_ARG(answer(f)->json)).ptr, "\"storage\":");
     return text != NULL ? text : "";
 }
 
@@ -159,21 +159,24 @@ static void one_bad_file_hides_no_row(void) {
     fixture_close(&f);
     memory_fs_put(&files, "data/shop/my_doc/2.json", HB_STR("{\"object_id\": \"2\", \"tit"));
     memory_fs_put(&files, "data/shop/my_doc/4.json", HB_STR("{\"object_id\": \"5\"}"));
-    memory_fs_put(&files, "data/shop/my_doc/6.json", HB_STR("{\"v\": \"no vector\"}"));
+    memory_fs_put(&files, "data/shop/my_doc/6.json", HB_STR("{\"v\": \"no vector\", \"title\": \"d\"}"));
     open_on(&f, &files, json_options);
-    CHECK_CSTR(titles(&f), "1|a\n3|c\n");
+    CHECK_CSTR(titles(&f), "1|a\n3|c\n6|d\n");
     const char *found = audit(&f, HB_CALL_AUDIT);
     CHECK(strstr(found, "\"path\":\"data/shop/my_doc/2.json\"") != NULL);
     CHECK(strstr(found, "invalid JSON at byte") != NULL);
     CHECK(strstr(found, "its object_id is '5'") != NULL);
-    CHECK(strstr(found, "field 'v': ") != NULL);
+    CHECK(strstr(found, "\"path\":\"data/shop/my_doc/6.json\",\"object_id\":\"6\"") != NULL);
+    CHECK(strstr(found, "\"field\":\"v\",\"what\":\"value\"") != NULL);
     CHECK(strstr(found, "\"quarantined\":true") == NULL);
     CHECK(strstr(audit(&f, HB_CALL_REPAIR), "\"quarantined\":true") != NULL);
     CHECK_STR(memory_fs_bytes(&files, "data/shop/my_doc/.quarantine/2.json"), "{\"object_id\": \"2\", \"tit");
     CHECK_INT(memory_fs_count(&files, "data/shop/my_doc/.quarantine"), 2);
+    CHECK_STR(memory_fs_bytes(&files, "data/shop/my_doc/.quarantine/6.json"), "{\"v\": \"no vector\", \"title\": \"d\"}");
     CHECK_STR(memory_fs_bytes(&files, "data/shop/my_doc/5.json"), "{\"object_id\": \"5\"}");
     CHECK(strstr(audit(&f, HB_CALL_AUDIT), "\"files\":[]") != NULL);
-    CHECK_CSTR(titles(&f), "1|a\n3|c\n5|\n");
+    CHECK(strstr(audit(&f, HB_CALL_AUDIT), "\"problems\":[]") != NULL);
+    CHECK_CSTR(titles(&f), "1|a\n3|c\n5|\n6|d\n");
     fixture_close(&f);
     memory_fs_free(&files);
 }

@@ -9,7 +9,7 @@
 #include "backends/sqlite/sqlite_priv.h"
 #include "tests/unit/support/memory_fs.h"
 
-enum { OWN = 1, PYTHON = 2, FILES = 4, MEMORY = 8, SQLITE = OWN | PYTHON, ANY = 15 };
+enum { OWN = 1, PYTHON = 2, FILES = 4, MEMORY = 8, SQLITE = OWN | PYTHON, ANY = 15, JSON = 16 };
 enum { MAIN, SIDE };
 
 /* Where the entity lies: all of it on main, `body` on side as well; `far` on side alone. */
@@ -23,12 +23,13 @@ typedef struct place {
 #define OWN_DB "{\"type\":\"sqlite\",\"database\":\":memory:\"}"
 static const place places[] = {
     { "inmem + sqlite", "{\"type\":\"inmem\"}", OWN_DB, MEMORY, OWN, "", "" },
-    { "sqlite + json", OWN_DB, JSON_AT("side"), OWN, FILES, "", ".json" },
+    { "sqlite + json", OWN_DB, JSON_AT("side"), OWN, FILES | JSON, "", ".json" },
     { "python's sqlite + sqlite", "{\"type\":\"sqlite\",\"database\":\":memory:\",\"layout\":\"python\"}", OWN_DB, PYTHON, OWN,
       "", "" },
-    { "json + pickle", JSON_AT("main"), "{\"type\":\"pickle\",\"path\":\"side\"}", FILES, FILES, ".json", ".pkl" },
+    { "json + pickle", JSON_AT("main"), "{\"type\":\"pickle\",\"path\":\"side\"}", FILES | JSON, FILES, ".json", ".pkl" },
     { "pickle + sqlite", "{\"type\":\"pickle\",\"path\":\"main\"}", OWN_DB, FILES, OWN, ".pkl", "" },
-    { "file + json", "{\"type\":\"file\",\"fmt\":\"json\",\"path\":\"main\"}", JSON_AT("side"), FILES, FILES, ".json", ".json" },
+    { "file + json", "{\"type\":\"file\",\"fmt\":\"json\",\"path\":\"main\"}", JSON_AT("side"), FILES | JSON, FILES | JSON,
+      ".json", ".json" },
 };
 
 static const char definition[] =
@@ -175,21 +176,21 @@ static const char *value_path(void) {
 }
 
 static void value_gone(const place *p) {
-    if (p->main_is == FILES) {
+    if ((p->main_is & FILES) != 0) {
         memory_fs_drop(&files, value_path());
     } else {
         sql(MAIN, "DELETE FROM \"unit/doc/body\" WHERE length(value) = 2000");
     }
 }
 static void value_changed(const place *p) {
-    if (p->main_is == FILES) {
+    if ((p->main_is & FILES) != 0) {
         memory_fs_put(&files, value_path(), HB_STR("aaa cut"));
     } else {
         sql(MAIN, "UPDATE \"unit/doc/body\" SET value = 'aaa cut' WHERE length(value) = 2000");
     }
 }
 static void value_extra(const place *p) {
-    if (p->main_is == FILES) {
+    if ((p->main_is & FILES) != 0) {
         char path[120];
         snprintf(path, sizeof(path), "main/unit/.heavenbase/values/doc%s/0123456789abcdef0123456789abcdef", p->suffix);
         memory_fs_put(&files, path, HB_STR("nobody's"));
@@ -222,6 +223,24 @@ static void side_file_cut(const place *p) { memory_fs_put(&files, row_path(p, SI
 static void side_file_gone(const place *p) { memory_fs_drop(&files, row_path(p, SIDE, "a")); refresh(); }
 static void side_file_renamed(const place *p) { move(row_path(p, SIDE, "a"), row_path(p, SIDE, "zz")); refresh(); }
 static void main_file_renamed(const place *p) { move(row_path(p, MAIN, "a"), row_path(p, MAIN, "zz")); refresh(); }
+/* Puts a value in the place of another in the file of row "a". */
+static void rewrite(const place *p, uint32_t backend, const char *key, const char *value) {
+    const char *path = row_path(p, backend, "a");
+    const hb_str bytes = memory_fs_bytes(&files, path);
+    const hb_str name = hb_arena_printf(&f.arena, "\"%s\": ", key);
+    const int64_t at = hb_str_find(bytes, name, 0);
+    if (!CHECK(at > 0)) return;
+    const int64_t end = hb_str_find(bytes, HB_STR("\n"), (uint32_t)at);
+    const hb_str head = hb_str_sub(bytes, 0, (uint32_t)at + name.len);
+    const hb_str tail = hb_str_sub(bytes, (uint32_t)end, bytes.len - (uint32_t)end);
+    memory_fs_put(&files, path, hb_arena_printf(&f.arena, "%.*s%s%s%.*s", HB_ARG(head), value, tail.len > 3 ? "," : "", HB_ARG(tail)));
+    refresh();
+}
+static void main_value_unfit(const place *p) { rewrite(p, MAIN, "name", "[\"x\"]"); rewrite(p, MAIN, "n", "\"none\""); }
+static void main_copy_unfit(const place *p) { rewrite(p, MAIN, "body", "{\"k\": 1}"); }
+static void side_value_unfit(const place *p) { rewrite(p, SIDE, "far", "true"); }
+static void side_copy_unfit(const place *p) { rewrite(p, SIDE, "body", "[]"); }
+static void both_unfit(const place *p) { main_copy_unfit(p); side_copy_unfit(p); }
 static void side_file_is_folder(const place *p) {
     char path[100];
     snprintf(path, sizeof(path), "%s/x", row_path(p, SIDE, "a"));
@@ -280,6 +299,11 @@ static const corruption corruptions[] = {
     { "replica's file renamed", ANY, FILES, side_file_renamed, "\"belongs\":\"side/unit/doc/a.", false, false },
     { "replica's file a folder", ANY, FILES, side_file_is_folder, "\"path\":\"side/unit/doc/a.", false, true },
     { "row's file renamed", FILES, ANY, main_file_renamed, "\"belongs\":\"main/unit/doc/a.", false, false },
+    { "value of another type", JSON, ANY, main_value_unfit, "\"field\":\"name\",\"what\":\"value\"", false, true },
+    { "value of another type in the first store", JSON, ANY, main_copy_unfit, "\"field\":\"body\",\"what\":\"value\"", false, false },
+    { "replica's only value of another type", ANY, JSON, side_value_unfit, "\"field\":\"far\",\"what\":\"value\"", false, true },
+    { "replica's value of another type", ANY, JSON, side_copy_unfit, "\"field\":\"body\",\"what\":\"value\"", false, false },
+    { "value of another type in both stores", JSON, JSON, both_unfit, "\"field\":\"body\",\"what\":\"value\"", false, true },
     { "row in two files", FILES, ANY, main_file_twice, "another file, with the row's own name, holds the same row", false, false },
 };
 
