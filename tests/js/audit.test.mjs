@@ -195,3 +195,47 @@ test("a dry run foresees the Catalog rows of rows that replicas restore, and whi
     await run(() => { fs.copyFileSync(at("m"), at("b")); fs.renameSync(at("m"), at("c")); }, async () => {}, [catalog({}), { renamed: 1, quarantined: 1 }]);
   }
 });
+
+test("a field that comes back with another type hides no row of a file backend", async () => {
+  const twice = (/** @type {any} */ type) => ({ type, stores: [{ to: "main" }, { to: "side" }] });
+  for (const type of ["json", "pickle"]) {
+    const at = join(folder, `returns-${type}`);
+    const backends = { main: { type, path: join(at, "main") }, side: { type: "sqlite", database: ":memory:" } };
+    const define = (/** @type {any} */ more) => ({ name: "Thing", fields: { a: "short-text", ...more } });
+    const ws = await HeavenBase.open("returns", { backends });
+    await ws.register(define({ n: "short-text" }));
+    await ws.upsertMany("thing", [{ object_id: "r", a: "A", n: "none" }, { object_id: "s", a: "B", n: "7" }]);
+    await ws.register(define({}), { allowReplace: true });
+    await ws.alterEntity(define({ n: "integer" }), { confirm: "thing" });
+    const rows = [{ object_id: "r", name: null, a: "A", n: null }, { object_id: "s", name: null, a: "B", n: 7 }];
+    assert.deepEqual(await ws.rows("thing"), rows);
+    assert.deepEqual(await ws.get("r"), rows[0]);
+    assert.equal(await ws.count("thing"), 2);
+    assert.deepEqual((await ws.query("thing").where({ n: { is_null: true } }).execute()).ids, ["r"]);
+    const { problems } = (await ws.audit()).storage;
+    const suffix = type === "json" ? "json" : "pkl";
+    assert.deepEqual(problems.map(({ what, backend, object_id, field: name, repaired }) => [what, backend, object_id, name, repaired]), [["value", "main", "r", "n", false]]);
+    assert.equal(problems[0].path, join(at, "main", "returns", "thing", `r.${suffix}`));
+    const said = await ws.repair({ dryRun: true });
+    assert.deepEqual(await ws.rows("thing"), rows);
+    const done = await ws.repair();
+    assert.deepEqual(done.actions, said.actions);
+    assert.deepEqual([done.ok, done.storage.problems[0].repaired, done.storage.problems[0].value], [true, true, "lost"]);
+    assert.deepEqual(fs.readdirSync(join(at, "main", "returns", "thing", ".quarantine")), [`r.${suffix}`]);
+    assert.equal((await ws.audit()).ok, true);
+    assert.deepEqual(await ws.rows("thing"), rows);
+    // What another backend holds comes back.
+    await ws.register({ name: "Copy", fields: { v: twice("integer") } });
+    await ws.upsert("copy", { object_id: "c", v: 5 });
+    if (type === "pickle") {
+      await ws.close();
+      continue;
+    }
+    fs.writeFileSync(join(at, "main", "returns", "copy", "c.json"), '{"object_id": "c", "v": "five"}');
+    await ws.refresh();
+    const again = await ws.repair();
+    assert.deepEqual([again.ok, again.storage.problems[0].value], [true, "restored"]);
+    assert.equal((await ws.get("c"))?.v, 5);
+    await ws.close();
+  }
+});
