@@ -293,6 +293,7 @@ static hb_status run_fragment(hb_job *job, hb_err *err) {
     case HB_FRAG_REFRESH:
     case HB_FRAG_AGGREGATE: /* not claimed */
     case HB_FRAG_ATTACH:    /* of remote ones */
+    case HB_FRAG_PROBE:
     case HB_FRAG_COMMIT:
     case HB_FRAG_ENSURE: break;
     }

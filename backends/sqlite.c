@@ -28,6 +28,7 @@ static hb_status sqlite_perform(hb_job *job, hb_err *err) {
     case HB_FRAG_CLEAR: status = sqlite_table_clear(job, err); break;
     case HB_FRAG_REFRESH: status = sqlite_refresh(job, err); break;
     case HB_FRAG_ATTACH:    /* of remote ones */
+    case HB_FRAG_PROBE:
     case HB_FRAG_COMMIT: break;
     }
     job->done = status == HB_OK;

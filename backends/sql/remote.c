@@ -4,9 +4,19 @@
 
 #include "value/wire.h"
 
+static hb_status sql_probe(hb_job *job, hb_err *err) {
+    hb_sql sql;
+    hb_sql_init(&sql, sql_remote_of(job)->engine->dialect, job->mem, job->arena);
+    hb_sql_add(&sql, "SELECT 1");
+    hb_status status = sql_send_one(job, &sql, err);
+    hb_sql_free(&sql);
+    return status;
+}
+
 static hb_status begin(hb_job *job, hb_err *err) {
     switch (job->fragment->kind) {
     case HB_FRAG_ATTACH: return sql_attach(job, err);
+    case HB_FRAG_PROBE: return sql_probe(job, err);
     case HB_FRAG_COMMIT: return sql_commit(job, err);
     case HB_FRAG_ENSURE: return sql_ensure(job, err);
     case HB_FRAG_CLEAR: return sql_clear(job, err);
@@ -51,7 +61,8 @@ static hb_status take_rows(hb_job *job, const hb_batch *rows, hb_err *err) {
         if (state->phase == 0) return sql_delete_reply(job, rows, err);
         break;
     case HB_FRAG_ENSURE: sql_remote_of(job)->has_schema = true; break;
-    case HB_FRAG_CLEAR:         /* that was all of it */
+    case HB_FRAG_PROBE:         /* that was all of it */
+    case HB_FRAG_CLEAR:
     case HB_FRAG_WRITE:
     case HB_FRAG_REFRESH:
     case HB_FRAG_AGGREGATE: break;

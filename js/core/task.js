@@ -126,7 +126,7 @@ async function carryOut(op, hosts, stop) {
     const failure = /** @type {{ message?: unknown, code?: unknown }} */ (error ?? {});
     const late = own.signal.aborted && !stop.aborted;
     const message = late ? `no answer within ${op.timeoutMs} ms` : String(failure.message ?? error);
-    const native = typeof failure.code === "string" || typeof failure.code === "number" ? String(failure.code) : "";
+    const native = !late && (typeof failure.code === "string" || typeof failure.code === "number") ? String(failure.code) : "";
     return { failed: true, status: 0, head: { message, native } };
   } finally {
     clearTimeout(timer);

@@ -42,6 +42,7 @@ typedef enum hb_frag_kind {
     /* Of an instance, without a container. Remote backends only: what local ones do inside a call
      * (open, tx) takes these a reply. */
     HB_FRAG_ATTACH,     /* connect; reads all of the meta store, which is a copy from then on */
+    HB_FRAG_PROBE,      /* nothing but an answer */
     HB_FRAG_COMMIT      /* what tx(BEGIN) began; a failure leaves nothing open. Local backends get
                            tx(COMMIT) in its place */
 } hb_frag_kind;

@@ -66,6 +66,8 @@ typedef struct hb_job {
     bool lost_as_null;              /* a value outside its row that is lost reads as null */
     bool as_mended;                 /* rows are there that a repair would give their name back */
     bool forgiven;                  /* a reply that fails ends the job, and not its task */
+    hb_err *fault;                  /* keeps the first such failure; may be NULL */
+    uint32_t op_timeout_ms;         /* of operations that name none; 0: the task's */
     bool done;                      /* set by begin() or reply() */
     hb_rowset out;                  /* the result; owned by the job */
     hb_lent lent;                   /* the result instead of `out`, when the fragment `lends` */

@@ -38,6 +38,7 @@ hb_status hb_job_emit(hb_job *job, const hb_host_op *op, uint32_t *id, hb_err *e
     *slot = *op;
     slot->id = (*job->next_op_id)++;
     slot->backend = job->instance->name;
+    if (slot->timeout_ms == 0) slot->timeout_ms = job->op_timeout_ms;
     if (id != NULL) *id = slot->id;
     return HB_OK;
 }
@@ -69,6 +70,7 @@ hb_status hb_task_start_job(hb_task *task, hb_instance *instance, const hb_fragm
     entry->job.deadline = task->deadline;
     entry->job.lost_as_null = task->lost_as_null;
     entry->job.as_mended = task->as_mended;
+    entry->job.op_timeout_ms = task->op_timeout_ms;
     entry->job.next_op_id = &task->next_op_id;
     entry->next = task->jobs;
     task->jobs = entry;
@@ -224,6 +226,8 @@ hb_status hb_task_reply(hb_task *task, const hb_host_reply *reply, hb_err *err) 
     }
     hb_status status = entry->job.instance->type->reply(&entry->job, reply, err);
     if (status != HB_OK && entry->job.forgiven) {
+        task_name_job(&entry->job, err);
+        if (entry->job.fault != NULL && entry->job.fault->code == HB_OK) *entry->job.fault = *err;
         hb_err_init(err);
         entry->job.done = true;
     } else if (status != HB_OK) {

@@ -40,6 +40,7 @@ struct hb_task {
     hb_deadline deadline;
     uint32_t next_op_id;
     bool lost_as_null, as_mended;       /* of its jobs: see hb_job */
+    uint32_t op_timeout_ms;
     bool pauses;                        /* the host wants to look on: HB_FLAG_PAUSES */
     bool pause;                         /* set by advance: a good moment for it; call me again */
     bool progress;

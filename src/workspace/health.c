@@ -6,10 +6,25 @@
 
 #include "workspace/workspace.h"
 
-/* What the backend itself looks at, or one row of what it holds of an entity; a backend that is not
- * local answers later. */
+typedef struct health_program {
+    hb_workspace *ws;
+    hb_err *found; /* by backend: the first fault; code HB_OK where there is none */
+} health_program;
+
+/* Starts what a backend that is not local answers later: its failure is kept in `found`, and is not
+ * the call's. */
+static hb_status start_probe(hb_task *task, hb_instance *instance, const hb_fragment *fragment,
+                             hb_err *found, hb_err *err) {
+    hb_job *job;
+    HB_TRY(hb_task_start_job(task, instance, fragment, &job, err));
+    job->forgiven = true;
+    job->fault = found;
+    return HB_OK;
+}
+
+/* What the backend itself looks at, or one row of what it holds of an entity. */
 static hb_status probe_entity(hb_workspace *ws, const hb_entity *entity, uint32_t backend,
-                              hb_task *task, hb_err *err) {
+                              hb_task *task, hb_err *found, hb_err *err) {
     hb_instance *instance = ws->instances[backend];
     if (instance->type->look != NULL) {
         return instance->type->look(instance, entity->routing->containers[backend], err);
@@ -19,9 +34,7 @@ static hb_status probe_entity(hb_workspace *ws, const hb_entity *entity, uint32_
     fragment->kind = HB_FRAG_SCAN;
     fragment->container = entity->routing->containers[backend];
     fragment->limit = 1;
-    hb_job *job;
-    HB_TRY(hb_task_start_job(task, instance, fragment, &job, err));
-    return HB_OK;
+    return start_probe(task, instance, fragment, found, err);
 }
 
 /* What is kept beside the rows is as it was given, or somebody has changed it. */
@@ -43,8 +56,10 @@ static hb_status probe_definitions(hb_workspace *ws, hb_instance *keeper, hb_tas
 
 /* Reads that cost the engine next to nothing: its key-value store with the definitions, and a row
  * of each table or a few files of each folder, or where there is no such store one row of anything
- * that it holds. Nothing to ask yet counts as an answer. */
-static hb_status probe(hb_workspace *ws, uint32_t backend, hb_task *task, hb_err *err) {
+ * that it holds. What is local and has nothing to ask yet answers. */
+static hb_status probe(hb_workspace *ws, uint32_t backend, hb_task *task, hb_err *found,
+                       hb_err *err) {
+    static const hb_fragment alone = { .kind = HB_FRAG_PROBE };
     hb_instance *instance = ws->instances[backend];
     const bool keeps = instance->type->meta_get != NULL;
     const bool tables = (instance->type->roles & HB_TAG_SQL) != 0 || instance->type->look != NULL;
@@ -52,12 +67,13 @@ static hb_status probe(hb_workspace *ws, uint32_t backend, hb_task *task, hb_err
         hb_str value;
         HB_TRY(instance->type->meta_get(instance, HB_STR("health"), &task->arena, &value, err));
     }
+    if (!instance->type->local) HB_TRY(start_probe(task, instance, &alone, found, err));
     if (instance == hb_workspace_keeper(ws)) HB_TRY(probe_definitions(ws, instance, task, err));
     for (uint32_t i = 0; i < ws->entity_count && (tables || !keeps); i++) {
         const hb_entity *entity = ws->entities[i];
         if (!entity->ensured || entity->is_virtual) continue;
         if (entity->routing->containers[backend] == NULL) continue;
-        const hb_status status = probe_entity(ws, entity, backend, task, err);
+        const hb_status status = probe_entity(ws, entity, backend, task, found, err);
         if (status != HB_OK) {
             hb_err_where(err, entity->schema->entity_id, HB_STR_EMPTY, HB_STR_EMPTY);
             return status;
@@ -66,6 +82,8 @@ static hb_status probe(hb_workspace *ws, uint32_t backend, hb_task *task, hb_err
     }
     return HB_OK;
 }
+
+/* ---- the answer -------------------------------------------------------------------------- */
 
 /* When a call that has resolved is on disk there. */
 static const char *durability_of(const hb_workspace *ws, const hb_instance *instance) {
@@ -91,26 +109,21 @@ static bool add_place(cJSON *item, const hb_instance *instance) {
 }
 
 /* {"name","type","database"?,"durable","durability","ok","error"?} */
-static hb_status add_backend(hb_workspace *ws, uint32_t backend, hb_task *task, cJSON *list,
-                             bool *all, hb_err *err) {
+static hb_status add_backend(const hb_workspace *ws, uint32_t backend, const hb_err *found,
+                             cJSON *list, hb_err *err) {
     const hb_instance *instance = ws->instances[backend];
-    hb_err found;
-    hb_err_init(&found);
-    hb_status status = probe(ws, backend, task, &found);
-    if (status == HB_E_MEMORY) return hb_err_memory(err);
     cJSON *item = cJSON_CreateObject();
     bool ok = item != NULL && cJSON_AddStringToObject(item, "name", instance->name.ptr) != NULL &&
               cJSON_AddStringToObject(item, "type", instance->type->name) != NULL &&
               add_place(item, instance) &&
               cJSON_AddBoolToObject(item, "durable", instance->type->durable(instance)) != NULL &&
               cJSON_AddStringToObject(item, "durability", durability_of(ws, instance)) != NULL &&
-              cJSON_AddBoolToObject(item, "ok", status == HB_OK) != NULL;
-    if (ok && status != HB_OK) {
+              cJSON_AddBoolToObject(item, "ok", found->code == HB_OK) != NULL;
+    if (ok && found->code != HB_OK) {
         cJSON *error = cJSON_AddObjectToObject(item, "error");
-        ok = error != NULL && cJSON_AddStringToObject(error, "code", hb_status_name(status)) &&
-             cJSON_AddStringToObject(error, "message", found.msg) != NULL &&
-             (found.entity[0] == '\0' || cJSON_AddStringToObject(error, "entity", found.entity));
-        *all = false;
+        ok = error != NULL && cJSON_AddStringToObject(error, "code", hb_status_name(found->code)) &&
+             cJSON_AddStringToObject(error, "message", found->msg) != NULL &&
+             (found->entity[0] == '\0' || cJSON_AddStringToObject(error, "entity", found->entity));
     }
     if (ok && cJSON_AddItemToArray(list, item)) return HB_OK;
     cJSON_Delete(item);
@@ -138,23 +151,51 @@ static hb_status add_entities(const hb_workspace *ws, hb_task *task, cJSON *list
     return HB_OK;
 }
 
-hb_status hb_call_health(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
-    (void)request;
-    task->advance = hb_task_finish;
-    cJSON *root = cJSON_CreateObject();
+static hb_status add_all(const health_program *h, hb_task *task, cJSON *root, hb_err *err) {
+    const hb_workspace *ws = h->ws;
     bool all = true;
     cJSON_AddStringToObject(root, "workspace", ws->id.ptr);
     cJSON *entities = cJSON_AddArrayToObject(root, "entities");
     cJSON *backends = cJSON_AddArrayToObject(root, "backends");
-    hb_status status =
-        backends != NULL ? add_entities(ws, task, entities, err) : hb_err_memory(err);
-    for (uint32_t b = 0; b < ws->instance_count && status == HB_OK; b++) {
-        status = add_backend(ws, b, task, backends, &all, err);
+    if (entities == NULL || backends == NULL) return hb_err_memory(err);
+    HB_TRY(add_entities(ws, task, entities, err));
+    for (uint32_t b = 0; b < ws->instance_count; b++) {
+        HB_TRY(add_backend(ws, b, &h->found[b], backends, err));
+        all = all && h->found[b].code == HB_OK;
     }
-    if (status == HB_OK && cJSON_AddBoolToObject(root, "ok", all) == NULL) {
-        status = hb_err_memory(err);
-    }
+    return cJSON_AddBoolToObject(root, "ok", all) != NULL ? HB_OK : hb_err_memory(err);
+}
+
+static hb_status health_advance(hb_task *task, hb_err *err) {
+    if (task->pending > 0) return HB_OK;
+    cJSON *root = cJSON_CreateObject();
+    if (root == NULL) return hb_err_memory(err);
+    const hb_status status = add_all(task->program, task, root, err);
     if (status == HB_OK) return hb_answer_cjson(task, root, err);
     cJSON_Delete(root);
     return status;
+}
+
+hb_status hb_call_health(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+    (void)request;
+    health_program *h = HB_NEW(&task->arena, health_program);
+    if (h == NULL) return hb_err_memory(err);
+    h->ws = ws;
+    h->found = hb_arena_array(&task->arena, ws->instance_count, sizeof(*h->found));
+    if (h->found == NULL) return hb_err_memory(err);
+    task->program = h;
+    task->advance = health_advance;
+    /* Operations end a little before the call would, so that a backend that hangs is told too. */
+    const uint32_t left = hb_deadline_left_ms(&task->deadline);
+    task->op_timeout_ms = left - left / 8;
+    for (uint32_t b = 0; b < ws->instance_count; b++) {
+        hb_err own;
+        hb_err_init(&own);
+        hb_err_init(&h->found[b]);
+        const hb_status status = probe(ws, b, task, &h->found[b], &own);
+        if (status == HB_E_MEMORY) return hb_err_memory(err);
+        if (status != HB_OK) h->found[b] = own;
+    }
+    task->progress = true;
+    return HB_OK;
 }

@@ -192,6 +192,29 @@ test("an abort and a deadline end a call that waits, and the workspace goes on",
   await ws.close();
 });
 
+test("health tells of a server that fails or hangs, and of a table that is gone, beside one that answers", async () => {
+  /** @type {"well" | "gone" | "hangs"} */
+  let state = "well";
+  const { driver } = watched(() => (state === "gone" ? Object.assign(new Error("refused"), { code: "ECONNREFUSED" }) : undefined));
+  const waits = { ...driver, execute: async (/** @type {string} */ sql, /** @type {unknown[]} */ params, /** @type {any} */ options) =>
+    (state === "hangs" ? new Promise((_, reject) => { options.signal.addEventListener("abort", () => reject(options.signal.reason)); }) : driver.execute(sql, params, options)) };
+  const ws = await open("pg-health", undefined, undefined, { backends: { main: { type: "inmem" }, rows: { type: "postgres" } }, drivers: { rows: waits } });
+  const told = async (/** @type {{ timeoutMs?: number }} */ options = {}) => (await ws.health(options)).backends.map(({ name, ok, error }) => [name, ok, error?.code, error?.entity]);
+  assert.deepEqual(await told(), [["main", true, undefined, undefined], ["rows", true, undefined, undefined]], "nothing is stored yet");
+  state = "gone";
+  assert.deepEqual(await told(), [["main", true, undefined, undefined], ["rows", false, "UNAVAILABLE", undefined]]);
+  state = "hangs";
+  assert.deepEqual(await told({ timeoutMs: 200 }), [["main", true, undefined, undefined], ["rows", false, "UNAVAILABLE", undefined]]);
+  state = "well";
+  const Note = entity("Note", { title: field(ShortText).store({ to: "rows" }) });
+  await ws.register(Note);
+  assert.equal((await ws.health()).ok, true);
+  await db.exec('DROP TABLE "hb_pg-health"."note"');
+  assert.deepEqual(await told(), [["main", true, undefined, undefined], ["rows", false, "SCHEMA_DRIFT", "note"]]);
+  await ws.drop();
+  await ws.close();
+});
+
 test("a function makes the driver of the backend's options, and its end is the workspace's", async () => {
   const made = [];
   let closed = 0;
