@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Looks over the files of an entity: rows that cannot be read, files under a wrong name, values
- * that do not fit their fields, values outside the rows that are lost (external_check.c). A file that holds a whole row under another
- * name gets its own back when that is free; every other one goes into the folder's quarantine. */
+ * that do not fit their fields, values outside the rows that are lost (external_check.c). A file
+ * that holds a whole row under another name gets its own back when that is free; every other one
+ * goes into the folder's quarantine. */
 #include "backends/files/external.h"
 
 static hb_str quarantine_folder(const files_table *table, hb_arena *arena) {

@@ -93,6 +93,22 @@ static hb_status blobs_body(sqlite_table *table, hb_job *job, hb_err *err) {
     return sqlite_blobs_check(table, arg->how, arg->checker->sink, arg->checker->arg, err);
 }
 
+/* What is let go changes what follows from the rows. */
+static hb_status give_up_cells(sqlite_table *table, hb_job *job, hb_err *err) {
+    const sqlite_layout *layout = table->conn->layout;
+    bool changed;
+    HB_TRY(sqlite_cells_check(table, HB_CHECK_GIVE_UP, job->state, &changed, err));
+    if (!changed) return HB_OK;
+    sqlite_derived_forget(table);
+    return layout->rebuild_sides != NULL ? layout->rebuild_sides(table, err) : HB_OK;
+}
+
+static hb_status give_up(sqlite_table *table, const sqlite_checker *checker, hb_err *err) {
+    sqlite_checker to = *checker;
+    hb_job job = { .state = &to };
+    return sqlite_in_tx(table, &job, give_up_cells, err);
+}
+
 static hb_status check_blobs(sqlite_table *table, hb_check_how how, const sqlite_checker *checker,
                              hb_err *err) {
     if (how == HB_CHECK_LOOK) {
@@ -128,6 +144,7 @@ static hb_status check_all(hb_instance *instance, hb_container *container, hb_ch
     };
     if (how == HB_CHECK_GIVE_UP) {
         HB_TRY(sqlite_table_need(instance, container, &table, err));
+        HB_TRY(give_up(table, &checker, err));
         return check_blobs(table, how, &checker, err);
     }
     bool usable;
@@ -135,6 +152,7 @@ static hb_status check_all(hb_instance *instance, hb_container *container, hb_ch
     if (!usable) return HB_OK;
     HB_TRY(check_engine(table, &checker, err));
     HB_TRY(check_blobs(table, how, &checker, err));
+    HB_TRY(sqlite_cells_check(table, how, &checker, &usable, err));
     const sqlite_layout *layout = table->conn->layout;
     if (layout->check_sides != NULL) HB_TRY(layout->check_sides(table, &checker, err));
     if (!fix) return HB_OK;

@@ -31,11 +31,24 @@ static hb_status value_of_json(hb_str json, hb_buf *pack, hb_value *out, hb_err 
     return HB_OK;
 }
 
+/* Tables of other programs need not be STRICT. */
+static bool kind_fits(int type, hb_kind kind) {
+    const bool number = type == SQLITE_INTEGER || type == SQLITE_FLOAT;
+    if (kind == HB_KIND_BOOL || kind == HB_KIND_I64 || kind == HB_KIND_F64) return number;
+    return kind != HB_KIND_TEXT || type != SQLITE_BLOB;
+}
+
 hb_status sqlite_read_value(sqlite3_value *cell, hb_kind kind, hb_buf *pack, hb_arena *arena,
                             hb_value *out, hb_err *err) {
-    if (sqlite3_value_type(cell) == SQLITE_NULL) {
+    const int type = sqlite3_value_type(cell);
+    if (type == SQLITE_NULL) {
         *out = (hb_value){ .kind = HB_KIND_NULL };
         return HB_OK;
+    }
+    if (!kind_fits(type, kind)) {
+        return hb_err_set(err, HB_E_CORRUPT, "a stored value is %s instead of %s",
+                          type == SQLITE_BLOB ? "bytes" : "text",
+                          kind == HB_KIND_TEXT ? "text" : "a number");
     }
     out->kind = kind;
     switch (kind) {

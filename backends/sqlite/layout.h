@@ -14,6 +14,7 @@ struct sqlite_layout {
     const char *name;               /* what the option "layout" calls it */
     const char *meta;               /* table of the key-value store, quoted where it must be */
     bool keyed_by_id;               /* rows of item tables name object_ids, not slots */
+    bool strict;                    /* its tables are STRICT */
     /* Inside a transaction: what every file of the layout has. */
     hb_status (*prepare)(sqlite_conn *conn, hb_err *err);
     /* Inside a transaction: makes or alters the tables of table->container and fills the names,
@@ -93,6 +94,13 @@ hb_status sqlite_drift_keys(const sqlite_table *table, hb_arena *arena, hb_err *
  * must be on it. */
 hb_status sqlite_column_retype(sqlite_conn *conn, hb_str table, hb_str column, hb_kind kind,
                                hb_err *err);
+
+/* ---- cells.c: values that cannot be decoded ------------------------------------------------- */
+
+/* Tells them as "value"; with HB_CHECK_GIVE_UP, inside a transaction, makes them null. *changed:
+ * some are now. */
+hb_status sqlite_cells_check(sqlite_table *table, hb_check_how how, const sqlite_checker *checker,
+                             bool *changed, hb_err *err);
 
 /* ---- what layouts share (table.c) ------------------------------------------------------------ */
 

@@ -361,9 +361,8 @@ static hb_status side_rebuild_rows(sqlite_table *table, uint32_t place, sqlite3_
     int rc = SQLITE_DONE;
     while (status == HB_OK && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
         hb_value value;
-        status = sqlite_read_value(sqlite3_column_value(rows, 1), HB_KIND_PACK, &pack, NULL, &value,
-                                   err);
-        if (status == HB_OK) {
+        status = sqlite_read_known(sqlite3_column_value(rows, 1), HB_KIND_PACK, &pack, &value, err);
+        if (status == HB_OK && value.kind == HB_KIND_PACK) {
             status = side_add(table, place, sqlite3_column_int64(rows, 0), value.as.s, err);
         }
     }
@@ -470,7 +469,7 @@ static hb_status side_check_rows(const side_checker *side, hb_buf *pack, hb_err 
     while ((rc = sqlite3_step(side->rows)) == SQLITE_ROW) {
         hb_value value = { .kind = HB_KIND_NULL };
         if (sqlite3_column_type(side->rows, 1) != SQLITE_NULL) {
-            HB_TRY(sqlite_read_value(sqlite3_column_value(side->rows, 1), HB_KIND_PACK, pack, NULL,
+            HB_TRY(sqlite_read_known(sqlite3_column_value(side->rows, 1), HB_KIND_PACK, pack,
                                      &value, err));
         }
         bool fits;
@@ -839,6 +838,7 @@ static hb_status own_add_text(const sqlite_table *table, uint32_t place, const h
 
 const sqlite_layout sqlite_layout_own = {
     .name = "own",
+    .strict = true,
     .meta = "hb_meta",
     .prepare = own_prepare,
     .make = own_make,

@@ -415,7 +415,7 @@ static const char expected_tables[] =
 
 static hb_status expected_row(gram_row *row, sqlite3_stmt *stmt, hb_buf *pack, hb_err *err) {
     hb_value value;
-    HB_TRY(sqlite_read_value(sqlite3_column_value(stmt, 1), HB_KIND_PACK, pack, NULL, &value, err));
+    HB_TRY(sqlite_read_known(sqlite3_column_value(stmt, 1), HB_KIND_PACK, pack, &value, err));
     row->object_id = sqlite_text_at(stmt, 0);
     return value.kind == HB_KIND_PACK ? gram_add(row, value.as.s, err) : HB_OK;
 }

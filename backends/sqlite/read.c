@@ -228,16 +228,29 @@ hb_status sqlite_rowset_begin(const sqlite_query *query, hb_rowset *out, hb_err 
     return HB_OK;
 }
 
+static hb_status cell_fail(sqlite3_stmt *stmt, const hb_err *why, hb_err *err) {
+    return hb_err_set(err, HB_E_CORRUPT,
+                      "row '%.*s': %s; audit() names all such values, repair() brings them back "
+                      "from another backend or makes them null",
+                      HB_ARG(sqlite_text_at(stmt, 0)), why->msg);
+}
+
 /* SQLite calls the values of a row "unprotected": it means other threads, and there are none here.
  */
 static hb_status cell_add(sqlite_query *query, sqlite3_stmt *stmt, int at, hb_colbuf *out,
                           hb_err *err) {
     hb_value value;
-    HB_TRY(sqlite_read_value(sqlite3_column_value(stmt, at), out->kind, &query->filter.pack,
-                             &query->filter.arena, &value, err));
-    if (value.kind == HB_KIND_VEC && out->dim != 0 && value.as.v.len != out->dim) {
-        return hb_err_set(err, HB_E_CORRUPT, "a stored vector has %u components, its field %u",
-                          (unsigned)value.as.v.len, (unsigned)out->dim);
+    hb_err why;
+    hb_err_init(&why);
+    hb_status status = sqlite_read_cell(sqlite3_column_value(stmt, at), out->kind, out->dim,
+                                        &query->filter.pack, &query->filter.arena, &value, &why);
+    if (status == HB_E_CORRUPT && query->job->lost_as_null) {
+        value = (hb_value){ .kind = HB_KIND_NULL };
+    } else if (status == HB_E_CORRUPT) {
+        return cell_fail(stmt, &why, err);
+    } else if (status != HB_OK) {
+        *err = why;
+        return status;
     }
     bool added = hb_colbuf_add(out, &value);
     if (value.kind == HB_KIND_VEC) hb_arena_reset(&query->filter.arena);

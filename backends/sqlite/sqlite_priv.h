@@ -188,6 +188,12 @@ int sqlite_functions_add(sqlite3 *db);
  * Either may be NULL when the kind does not need it. */
 hb_status sqlite_read_value(sqlite3_value *cell, hb_kind kind, hb_buf *pack, hb_arena *arena,
                             hb_value *out, hb_err *err);
+/* The same; CORRUPT also for a vector of another length than `dim`, 0: any. */
+hb_status sqlite_read_cell(sqlite3_value *cell, hb_kind kind, uint32_t dim, hb_buf *pack,
+                           hb_arena *arena, hb_value *out, hb_err *err);
+/* The same for what follows from the rows: a value that cannot be decoded is null there. */
+hb_status sqlite_read_known(sqlite3_value *cell, hb_kind kind, hb_buf *pack, hb_value *out,
+                            hb_err *err);
 
 /* ---- table.c: the container ------------------------------------------------------------------ */
 

@@ -138,6 +138,7 @@ static bool item_is(const cJSON *item, const char *key, hb_str text) {
 
 /* A value that nobody had any more: its problem says so. */
 static hb_status note_lost(hb_stored *s, const hb_finding *finding, hb_err *err) {
+    if (!finding->fixed) s->left_count++;
     for (cJSON *item = s->problems->child; item != NULL; item = item->next) {
         if (!item_is(item, "what", hb_str_c(finding->kind)) ||
             !item_is(item, "backend", s->backend) || !item_is(item, "entity", s->entity) ||
@@ -146,9 +147,10 @@ static hb_status note_lost(hb_stored *s, const hb_finding *finding, hb_err *err)
             continue;
         }
         cJSON *value = cJSON_CreateString("lost");
-        if (value == NULL) return hb_err_memory(err);
-        cJSON_ReplaceItemInObjectCaseSensitive(item, "value", value);
-        return HB_OK;
+        cJSON *repaired = cJSON_CreateBool(finding->fixed);
+        if (value != NULL) cJSON_ReplaceItemInObjectCaseSensitive(item, "value", value);
+        if (repaired != NULL) cJSON_ReplaceItemInObjectCaseSensitive(item, "repaired", repaired);
+        return value != NULL && repaired != NULL ? HB_OK : hb_err_memory(err);
     }
     return HB_OK;
 }

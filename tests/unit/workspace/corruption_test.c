@@ -40,6 +40,8 @@ static const char definition[] =
     "\"tags\":{\"type\":\"array[short-text]\",\"stores\":[{\"to\":\"main\",\"strategy\":\"sparse-gram\"}]},"
     "\"list\":{\"type\":\"array[integer]\",\"stores\":[{\"to\":\"main\",\"strategy\":\"side\"}]},"
     "\"body\":{\"type\":\"long-text\",\"stores\":[{\"to\":\"main\",\"strategy\":\"external\"},{\"to\":\"side\"}]},"
+    "\"meta\":{\"type\":\"json\",\"stores\":[{\"to\":\"main\"},{\"to\":\"side\"}]},"
+    "\"v\":{\"type\":\"vector[2]\",\"stores\":[{\"to\":\"main\"}]},"
     "\"far\":{\"type\":\"short-text\",\"stores\":[{\"to\":\"side\"}]}}}";
 
 static memory_fs files;
@@ -71,21 +73,21 @@ static void remove_behind(uint32_t backend, const char *id) {
     behind(backend, (hb_fragment){ .kind = HB_FRAG_DELETE, .ids = &ids });
 }
 
-/* Side holds object_id, body, far. */
+/* Side holds object_id, body, meta, far. */
 static void write_side(const char *id, const char *body) {
     const hb_entity *doc = f.ws->entities[hb_workspace_entity(f.ws, HB_STR("doc"))];
     const hb_container *container = doc->routing->containers[SIDE];
-    const char *texts[] = { id, body, "far a" };
-    hb_span spans[3];
-    hb_column columns[3];
-    REQUIRE(container->field_count == 3);
-    for (int i = 0; i < 3; i++) {
-        hb_str name = doc->schema->fields[container->fields[i].field].name;
-        const char *text = i == 0 ? texts[0] : hb_str_eq(name, HB_STR("body")) ? texts[1] : texts[2];
-        spans[i] = (hb_span){ 0, (uint32_t)strlen(text) };
-        columns[i] = (hb_column){ name, HB_KIND_TEXT, 0, NULL, &spans[i], (const uint8_t *)text, spans[i].len, NULL };
+    hb_span spans[4];
+    hb_column columns[4];
+    REQUIRE(container->field_count == 4);
+    for (int i = 0; i < 4; i++) {
+        const hb_field *field = &doc->schema->fields[container->fields[i].field];
+        hb_str text = hb_str_c(i == 0 ? id : hb_str_eq(field->name, HB_STR("body")) ? body : "far a");
+        if (field->kind == HB_KIND_PACK) text = (hb_str){ "\x81\xa1k\x91\x00", 5 };
+        spans[i] = (hb_span){ 0, text.len };
+        columns[i] = (hb_column){ field->name, field->kind, 0, NULL, &spans[i], (const uint8_t *)text.ptr, text.len, NULL };
     }
-    hb_batch batch = { 1, 3, columns };
+    hb_batch batch = { 1, 4, columns };
     behind(SIDE, (hb_fragment){ .kind = HB_FRAG_WRITE, .batch = &batch });
 }
 
@@ -141,6 +143,18 @@ static void drop_index(const place *p, bool unique) {
 }
 static void index_gone(const place *p) { drop_index(p, false); }
 static void unique_gone(const place *p) { drop_index(p, true); }
+
+static void cell_set(const place *p, const char *what) {
+    char text[200];
+    snprintf(text, sizeof(text), "PRAGMA ignore_check_constraints = 1; UPDATE \"%s\" SET %s WHERE object_id = 'a'; PRAGMA ignore_check_constraints = 0",
+             p->main_is == PYTHON ? "doc" : "unit/doc", what);
+    sql(MAIN, text);
+}
+static void json_broken(const place *p) { cell_set(p, p->main_is == PYTHON ? "tags = '[\"x'" : "tags = '{', list = 'no'"); }
+static void json_copy_broken(const place *p) { cell_set(p, "meta = '{\"k\": '"); }
+static void vector_broken(const place *p) { cell_set(p, p->main_is == PYTHON ? "v = '[1'" : "v = x'0102'"); }
+static void vector_short(const place *p) { cell_set(p, p->main_is == PYTHON ? "v = '[1]'" : "v = x'00000000'"); }
+static void number_is_text(const place *p) { cell_set(p, "n = 'many'"); }
 
 static void keyword_missing(const place *p) { (void)p; sql(MAIN, "DELETE FROM hb_gram_keywords WHERE object_id = 'a' AND ordinal = 0"); }
 static void keyword_changed(const place *p) { (void)p; sql(MAIN, "UPDATE hb_gram_keywords SET keyword_norm = 'q' WHERE object_id = 'a'"); }
@@ -283,6 +297,11 @@ static const corruption corruptions[] = {
     { "index behind its row", SQLITE, ANY, index_changed, "\"what\":\"table\"", false, true },
     { "index gone", SQLITE, ANY, index_gone, "\"what\":\"index\"", false, false },
     { "unique index gone", SQLITE, ANY, unique_gone, "\"what\":\"index\"", false, false },
+    { "JSON that is none", SQLITE, ANY, json_broken, "\"field\":\"tags\",\"what\":\"value\"", false, true },
+    { "JSON that is none in the first store", SQLITE, ANY, json_copy_broken, "\"field\":\"meta\",\"what\":\"value\"", false, false },
+    { "vector that is none", SQLITE, ANY, vector_broken, "\"field\":\"v\",\"what\":\"value\"", false, true },
+    { "vector of another length", SQLITE, ANY, vector_short, "\"field\":\"v\",\"what\":\"value\"", false, true },
+    { "text among numbers", PYTHON, ANY, number_is_text, "\"field\":\"n\",\"what\":\"value\"", false, true },
     { "keyword missing", PYTHON, ANY, keyword_missing, "\"object_id\":\"a\",\"reason\":\"the keywords kept", false, false },
     { "keyword changed", PYTHON, ANY, keyword_changed, "\"field\":\"tags\",\"what\":\"index\"", false, false },
     { "keyword extra", PYTHON, ANY, keyword_extra, "\"object_id\":\"zz\",\"reason\":\"the keywords kept", false, false },
@@ -325,7 +344,7 @@ static void start(const place *p) {
         memset(body, 'a' + i, len);
         body[len] = '\0';
         snprintf(row, sizeof(row), "{\"object_id\":\"%c\",\"name\":\"Row %d\",\"n\":%d,\"u\":%d,\"tags\":[\"x y\",\"tag %d\"],\"list\":[%d,5,6],"
-                                   "\"body\":\"%s\",\"far\":\"far %c\"}", 'a' + i, i, i, i, i, i, body, 'a' + i);
+                                   "\"body\":\"%s\",\"meta\":{\"k\":[%d]},\"v\":[%d,1],\"far\":\"far %c\"}", 'a' + i, i, i, i, i, i, body, i, i, 'a' + i);
         status = upsert(&f, "doc", row);
         if (!CHECK_INT(status, HB_OK)) test_check(false, f.err.msg, __FILE__, __LINE__);
     }
