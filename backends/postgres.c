@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* postgres and pgvector: PostgreSQL by a driver of the host (node-postgres, PGlite, ...); the
- * second keeps vectors in the type of the extension pgvector, which has to be there.
+/* postgres and pgvector: PostgreSQL by a driver of the host (node-postgres, PGlite, ...) or by
+ * HTTP; the second keeps vectors in the type of the extension pgvector, which has to be there.
  *
  * Facts: https://www.postgresql.org/docs/current/ (errcodes-appendix, functions-string,
  * sql-insert), and pgvector's README for <->, <#> and <=>. */
-#include "backends/sql/remote.h"
+#include "backends/sql/transport.h"
 
 /* By class, the first two letters of a SQLSTATE; drivers and Node have words of their own. */
 static hb_status status_of(hb_str native) {
@@ -50,12 +50,15 @@ static hb_status status_of(hb_str native) {
     [HB_KIND_F64] = "float8", [HB_KIND_TEXT] = "text", [HB_KIND_BYTES] = "bytea",                  \
     [HB_KIND_PACK] = "text"
 
+static const sql_transport *const transports[] = { &sql_transport_neon, NULL };
+
 static const sql_engine engine_postgres = {
     .dialect = &hb_dialect_postgres,
     .columns = COLUMNS,
     .lock = LOCK,
     .known_types = { KNOWN_TYPES, [HB_KIND_VEC] = "bytea" },
     .status_of = status_of,
+    .transports = transports,
 };
 
 static const sql_engine engine_pgvector = {
@@ -70,6 +73,7 @@ static const sql_engine engine_pgvector = {
                    [HB_METRIC_L2] = "$c <-> $v",
                    [HB_METRIC_DOT] = "$c <#> $v" },
     .status_of = status_of,
+    .transports = transports,
 };
 
 static hb_status open_postgres(hb_instance *instance, hb_err *err) {
@@ -94,7 +98,7 @@ static hb_offer supports_pgvector(const hb_type *type, hb_strategy strategy, hb_
     return sql_supports(&engine_pgvector, type, strategy, op);
 }
 
-/* All but the first are for what makes the driver: the core does not connect by itself. */
+/* All but the first and the last are for what makes the driver; `uri` also goes to Neon. */
 static const hb_option options[] = {
     { "schema", 's', false, "the schema that holds the workspace; default hb_<workspace id>" },
     { "uri", 's', true, "postgresql://user:password@host:port/database" },
@@ -106,6 +110,7 @@ static const hb_option options[] = {
     { "params", 'o', false, "sslmode and other parameters of the connection" },
     { "superuser", 'o', false, "who may make roles and databases: {username, password, ...}" },
     { "shared_database", 'b', false, "the database holds other things too" },
+    SQL_HTTP_OPTIONS,
     { NULL, 0, false, NULL },
 };
 
@@ -128,7 +133,7 @@ static const char *const aliases[] = { "postgresql", "pg", NULL };
 const hb_backend hb_backend_postgres = {
     .name = "postgres",
     .aliases = aliases,
-    .desc = "PostgreSQL by a driver of the host",
+    .desc = "PostgreSQL, by a driver of the host or by HTTP",
     .roles = HB_ROLE_ROW | HB_TAG_SQL,
     .routing_rank = 20,
     .supports = supports_postgres,
@@ -138,7 +143,7 @@ const hb_backend hb_backend_postgres = {
 
 const hb_backend hb_backend_pgvector = {
     .name = "pgvector",
-    .desc = "PostgreSQL with the extension pgvector by a driver of the host",
+    .desc = "PostgreSQL with the extension pgvector, by a driver of the host or by HTTP",
     .roles = HB_ROLE_ROW | HB_ROLE_VECTOR | HB_TAG_SQL | HB_TAG_VECTOR,
     .routing_rank = 21,
     .supports = supports_pgvector,

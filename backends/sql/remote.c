@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Fragments of a SQL engine elsewhere: what begins them, and what their replies lead to. */
-#include "backends/sql/remote.h"
+#include "backends/sql/transport.h"
 
 #include "value/wire.h"
 
@@ -73,8 +73,14 @@ static hb_status take_rows(hb_job *job, const hb_batch *rows, hb_err *err) {
 
 hb_status sql_reply(hb_job *job, const hb_host_reply *reply, hb_err *err) {
     hb_batch rows = { 0, 0, NULL };
-    if (reply->failed) return sql_failed(sql_remote_of(job), reply, err);
-    if (reply->body.len > 0) HB_TRY(hb_wire_read(reply->body, job->arena, &rows, err));
+    if (sql_remote_of(job)->link != NULL) {
+        bool complete;
+        HB_TRY(sql_http_reply(job, reply, &rows, &complete, err));
+        if (!complete) return HB_OK;
+    } else {
+        if (reply->failed) return sql_failed(sql_remote_of(job), reply, err);
+        if (reply->body.len > 0) HB_TRY(hb_wire_read(reply->body, job->arena, &rows, err));
+    }
     const sql_state *state = job->state;
     return state->looks ? take_columns(job, &rows, err) : take_rows(job, &rows, err);
 }

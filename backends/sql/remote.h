@@ -31,6 +31,8 @@ typedef struct sql_engine {
     const char *distances[3];
     /* The status of a failure by the engine's own code. */
     hb_status (*status_of)(hb_str native);
+    /* Ways by HTTP beside the gateway (transport.h), ends with NULL; or NULL. */
+    const struct sql_transport *const *transports;
 } sql_engine;
 
 /* Statements on their way, MessagePack items without the list's head. */
@@ -61,6 +63,7 @@ typedef struct sql_tx {         /* collected, not sent */
 
 typedef struct sql_remote {     /* hb_instance.state */
     const sql_engine *engine;
+    struct sql_link *link;      /* by HTTP; NULL: by the host's driver. Of the instance's arena */
     hb_instance *instance;
     const hb_mem *mem;
     hb_str schema;
@@ -118,6 +121,9 @@ hb_status sql_send_one(hb_job *job, const hb_sql *sql, hb_err *err);
 hb_status sql_submit(hb_job *job, const sql_list *list, hb_err *err);
 /* Status and words of an operation that failed. */
 hb_status sql_failed(const sql_remote *remote, const hb_host_reply *reply, hb_err *err);
+/* The same of a status that is known: `telling` are more words, or empty; `native` a code. */
+hb_status sql_say(const sql_remote *remote, hb_status status, hb_str telling, hb_str native,
+                  hb_err *err);
 
 /* ---- tables.c */
 /* The table of a container, names and all; no question is asked. */
@@ -183,6 +189,7 @@ typedef struct sql_state {
     hb_str *ids;                /* near: the best, in order; in the job's arena */
     double *scores;
     uint32_t count;
+    struct sql_exchange *exchange;  /* by HTTP: of the statements under way; in the job's arena */
 } sql_state;
 
 static inline sql_remote *sql_remote_of(const hb_job *job) { return job->instance->state; }

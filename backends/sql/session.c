@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Opening, transactions and the meta store of a SQL engine elsewhere. */
-#include "backends/sql/remote.h"
+#include "backends/sql/transport.h"
 
 #include <stdlib.h>
 
@@ -22,7 +22,9 @@ hb_status sql_open(hb_instance *instance, const sql_engine *engine, hb_err *err)
         hb_str name = hb_arena_printf(instance->arena, "hb_%.*s", HB_ARG(instance->workspace_id));
         if (name.ptr != NULL) remote->schema = sql_name(remote, name, instance->arena);
     }
-    return remote->schema.ptr != NULL ? HB_OK : hb_err_memory(err);
+    hb_status status = remote->schema.ptr != NULL ? sql_http_open(remote, err) : hb_err_memory(err);
+    if (status != HB_OK) sql_close(instance);
+    return status;
 }
 
 static void tx_clear(sql_tx *tx, const hb_mem *mem) {

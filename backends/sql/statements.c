@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Statements as operations of the host: texts with their parameters, in MessagePack. */
-#include "backends/sql/remote.h"
+#include "backends/sql/transport.h"
 #include "base/num.h"
 #include "value/pack.h"
 
@@ -79,6 +79,9 @@ hb_status sql_send(hb_job *job, const sql_list *list, bool in_transaction, hb_er
     }
     hb_buf_free(&whole);
     HB_TRY(status);
+    if (sql_remote_of(job)->link != NULL) {
+        return sql_http_send(job, statements, list->count, in_transaction, err);
+    }
     const hb_host_op op = { .kind = HB_HOST_SQL,
                             .statements = statements,
                             .in_transaction = in_transaction };
@@ -119,10 +122,14 @@ static hb_str words_of_host(const hb_host_reply *reply) {
 
 /* The engine's own words may hold values of rows: only its code is passed on. */
 hb_status sql_failed(const sql_remote *remote, const hb_host_reply *reply, hb_err *err) {
-    const char *name = remote->instance->type->name;
-    const hb_str telling = words_of_host(reply);
     hb_status status = HB_E_UNAVAILABLE;
     if (reply->native.len > 0) status = remote->engine->status_of(reply->native);
+    return sql_say(remote, status, words_of_host(reply), reply->native, err);
+}
+
+hb_status sql_say(const sql_remote *remote, hb_status status, hb_str telling, hb_str code,
+                  hb_err *err) {
+    const char *name = remote->instance->type->name;
     switch ((int)status) {
     case HB_E_UNAVAILABLE:
         hb_err_set(err, status, "%s cannot be reached%s%.*s", name, telling.len > 0 ? ": " : "",
@@ -139,12 +146,13 @@ hb_status sql_failed(const sql_remote *remote, const hb_host_reply *reply, hb_er
     case HB_E_LOCKED:
         hb_err_set(err, status, "%s gave up: other transactions are in the way", name);
         break;
+    case HB_E_LIMIT: hb_err_set(err, status, "%s refused what is too large", name); break;
     case HB_E_TIMEOUT: hb_err_set(err, status, "%s cancelled the statement", name); break;
     case HB_E_VALIDATION: hb_err_set(err, status, "%s cannot store a value", name); break;
     default: hb_err_set(err, status, "%s reported an error", name); break;
     }
-    if (err != NULL && reply->native.len > 0) {
-        hb_str native = hb_str_sub(reply->native, 0, (uint32_t)sizeof(err->native) - 1);
+    if (err != NULL && code.len > 0) {
+        hb_str native = hb_str_sub(code, 0, (uint32_t)sizeof(err->native) - 1);
         memcpy(err->native, native.ptr, native.len);
         err->native[native.len] = '\0';
     }

@@ -40,6 +40,9 @@ import { Sink } from "./sink.js";
  * @property {import("../host/sql.js").Statement[]} statements SQL, in this order
  * @property {boolean} inTransaction all of the statements, or none
  * @property {number} timeoutMs 0: the call's
+ * @property {number} delayMs FETCH: to wait before it begins
+ * @property {number} answerMax FETCH: more bytes are no answer; 0: any number
+ * @property {boolean} undo FETCH: given up, its URL is to be DELETEd
  */
 /** @typedef {{ failed: boolean, status: number, head: Record<string, string>, body?: Uint8Array, columns?: InputColumn[], rowCount?: number }} HostReply */
 
@@ -285,7 +288,8 @@ export class Core {
       method: text(ReplyAt.op_method_ptr, ReplyAt.op_method_len), url: text(ReplyAt.op_url_ptr, ReplyAt.op_url_len),
       headers: headers.length > 0 ? unpack(headers) : {}, body: sql ? new Uint8Array(0) : body,
       statements: sql ? unpack(body).map((/** @type {[string, unknown[]]} */ [text, params]) => ({ sql: text, params })) : [],
-      inTransaction: (this.#u32(ReplyAt.op_flags) & 1) !== 0, timeoutMs: this.#u32(ReplyAt.op_timeout_ms) };
+      inTransaction: (this.#u32(ReplyAt.op_flags) & 1) !== 0, undo: (this.#u32(ReplyAt.op_flags) & 2) !== 0,
+      timeoutMs: this.#u32(ReplyAt.op_timeout_ms), delayMs: this.#u32(ReplyAt.op_delay_ms), answerMax: this.#u32(ReplyAt.op_answer_max) };
   }
 
   /** @param {number} task @returns {number} State */

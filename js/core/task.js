@@ -119,17 +119,36 @@ async function carryOut(op, hosts, stop) {
   const own = new AbortController();
   const abort = () => own.abort();
   stop.addEventListener("abort", abort, { once: true });
-  const timer = op.timeoutMs > 0 ? setTimeout(abort, op.timeoutMs) : undefined;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
   try {
+    if (op.delayMs > 0) await pause(op.delayMs, own.signal);
+    if (op.timeoutMs > 0) timer = setTimeout(abort, op.timeoutMs);
     return op.kind === "sql" ? await performSql(op, hosts.drivers?.[op.backend], own.signal) : await performFetch(op, hosts.fetch, own.signal);
   } catch (error) {
-    const failure = /** @type {{ message?: unknown, code?: unknown }} */ (error ?? {});
+    const failure = /** @type {{ message?: unknown, code?: unknown, cause?: { code?: unknown } }} */ (error ?? {});
     const late = own.signal.aborted && !stop.aborted;
     const message = late ? `no answer within ${op.timeoutMs} ms` : String(failure.message ?? error);
-    const native = !late && (typeof failure.code === "string" || typeof failure.code === "number") ? String(failure.code) : "";
+    const code = typeof failure.code === "string" || typeof failure.code === "number" ? failure.code : failure.cause?.code;
+    const native = !late && (typeof code === "string" || typeof code === "number") ? String(code) : "";
     return { failed: true, status: 0, head: { message, native } };
   } finally {
     clearTimeout(timer);
     stop.removeEventListener("abort", abort);
   }
+}
+
+/** @param {number} ms @param {AbortSignal} signal */
+function pause(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve(undefined);
+    }, ms);
+    signal.addEventListener("abort", stop, { once: true });
+  });
 }

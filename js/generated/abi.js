@@ -12,7 +12,7 @@ export const EXT_TIMESTAMP = -1;
 export const DEPTH_MAX = 128;
 export const BATCH_ROWS_MAX = 16777216;
 export const CALL_LEN = 64;
-export const REPLY_LEN = 128;
+export const REPLY_LEN = 136;
 
 /** @type {{ readonly OK: number, readonly INVALID_ID: number, readonly VALIDATION: number, readonly TYPE: number, readonly SCHEMA: number, readonly SCHEMA_CONFLICT: number, readonly DUPLICATE: number, readonly UNIQUE: number, readonly AMBIGUOUS: number, readonly QUERY: number, readonly UNKNOWN_FIELD: number, readonly UNKNOWN_ENTITY: number, readonly UNKNOWN_BACKEND: number, readonly UNKNOWN_PRESET: number, readonly UNSUPPORTED: number, readonly UNSUPPORTED_STORAGE: number, readonly ROUTING: number, readonly LIMIT: number, readonly MEMORY: number, readonly BACKEND: number, readonly UNAVAILABLE: number, readonly BAD_REPLY: number, readonly REFUSED: number, readonly CORRUPT: number, readonly LOCKED: number, readonly PARTIAL_WRITE: number, readonly CANCELLED: number, readonly TIMEOUT: number, readonly CLOSED: number, readonly HOST: number, readonly INTERNAL: number, readonly RESTRICTED: number, readonly COMPUTE: number, readonly UNKNOWN_COMPUTE: number, readonly SCHEMA_DRIFT: number, readonly FORMAT: number }} */
 export const Status = Object.freeze({
@@ -171,7 +171,7 @@ export const CallAt = Object.freeze({
   timeout_ms: 52,
 });
 
-/** @type {{ readonly state: number, readonly task: number, readonly answer: number, readonly ptr: number, readonly len: number, readonly total_known: number, readonly truncated: number, readonly cursor_len: number, readonly total: number, readonly code: number, readonly at: number, readonly entity_ptr: number, readonly field_ptr: number, readonly backend_ptr: number, readonly native_ptr: number, readonly message_ptr: number, readonly detail_ptr: number, readonly op_id: number, readonly op_kind: number, readonly op_backend_ptr: number, readonly op_backend_len: number, readonly op_method_ptr: number, readonly op_method_len: number, readonly op_url_ptr: number, readonly op_url_len: number, readonly op_headers_ptr: number, readonly op_headers_len: number, readonly op_body_ptr: number, readonly op_body_len: number, readonly op_flags: number, readonly op_timeout_ms: number }} */
+/** @type {{ readonly state: number, readonly task: number, readonly answer: number, readonly ptr: number, readonly len: number, readonly total_known: number, readonly truncated: number, readonly cursor_len: number, readonly total: number, readonly code: number, readonly at: number, readonly entity_ptr: number, readonly field_ptr: number, readonly backend_ptr: number, readonly native_ptr: number, readonly message_ptr: number, readonly detail_ptr: number, readonly op_id: number, readonly op_kind: number, readonly op_backend_ptr: number, readonly op_backend_len: number, readonly op_method_ptr: number, readonly op_method_len: number, readonly op_url_ptr: number, readonly op_url_len: number, readonly op_headers_ptr: number, readonly op_headers_len: number, readonly op_body_ptr: number, readonly op_body_len: number, readonly op_flags: number, readonly op_timeout_ms: number, readonly op_delay_ms: number, readonly op_answer_max: number }} */
 export const ReplyAt = Object.freeze({
   state: 0,
   task: 4,
@@ -204,6 +204,8 @@ export const ReplyAt = Object.freeze({
   op_body_len: 116,
   op_flags: 120,
   op_timeout_ms: 124,
+  op_delay_ms: 128,
+  op_answer_max: 132,
 });
 
 /** Every code that an error can have. @typedef {"OK" | "INVALID_ID" | "VALIDATION" | "TYPE" | "SCHEMA" | "SCHEMA_CONFLICT" | "DUPLICATE" | "UNIQUE" | "AMBIGUOUS" | "QUERY" | "UNKNOWN_FIELD" | "UNKNOWN_ENTITY" | "UNKNOWN_BACKEND" | "UNKNOWN_PRESET" | "UNSUPPORTED" | "UNSUPPORTED_STORAGE" | "ROUTING" | "LIMIT" | "MEMORY" | "BACKEND" | "UNAVAILABLE" | "BAD_REPLY" | "REFUSED" | "CORRUPT" | "LOCKED" | "PARTIAL_WRITE" | "CANCELLED" | "TIMEOUT" | "CLOSED" | "HOST" | "INTERNAL" | "RESTRICTED" | "COMPUTE" | "UNKNOWN_COMPUTE" | "SCHEMA_DRIFT" | "FORMAT"} StatusName */

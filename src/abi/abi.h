@@ -55,8 +55,9 @@ typedef struct hb_abi_reply {
     uint32_t op_method_ptr, op_method_len, op_url_ptr, op_url_len;
     uint32_t op_headers_ptr, op_headers_len;    /* MessagePack map of text to text */
     uint32_t op_body_ptr, op_body_len;          /* FETCH body, or SQL statements (MessagePack) */
-    uint32_t op_flags;              /* 1: in transaction */
+    uint32_t op_flags;              /* 1: in transaction; 2: DELETE the URL when given up */
     uint32_t op_timeout_ms;
+    uint32_t op_delay_ms, op_answer_max;
 } hb_abi_reply;
 
 /* Exports:

@@ -212,8 +212,10 @@ static uint32_t reply_op(const hb_host_op *op) {
     reply->op_headers_len = module.out.len;
     reply->op_body_ptr = address(body.ptr);
     reply->op_body_len = body.len;
-    reply->op_flags = op->in_transaction ? 1 : 0;
+    reply->op_flags = (op->in_transaction ? 1u : 0u) | (op->undo ? 2u : 0u);
     reply->op_timeout_ms = op->timeout_ms;
+    reply->op_delay_ms = op->delay_ms;
+    reply->op_answer_max = op->answer_max;
     return HB_ABI_OP;
 }
 

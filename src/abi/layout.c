@@ -161,6 +161,8 @@ static const entry reply_members[] = {
     AT(hb_abi_reply, op_body_len),
     AT(hb_abi_reply, op_flags),
     AT(hb_abi_reply, op_timeout_ms),
+    AT(hb_abi_reply, op_delay_ms),
+    AT(hb_abi_reply, op_answer_max),
 };
 
 #define GROUP(name, table) { name, table, sizeof(table) / sizeof((table)[0]) }

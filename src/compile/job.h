@@ -28,6 +28,9 @@ typedef struct hb_host_op {
     hb_str statements;
     bool in_transaction;
     uint32_t timeout_ms;            /* 0: the task's */
+    uint32_t delay_ms;              /* FETCH: the host waits so long before it begins */
+    uint32_t answer_max;            /* FETCH: more bytes are no answer; 0: any number */
+    bool undo;                      /* FETCH: given up, its URL is to be DELETEd */
 } hb_host_op;
 
 /* What came back. Borrowed for the duration of the call. */

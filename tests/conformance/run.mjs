@@ -8,6 +8,7 @@ import { vector } from "@electric-sql/pglite-pgvector";
 import { HeavenBase } from "heavenbase";
 import { conformance } from "heavenbase/conformance";
 import { pgliteDriver } from "heavenbase/drivers/pglite";
+import { onPglite, startNeon } from "../servers/neon.mjs";
 import { addCounts, printReport } from "./report.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "hb-conformance-"));
@@ -23,21 +24,27 @@ const deployments = {
   debug: { main: sqlite, vec: inmem, search: inmem },
   "postgres (PGlite)": { main: { type: "postgres" } },
   "pgvector (PGlite)": { main: { type: "pgvector" } },
+  "pgvector (neon)": { main: { type: "pgvector", via: "neon", uri: "postgresql://me:secret@ep-one.test/db" } },
 };
 /** What reaches backends that are not in the module, made when first needed. */
 const pglite = lazily(async () => {
   const db = await PGlite.create({ extensions: { vector } });
   await db.exec("CREATE EXTENSION vector");
-  return pgliteDriver(db);
+  return db;
 });
-/** @param {string} name */
-const driversOf = async (name) => (name.endsWith("(PGlite)") ? { drivers: { main: await pglite() } } : {});
+const neon = lazily(async () => startNeon({ run: onPglite(await pglite()), connectionString: deployments["pgvector (neon)"].main.uri }));
+/** The backends as they are reached, and the drivers for that. @param {string} name @param {Record<string, any>} backends */
+async function reached(name, backends) {
+  if (name.endsWith("(PGlite)")) return { backends, drivers: { main: pgliteDriver(await pglite()) } };
+  if (name.endsWith("(neon)")) return { backends: { main: { ...backends.main, url: (await neon()).url } } };
+  return { backends };
+}
 
 /** @template T @param {() => Promise<T>} make */
 function lazily(make) {
-  /** @type {Promise<T> | undefined} */
-  let made;
-  return () => (made ??= make());
+  /** @type {(() => Promise<T>) & { made?: Promise<T> }} */
+  const get = () => (get.made ??= make());
+  return get;
 }
 
 const chosen = process.argv.slice(2);
@@ -45,13 +52,14 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 try {
   for (const [name, backends] of Object.entries(deployments)) {
     if (chosen.length > 0 && !chosen.includes(name)) continue;
-    const drivers = await driversOf(name);
-    const report = await conformance({ open: (id) => HeavenBase.open(id, { backends, ...drivers }) });
+    const options = await reached(name, backends);
+    const report = await conformance({ open: (id) => HeavenBase.open(id, options) });
     printReport(name, report);
     console.log(`${name.padEnd(17)} ${report.summary}`);
     addCounts(total, report);
   }
 } finally {
+  await neon.made?.then((proxy) => proxy.stop());
   rmSync(folder, { recursive: true, force: true });
 }
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
