@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Functions that a program gives: computed fields, derived Catalog columns, defaults, operands of queries. The core
 // knows them by name; here they are found and run, before the crossing.
+import { closest } from "./closest.js";
 import { HeavenBaseError, cancelled } from "./errors.js";
 import { known } from "./options.js";
 
@@ -100,23 +101,6 @@ export class Functions {
 
 /** @param {unknown} value @returns {value is PromiseLike<unknown>} */
 const isThenable = (value) => value !== null && typeof value === "object" && typeof (/** @type {any} */ (value).then) === "function";
-
-/** The known name that was probably meant. @param {string} name @param {readonly string[]} names */
-function closest(name, names) {
-  const scored = names.map((one) => ({ one, far: distance(name.toLowerCase(), one.toLowerCase()) })).sort((a, b) => a.far - b.far);
-  return scored.length > 0 && scored[0].far <= Math.max(2, Math.floor(name.length / 3)) ? scored[0].one : null;
-}
-
-/** Edits from one text to another. @param {string} a @param {string} b */
-function distance(a, b) {
-  let last = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) row[j] = Math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
-    last = row;
-  }
-  return last[b.length];
-}
 
 /** The functions that a definition names, in whichever of its forms; what is malformed is the core's to refuse. @param {any} definition @returns {{ name: string, target: string }[]} */
 export function namesIn(definition) {

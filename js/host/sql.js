@@ -6,22 +6,43 @@ import { HeavenBaseError } from "../errors.js";
 /** @typedef {import("../core/call.js").HostOp} HostOp */
 /** @typedef {import("../core/call.js").HostReply} HostReply */
 /** A text of the engine's dialect with its placeholders, and their values: null, boolean, number, bigint, string or Uint8Array. @typedef {{ sql: string, params: unknown[] }} Statement */
+/** A column, and what the engine's own text in its cells writes. @typedef {{ name: string, text?: "boolean" | "integer" | "float" | "bytes" }} SqlColumn */
 /**
  * Rows are lists of cells, or mappings by column name. A cell that JavaScript has no exact number for stays text.
  * @typedef {object} SqlResult
- * @property {readonly (string | { name: string })[]} [columns]
+ * @property {readonly (string | SqlColumn)[]} [columns]
  * @property {readonly (readonly unknown[] | Record<string, unknown>)[]} [rows]
  * @property {number} [affected]
+ * @property {number} [bytes] of its rows, as the engine sent them, where they are limited
  */
-/** @typedef {{ signal: AbortSignal }} SqlOptions */
+/**
+ * What a workspace says is `signal`; the rest is said by the gateway.
+ * @typedef {object} SqlOptions
+ * @property {AbortSignal} signal
+ * @property {boolean} [readOnly] the engine refuses what writes
+ * @property {number} [maxRows] of the result; more is LIMIT
+ * @property {number} [maxBytes] of its rows, as the engine sends them
+ */
 /** One connection with an open transaction; after `commit` or `rollback` it is not used again. @typedef {{ execute: (sql: string, params: unknown[], options: SqlOptions) => SqlResult | Promise<SqlResult>, commit: (options: SqlOptions) => unknown, rollback: () => unknown }} SqlTransaction */
 /**
+ * One connection of the engine, held for several statements. `release` gives it back without what they left behind:
+ * open transactions, settings, temporary tables, locks. A session that only reads has each statement in a transaction
+ * of its own that the engine keeps from writing.
+ * @typedef {object} SqlSession
+ * @property {(sql: string, params: unknown[], options: SqlOptions) => Promise<SqlResult>} execute
+ * @property {(options: SqlOptions) => Promise<unknown>} begin
+ * @property {(options: SqlOptions) => Promise<unknown>} commit
+ * @property {() => Promise<unknown>} rollback
+ * @property {() => Promise<unknown>} release
+ */
+/**
  * What an engine is reached by. `execute` alone reads; writing needs `batch` (all statements in one transaction, a result
- * for each) or `begin`. `close` is called with the workspace's.
+ * for each) or `begin`. `close` is called with the workspace's. `session` is what the gateway needs, and it alone.
  * @typedef {object} SqlDriver
  * @property {(sql: string, params: unknown[], options: SqlOptions) => SqlResult | Promise<SqlResult>} execute
  * @property {(statements: Statement[], options: SqlOptions) => SqlResult[] | Promise<SqlResult[]>} [batch]
  * @property {(options: SqlOptions) => SqlTransaction | Promise<SqlTransaction>} [begin]
+ * @property {(options: SqlOptions) => Promise<SqlSession>} [session]
  * @property {() => unknown} [close]
  */
 

@@ -3,15 +3,16 @@
 // way that leads to it, and stopped. Prints a line per way, and closes with `N passed, N failed`.
 import { conformance } from "heavenbase/conformance";
 import { addCounts, printReport } from "../conformance/report.mjs";
+import { gateway } from "./gateway.mjs";
 import { postgres } from "./postgres.mjs";
 
 /**
  * A way to an engine: `open` for the conformance suite, and checks of its own.
- * @typedef {{ name: string, open: (id: string) => Promise<import("heavenbase").Workspace>, checks?: Record<string, () => Promise<void>> }} Way
+ * @typedef {{ name: string, open?: (id: string) => Promise<import("heavenbase").Workspace>, checks?: Record<string, () => Promise<void>> }} Way
  * @typedef {{ name: string, start: () => Promise<{ ways: Way[], stop: () => Promise<void> }> }} Engine
  */
 /** @type {Engine[]} */
-const engines = [postgres];
+const engines = [postgres, gateway];
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !engines.some((engine) => engine.name === name));
@@ -36,9 +37,12 @@ process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
 /** @param {Way} way */
 async function examine(way) {
   const since = performance.now();
-  const report = await conformance({ open: way.open });
-  const own = { passed: report.passed, failed: report.failed, skipped: report.skipped };
-  printReport(way.name, report);
+  const own = { passed: 0, failed: 0, skipped: 0 };
+  if (way.open) {
+    const report = await conformance({ open: way.open });
+    addCounts(own, report);
+    printReport(way.name, report);
+  }
   for (const [name, check] of Object.entries(way.checks ?? {})) {
     try {
       await check();

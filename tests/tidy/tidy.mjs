@@ -168,7 +168,7 @@ const rules = {
   "the tree stands alone": () => tree.filter((path) => !/\.(jsonl|ndjson|bin|f16|db|gz|png|wasm)$/.test(path)).flatMap((path) =>
     [hosts, elsewhere].flatMap((pattern) => matches(pattern, read(path)).map(({ line, found }) => `${path}:${line}: ${found}`))),
 
-  "JavaScript keeps Node to its hosts": () => tree.filter((path) => /^js\/.*\.(js|ts)$/.test(path) && !/^js\/(host|entry)\/node[^/]*$/.test(path))
+  "JavaScript keeps Node to its hosts": () => tree.filter((path) => /^js\/.*\.(js|ts)$/.test(path) && !/^js\/((host|entry)\/node[^/]*|(bin|gateway)\/.*)$/.test(path))
     .flatMap((path) => matches(/from\s+["']node:|import\(\s*["']node:|\brequire\(|\beval\(|new Function\(/, read(path))
       .map(({ line, found }) => `${path}:${line}: ${found}`)),
 

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// The engines of a connection: the options that each takes, how a pool of it is made, and what its errors mean.
+import { judgePostgres } from "./errors.js";
+
+/** @typedef {import("../host/sql.js").SqlDriver} SqlDriver */
+/** @typedef {import("./config.js").ConnectionConfig} ConnectionConfig */
+/**
+ * @typedef {object} Engine
+ * @property {Record<string, "string" | "integer" | "boolean" | "strings" | "mapping">} options
+ * @property {string} package that has to be installed
+ * @property {(connection: ConnectionConfig) => Promise<SqlDriver>} open
+ * @property {(error: any) => import("./errors.js").Verdict} judge
+ */
+
+/** The engine itself ends what a gateway that was killed left running. */
+const AFTER_MS = 5000;
+
+/** @type {Engine} */
+const postgres = {
+  package: "pg",
+  options: { uri: "string", host: "string", port: "integer", database: "string", username: "string", password: "string", params: "mapping", statementTimeoutMs: "integer" },
+  async open({ options, pool, poolTimeoutMs, timeoutMs, name }) {
+    const { connectPg } = await import("../drivers/pg.js");
+    const { statementTimeoutMs = timeoutMs + AFTER_MS, ...server } = /** @type {any} */ (options);
+    return connectPg(server, { max: pool, connectionTimeoutMillis: poolTimeoutMs, statement_timeout: statementTimeoutMs, application_name: `heavenbase gateway ${name}`, keepAlive: true });
+  },
+  judge: judgePostgres,
+};
+
+/** @type {Engine} */
+const pglite = {
+  package: "@electric-sql/pglite",
+  options: { dataDir: "string", extensions: "strings" },
+  async open({ options }) {
+    const { connectPglite } = await import("../drivers/pglite.js");
+    return connectPglite(/** @type {any} */ (options));
+  },
+  judge: judgePostgres,
+};
+
+/** @type {Readonly<Record<string, Engine>>} */
+export const ENGINES = Object.freeze({ postgres, pgvector: postgres, pglite });
