@@ -116,20 +116,6 @@ static const hb_option options[] = {
 
 static const char *const aliases[] = { "postgresql", "pg", NULL };
 
-#define SHARED                                                                                     \
-    .local = false, .options = options,                                                            \
-    .caps = { .sort = HB_EXACT,                                                                    \
-              .limit = HB_EXACT,                                                                   \
-              .count = HB_EXACT,                                                                   \
-              .candidates = true,                                                                  \
-              .filtered_rank = true,                                                               \
-              .search = true,                                                                      \
-              .metrics = 1u << HB_METRIC_COSINE | 1u << HB_METRIC_L2 | 1u << HB_METRIC_DOT },      \
-    .stores = sql_stores, .offer = offer, .close = sql_close, .durable = sql_durable,              \
-    .tx = sql_tx_op, .meta_put = sql_meta_put, .meta_get = sql_meta_get,                           \
-    .meta_delete = sql_meta_delete, .meta_list = sql_meta_list, .begin = sql_begin,                \
-    .reply = sql_reply, .end = sql_end, .release = sql_release
-
 const hb_backend hb_backend_postgres = {
     .name = "postgres",
     .aliases = aliases,
@@ -137,8 +123,12 @@ const hb_backend hb_backend_postgres = {
     .roles = HB_ROLE_ROW | HB_TAG_SQL,
     .routing_rank = 20,
     .supports = supports_postgres,
+    .offer = offer,
     .open = open_postgres,
-    SHARED,
+    .local = false,
+    .options = options,
+    .caps = SQL_CAPS,
+    SQL_FUNCTIONS,
 };
 
 const hb_backend hb_backend_pgvector = {
@@ -147,6 +137,10 @@ const hb_backend hb_backend_pgvector = {
     .roles = HB_ROLE_ROW | HB_ROLE_VECTOR | HB_TAG_SQL | HB_TAG_VECTOR,
     .routing_rank = 21,
     .supports = supports_pgvector,
+    .offer = offer,
     .open = open_pgvector,
-    SHARED,
+    .local = false,
+    .options = options,
+    .caps = SQL_CAPS,
+    SQL_FUNCTIONS,
 };

@@ -10,7 +10,7 @@ extern const hb_backend hb_backend_json, hb_backend_pickle, hb_backend_file;
 extern const hb_backend hb_backend_sqlite;
 #endif
 #if HB_WITH_REMOTE
-extern const hb_backend hb_backend_postgres, hb_backend_pgvector;
+extern const hb_backend hb_backend_postgres, hb_backend_pgvector, hb_backend_duckdb;
 #endif
 
 const hb_backend *const hb_backends[] = {
@@ -26,6 +26,7 @@ const hb_backend *const hb_backends[] = {
 #if HB_WITH_REMOTE
     &hb_backend_postgres,
     &hb_backend_pgvector,
+    &hb_backend_duckdb,
 #endif
     NULL,
 };

@@ -29,8 +29,9 @@ file(GLOB_RECURSE HB_ABI_SOURCES CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DI
 file(GLOB_RECURSE HB_WASI_SOURCES CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/wasi/*.c")
 
 set(HB_SQLITE_SOURCES ${HB_CORE_SOURCES})
-list(FILTER HB_SQLITE_SOURCES INCLUDE REGEX "^(backends/(sqlite|files|sql/|postgres)|src/workspace/intent)")
-list(FILTER HB_CORE_SOURCES EXCLUDE REGEX "^(backends/(sqlite|files|sql/|postgres)|src/workspace/intent)")
+list(FILTER HB_SQLITE_SOURCES INCLUDE REGEX "^(backends/|src/workspace/intent)")
+list(FILTER HB_SQLITE_SOURCES EXCLUDE REGEX "^backends/(inmem|instance|matrix|path|registry)")    # what the slim build has
+list(REMOVE_ITEM HB_CORE_SOURCES ${HB_SQLITE_SOURCES})
 set(HB_VARIANT_SOURCES ${HB_CORE_SOURCES})
 list(FILTER HB_VARIANT_SOURCES INCLUDE REGEX "^backends/registry\\.c$")
 list(FILTER HB_CORE_SOURCES EXCLUDE REGEX "^backends/registry\\.c$")

@@ -27,12 +27,12 @@ static bool has_nul(const hb_value *value) {
 }
 
 /* Engines compare an integer with a double as two doubles: only with what both can hold. */
-static bool is_comparable(hb_kind column, const hb_value *value) {
+static bool is_comparable(const hb_dialect *dialect, hb_kind column, const hb_value *value) {
     if (column == HB_KIND_I64 && value->kind == HB_KIND_F64) return false;
     if (column == HB_KIND_F64 && value->kind == HB_KIND_I64) {
         return value->as.i >= -9007199254740992 && value->as.i <= 9007199254740992;
     }
-    return !has_nul(value);
+    return dialect->holds_nul || !has_nul(value);
 }
 
 static bool can_say(const hb_dialect *dialect, const hb_type *type, const hb_expr *leaf) {
@@ -40,9 +40,9 @@ static bool can_say(const hb_dialect *dialect, const hb_type *type, const hb_exp
     if (leaf->path_len > 0 || !hb_sql_can_leaf(dialect, type, leaf)) return false;
     if (leaf->op == HB_OP_IN && leaf->list_count > dialect->in_max) return false;
     for (uint32_t i = 0; i < leaf->list_count; i++) {
-        if (!is_comparable(kind, &leaf->list[i])) return false;
+        if (!is_comparable(dialect, kind, &leaf->list[i])) return false;
     }
-    return is_comparable(kind, &leaf->value);
+    return is_comparable(dialect, kind, &leaf->value);
 }
 
 hb_offer sql_offer(const hb_dialect *dialect, const hb_type *type, const hb_expr *leaf) {

@@ -77,7 +77,9 @@ static hb_status ask_count(hb_job *job, const sql_table *table, hb_sql *sql, hb_
     return add_where(sql, job, table, &any, err);
 }
 
-static void add_nearest(hb_sql *sql, const hb_near *near, hb_str column, const char *distance) {
+/* Ties come by object_id, as the core has them. */
+static void add_nearest(hb_sql *sql, const hb_near *near, const sql_table *table, hb_str column,
+                        const char *distance) {
     hb_value vector = { .kind = HB_KIND_VEC };
     vector.as.v.ptr = near->vector;
     vector.as.v.len = near->dim;
@@ -91,6 +93,8 @@ static void add_nearest(hb_sql *sql, const hb_near *near, hb_str column, const c
             hb_sql_param_add(sql, &vector);
         }
     }
+    hb_sql_add(sql, ", ");
+    hb_sql_ident(sql, table->columns[0]);
     hb_sql_limit(sql, (uint64_t)near->top_k + NEAR_SPARE, 0);
 }
 
@@ -125,7 +129,9 @@ static hb_status ask_ranked(hb_job *job, const sql_table *table, hb_sql *sql, hb
     hb_sql_add(sql, ")");
     if (near == NULL) return HB_OK;
     const char *distance = distance_of(job, &fragment->container->schema->fields[near->field]);
-    if (distance != NULL) add_nearest(sql, near, table->columns[by_field[near->field]], distance);
+    if (distance != NULL) {
+        add_nearest(sql, near, table, table->columns[by_field[near->field]], distance);
+    }
     return HB_OK;
 }
 

@@ -26,6 +26,7 @@ typedef struct sql_engine {
     /* Nobody else makes tables in the schema until the transaction ends; its parameter is a name.
      * NULL: making them at once is harmless */
     const char *lock;
+    bool no_indexes;            /* of single columns: reading all of one is as good */
     bool vector_type;           /* a vector is the text "[1,2]", cast to a type; else its bytes */
     /* By hb_metric, smallest first, $c the column and $v the vector; NULL: ranked here. */
     const char *distances[3];
@@ -191,6 +192,17 @@ typedef struct sql_state {
     uint32_t count;
     struct sql_exchange *exchange;  /* by HTTP: of the statements under way; in the job's arena */
 } sql_state;
+
+/* Members of an engine's table that are the same for all. */
+#define SQL_CAPS                                                                                   \
+    { .sort = HB_EXACT, .limit = HB_EXACT, .count = HB_EXACT, .candidates = true,                  \
+      .filtered_rank = true, .search = true,                                                       \
+      .metrics = 1u << HB_METRIC_COSINE | 1u << HB_METRIC_L2 | 1u << HB_METRIC_DOT }
+#define SQL_FUNCTIONS                                                                              \
+    .stores = sql_stores, .close = sql_close, .durable = sql_durable, .tx = sql_tx_op,             \
+    .meta_put = sql_meta_put, .meta_get = sql_meta_get, .meta_delete = sql_meta_delete,            \
+    .meta_list = sql_meta_list, .begin = sql_begin, .reply = sql_reply, .end = sql_end,            \
+    .release = sql_release
 
 static inline sql_remote *sql_remote_of(const hb_job *job) { return job->instance->state; }
 

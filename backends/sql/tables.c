@@ -4,6 +4,7 @@
  * had, the field gets a fresh one: its name and the number of its kind. */
 #include "backends/sql/remote.h"
 #include "base/md5.h"
+#include "value/pack.h"
 
 #define NAME_HASH_CHARS 12u
 #define INDEX_CHARS_MAX 600u        /* longest text that a secondary index can surely hold */
@@ -177,10 +178,13 @@ hb_status sql_add_schema(sql_list *list, const sql_remote *remote, hb_sql *sql, 
 }
 
 static void add_column(hb_sql *sql, const sql_remote *remote, const hb_field *field, hb_str name) {
+    const hb_dialect *dialect = remote->engine->dialect;
     hb_sql_ident(sql, name);
-    hb_buf_printf(&sql->text, " %s", remote->engine->dialect->types[field->kind]);
-    if (field->kind == HB_KIND_VEC && remote->engine->vector_type && field->type->dim > 0) {
-        hb_buf_printf(&sql->text, "(%u)", (unsigned)field->type->dim);
+    hb_sql_add(sql, " ");
+    if (field->kind == HB_KIND_VEC && dialect->vector_of != NULL && field->type->dim > 0) {
+        hb_sql_of_length(sql, dialect->vector_of, field->type->dim);
+    } else {
+        hb_sql_add(sql, dialect->types[field->kind]);
     }
 }
 
@@ -275,6 +279,7 @@ static hb_status make_with(sql_list *list, sql_remote *remote, const hb_containe
     } else {
         HB_TRY(add_create(list, remote, container, table, sql, err));
     }
+    if (remote->engine->no_indexes) return HB_OK;
     return add_indexes(list, remote, container, table, exists, sql, err);
 }
 
@@ -332,6 +337,18 @@ hb_status sql_clear(hb_job *job, hb_err *err) {
 
 /* ---- conditions -------------------------------------------------------------------------- */
 
+/* ["a","b\"c"] */
+static hb_status json_literal(const hb_str *texts, uint32_t count, hb_buf *out, hb_err *err) {
+    hb_buf pack;
+    hb_buf_init(&pack, out->mem);
+    hb_pack_array(&pack, count);
+    for (uint32_t i = 0; i < count; i++) hb_pack_str(&pack, texts[i]);
+    hb_status status = hb_buf_check(&pack, err);
+    if (status == HB_OK) status = hb_pack_to_json(hb_buf_str(&pack), 0, false, out, err);
+    hb_buf_free(&pack);
+    return status == HB_OK ? hb_buf_check(out, err) : status;
+}
+
 /* {"a","b\"c"} */
 static hb_status array_literal(const hb_str *texts, uint32_t count, hb_buf *out, hb_err *err) {
     hb_buf_add_char(out, '{');
@@ -352,7 +369,9 @@ static hb_status add_in_array(hb_sql *sql, hb_str column, const hb_str *texts, u
                               hb_err *err) {
     hb_buf literal;
     hb_buf_init(&literal, sql->mem);
-    hb_status status = array_literal(texts, count, &literal, err);
+    const bool is_json = strstr(sql->dialect->in_array, "$k") != NULL;
+    hb_status status = is_json ? json_literal(texts, count, &literal, err)
+                               : array_literal(texts, count, &literal, err);
     hb_value value = { .kind = HB_KIND_TEXT };
     value.as.s = status == HB_OK ? hb_arena_str(sql->arena, hb_buf_str(&literal)) : HB_STR_EMPTY;
     hb_buf_free(&literal);

@@ -66,8 +66,12 @@ typedef struct hb_dialect {
     /* what follows a placeholder of a kind, so that the engine need not guess its type; or NULL */
     const char *casts[HB_KIND_COUNT];
     const char *id_type;                /* column type of object_id; NULL: of a text */
-    const char *in_array;               /* "column is one of the texts of this one array": with $c,
-                                           and $a for the array's literal; NULL: a list */
+    /* "column is one of the texts of this one parameter": with $c, and the parameter as $a, an
+     * array's literal {"a","b"}, or $k, a JSON text; NULL: a list */
+    const char *in_array;
+    /* The type of a vector of a length, and the cast to it, # for the length; NULL: as of any */
+    const char *vector_of, *vector_cast;
+    bool holds_nul;                     /* a text may hold U+0000 */
     uint32_t name_max;                  /* bytes of an identifier */
     uint32_t params_max;                /* of one statement; 0: not known to have one */
     const char *table_suffix;       /* after the closing parenthesis of CREATE TABLE */
@@ -76,5 +80,6 @@ typedef struct hb_dialect {
 extern const hb_dialect hb_dialect_sqlite;
 extern const hb_dialect hb_dialect_postgres;
 extern const hb_dialect hb_dialect_pgvector;        /* the same with a type for vectors */
+extern const hb_dialect hb_dialect_duckdb;
 
 #endif

@@ -74,7 +74,21 @@ void hb_sql_cell_add(hb_sql *sql, const hb_value *value, hb_kind kind) {
     hb_sql_param *param = sql_param_push(sql);
     if (param != NULL) param->value = *value;
     sql_write_placeholder(sql);
-    if (sql->dialect->casts[kind] != NULL) hb_sql_add(sql, sql->dialect->casts[kind]);
+    if (value->kind == HB_KIND_VEC && sql->dialect->vector_cast != NULL) {
+        hb_sql_of_length(sql, sql->dialect->vector_cast, value->as.v.len);
+    } else if (sql->dialect->casts[kind] != NULL) {
+        hb_sql_add(sql, sql->dialect->casts[kind]);
+    }
+}
+
+void hb_sql_of_length(hb_sql *sql, const char *text, uint32_t length) {
+    for (const char *p = text; *p != '\0'; p++) {
+        if (*p == '#') {
+            hb_buf_printf(&sql->text, "%" PRIu32, length);
+        } else {
+            hb_buf_add_char(&sql->text, *p);
+        }
+    }
 }
 
 void hb_sql_param_add(hb_sql *sql, const hb_value *value) {

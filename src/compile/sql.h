@@ -48,6 +48,8 @@ void hb_sql_ident(hb_sql *sql, hb_str name);                /* the one quoting f
 void hb_sql_param_add(hb_sql *sql, const hb_value *value);  /* a placeholder and its value */
 /* The same for a column of `kind`, whose value may be null. */
 void hb_sql_cell_add(hb_sql *sql, const hb_value *value, hb_kind kind);
+/* Our own words with a length in the place of #. */
+void hb_sql_of_length(hb_sql *sql, const char *text, uint32_t length);
 void hb_sql_pointer_add(hb_sql *sql, void *pointer, const char *pointer_type);
 
 /* True when the dialect says this leaf in its own operators with exactly our meaning. */

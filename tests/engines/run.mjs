@@ -3,6 +3,7 @@
 // way that leads to it, and stopped. Prints a line per way, and closes with `N passed, N failed`.
 import { conformance } from "heavenbase/conformance";
 import { addCounts, printReport } from "../conformance/report.mjs";
+import { duckdb } from "./duckdb.mjs";
 import { gateway } from "./gateway.mjs";
 import { postgres } from "./postgres.mjs";
 
@@ -12,7 +13,7 @@ import { postgres } from "./postgres.mjs";
  * @typedef {{ name: string, start: () => Promise<{ ways: Way[], stop: () => Promise<void> }> }} Engine
  */
 /** @type {Engine[]} */
-const engines = [postgres, gateway];
+const engines = [postgres, gateway, duckdb];
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !engines.some((engine) => engine.name === name));

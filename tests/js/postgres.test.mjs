@@ -82,7 +82,7 @@ test("filters, order, limit and the nearest vectors are the engine's; values are
   assert.deepEqual(near.rows().map((one) => one.title), ["Title 5", "Title 4"]);
   assert.ok(!seen.flat().some((sql) => sql.includes("DROP TABLE doc")));
   assert.match(seen[1][0], /WHERE \(.*"n" >= \$1::bigint.*starts_with\("title", \$2::text\).*ORDER BY "n" DESC NULLS LAST, "object_id" NULLS LAST LIMIT \$3::bigint/);
-  assert.match(seen[2][0], /"n" < \$1::bigint AND \("v" IS NOT NULL\) ORDER BY coalesce\(nullif\("v" <=> \$2::vector, 'NaN'\), 1\) LIMIT/);
+  assert.match(seen[2][0], /"n" < \$1::bigint AND \("v" IS NOT NULL\) ORDER BY coalesce\(nullif\("v" <=> \$2::vector, 'NaN'\), 1\), "object_id" LIMIT/);
   assert.equal(seen.length, 4);
   await ws.drop();
   await ws.close();

@@ -217,7 +217,7 @@ static void the_core_scores_what_the_engine_found(void) {
     CHECK_INT(asks(&f, &s, "{\"select\":[\"title\"],\"near\":{\"field\":\"v\",\"query\":[1,0],\"top_k\":2}}"), HB_OK);
     REQUIRE(f.task != NULL);
     CHECK_CSTR(lines(&f, "title"), "a|A\nb|B\n");
-    CHECK(strstr(server_sent(&s), "ORDER BY coalesce(nullif(\"v\" <=> $1::vector, 'NaN'), 1) LIMIT $2::bigint") != NULL);
+    CHECK(strstr(server_sent(&s), "ORDER BY coalesce(nullif(\"v\" <=> $1::vector, 'NaN'), 1), \"object_id\" LIMIT $2::bigint") != NULL);
     hb_buf_free(&s.sent);
     fixture_close(&f);
 }

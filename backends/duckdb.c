@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+/* duckdb: DuckDB by a driver of the host, its own libraries for Node and browsers.
+ *
+ * Facts: https://duckdb.org/docs/stable/ (sql/functions/text, sql/functions/array,
+ * sql/meta/duckdb_table_functions), and what DuckDB 1.5 answers. */
+#include "backends/sql/remote.h"
+
+/* By the first words of a message, which DuckDB has in the place of codes. */
+static hb_status status_of(hb_str native) {
+    static const struct {
+        hb_str prefix;
+        hb_status status;
+    } known[] = {
+        { { "Constraint", 10 }, HB_E_VALIDATION },
+        { { "Conversion", 10 }, HB_E_VALIDATION },
+        { { "Out of Range", 12 }, HB_E_VALIDATION },
+        { { "Invalid Input", 13 }, HB_E_VALIDATION },
+        { { "Catalog", 7 }, HB_E_SCHEMA_DRIFT },
+        { { "Binder", 6 }, HB_E_SCHEMA_DRIFT },
+        { { "Mismatch Type", 13 }, HB_E_SCHEMA_DRIFT },
+        { { "TransactionContext", 18 }, HB_E_LOCKED },
+        { { "Permission", 10 }, HB_E_REFUSED },
+        { { "INTERRUPT", 9 }, HB_E_TIMEOUT },
+        { { "Out of Memory", 13 }, HB_E_LIMIT },
+        { { "IO", 2 }, HB_E_UNAVAILABLE },
+        { { "Connection", 10 }, HB_E_UNAVAILABLE },
+        { { "FATAL", 5 }, HB_E_UNAVAILABLE },
+        { { "UNAVAILABLE", 11 }, HB_E_UNAVAILABLE },
+        { { "UNSUPPORTED", 11 }, HB_E_UNSUPPORTED },
+    };
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (hb_str_starts(native, known[i].prefix)) return known[i].status;
+    }
+    return HB_E_BACKEND;
+}
+
+/* A vector's type has its length, which is not asked for: FLOAT[3] is told as FLOAT[]. */
+static const sql_engine engine = {
+    .dialect = &hb_dialect_duckdb,
+    .columns = "SELECT table_name, column_name, regexp_replace(data_type, '\\[\\d+\\]$', '[]') "
+               "FROM duckdb_columns() WHERE database_name = current_database() AND schema_name = ",
+    .known_types = { [HB_KIND_NULL] = "VARCHAR",
+                     [HB_KIND_BOOL] = "BOOLEAN",
+                     [HB_KIND_I64] = "BIGINT",
+                     [HB_KIND_F64] = "DOUBLE",
+                     [HB_KIND_TEXT] = "VARCHAR",
+                     [HB_KIND_BYTES] = "BLOB",
+                     [HB_KIND_VEC] = "FLOAT[]",
+                     [HB_KIND_PACK] = "VARCHAR" },
+    .no_indexes = true,
+    .vector_type = true,
+    /* A zero vector has no direction: with us it scores 0, and so does everything against it. */
+    .distances = { [HB_METRIC_COSINE] = "CASE WHEN array_inner_product($c, $c) = 0 OR "
+                                        "array_inner_product($v, $v) = 0 THEN 1 "
+                                        "ELSE array_cosine_distance($c, $v) END",
+                   [HB_METRIC_L2] = "array_distance($c, $v)",
+                   [HB_METRIC_DOT] = "array_negative_inner_product($c, $v)" },
+    .status_of = status_of,
+};
+
+static hb_status open_duckdb(hb_instance *instance, hb_err *err) {
+    return sql_open(instance, &engine, err);
+}
+
+static hb_offer offer(const hb_type *type, hb_strategy strategy, bool indexed,
+                      const hb_expr *leaf) {
+    (void)strategy, (void)indexed;
+    return sql_offer(&hb_dialect_duckdb, type, leaf);
+}
+
+static hb_offer supports(const hb_type *type, hb_strategy strategy, hb_str op) {
+    return sql_supports(&engine, type, strategy, op);
+}
+
+/* All but the first are for what makes the driver: the core does not connect by itself. */
+static const hb_option options[] = {
+    { "schema", 's', false, "the schema that holds the workspace; default hb_<workspace id>" },
+    { "database", 's', false, "a file, or :memory:" },
+    { "config", 'o', false, "DuckDB's own settings" },
+    { NULL, 0, false, NULL },
+};
+
+const hb_backend hb_backend_duckdb = {
+    .name = "duckdb",
+    .desc = "DuckDB by a driver of the host",
+    .roles = HB_ROLE_ROW | HB_ROLE_VECTOR | HB_TAG_SQL | HB_TAG_VECTOR,
+    .routing_rank = 22,
+    .local = false,
+    .options = options,
+    .caps = SQL_CAPS,
+    .supports = supports,
+    .offer = offer,
+    .open = open_duckdb,
+    SQL_FUNCTIONS,
+};
