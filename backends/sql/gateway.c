@@ -55,7 +55,7 @@ static hb_status open_gateway(const sql_remote *remote, sql_link *link, hb_err *
     hb_str base, connection;
     HB_TRY(sql_http_option(remote, "url", &base, err));
     HB_TRY(sql_http_url(remote, &base, err));
-    HB_TRY(sql_http_option(remote, "connection", &connection, err));
+    HB_TRY(sql_http_step(remote, "connection", &connection, err));
     hb_buf url;
     hb_buf_init(&url, remote->mem);
     hb_buf_add_str(&url, base);

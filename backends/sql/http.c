@@ -38,8 +38,15 @@ static hb_status read_option(const sql_remote *remote, const char *name, hb_str 
 
 hb_status sql_http_option(const sql_remote *remote, const char *name, hb_str *out, hb_err *err) {
     HB_TRY(read_option(remote, name, out, err));
-    return out->len > 0 ? HB_OK
-                        : bad_option(remote, name, "a text when `via` is what was given", err);
+    return out->len > 0 ? HB_OK : bad_option(remote, name, "a text with this `via`", err);
+}
+
+/* Every character becomes part of one step, but a step that is only dots means another path. */
+hb_status sql_http_step(const sql_remote *remote, const char *name, hb_str *out, hb_err *err) {
+    *out = hb_instance_text(remote->instance, name);
+    const bool is_step =
+        out->len > 0 && !hb_str_eq(*out, HB_STR(".")) && !hb_str_eq(*out, HB_STR(".."));
+    return is_step ? HB_OK : bad_option(remote, name, "a name with this `via`", err);
 }
 
 hb_status sql_http_url(const sql_remote *remote, hb_str *out, hb_err *err) {
@@ -196,11 +203,14 @@ static uint32_t own_wait(const hb_job *job, const sql_exchange *exchange) {
 /* Sends it once more if there is time for that; else *sent stays false. */
 static hb_status again(hb_job *job, const hb_host_reply *reply, bool *sent, hb_err *err) {
     sql_exchange *exchange = sql_exchange_of(job);
-    const uint32_t left = hb_deadline_left_ms(&job->deadline);
+    uint32_t left = hb_deadline_left_ms(&job->deadline);
     uint64_t wait = own_wait(job, exchange), asked;
     if (asked_wait(reply, &asked)) {
         if (asked > ASKED_WAIT_MAX_MS) return HB_OK;
         if (asked > wait) wait = asked;
+    }
+    if (job->op_timeout_ms != 0 && (left == 0 || left > job->op_timeout_ms)) {
+        left = job->op_timeout_ms;
     }
     if (left != 0 && wait >= left) return HB_OK;
     exchange->request.delay_ms = (uint32_t)wait;

@@ -200,6 +200,7 @@ static hb_status take_in_order(hb_job *job, const hb_batch *rows, const hb_str *
 }
 
 static hb_status take_rows(hb_job *job, const hb_batch *rows, hb_err *err) {
+    HB_TRY(sql_check_ids(rows, err));
     HB_TRY(out_begin(job, false, err));
     for (uint32_t i = 0; i < rows->row_count; i++) HB_TRY(add_row(job, rows, i, err));
     job->rows_examined = rows->row_count;

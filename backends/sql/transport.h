@@ -82,6 +82,8 @@ hb_status sql_http_reply(hb_job *job, const hb_host_reply *reply, hb_batch *rows
 /* ---- http.c: for transports */
 /* A text option that has to be there; visible ASCII only, since it becomes part of a request. */
 hb_status sql_http_option(const sql_remote *remote, const char *name, hb_str *out, hb_err *err);
+/* A name that has to be there, and becomes one step of a path once it is escaped. */
+hb_status sql_http_step(const sql_remote *remote, const char *name, hb_str *out, hb_err *err);
 /* The option `url`, without slashes at its end: http or https, without credentials. .len 0: it is
  * absent. */
 hb_status sql_http_url(const sql_remote *remote, hb_str *out, hb_err *err);

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/* What a server answers by HTTP: its first byte chooses the protocol, the status, and what the answer is to; the rest is
+ * the body. It is refused with a typed error that tells no secret, or it is rows. */
+#include "tests/fuzz/fuzz.h"
+#include "tests/unit/backends/http_script.h"
+
+static const char definition[] = "{\"name\":\"Doc\",\"fields\":{\"n\":\"integer\",\"v\":\"vector[2]\"}}";
+static const char *const specs[4] = {
+    "{\"select\":[\"n\",\"v\"]}",
+    "{\"count\":true}",
+    "{\"select\":[\"n\"],\"near\":{\"field\":\"v\",\"query\":[1,0],\"top_k\":2}}",
+    "{\"select\":[\"n\"],\"search\":{\"fields\":[\"name\"],\"query\":\"a\"}}",
+};
+static const uint32_t statuses[4] = { 200, 200, 400, 503 };
+
+static void must_be_typed(hb_status status, const hb_err *err) {
+    MUST(status == err->code && status != HB_E_INTERNAL && err->msg[0] != '\0');
+    MUST_SAY(strstr(err->msg, "hunter2") == NULL && strstr(err->msg, HTTP_TOKEN) == NULL, err->msg);
+    MUST_SAY(strstr(err->native, "hunter2") == NULL && strstr(err->native, HTTP_TOKEN) == NULL, err->native);
+}
+
+static hb_status call(http_script *s, hb_workspace *ws, hb_request request, hb_err *err) {
+    hb_task *task;
+    hb_status status = http_call(s, ws, request, &task, err);
+    hb_task_free(task);
+    return status;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    const uint8_t how = size > 0 ? data[0] : 0;
+    http_script s = { .neon = (how & 1) != 0 };
+    hb_arena arena;
+    hb_err err;
+    hb_arena_init(&arena, hb_mem_default());
+    hb_buf_init(&s.sent, hb_mem_default());
+    /* A block of its own size: reading past it is seen. */
+    const hb_str body = size > 1 ? hb_arena_str(&arena, hb_str_n(data + 1, size - 1)) : HB_STR_EMPTY;
+    const http_answer answer = { .status = statuses[how >> 1 & 3], .body = body };
+    hb_workspace *ws = fuzz_open(http_options(s.neon));
+    if ((how & 64) != 0) {          /* the first answers of all: which columns there are, and definitions */
+        s.answers = &answer;
+        s.count = 1;
+        hb_status status = call(&s, ws, (hb_request){ .kind = HB_CALL_ATTACH }, &err);
+        if (status != HB_OK) must_be_typed(status, &err);
+    } else {
+        MUST(call(&s, ws, (hb_request){ .kind = HB_CALL_ATTACH }, &err) == HB_OK);
+        MUST(call(&s, ws, (hb_request){ .kind = HB_CALL_REGISTER, .text = fuzz_pack(definition, &arena) }, &err) == HB_OK);
+        s.answers = &answer;
+        s.count = 1;
+        const hb_request request = { .kind = HB_CALL_QUERY, .entity = hb_workspace_entity(ws, HB_STR("doc")), .text = hb_str_c(specs[how >> 3 & 3]) };
+        hb_status status = call(&s, ws, request, &err);
+        if (status != HB_OK) must_be_typed(status, &err);
+        MUST(status == HB_OK || answer.status != 200 || status == HB_E_BAD_REPLY || status == HB_E_CORRUPT || status == HB_E_QUERY || status == HB_E_UNKNOWN_FIELD);
+    }
+    hb_workspace_close(ws);
+    hb_buf_free(&s.sent);
+    hb_arena_free(&arena);
+    return 0;
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+/* A server by HTTP that answers from a script, for the transports "neon" and "gateway": what it was asked, with its
+ * waits; and an answer to each request that the script says nothing about. For unit tests and fuzzers. */
+#ifndef HB_TESTS_UNIT_BACKENDS_HTTP_SCRIPT_H
+#define HB_TESTS_UNIT_BACKENDS_HTTP_SCRIPT_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "hb.h"
+#include "value/pack.h"
+
+typedef struct http_answer {
+    bool failed;                /* the host got none; `native` says why */
+    const char *native;
+    uint32_t status;
+    hb_str body;
+    const char *retry_after, *date;
+} http_answer;
+
+typedef struct http_script {
+    bool neon;
+    const http_answer *answers; /* in turn; the last one again and again */
+    uint32_t count, given;
+    uint32_t requests;          /* since the script began */
+    uint32_t delays[8];         /* of the first ones */
+    hb_buf sent;                /* method, url, headers and body, a line each */
+} http_script;
+
+#define HTTP_URI "postgresql://me:hunter2@ep-one.eu.example.test/db"
+#define HTTP_TOKEN "sesame-token"
+
+/* Options of a workspace whose "main" is reached so. */
+static inline const char *http_options(bool neon) {
+    return neon ? "{\"id\":\"unit\",\"catalog\":false,\"backends\":{\"main\":{\"type\":\"pgvector\",\"via\":\"neon\","
+                  "\"uri\":\"" HTTP_URI "\",\"token\":\"" HTTP_TOKEN "\"}}}"
+                : "{\"id\":\"unit\",\"catalog\":false,\"backends\":{\"main\":{\"type\":\"pgvector\",\"via\":\"gateway\","
+                  "\"url\":\"https://gw.example.test/db/\",\"connection\":\"m\\u00e4in/1\",\"token\":\"" HTTP_TOKEN "\"}}}";
+}
+
+static inline void http_note(http_script *s, const hb_host_op *op) {
+    hb_buf_printf(&s->sent, "%.*s %.*s\n", HB_ARG(op->method), HB_ARG(op->url));
+    for (uint32_t i = 0; i < op->header_count; i++) {
+        hb_buf_printf(&s->sent, "%.*s: %.*s\n", HB_ARG(op->headers[i].name), HB_ARG(op->headers[i].value));
+    }
+    hb_buf_printf(&s->sent, "%.*s\n", HB_ARG(op->body));
+    if (s->requests < 8) s->delays[s->requests] = op->delay_ms;
+    s->requests++;
+}
+
+/* The columns of an entity "doc" that exists, or a result without rows for each statement. */
+static inline void http_usual(const http_script *s, const hb_host_op *op, hb_buf *body) {
+    static const char columns[] = "[[\"doc\",\"object_id\",\"text\"],[\"doc\",\"name\",\"text\"],[\"doc\",\"n\",\"int8\"],[\"doc\",\"v\",\"vector\"]]";
+    const bool asks_columns = hb_str_find(op->body, HB_STR("pg_attribute"), 0) >= 0;
+    const bool is_batch = hb_str_starts(op->body, HB_STR("{\"queries\":")) || !s->neon;
+    const hb_str word = s->neon ? HB_STR("{\"query\":") : HB_STR("{\"sql\":");
+    const char *names = !asks_columns ? "" : s->neon ? "{\"name\":\"t\"},{\"name\":\"c\"},{\"name\":\"y\"}" : "\"t\",\"c\",\"y\"";
+    if (is_batch) hb_buf_add_c(body, "{\"results\":[");
+    bool first = true;
+    for (int64_t at = 0; (at = hb_str_find(op->body, word, (uint32_t)at)) >= 0; at++) {
+        hb_buf_printf(body, "%s{\"%s\":[%s],\"rows\":%s}", first ? "" : ",", s->neon ? "fields" : "columns", names,
+                      asks_columns ? columns : "[]");
+        first = false;
+    }
+    if (is_batch) hb_buf_add_c(body, "]}");
+}
+
+static inline hb_status http_serve(http_script *s, hb_task *task, const hb_host_op *op, hb_err *err) {
+    hb_header headers[2];
+    hb_host_reply reply = { .op_id = op->id, .status = 200, .headers = headers };
+    hb_buf body;
+    hb_buf_init(&body, hb_mem_default());
+    http_note(s, op);
+    if (s->count == 0) {
+        http_usual(s, op, &body);
+        reply.body = hb_buf_str(&body);
+    } else {
+        const http_answer *answer = &s->answers[s->given < s->count ? s->given++ : s->count - 1];
+        reply.failed = answer->failed;
+        reply.status = answer->status;
+        reply.body = answer->body;
+        reply.text = HB_STR("connect to " HTTP_URI " with " HTTP_TOKEN);
+        if (answer->native != NULL) reply.native = hb_str_c(answer->native);
+        if (answer->retry_after != NULL) headers[reply.header_count++] = (hb_header){ HB_STR("retry-after"), hb_str_c(answer->retry_after) };
+        if (answer->date != NULL) headers[reply.header_count++] = (hb_header){ HB_STR("date"), hb_str_c(answer->date) };
+    }
+    hb_status status = hb_task_reply(task, &reply, err);
+    hb_buf_free(&body);
+    return status;
+}
+
+/* A call to its end; on HB_OK *task is to be freed. */
+static inline hb_status http_call(http_script *s, hb_workspace *ws, hb_request request, hb_task **task, hb_err *err) {
+    hb_step step = { .kind = HB_STEP_WAIT };
+    request.now_ms = 1700000000000;
+    *task = NULL;
+    HB_TRY(hb_workspace_start(ws, &request, task, err));
+    for (;;) {
+        hb_status status = hb_task_step(*task, &step, err);
+        if (status == HB_OK && step.kind == HB_STEP_DONE) return HB_OK;
+        if (status == HB_OK && step.kind == HB_STEP_OP) status = http_serve(s, *task, step.op, err);
+        else if (status == HB_OK) status = HB_E_INTERNAL;       /* every operation is answered at once */
+        if (status == HB_OK) continue;
+        hb_task_free(*task);
+        *task = NULL;
+        return status;
+    }
+}
+
+#endif
