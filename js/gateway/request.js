@@ -6,7 +6,7 @@ import { parseExact } from "./json.js";
 /** @typedef {import("../host/sql.js").Statement} Statement */
 /** @typedef {{ statements: Statement[], transaction: boolean, timeoutMs: number | undefined }} StatementsRequest */
 
-const TIMEOUT_MS_MAX = 3_600_000;
+const TIMEOUT_MS_MAX = 0xffffffff;
 /** Half a surrogate pair: no text of an engine holds it. */
 const HALF = /\p{Surrogate}/u;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;

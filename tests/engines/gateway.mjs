@@ -2,9 +2,19 @@
 // The gateway over PostgreSQL: what only a real server shows. Cancelled statements, transactions that may not write,
 // limits while rows come, a pool that is busy, a server that hangs, is killed and comes back.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import pg from "pg";
+import * as heavenbase from "heavenbase";
 import { startGateway } from "heavenbase/gateway";
-import { startPostgres } from "../servers/postgres.mjs";
+import { at, root } from "../../scripts/lib.mjs";
+import { gatewayTour } from "../hosts/gateway-tour.js";
+import { freePort, startPostgres } from "../servers/postgres.mjs";
+import { launch } from "../web/chromium.mjs";
+import { STRICT_POLICY, serve } from "../web/server.mjs";
+import { bundle, start } from "../workerd/bundle.mjs";
 
 const TOKEN = "token-of-the-engine-tests";
 
@@ -14,26 +24,72 @@ export const gateway = { name: "gateway", async start() {
   const options = { host: "127.0.0.1", port: server.port, username: server.user, database: "postgres" };
   const admin = new pg.Pool({ host: options.host, port: options.port, user: options.username, database: options.database, max: 2 });
   admin.on("error", () => {});
+  await admin.query("CREATE EXTENSION vector");
   await admin.query("CREATE TABLE kept (a int PRIMARY KEY, b text); CREATE SEQUENCE counter; CREATE FUNCTION sly() RETURNS int LANGUAGE plpgsql AS $$ BEGIN INSERT INTO kept VALUES (1, 'sly'); RETURN 1; END $$;"
     + "CREATE PROCEDURE leaves() LANGUAGE plpgsql AS $$ BEGIN COMMIT; SET TRANSACTION READ WRITE; INSERT INTO kept VALUES (2, 'left'); END $$;");
   /** @type {string[]} */
   const log = [];
+  // The page's server says which gateway its pages may ask, the gateway which pages.
+  const port = await freePort();
+  const pages = await serve(root, { policy: `${STRICT_POLICY}; connect-src 'self' http://127.0.0.1:${port}` });
   const started = await startGateway({
-    port: 0, tokens: [{ name: "tests", token: TOKEN, connections: ["main", "reader", "single", "small"] }],
+    port, cors: { origins: [pages.url] }, tokens: [{ name: "tests", token: TOKEN, connections: ["main", "reader", "single", "small"] }],
     connections: [
       { name: "main", engine: "postgres", options, pool: 4, timeoutMs: 20_000, poolTimeoutMs: 1000 }, { name: "reader", engine: "postgres", options, readOnly: true, pool: 2 },
       { name: "single", engine: "postgres", options, pool: 1, timeoutMs: 2000, poolTimeoutMs: 300 }, { name: "small", engine: "postgres", options, pool: 2, maxRows: 1000, maxBytes: 100_000 },
     ],
   }, { log: (line) => log.push(line) });
+  const access = { url: started.url, token: TOKEN, connection: "main" };
+  const open = (/** @type {string} */ type) => (/** @type {string} */ id) => heavenbase.HeavenBase.open(id, { backends: { main: { type, via: "gateway", ...access } } });
   return {
-    ways: [{ name: "gateway, node-postgres", checks: checks(server, admin, started, log) }],
+    ways: [
+      { name: "postgres, gateway", open: open("postgres"), checks: hosts(access, pages) },
+      { name: "pgvector, gateway", open: open("pgvector") },
+      { name: "gateway, node-postgres", checks: checks(server, admin, started, log) },
+    ],
     stop: async () => {
       await started.stop();
+      await pages.close();
       await admin.end();
       await server.stop();
     },
   };
 } };
+
+/** @param {{ url: string, token: string, connection: string }} access @param {Awaited<ReturnType<typeof serve>>} pages @returns {Record<string, () => Promise<void>>} */
+const hosts = (access, pages) => ({
+  async "a page in Chromium has a workspace through it, if its origin is in the list"() {
+    const browser = await launch();
+    const inPage = async (/** @type {string} */ origin, /** @type {string} */ id) => {
+      const page = await browser.newPage();
+      await page.goto(`${origin}/tests/web/plain.html`);
+      return page.evaluate(async ([name, gateway_]) => {
+        const entry = await import(/** @type {string} */ ("/js/entry/browser.js"));
+        const { gatewayTour: tour } = await import(/** @type {string} */ ("/tests/hosts/gateway-tour.js"));
+        return tour(entry, name, gateway_).catch((/** @type {any} */ error) => error.code);
+      }, /** @type {const} */ ([id, access]));
+    };
+    try {
+      const found = await inPage(pages.url, "in-a-page");
+      assert.deepEqual(found, await gatewayTour(heavenbase, "in-node", access));
+      assert.deepEqual(found, { count: 300, n: ["4611686018427388202", "4611686018427388203"], near: ["note 3", "note 10"], audit: true });
+      assert.equal(await inPage(pages.url.replace("127.0.0.1", "localhost"), "in-another"), "UNAVAILABLE");
+    } finally {
+      await browser.close();
+    }
+  },
+  async "a worker in workerd has a workspace through it"() {
+    const runtime = start(await bundle("tests/workerd/gateway-worker.js"));
+    try {
+      const response = await runtime.dispatchFetch("http://worker.test/", { method: "POST", body: JSON.stringify(access) });
+      const text = await response.text();
+      assert.equal(response.status, 200, text);
+      assert.deepEqual(JSON.parse(text), await gatewayTour(heavenbase, "in-node", access));
+    } finally {
+      await runtime.dispose();
+    }
+  },
+});
 
 /**
  * @param {Awaited<ReturnType<typeof startPostgres>>} server @param {any} admin @param {import("heavenbase/gateway").Gateway} started @param {string[]} log
@@ -127,6 +183,11 @@ function checks(server, admin, { url }, log) {
       for (const sql of ["COPY kept FROM STDIN", "COPY (SELECT 1) TO STDOUT"]) assert.deepEqual([(await run("single", [sql])).error.native], ["0A000"], sql);
       assert.equal((await run("single", ["SELECT 1"])).status, 200);
     },
+    async "schemathesis finds that it does what its OpenAPI document says"() {
+      const { status, output } = await schemathesis(url);
+      assert.equal(status, 0, output);
+      assert.match(output, /\d+ generated, \d+ passed/);
+    },
     async "a server that hangs is given up, one that was killed is UNAVAILABLE, and found again"() {
       await run("single", ["SELECT 1"]);
       server.pause();
@@ -144,6 +205,27 @@ function checks(server, admin, { url }, log) {
       assert.equal((await run("single", ["SELECT 1"])).status, 200);
     },
   };
+}
+
+/**
+ * All checks, on a copy of the document whose connections and statements are there more often than by chance.
+ * @param {string} url @returns {Promise<{ status: number | null, output: string }>}
+ */
+async function schemathesis(url) {
+  const folder = mkdtempSync(join(tmpdir(), "hb-schemathesis-"));
+  const api = JSON.parse(readFileSync(at("docs/gateway.openapi.json"), "utf8"));
+  const { post } = api.paths["/v1/connections/{name}/statements"];
+  post.parameters[0].schema = { anyOf: [{ enum: ["small", "reader"] }, post.parameters[0].schema] };
+  const { sql } = api.components.schemas.Statement.properties;
+  api.components.schemas.Statement.properties.sql = { anyOf: [{ enum: ["SELECT 1 AS a", "SELECT $1::text AS t", "SELECT $1::bigint, $2::bytea", "SELECT generate_series(1, 3)", "INSERT INTO kept VALUES (60, $1)"] }, sql] };
+  writeFileSync(join(folder, "api.json"), JSON.stringify(api));
+  const child = spawn(at(".cache/schemathesis/bin/st"), ["--config-file", at("tests/engines/schemathesis.toml"), "run", join(folder, "api.json"), "--url", url, "--header", `Authorization: Bearer ${TOKEN}`,
+    "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "50", "--seed", "6", "--generation-database", "none", "--no-color"], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const from of [child.stdout, child.stderr]) from.setEncoding("utf8").on("data", (text) => { output += text; });
+  const status = await new Promise((resolve) => { child.once("close", resolve); });
+  rmSync(folder, { recursive: true, force: true });
+  return { status, output };
 }
 
 /** @param {number} ms */

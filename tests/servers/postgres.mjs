@@ -21,7 +21,7 @@ function programs() {
 }
 
 /** @returns {Promise<number>} one that nobody listens on */
-const freePort = () => new Promise((resolve, reject) => {
+export const freePort = () => new Promise((resolve, reject) => {
   const server = createServer().once("error", reject).listen(0, "127.0.0.1", () => {
     const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
     server.close(() => resolve(port));
