@@ -392,6 +392,7 @@ void sqlite_conn_limit(sqlite_conn *conn, const hb_deadline *deadline) {
     conn->deadline = deadline != NULL && deadline->clock != NULL ? deadline : NULL;
     const bool leased = deadline != NULL && conn->lease.turn.lock.fs != NULL;
     const int steps = conn->deadline != NULL ? DEADLINE_STEPS : leased ? HEARTBEAT_STEPS : 0;
+    if (conn->db == NULL) return;   /* it was to be opened anew meanwhile, and could not */
     sqlite3_progress_handler(conn->db, steps, steps > 0 ? conn_progress : NULL, conn);
 }
 

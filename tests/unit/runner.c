@@ -97,7 +97,27 @@ static bool wanted(const char *name, int count, char **parts) {
     return count <= 1;
 }
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HB_HAS_ASAN 1
+#endif
+#endif
+#if HB_HAS_ASAN || defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+
+/* What ran when a sanitizer ended the program. */
+static void test_died(void) {
+    test_fail("runner", 0);
+    puts("the program ended here");
+    fflush(stdout);
+}
+#define ON_DEATH() __sanitizer_set_death_callback(test_died)
+#else
+#define ON_DEATH() (void)0
+#endif
+
 int main(int argc, char **argv) {
+    ON_DEATH();
     bool list = argc == 2 && strcmp(argv[1], "--list") == 0;
     for (const test_suite *suite = suites; suite->name; suite++) {
         if (list) {

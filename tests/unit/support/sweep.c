@@ -166,3 +166,13 @@ void sweep_run(sweep *w, const scene_call *call, uint64_t shift, uint64_t wanted
     }
     free(w->after);
 }
+
+void sweep_first(sweep *w, const scene_call *call) {
+    char name[200];
+    snprintf(name, sizeof(name), "%s, %s%s, killed at its first operation", w->placement->name, call->name,
+             w->shared ? ", shared" : "");
+    CASE(name);
+    sweep_begin(w, call);
+    dies_at(w, 1, false);
+    free(w->after);
+}

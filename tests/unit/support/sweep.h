@@ -26,6 +26,8 @@ typedef struct sweep {
 /* About `wanted` operations of the call (scene_stride), each with the faults in turn, or with all of them in a long run.
  * `turn` says where to begin, so that calls differ. */
 void sweep_run(sweep *w, const scene_call *call, uint64_t turn, uint64_t wanted);
+/* Only that the very first operation of a call is the last one. */
+void sweep_first(sweep *w, const scene_call *call);
 void sweep_free(sweep *w);
 
 #endif

@@ -29,7 +29,17 @@ PLACEMENT(json)
 PLACEMENT(pickle)
 PLACEMENT(mixed)
 
+/* A shared file is looked at first: then a call begins with opening it anew, and that fails. */
+static void a_device_that_is_gone_at_once_ends_calls_with_an_error(void) {
+    sweep w = { .placement = scene_placement_named("sqlite"), .shared = true };
+    for (uint32_t c = 0; c < scene_call_count; c++) {
+        if (scene_calls[c].writes) sweep_first(&w, &scene_calls[c]);
+    }
+    sweep_free(&w);
+}
+
 TEST_SUITE {
+    TEST(a_device_that_is_gone_at_once_ends_calls_with_an_error);
     TEST(faults_of_files_leave_before_or_after_on_sqlite);
     TEST(faults_of_files_leave_before_or_after_on_python);
     TEST(faults_of_files_leave_before_or_after_on_json);
