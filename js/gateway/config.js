@@ -179,7 +179,7 @@ const CONFIG = mapping({
   cors: { rule: mapping({ origins: { rule: listOf(origin) } }), or: { origins: [] } },
   connections: { rule: named(connection, "connection") },
   limits: { rule: mapping({
-    bodyBytes: { rule: integer(1, 256 * MIB), or: 16 * MIB }, statements: { rule: integer(1, 100_000), or: 1000 },
+    bodyBytes: { rule: integer(1, 256 * MIB), or: 64 * MIB }, statements: { rule: integer(1, 100_000), or: 1000 },
     headersMs: { rule: integer(1, 600_000), or: 10_000 }, bodyMs: { rule: integer(1, 600_000), or: 30_000 }, responseMs: { rule: integer(1, 3_600_000), or: 60_000 },
     concurrent: { rule: integer(1, 100_000), or: 64 }, sockets: { rule: integer(1, 100_000), or: 1000 },
   }), or: undefined },
