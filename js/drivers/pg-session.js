@@ -126,7 +126,7 @@ export class PgSession {
   }
 
   async #reset() {
-    await this.#client.query("ROLLBACK");
+    if (this.#client.getTransactionStatus?.() !== "I") await this.#client.query("ROLLBACK");
     await this.#client.query("DISCARD ALL");
     if (this.#readOnly) await this.#client.query(SET_READ_ONLY);
     else readers.delete(this.#client);

@@ -40,6 +40,9 @@ const SOON = { "retry-after": "1" };
 /** @param {string} message @param {string} [native] */
 export const notBegun = (message, native) => new GatewayError("UNAVAILABLE", message, { began: false, native, headers: SOON });
 
+/** A request that comes too late. */
+export const stopping = () => new GatewayError("UNAVAILABLE", "the gateway is stopping", { began: false, headers: { connection: "close", ...SOON } });
+
 /** Why a request is given up, as the reason of its signal. @typedef {"timeout" | "gone" | "stopping"} EndReason */
 /** An error that an engine told: what it is, the engine's own code, and names (no values) that say where. @typedef {{ kind: "readOnly" | "cancelled" | "unreachable" | "refused", native?: string, where?: string }} Verdict */
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The body of a request: read within its limits, and checked whole before anything is run.
-import { GatewayError } from "./errors.js";
+import { GatewayError, stopping } from "./errors.js";
 import { parseExact } from "./json.js";
 
 /** @typedef {import("../host/sql.js").Statement} Statement */
@@ -27,10 +27,10 @@ export function checkHeaders({ headers }, /** @type {number} */ bytesMax) {
 const tooLarge = (bytesMax) => new GatewayError("REQUEST_TOO_LARGE", `a body has at most ${bytesMax} bytes`);
 
 /**
- * @param {import("node:http").IncomingMessage} request @param {{ bodyBytes: number, bodyMs: number }} limits
+ * @param {import("node:http").IncomingMessage} request @param {{ bodyBytes: number, bodyMs: number }} limits @param {AbortSignal} signal
  * @returns {Promise<Buffer>}
  */
-export function readBody(request, { bodyBytes, bodyMs }) {
+export function readBody(request, { bodyBytes, bodyMs }, signal) {
   return new Promise((resolve, reject) => {
     /** @type {Buffer[]} */
     const chunks = [];
@@ -38,6 +38,7 @@ export function readBody(request, { bodyBytes, bodyMs }) {
     const end = (/** @type {() => void} */ settle) => {
       clearTimeout(timer);
       request.off("data", take).off("end", done).off("error", lost).off("close", lost);
+      signal.removeEventListener("abort", stopped);
       settle();
     };
     const refuse = (/** @type {GatewayError} */ error) => end(() => {
@@ -51,7 +52,9 @@ export function readBody(request, { bodyBytes, bodyMs }) {
       else chunks.push(chunk);
     };
     const done = () => end(() => resolve(Buffer.concat(chunks)));
+    const stopped = () => refuse(signal.reason === "stopping" ? stopping() : new GatewayError("CLIENT_GONE", "the client left"));
     const lost = () => end(() => reject(new GatewayError("CLIENT_GONE", "the client left")));
+    signal.addEventListener("abort", stopped, { once: true });
     request.on("data", take).on("end", done).on("error", lost).on("close", lost);
   });
 }

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import { GatewayError } from "./errors.js";
+import { GatewayError, stopping } from "./errors.js";
 import { writeResults } from "./json.js";
 import { checkHeaders, parseRequest, readBody } from "./request.js";
 import { runStatements } from "./run.js";
@@ -22,6 +22,8 @@ const PREFLIGHT_SECONDS = "600";
 const HEADER_BYTES = 16_384;
 /** Connections are looked at this often for requests that take too long to come. */
 const WATCH_MS = 1000;
+/** How long answers may be taken when the gateway ends. */
+const LEAVE_MS = 5000;
 
 export class GatewayServer {
   #config;
@@ -81,11 +83,18 @@ export class GatewayServer {
     clearTimeout(timer);
     for (const controller of this.#running.keys()) controller.abort(/** @type {EndReason} */ ("stopping"));
     await this.#allEnded();
-    await new Promise((resolve) => {
-      this.#server.close(resolve);
-      this.#server.closeIdleConnections();
-      setTimeout(() => this.#server.closeAllConnections(), WATCH_MS).unref();
-    });
+    await this.#close();
+  }
+
+  /** Answers that are under way may be taken for a while. */
+  async #close() {
+    const until = performance.now() + LEAVE_MS;
+    const closing = setInterval(() => {
+      if (performance.now() < until) this.#server.closeIdleConnections();
+      else this.#server.closeAllConnections();
+    }, 20);
+    await new Promise((resolve) => { this.#server.close(resolve); });
+    clearInterval(closing);
   }
 
   async #allEnded() {
@@ -166,7 +175,7 @@ export class GatewayServer {
     if (!connection) throw new GatewayError("NOT_FOUND", "there is no such connection");
     call.entry.connection = call.name;
     if (!bearer.connections.has(call.name)) throw new GatewayError("FORBIDDEN", "the token is not for this connection");
-    if (this.#isStopping) throw new GatewayError("UNAVAILABLE", "the gateway is stopping", { began: false, headers: { connection: "close", "retry-after": "1" } });
+    if (this.#isStopping) throw stopping();
     checkHeaders(call.request, this.#config.limits.bodyBytes);
     if (this.#running.size >= this.#config.limits.concurrent) throw new GatewayError("TOO_MANY_REQUESTS", "too many requests run at once", { began: false, headers: { "retry-after": "1" } });
     const controller = new AbortController();
@@ -184,7 +193,7 @@ export class GatewayServer {
     const leave = () => controller.abort(/** @type {EndReason} */ ("gone"));
     response.once("close", leave);
     onBody();
-    const asked = parseRequest(await readBody(request, this.#config.limits), this.#config.limits);
+    const asked = parseRequest(await readBody(request, this.#config.limits, controller.signal), this.#config.limits);
     entry.statements = asked.statements.length;
     const tally = { rows: 0 };
     const timer = setTimeout(() => controller.abort(/** @type {EndReason} */ ("timeout")), Math.min(connection.config.timeoutMs, asked.timeoutMs ?? Infinity));

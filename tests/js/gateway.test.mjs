@@ -231,9 +231,9 @@ describe("what is refused", () => {
   });
 });
 
-/** What comes back for bytes, until the other side closes. @param {string[]} pieces @param {number} [everyMs] @returns {Promise<string>} */
-const raw = (pieces, everyMs = 0) => new Promise((resolve, reject) => {
-  const socket = connect(gateway.port, "127.0.0.1");
+/** What comes back for bytes, until the other side closes. @param {string[]} pieces @param {number} [everyMs] @param {number} [port] @returns {Promise<string>} */
+const raw = (pieces, everyMs = 0, port = gateway.port) => new Promise((resolve, reject) => {
+  const socket = connect(port, "127.0.0.1");
   let text = "";
   socket.setEncoding("utf8").on("data", (chunk) => { text += chunk; }).on("close", () => resolve(text)).on("error", (error) => (text ? resolve(text) : reject(error)));
   const next = () => {
@@ -399,6 +399,16 @@ describe("the end", () => {
     await stopped;
     await assert.rejects(fetch(`${url}/health`));
     assert.deepEqual(lines.map((line) => JSON.parse(line).event).filter((event) => event !== "request"), ["started", "stopping", "stopped"]);
+  });
+
+  test("a body that never comes does not hold the end up", async () => {
+    const { stop, port } = await over(scripted(), { drainMs: 20 });
+    const told = raw([`POST /v1/connections/main/statements HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{`], 0, port);
+    await new Promise((resolve) => { setTimeout(resolve, 200); });
+    const since = performance.now();
+    await stop();
+    assert.ok(performance.now() - since < 5000);
+    assert.match(await told, /^HTTP\/1\.1 503 [\s\S]*"began":false/);
   });
 
   test("what does not end in time is cancelled", async () => {
