@@ -104,6 +104,7 @@ struct hb_backend {
     /* Claims that do not depend on a predicate. */
     struct {
         hb_claim sort;              /* order by fields with our null and text order */
+        uint32_t sort_chars;        /* of a text that is longer, it sees the beginning; 0: all */
         hb_claim limit;
         hb_claim count;
         uint32_t metrics;           /* bit 1 << hb_metric for near */

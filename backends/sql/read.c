@@ -49,7 +49,11 @@ static void add_order(hb_sql *sql, const hb_job *job, const sql_table *table) {
                          order->desc);
         hb_sql_add(sql, ", ");
     }
-    hb_sql_order_key(sql, table->columns[0], false);
+    if (sql->dialect->nulls_last) {
+        hb_sql_order_key(sql, table->columns[0], false);
+    } else {
+        hb_sql_ident(sql, table->columns[0]);   /* is never null */
+    }
     hb_sql_limit(sql, fragment->limit, fragment->offset);
 }
 

@@ -50,18 +50,15 @@ static hb_status take_columns(hb_job *job, const hb_batch *rows, hb_err *err) {
 }
 
 static hb_status take_rows(hb_job *job, const hb_batch *rows, hb_err *err) {
-    const sql_state *state = job->state;
     switch (job->fragment->kind) {
     case HB_FRAG_ATTACH: return sql_attach_reply(job, rows, err);
-    case HB_FRAG_COMMIT: return sql_commit_reply(job, err);
     case HB_FRAG_FETCH:
     case HB_FRAG_SCAN:
     case HB_FRAG_COUNT: return sql_read_reply(job, rows, err);
-    case HB_FRAG_DELETE:
-        if (state->phase == 0) return sql_delete_reply(job, rows, err);
-        break;
-    case HB_FRAG_ENSURE: sql_remote_of(job)->has_schema = true; break;
-    case HB_FRAG_PROBE:         /* that was all of it */
+    case HB_FRAG_DELETE: return sql_delete_reply(job, rows, err);
+    case HB_FRAG_COMMIT:        /* steps (steps.c) */
+    case HB_FRAG_ENSURE:
+    case HB_FRAG_PROBE:
     case HB_FRAG_CLEAR:
     case HB_FRAG_WRITE:
     case HB_FRAG_REFRESH:
@@ -71,17 +68,28 @@ static hb_status take_rows(hb_job *job, const hb_batch *rows, hb_err *err) {
     return HB_OK;
 }
 
+/* *complete: nothing more of it is to come. */
+static hb_status answer(hb_job *job, const hb_host_reply *reply, hb_batch *rows, bool *complete,
+                        hb_err *err) {
+    *complete = true;
+    if (sql_remote_of(job)->link != NULL) return sql_http_reply(job, reply, rows, complete, err);
+    if (reply->failed) return sql_failed(sql_remote_of(job), reply, err);
+    return reply->body.len > 0 ? hb_wire_read(reply->body, job->arena, rows, err) : HB_OK;
+}
+
 hb_status sql_reply(hb_job *job, const hb_host_reply *reply, hb_err *err) {
     hb_batch rows = { 0, 0, NULL };
-    if (sql_remote_of(job)->link != NULL) {
-        bool complete;
-        HB_TRY(sql_http_reply(job, reply, &rows, &complete, err));
-        if (!complete) return HB_OK;
-    } else {
-        if (reply->failed) return sql_failed(sql_remote_of(job), reply, err);
-        if (reply->body.len > 0) HB_TRY(hb_wire_read(reply->body, job->arena, &rows, err));
-    }
     const sql_state *state = job->state;
+    bool complete;
+    hb_status status = answer(job, reply, &rows, &complete, err);
+    if (status == HB_OK && !complete) return HB_OK;
+    if (status != HB_OK && sql_step_repeats(job, err)) {
+        hb_err_init(err);
+        return sql_steps(job, err);
+    }
+    if (status != HB_OK && !sql_step_forgives(job, err)) return status;
+    if (status != HB_OK && err != NULL) hb_err_init(err);
+    if (state->step != SQL_STEP_NONE) return sql_step_done(job, status == HB_OK, err);
     return state->looks ? take_columns(job, &rows, err) : take_rows(job, &rows, err);
 }
 

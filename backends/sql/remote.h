@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* What the SQL engines share that are reached by operations of the host: one file per engine beside
- * (postgres.c), which gives its dialect and its claims' exceptions.
+ * (postgres.c, mysql.c), which gives its dialect and its claims' exceptions.
  *
- * Layout: a schema of the engine per workspace, in it
+ * Layout: a schema of the engine per workspace, or names that begin with a prefix in the schema of
+ * the connection; in it
  *   hb_meta   (key, value)     definitions, intents
  *   <entity>  (object_id PRIMARY KEY, one column per placed field): BOOL, I64, F64, TEXT, BYTES as
  *             the dialect says; vectors as its vector type, or the bytes of their float32; lists,
@@ -11,7 +12,7 @@
  *
  * Attaching reads hb_meta and which columns there are; both are copies from then on, kept in step
  * by what is committed here. What a call writes is collected, and goes out as one transaction with
- * its COMMIT: no connection is held open in between. */
+ * its COMMIT (steps.c): no connection is held open in between. */
 #ifndef HB_BACKENDS_SQL_REMOTE_H
 #define HB_BACKENDS_SQL_REMOTE_H
 
@@ -20,13 +21,26 @@
 
 typedef struct sql_engine {
     const hb_dialect *dialect;
-    /* Which columns the schema in its one parameter has: rows (table, column, type). */
+    /* Which columns the schema $s has: rows (table, column, type). */
     const char *columns;
-    const char *known_types[HB_KIND_COUNT];     /* as `columns` tells those of dialect->types */
-    /* Nobody else makes tables in the schema until the transaction ends; its parameter is a name.
-     * NULL: making them at once is harmless */
+    /* The same of the connection's own schema, for tables whose names begin with the prefix $s
+     * (more may come); it is the default then. NULL: a workspace has a schema of its own. */
+    const char *columns_by_prefix;
+    /* Asked when a workspace attaches, NULL: nothing. The first texts of its rows, each between
+     * newlines, choose which engine it is. */
+    const char *which;
+    const struct sql_engine *(*choose)(hb_str answer);
+    /* As `columns` tells those of dialect->types; several that will do are separated by "|" */
+    const char *known_types[HB_KIND_COUNT];
+    /* Nobody else makes tables in the schema $s until the transaction ends. NULL: making them at
+     * once is harmless */
     const char *lock;
     bool no_indexes;            /* of single columns: reading all of one is as good */
+    /* The failure says that the engine undid the whole transaction because another one was in its
+     * way: it is sent again. NULL: never. */
+    bool (*may_repeat)(hb_str native);
+    /* The failure says that what was to be made is there already; NULL: such a failure is one. */
+    bool (*is_made)(hb_str native);
     bool vector_type;           /* a vector is the text "[1,2]", cast to a type; else its bytes */
     /* By hb_metric, smallest first, $c the column and $v the vector; NULL: ranked here. */
     const char *distances[3];
@@ -40,6 +54,10 @@ typedef struct sql_engine {
 typedef struct sql_list {
     hb_buf items;
     uint32_t count;
+    /* Where making tables ends a transaction: what makes them, before the items... */
+    hb_buf tables;
+    uint32_t table_count;
+    hb_buf drops;               /* ...and which go afterwards: their names, each with a newline */
 } sql_list;
 
 /* A key with its value; .ptr NULL: deleted. Owned texts. */
@@ -67,10 +85,12 @@ typedef struct sql_remote {     /* hb_instance.state */
     struct sql_link *link;      /* by HTTP; NULL: by the host's driver. Of the instance's arena */
     hb_instance *instance;
     const hb_mem *mem;
-    hb_str schema;
+    hb_str schema;              /* empty: the connection's own... */
+    hb_str prefix;              /* ...where names of tables begin so */
     hb_arena known_arena;
     sql_known *known;           /* in it */
     uint32_t known_count, known_cap;
+    bool is_chosen;             /* the engine, if there are several */
     bool has_schema;            /* for sure */
     bool stale;                 /* `known` may be wrong: what made tables failed */
     sql_meta meta;
@@ -119,12 +139,29 @@ hb_status sql_list_add(sql_list *list, const sql_remote *remote, const hb_sql *s
 hb_status sql_send(hb_job *job, const sql_list *list, bool in_transaction, hb_err *err);
 hb_status sql_send_one(hb_job *job, const hb_sql *sql, hb_err *err);
 /* Into the open transaction, with the job done; or sent in one of its own. */
-hb_status sql_submit(hb_job *job, const sql_list *list, hb_err *err);
+hb_status sql_submit(hb_job *job, sql_list *list, hb_err *err);
 /* Status and words of an operation that failed. */
 hb_status sql_failed(const sql_remote *remote, const hb_host_reply *reply, hb_err *err);
 /* The same of a status that is known: `telling` are more words, or empty; `native` a code. */
 hb_status sql_say(const sql_remote *remote, hb_status status, hb_str telling, hb_str native,
                   hb_err *err);
+
+/* ---- steps.c */
+/* Adds a statement that makes a table or adds to one. */
+hb_status sql_table_add(sql_list *list, const sql_remote *remote, const hb_sql *sql, hb_err *err);
+/* The table, emptied by the items, is dropped after them; or stays after all. */
+hb_status sql_drop_add(sql_list *list, hb_str table, hb_err *err);
+void sql_drop_forget(sql_list *list, hb_str table);
+hb_status sql_list_append(sql_list *list, const sql_list *from, hb_err *err);
+bool sql_list_is_empty(const sql_list *list);
+/* Sends the next step of state->sent.list, or ends the job. */
+hb_status sql_steps(hb_job *job, hb_err *err);
+/* The step under way failed, and its purpose is fulfilled nevertheless. */
+bool sql_step_forgives(const hb_job *job, const hb_err *err);
+/* The step under way failed, and may be sent again, which sql_steps does. */
+bool sql_step_repeats(hb_job *job, const hb_err *err);
+/* The step under way was answered: the next one. */
+hb_status sql_step_done(hb_job *job, bool as_asked, hb_err *err);
 
 /* ---- tables.c */
 /* The table of a container, names and all; no question is asked. */
@@ -140,6 +177,11 @@ hb_status sql_ensure(hb_job *job, hb_err *err);
 hb_status sql_clear(hb_job *job, hb_err *err);
 hb_status sql_known_add(sql_remote *remote, hb_str table, hb_str column, hb_str type, hb_err *err);
 void sql_known_drop(sql_remote *remote, hb_str table);
+/* Adds `form` with the name of a schema or prefix in the place of $s. */
+void sql_add_form(hb_sql *sql, const char *form, hb_str name);
+/* The prefix in remote->prefix, or INVALID_ID; and one of a name. */
+hb_status sql_check_prefix(const sql_remote *remote, hb_err *err);
+hb_str sql_prefix_of(const sql_remote *remote, hb_str name, hb_arena *arena);
 /* What makes the schema, under the engine's lock for such work. */
 hb_status sql_add_schema(sql_list *list, const sql_remote *remote, hb_sql *sql, hb_err *err);
 /* "schema"."table" */
@@ -163,6 +205,8 @@ hb_status sql_rank_vectors(hb_job *job, const hb_batch *rows, hb_err *err);
 hb_status sql_rank_texts(hb_job *job, const hb_batch *rows, hb_err *err);
 
 /* ---- rows.c */
+/* A column of texts, which an engine may hold and give as their bytes. */
+bool sql_holds_texts(const hb_column *column);
 /* BAD_REPLY unless an answer with rows has that many columns. */
 hb_status sql_check_columns(const hb_batch *rows, uint32_t count, hb_err *err);
 /* BAD_REPLY unless every row begins with an object_id. */
@@ -183,10 +227,15 @@ hb_status sql_reply(hb_job *job, const hb_host_reply *reply, hb_err *err);
 void sql_end(hb_job *job);
 
 /* What a job keeps between its replies; job->state. */
+typedef enum sql_step { SQL_STEP_NONE, SQL_STEP_TABLE, SQL_STEP_ROWS, SQL_STEP_DROP } sql_step;
+
 typedef struct sql_state {
     bool looks;                 /* the answer under way says which columns there are */
+    sql_step step;              /* of `sent`, which is under way */
+    uint32_t tables_done, drops_done, repeats;
+    hb_str dropping;
     uint32_t phase;
-    sql_tx sent;                /* COMMIT */
+    sql_tx sent;                /* what is written; of a COMMIT with its meta */
     hb_str *ids;                /* near: the best, in order; in the job's arena */
     double *scores;
     uint32_t count;

@@ -122,20 +122,32 @@ static bool as_vector(const hb_value *given, uint32_t dim, hb_arena *scratch, hb
     return dim == 0 || out->as.v.len == dim;
 }
 
+static bool as_text(const hb_value *given, hb_value *out) {
+    *out = *given;
+    out->kind = HB_KIND_TEXT;
+    if (given->kind == HB_KIND_BYTES) return hb_utf8_valid(given->as.s);
+    return given->kind == HB_KIND_TEXT;
+}
+
 static bool as_pack(const hb_value *given, hb_arena *scratch, const hb_mem *mem, hb_value *out) {
     if (given->kind == HB_KIND_PACK) {
         *out = *given;
         return true;
     }
-    if (given->kind != HB_KIND_TEXT) return false;
+    hb_value text;
+    if (!as_text(given, &text)) return false;
     hb_buf pack;
     hb_buf_init(&pack, mem);
     hb_err ignored;
-    bool ok = hb_pack_from_json(given->as.s, &pack, &ignored) == HB_OK;
+    bool ok = hb_pack_from_json(text.as.s, &pack, &ignored) == HB_OK;
     out->kind = HB_KIND_PACK;
     if (ok) out->as.s = hb_arena_str(scratch, hb_buf_str(&pack));
     hb_buf_free(&pack);
     return ok && out->as.s.ptr != NULL;
+}
+
+bool sql_holds_texts(const hb_column *column) {
+    return column->kind == HB_KIND_TEXT || column->kind == HB_KIND_BYTES;
 }
 
 hb_status sql_check_columns(const hb_batch *rows, uint32_t count, hb_err *err) {
@@ -146,9 +158,10 @@ hb_status sql_check_columns(const hb_batch *rows, uint32_t count, hb_err *err) {
 
 hb_status sql_check_ids(const hb_batch *rows, hb_err *err) {
     bool good =
-        rows->row_count == 0 || (rows->column_count > 0 && rows->columns[0].kind == HB_KIND_TEXT);
+        rows->row_count == 0 || (rows->column_count > 0 && sql_holds_texts(&rows->columns[0]));
     for (uint32_t i = 0; i < rows->row_count && good; i++) {
-        good = hb_column_cell(&rows->columns[0], i) == HB_CELL_VALUE;
+        const hb_value id = hb_column_get(&rows->columns[0], i);
+        good = id.kind == HB_KIND_TEXT || (id.kind == HB_KIND_BYTES && hb_utf8_valid(id.as.s));
     }
     return good ? HB_OK : hb_err_set(err, HB_E_BAD_REPLY, "an answer has a row without object_id");
 }
@@ -165,10 +178,7 @@ hb_status sql_cell_read(const hb_column *column, uint32_t row, hb_kind kind, uin
     case HB_KIND_BOOL: ok = as_flag(&given, &value); break;
     case HB_KIND_I64: ok = as_integer(&given, &value); break;
     case HB_KIND_F64: ok = as_number(&given, &value); break;
-    case HB_KIND_TEXT:
-        value = given;
-        ok = given.kind == HB_KIND_TEXT;
-        break;
+    case HB_KIND_TEXT: ok = as_text(&given, &value); break;
     case HB_KIND_BYTES: ok = as_bytes(&given, scratch, &value); break;
     case HB_KIND_VEC: ok = as_vector(&given, dim, scratch, &value); break;
     case HB_KIND_PACK: ok = as_pack(&given, scratch, out->mem, &value); break;

@@ -6,7 +6,23 @@
 
 #define META_TABLE "hb_meta"
 
-enum { ATTACH_COLUMNS = 1, ATTACH_META = 2 };
+enum { ATTACH_WHICH = 1, ATTACH_COLUMNS, ATTACH_META };
+
+/* Where the tables are: what the options say, else a prefix or a schema called as the workspace. */
+static hb_status place(sql_remote *remote, hb_err *err) {
+    const hb_instance *instance = remote->instance;
+    const bool can_prefix = remote->engine->columns_by_prefix != NULL;
+    remote->schema = hb_instance_text(instance, "schema");
+    if (can_prefix) remote->prefix = hb_instance_text(instance, "prefix");
+    if (remote->prefix.len > 0) return sql_check_prefix(remote, err);
+    if (remote->schema.len > 0) return HB_OK;
+    hb_str name = hb_arena_printf(instance->arena, "hb_%.*s", HB_ARG(instance->workspace_id));
+    if (name.ptr == NULL) return hb_err_memory(err);
+    hb_str *place = can_prefix ? &remote->prefix : &remote->schema;
+    *place = can_prefix ? sql_prefix_of(remote, name, instance->arena)
+                        : sql_name(remote, name, instance->arena);
+    return place->ptr != NULL ? HB_OK : hb_err_memory(err);
+}
 
 hb_status sql_open(hb_instance *instance, const sql_engine *engine, hb_err *err) {
     sql_remote *remote = hb_mem_zalloc(instance->mem, sizeof(*remote));
@@ -17,12 +33,8 @@ hb_status sql_open(hb_instance *instance, const sql_engine *engine, hb_err *err)
     hb_arena_init(&remote->known_arena, instance->mem);
     sql_list_init(&remote->tx.list, instance->mem);
     instance->state = remote;
-    remote->schema = hb_instance_text(instance, "schema");
-    if (remote->schema.len == 0) {
-        hb_str name = hb_arena_printf(instance->arena, "hb_%.*s", HB_ARG(instance->workspace_id));
-        if (name.ptr != NULL) remote->schema = sql_name(remote, name, instance->arena);
-    }
-    hb_status status = remote->schema.ptr != NULL ? sql_http_open(remote, err) : hb_err_memory(err);
+    hb_status status = place(remote, err);
+    if (status == HB_OK) status = sql_http_open(remote, err);
     if (status != HB_OK) sql_close(instance);
     return status;
 }
@@ -55,10 +67,10 @@ hb_status sql_tx_op(hb_instance *instance, hb_tx op, hb_err *err) {
     switch (op) {
     case HB_TX_BEGIN: remote->tx.open = true; return HB_OK;
     case HB_TX_ROLLBACK:
-        remote->stale = remote->stale || remote->tx.list.count > 0;
+        remote->stale = remote->stale || !sql_list_is_empty(&remote->tx.list);
         tx_clear(&remote->tx, remote->mem);
         return HB_OK;
-    case HB_TX_COMMIT: break;   /* is a fragment */
+    case HB_TX_COMMIT: break; /* is a fragment */
     }
     return hb_err_set(err, HB_E_INTERNAL, "a remote transaction commits by a fragment");
 }
@@ -131,8 +143,11 @@ hb_status sql_send_columns(hb_job *job, hb_err *err) {
     const sql_remote *remote = sql_remote_of(job);
     hb_sql sql;
     hb_sql_init(&sql, remote->engine->dialect, job->mem, job->arena);
-    hb_sql_add(&sql, remote->engine->columns);
-    text_value(&sql, remote->schema);
+    if (remote->schema.len > 0) {
+        sql_add_form(&sql, remote->engine->columns, remote->schema);
+    } else {
+        sql_add_form(&sql, remote->engine->columns_by_prefix, remote->prefix);
+    }
     hb_status status = sql_send_one(job, &sql, err);
     hb_sql_free(&sql);
     return status;
@@ -160,7 +175,7 @@ static hb_status bad_attach(hb_err *err) {
 hb_status sql_take_columns(hb_job *job, const hb_batch *rows, hb_err *err) {
     sql_remote *remote = sql_remote_of(job);
     remote->stale = false;
-    remote->has_schema = rows->row_count > 0;
+    remote->has_schema = rows->row_count > 0 || remote->schema.len == 0;
     hb_arena_reset(&remote->known_arena);
     remote->known = NULL;
     remote->known_count = remote->known_cap = 0;
@@ -169,9 +184,11 @@ hb_status sql_take_columns(hb_job *job, const hb_batch *rows, hb_err *err) {
     for (uint32_t i = 0; i < rows->row_count; i++) {
         hb_str texts[3];
         for (uint32_t c = 0; c < 3; c++) {
-            if (rows->columns[c].kind != HB_KIND_TEXT) return bad_attach(err);
+            if (!sql_holds_texts(&rows->columns[c])) return bad_attach(err);
             texts[c] = hb_column_span(&rows->columns[c], i);
         }
+        if (!hb_str_starts(texts[0], remote->prefix)) continue;
+        texts[0] = hb_str_sub(texts[0], remote->prefix.len, texts[0].len);
         HB_TRY(sql_known_add(remote, texts[0], texts[1], texts[2], err));
     }
     return HB_OK;
@@ -181,7 +198,7 @@ static hb_status meta_reply(sql_remote *remote, const hb_batch *rows, hb_arena *
                             hb_err *err) {
     sql_meta_clear(&remote->meta, remote->mem);
     if (rows->row_count == 0) return HB_OK;
-    if (rows->column_count != 2 || rows->columns[0].kind != HB_KIND_TEXT) return bad_attach(err);
+    if (rows->column_count != 2 || !sql_holds_texts(&rows->columns[0])) return bad_attach(err);
     hb_colbuf values;
     hb_colbuf_init(&values, remote->mem, HB_KIND_BYTES, 0);
     hb_status status = HB_OK;
@@ -198,12 +215,43 @@ static hb_status meta_reply(sql_remote *remote, const hb_batch *rows, hb_arena *
     return status;
 }
 
+static hb_status send_which(hb_job *job, hb_err *err) {
+    hb_sql sql;
+    hb_sql_init(&sql, sql_remote_of(job)->engine->dialect, job->mem, job->arena);
+    hb_sql_add(&sql, sql_remote_of(job)->engine->which);
+    hb_status status = sql_send_one(job, &sql, err);
+    hb_sql_free(&sql);
+    return status;
+}
+
+static hb_status take_which(sql_remote *remote, const hb_batch *rows, hb_err *err) {
+    hb_buf answer;
+    if (rows->row_count > 0 && !(rows->column_count > 0 && sql_holds_texts(&rows->columns[0]))) {
+        return bad_attach(err);
+    }
+    hb_buf_init(&answer, remote->mem);
+    hb_buf_add_char(&answer, '\n');
+    for (uint32_t i = 0; i < rows->row_count; i++) {
+        hb_buf_add_str(&answer, hb_column_span(&rows->columns[0], i));
+        hb_buf_add_char(&answer, '\n');
+    }
+    hb_status status = hb_buf_check(&answer, err);
+    if (status == HB_OK) remote->engine = remote->engine->choose(hb_buf_str(&answer));
+    remote->is_chosen = status == HB_OK;
+    hb_buf_free(&answer);
+    return status;
+}
+
 /* Begins with `rows` NULL, goes on with each answer. */
 static hb_status attach_step(hb_job *job, const hb_batch *rows, hb_err *err) {
     sql_remote *remote = sql_remote_of(job);
     sql_state *state = job->state;
     switch (state->phase++) {
-    case 0: return sql_send_columns(job, err);
+    case 0:
+        if (remote->engine->which != NULL && !remote->is_chosen) return send_which(job, err);
+        state->phase = ATTACH_COLUMNS;
+        return sql_send_columns(job, err);
+    case ATTACH_WHICH: HB_TRY(take_which(remote, rows, err)); return sql_send_columns(job, err);
     case ATTACH_COLUMNS:
         HB_TRY(sql_take_columns(job, rows, err));
         if (sql_table_exists(remote, HB_STR(META_TABLE))) return send_meta(job, err);
@@ -238,7 +286,7 @@ static hb_status add_meta_table(sql_list *list, sql_remote *remote, hb_sql *sql,
     hb_buf_printf(&sql->text, " %s PRIMARY KEY, ", dialect->id_type);
     hb_sql_ident(sql, HB_STR("value"));
     hb_buf_printf(&sql->text, " %s)%s", dialect->types[HB_KIND_BYTES], dialect->table_suffix);
-    return sql_list_add(list, remote, sql, err);
+    return sql_table_add(list, remote, sql, err);
 }
 
 static hb_status add_meta_change(sql_list *list, const sql_remote *remote, hb_sql *sql,
@@ -289,9 +337,7 @@ hb_status sql_commit(hb_job *job, hb_err *err) {
     remote->tx = (sql_tx){ 0 };
     sql_list_init(&remote->tx.list, remote->mem);
     HB_TRY(add_meta(&state->sent.list, remote, &state->sent.meta, job, err));
-    if (state->sent.list.count > 0) return sql_send(job, &state->sent.list, true, err);
-    job->done = true;
-    return HB_OK;
+    return sql_steps(job, err);
 }
 
 hb_status sql_commit_reply(hb_job *job, hb_err *err) {
@@ -301,9 +347,7 @@ hb_status sql_commit_reply(hb_job *job, hb_err *err) {
     if (has_meta && !sql_table_exists(remote, HB_STR(META_TABLE))) {
         HB_TRY(sql_known_add(remote, HB_STR(META_TABLE), HB_STR("key"), HB_STR_EMPTY, err));
     }
-    HB_TRY(sql_meta_merge(&remote->meta, &state->sent.meta, remote->mem, err));
-    job->done = true;
-    return HB_OK;
+    return sql_meta_merge(&remote->meta, &state->sent.meta, remote->mem, err);
 }
 
 void sql_state_free(hb_job *job) {

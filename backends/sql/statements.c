@@ -5,13 +5,17 @@
 #include "value/pack.h"
 
 void sql_list_init(sql_list *list, const hb_mem *mem) {
+    *list = (sql_list){ 0 };
     hb_buf_init(&list->items, mem);
-    list->count = 0;
+    hb_buf_init(&list->tables, mem);
+    hb_buf_init(&list->drops, mem);
 }
 
 void sql_list_free(sql_list *list) {
     hb_buf_free(&list->items);
-    list->count = 0;
+    hb_buf_free(&list->tables);
+    hb_buf_free(&list->drops);
+    list->count = list->table_count = 0;
 }
 
 /* "[1,2.5]", as engines with a vector type read it. */
@@ -97,17 +101,21 @@ hb_status sql_send_one(hb_job *job, const hb_sql *sql, hb_err *err) {
     return status;
 }
 
-hb_status sql_submit(hb_job *job, const sql_list *list, hb_err *err) {
+hb_status sql_submit(hb_job *job, sql_list *list, hb_err *err) {
     sql_tx *tx = &sql_remote_of(job)->tx;
-    if (list->count == 0) {
+    sql_state *state = job->state;
+    if (sql_list_is_empty(list)) {
         job->done = true;
         return HB_OK;
     }
-    if (!tx->open) return sql_send(job, list, true, err);
-    hb_buf_add_str(&tx->list.items, hb_buf_str(&list->items));
-    tx->list.count += list->count;
+    if (!tx->open) {
+        sql_list_free(&state->sent.list);
+        state->sent.list = *list;
+        sql_list_init(list, job->mem);
+        return sql_steps(job, err);
+    }
     job->done = true;
-    return hb_buf_check(&tx->list.items, err);
+    return sql_list_append(&tx->list, list, err);
 }
 
 /* What the host says of a server that it does not reach, unless that could tell a secret: codes of

@@ -20,8 +20,7 @@ static bool is_plain(hb_str name, uint32_t max) {
     return name.len > 0 && name.len <= max;
 }
 
-hb_str sql_name(const sql_remote *remote, hb_str name, hb_arena *arena) {
-    const uint32_t max = remote->engine->dialect->name_max;
+static hb_str name_within(hb_str name, uint32_t max, hb_arena *arena) {
     if (is_plain(name, max)) return hb_arena_str(arena, name);
     hb_md5 md5;
     uint8_t sum[HB_MD5_LEN];
@@ -44,10 +43,51 @@ hb_str sql_name(const sql_remote *remote, hb_str name, hb_arena *arena) {
     return hb_arena_str(arena, hb_str_n(text, len));
 }
 
+hb_str sql_name(const sql_remote *remote, hb_str name, hb_arena *arena) {
+    return name_within(name, remote->engine->dialect->name_max, arena);
+}
+
+/* "hb_notes$": no other name's prefix begins so. */
+hb_str sql_prefix_of(const sql_remote *remote, hb_str name, hb_arena *arena) {
+    hb_str kept = name_within(name, remote->engine->dialect->name_max / 2 - 1, arena);
+    return kept.ptr != NULL ? hb_arena_printf(arena, "%.*s$", HB_ARG(kept)) : kept;
+}
+
+hb_status sql_check_prefix(const sql_remote *remote, hb_err *err) {
+    const uint32_t max = remote->engine->dialect->name_max / 2;
+    bool is_good = remote->prefix.len <= max;
+    for (uint32_t i = 0; i < remote->prefix.len && is_good; i++) {
+        is_good = remote->prefix.ptr[i] == '$' || is_plain(hb_str_sub(remote->prefix, i, 1), 1);
+    }
+    if (is_good) return HB_OK;
+    return hb_err_set(err, HB_E_INVALID_ID,
+                      "a prefix of tables has at most %u of a-z, 0-9, '_', '-' and '$'", max);
+}
+
 void sql_add_table(hb_sql *sql, const sql_remote *remote, hb_str table) {
-    hb_sql_ident(sql, remote->schema);
-    hb_sql_add(sql, ".");
-    hb_sql_ident(sql, table);
+    hb_str name = table;
+    if (remote->schema.len > 0) {
+        hb_sql_ident(sql, remote->schema);
+        hb_sql_add(sql, ".");
+    }
+    if (remote->prefix.len > 0) {
+        name = hb_arena_printf(sql->arena, "%.*s%.*s", HB_ARG(remote->prefix), HB_ARG(table));
+        sql->failed = sql->failed || name.ptr == NULL;
+    }
+    if (name.ptr != NULL) hb_sql_ident(sql, name);
+}
+
+void sql_add_form(hb_sql *sql, const char *form, hb_str name) {
+    hb_value value = { .kind = HB_KIND_TEXT };
+    value.as.s = name;
+    for (const char *p = form; *p != '\0'; p++) {
+        if (p[0] == '$' && p[1] == 's') {
+            hb_sql_param_add(sql, &value);
+            p++;
+        } else {
+            hb_buf_add_char(&sql->text, *p);
+        }
+    }
 }
 
 /* ---- what exists ------------------------------------------------------------------------- */
@@ -101,8 +141,17 @@ static const char *known_type(const sql_remote *remote, hb_kind kind) {
     return remote->engine->known_types[kind];
 }
 
+/* What we made ourselves is known by all the names that its type may have. */
 static bool has_type(const sql_remote *remote, const sql_known *known, hb_kind kind) {
-    return hb_str_eq(known->type, hb_str_c(known_type(remote, kind)));
+    hb_str names = hb_str_c(known_type(remote, kind));
+    if (hb_str_eq(known->type, names)) return true;
+    for (uint32_t at = 0; at <= names.len;) {
+        const int64_t found = hb_str_find(names, HB_STR("|"), at);
+        const uint32_t end = found < 0 ? names.len : (uint32_t)found;
+        if (hb_str_eq(known->type, hb_str_sub(names, at, end - at))) return true;
+        at = end + 1;
+    }
+    return false;
 }
 
 static hb_status column_name(const sql_remote *remote, sql_table *table, const hb_field *field,
@@ -119,7 +168,9 @@ static hb_status column_name(const sql_remote *remote, sql_table *table, const h
 
 static hb_status table_name_columns(const sql_remote *remote, const hb_container *container,
                                     sql_table *table, hb_err *err) {
-    table->name = sql_name(remote, container->schema->entity_id, &table->arena);
+    table->name =
+        name_within(container->schema->entity_id,
+                    remote->engine->dialect->name_max - remote->prefix.len, &table->arena);
     table->columns = HB_NEW_ARRAY(&table->arena, hb_str, container->field_count);
     if (table->name.ptr == NULL || table->columns == NULL) return hb_err_memory(err);
     for (uint32_t i = 0; i < container->field_count; i++) {
@@ -162,64 +213,15 @@ void sql_release(hb_instance *instance, hb_container *container) {
 
 hb_status sql_add_schema(sql_list *list, const sql_remote *remote, hb_sql *sql, hb_err *err) {
     if (remote->engine->lock != NULL) {
-        hb_value name = { .kind = HB_KIND_TEXT };
-        name.as.s = remote->schema;
         hb_sql_clear(sql);
-        hb_sql_add(sql, remote->engine->lock);
-        hb_sql_param_add(sql, &name);
-        hb_sql_add(sql, "))");
-        HB_TRY(sql_list_add(list, remote, sql, err));
+        sql_add_form(sql, remote->engine->lock, remote->schema);
+        HB_TRY(sql_table_add(list, remote, sql, err));
     }
-    if (remote->has_schema) return HB_OK;
+    if (remote->has_schema || remote->schema.len == 0) return HB_OK;
     hb_sql_clear(sql);
     hb_sql_add(sql, "CREATE SCHEMA IF NOT EXISTS ");
     hb_sql_ident(sql, remote->schema);
-    return sql_list_add(list, remote, sql, err);
-}
-
-static void add_column(hb_sql *sql, const sql_remote *remote, const hb_field *field, hb_str name) {
-    const hb_dialect *dialect = remote->engine->dialect;
-    hb_sql_ident(sql, name);
-    hb_sql_add(sql, " ");
-    if (field->kind == HB_KIND_VEC && dialect->vector_of != NULL && field->type->dim > 0) {
-        hb_sql_of_length(sql, dialect->vector_of, field->type->dim);
-    } else {
-        hb_sql_add(sql, dialect->types[field->kind]);
-    }
-}
-
-static hb_status add_create(sql_list *list, const sql_remote *remote, const hb_container *container,
-                            const sql_table *table, hb_sql *sql, hb_err *err) {
-    const hb_dialect *dialect = remote->engine->dialect;
-    hb_sql_clear(sql);
-    hb_sql_add(sql, "CREATE TABLE IF NOT EXISTS ");
-    sql_add_table(sql, remote, table->name);
-    hb_sql_add(sql, " (");
-    hb_sql_ident(sql, table->columns[0]);
-    hb_buf_printf(&sql->text, " %s PRIMARY KEY", dialect->id_type);
-    for (uint32_t i = 1; i < container->field_count; i++) {
-        hb_sql_add(sql, ", ");
-        add_column(sql, remote, &container->schema->fields[container->fields[i].field],
-                   table->columns[i]);
-    }
-    hb_buf_printf(&sql->text, ")%s", dialect->table_suffix);
-    return sql_list_add(list, remote, sql, err);
-}
-
-static hb_status add_missing(sql_list *list, const sql_remote *remote,
-                             const hb_container *container, const sql_table *table, hb_sql *sql,
-                             hb_err *err) {
-    for (uint32_t i = 1; i < container->field_count; i++) {
-        if (known_find(remote, table->name, table->columns[i]) != NULL) continue;
-        hb_sql_clear(sql);
-        hb_sql_add(sql, "ALTER TABLE ");
-        sql_add_table(sql, remote, table->name);
-        hb_sql_add(sql, " ADD COLUMN IF NOT EXISTS ");
-        add_column(sql, remote, &container->schema->fields[container->fields[i].field],
-                   table->columns[i]);
-        HB_TRY(sql_list_add(list, remote, sql, err));
-    }
-    return HB_OK;
+    return sql_table_add(list, remote, sql, err);
 }
 
 static bool can_index(const hb_field *field) {
@@ -239,26 +241,108 @@ static bool can_index(const hb_field *field) {
     return false;
 }
 
+/* The engine's tables have so many indexes at most: the first fields' are made. */
+static bool is_indexed(const sql_remote *remote, const hb_container *container, uint32_t at) {
+    const uint32_t max = remote->engine->dialect->indexes_max;
+    uint32_t before = 0;
+    for (uint32_t i = 1; i <= at; i++) {
+        const hb_placed *placed = &container->fields[i];
+        const bool wanted = placed->indexed && can_index(&container->schema->fields[placed->field]);
+        if (i == at) return wanted && (max == 0 || before < max);
+        before += wanted;
+    }
+    return false;
+}
+
+static hb_status add_index_name(const sql_remote *remote, sql_table *table, uint32_t at,
+                                hb_sql *sql, hb_err *err) {
+    hb_str name = hb_arena_printf(&table->arena, "%.*s_%.*s_ix", HB_ARG(table->name),
+                                  HB_ARG(table->columns[at]));
+    if (name.ptr != NULL) name = sql_name(remote, name, &table->arena);
+    if (name.ptr == NULL) return hb_err_memory(err);
+    hb_sql_ident(sql, name);
+    return HB_OK;
+}
+
+/* Where an index is made with its column: ", KEY name (column)" */
+static hb_status add_key(const sql_remote *remote, const hb_container *container, sql_table *table,
+                         uint32_t at, const char *words, hb_sql *sql, hb_err *err) {
+    const hb_dialect *dialect = remote->engine->dialect;
+    if (!dialect->index_inside || !is_indexed(remote, container, at)) return HB_OK;
+    hb_sql_add(sql, words);
+    HB_TRY(add_index_name(remote, table, at, sql, err));
+    hb_sql_add(sql, " (");
+    hb_sql_ident(sql, table->columns[at]);
+    const bool is_text =
+        container->schema->fields[container->fields[at].field].kind == HB_KIND_TEXT;
+    if (is_text && dialect->index_part != NULL) hb_sql_add(sql, dialect->index_part);
+    hb_sql_add(sql, ")");
+    return HB_OK;
+}
+
+static void add_column(hb_sql *sql, const sql_remote *remote, const hb_field *field, hb_str name) {
+    const hb_dialect *dialect = remote->engine->dialect;
+    hb_sql_ident(sql, name);
+    hb_sql_add(sql, " ");
+    if (field->kind == HB_KIND_VEC && dialect->vector_of != NULL && field->type->dim > 0) {
+        hb_sql_of_length(sql, dialect->vector_of, field->type->dim);
+    } else {
+        hb_sql_add(sql, dialect->types[field->kind]);
+    }
+}
+
+static hb_status add_create(sql_list *list, const sql_remote *remote, const hb_container *container,
+                            sql_table *table, hb_sql *sql, hb_err *err) {
+    const hb_dialect *dialect = remote->engine->dialect;
+    hb_sql_clear(sql);
+    hb_sql_add(sql, "CREATE TABLE IF NOT EXISTS ");
+    sql_add_table(sql, remote, table->name);
+    hb_sql_add(sql, " (");
+    hb_sql_ident(sql, table->columns[0]);
+    hb_buf_printf(&sql->text, " %s PRIMARY KEY", dialect->id_type);
+    for (uint32_t i = 1; i < container->field_count; i++) {
+        hb_sql_add(sql, ", ");
+        add_column(sql, remote, &container->schema->fields[container->fields[i].field],
+                   table->columns[i]);
+    }
+    for (uint32_t i = 1; i < container->field_count; i++) {
+        HB_TRY(add_key(remote, container, table, i, ", KEY ", sql, err));
+    }
+    hb_buf_printf(&sql->text, ")%s", dialect->table_suffix);
+    return sql_table_add(list, remote, sql, err);
+}
+
+static hb_status add_missing(sql_list *list, const sql_remote *remote,
+                             const hb_container *container, sql_table *table, hb_sql *sql,
+                             hb_err *err) {
+    const bool can_repeat = !remote->engine->dialect->index_inside;
+    for (uint32_t i = 1; i < container->field_count; i++) {
+        if (known_find(remote, table->name, table->columns[i]) != NULL) continue;
+        hb_sql_clear(sql);
+        hb_sql_add(sql, "ALTER TABLE ");
+        sql_add_table(sql, remote, table->name);
+        hb_sql_add(sql, can_repeat ? " ADD COLUMN IF NOT EXISTS " : " ADD COLUMN ");
+        add_column(sql, remote, &container->schema->fields[container->fields[i].field],
+                   table->columns[i]);
+        HB_TRY(add_key(remote, container, table, i, ", ADD KEY ", sql, err));
+        HB_TRY(sql_table_add(list, remote, sql, err));
+    }
+    return HB_OK;
+}
+
 static hb_status add_indexes(sql_list *list, const sql_remote *remote,
                              const hb_container *container, sql_table *table, bool exists,
                              hb_sql *sql, hb_err *err) {
     for (uint32_t i = 1; i < container->field_count; i++) {
-        const hb_placed *placed = &container->fields[i];
         const bool is_new = !exists || known_find(remote, table->name, table->columns[i]) == NULL;
-        if (!placed->indexed || !is_new || !can_index(&container->schema->fields[placed->field])) {
-            continue;
-        }
-        hb_str name = hb_arena_printf(&table->arena, "%.*s_%.*s_ix", HB_ARG(table->name),
-                                      HB_ARG(table->columns[i]));
-        if (name.ptr != NULL) name = sql_name(remote, name, &table->arena);
-        if (name.ptr == NULL) return hb_err_memory(err);
+        if (!is_new || !is_indexed(remote, container, i)) continue;
         hb_sql_clear(sql);
         hb_sql_add(sql, "CREATE INDEX IF NOT EXISTS ");
-        hb_sql_ident(sql, name);
+        HB_TRY(add_index_name(remote, table, i, sql, err));
         hb_sql_add(sql, " ON ");
         sql_add_table(sql, remote, table->name);
         hb_sql_column_list(sql, &table->columns[i], 1);
-        HB_TRY(sql_list_add(list, remote, sql, err));
+        HB_TRY(sql_table_add(list, remote, sql, err));
     }
     return HB_OK;
 }
@@ -279,7 +363,7 @@ static hb_status make_with(sql_list *list, sql_remote *remote, const hb_containe
     } else {
         HB_TRY(add_create(list, remote, container, table, sql, err));
     }
-    if (remote->engine->no_indexes) return HB_OK;
+    if (remote->engine->no_indexes || remote->engine->dialect->index_inside) return HB_OK;
     return add_indexes(list, remote, container, table, exists, sql, err);
 }
 
@@ -288,6 +372,7 @@ hb_status sql_table_make(hb_instance *instance, hb_container *container, sql_lis
     sql_remote *remote = instance->state;
     sql_table *table;
     HB_TRY(sql_table_of(instance, container, &table, err));
+    sql_drop_forget(&remote->tx.list, table->name);
     if (!lacks(remote, container, table)) return HB_OK;
     hb_sql sql;
     hb_sql_init(&sql, remote->engine->dialect, remote->mem, &table->arena);
@@ -313,6 +398,16 @@ hb_status sql_ensure(hb_job *job, hb_err *err) {
     return status;
 }
 
+/* Where dropping a table ends the transaction, it is emptied in it, and dropped after it. */
+static hb_status add_clear(const sql_remote *remote, hb_str table, sql_list *list, hb_sql *sql,
+                           hb_err *err) {
+    const bool later = remote->engine->dialect->tables_commit;
+    hb_sql_add(sql, later ? "DELETE FROM " : "DROP TABLE IF EXISTS ");
+    sql_add_table(sql, remote, table);
+    if (later) HB_TRY(sql_drop_add(list, table, err));
+    return sql_list_add(list, remote, sql, err);
+}
+
 hb_status sql_clear(hb_job *job, hb_err *err) {
     sql_remote *remote = sql_remote_of(job);
     sql_table *table;
@@ -325,11 +420,11 @@ hb_status sql_clear(hb_job *job, hb_err *err) {
     sql_list_init(&list, job->mem);
     hb_sql sql;
     hb_sql_init(&sql, remote->engine->dialect, job->mem, job->arena);
-    hb_sql_add(&sql, "DROP TABLE IF EXISTS ");
-    sql_add_table(&sql, remote, table->name);
-    hb_status status = sql_list_add(&list, remote, &sql, err);
+    hb_status status = add_clear(remote, table->name, &list, &sql, err);
     if (status == HB_OK) status = sql_submit(job, &list, err);
-    if (status == HB_OK) sql_known_drop(remote, table->name);
+    if (status == HB_OK && !remote->engine->dialect->tables_commit) {
+        sql_known_drop(remote, table->name);
+    }
     hb_sql_free(&sql);
     sql_list_free(&list);
     return status;
@@ -378,12 +473,14 @@ static hb_status add_in_array(hb_sql *sql, hb_str column, const hb_str *texts, u
     if (status == HB_OK && value.as.s.ptr == NULL) status = hb_err_memory(err);
     if (status != HB_OK) return status;
     for (const char *p = sql->dialect->in_array; *p != '\0'; p++) {
-        if (*p != '$') {
-            hb_buf_add_char(&sql->text, *p);
-        } else if (*++p == 'c') {
+        if (p[0] == '$' && p[1] == 'c') {
             hb_sql_ident(sql, column);
-        } else {
+            p++;
+        } else if (p[0] == '$' && (p[1] == 'a' || p[1] == 'k')) {
             hb_sql_cell_add(sql, &value, HB_KIND_NULL);     /* its cast is the template's */
+            p++;
+        } else {
+            hb_buf_add_char(&sql->text, *p);
         }
     }
     return HB_OK;
@@ -394,7 +491,8 @@ hb_status sql_add_in(hb_sql *sql, hb_str column, const hb_str *texts, uint32_t c
         hb_buf_printf(&sql->text, "NOT %s", sql->dialect->true_text);
         return HB_OK;
     }
-    if (sql->dialect->in_array != NULL) return add_in_array(sql, column, texts, count, err);
+    if (sql->dialect->in_array != NULL && count >= sql->dialect->in_array_from)
+        return add_in_array(sql, column, texts, count, err);
     hb_sql_ident(sql, column);
     hb_sql_add(sql, " IN (");
     for (uint32_t i = 0; i < count; i++) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
+#include "base/num.h"
 
 #define ROWS_PER_STATEMENT 500u
 
@@ -53,13 +54,39 @@ static hb_status add_row(hb_job *job, hb_sql *sql, uint32_t row, hb_err *err) {
     return HB_OK;
 }
 
+static uint64_t row_bytes(const hb_batch *batch, uint32_t row) {
+    uint64_t bytes = 0;
+    for (uint32_t c = 0; c < batch->column_count; c++) {
+        const hb_value value = hb_column_get(&batch->columns[c], row);
+        const bool is_span =
+            value.kind == HB_KIND_TEXT || value.kind == HB_KIND_BYTES || value.kind == HB_KIND_PACK;
+        bytes += is_span ? value.as.s.len : sizeof(double);
+        if (value.kind == HB_KIND_VEC) bytes += (uint64_t)value.as.v.len * HB_NUM_TEXT_MAX;
+    }
+    return bytes;
+}
+
+/* How many rows from `from` on go out together. */
+static uint32_t rows_of_statement(const hb_job *job, uint32_t from, uint32_t most) {
+    const hb_batch *batch = job->fragment->batch;
+    const uint64_t max = sql_remote_of(job)->engine->dialect->bytes_max;
+    const uint32_t rest = batch->row_count - from, step = rest < most ? rest : most;
+    if (max == 0) return step;
+    uint64_t bytes = row_bytes(batch, from);
+    for (uint32_t count = 1; count < step; count++) {
+        bytes += row_bytes(batch, from + count);
+        if (bytes > max) return count;
+    }
+    return step;
+}
+
 static hb_status add_rows(hb_job *job, sql_list *list, const sql_table *table, hb_sql *sql,
                           hb_err *err) {
     const sql_remote *remote = sql_remote_of(job);
     const hb_container *container = job->fragment->container;
     const hb_batch *batch = job->fragment->batch;
     const uint32_t params_max = remote->engine->dialect->params_max;
-    uint32_t step = ROWS_PER_STATEMENT, cleared_count;
+    uint32_t step = ROWS_PER_STATEMENT, cleared_count, count;
     if (params_max > 0 && step > params_max / container->field_count) {
         step = params_max / container->field_count;
     }
@@ -69,8 +96,8 @@ static hb_status add_rows(hb_job *job, sql_list *list, const sql_table *table, h
     }
     hb_str *cleared;
     HB_TRY(cleared_columns(remote, container, table, job->arena, &cleared, &cleared_count, err));
-    for (uint32_t from = 0; from < batch->row_count; from += step) {
-        const uint32_t rest = batch->row_count - from, count = rest < step ? rest : step;
+    for (uint32_t from = 0; from < batch->row_count; from += count) {
+        count = rows_of_statement(job, from, step);
         hb_sql_clear(sql);
         hb_sql_add(sql, "INSERT INTO ");
         sql_add_table(sql, remote, table->name);
@@ -131,18 +158,31 @@ hb_status sql_delete(hb_job *job, hb_err *err) {
     return send_existing(job, table, err);
 }
 
-static hb_status add_delete(hb_job *job, const sql_table *table, hb_err *err) {
+/* Where a long list of ids would be looked up by a subquery, it goes out in parts. */
+static hb_status delete_list(hb_job *job, const sql_table *table, hb_sql *sql, sql_list *list,
+                             hb_err *err) {
     const hb_ids *ids = job->fragment->ids;
     sql_remote *remote = sql_remote_of(job);
+    const uint32_t parts_of = remote->engine->dialect->in_array_from;
+    const uint32_t step = parts_of > 1 && ids->count >= parts_of ? parts_of - 1 : ids->count;
+    for (uint32_t from = 0; from < ids->count; from += step) {
+        const uint32_t rest = ids->count - from;
+        hb_sql_clear(sql);
+        hb_sql_add(sql, "DELETE FROM ");
+        sql_add_table(sql, remote, table->name);
+        hb_sql_add(sql, " WHERE ");
+        HB_TRY(sql_add_in(sql, table->columns[0], ids->ids + from, rest < step ? rest : step, err));
+        HB_TRY(sql_list_add(list, remote, sql, err));
+    }
+    return HB_OK;
+}
+
+static hb_status add_delete(hb_job *job, const sql_table *table, hb_err *err) {
     hb_sql sql;
-    hb_sql_init(&sql, remote->engine->dialect, job->mem, job->arena);
-    hb_sql_add(&sql, "DELETE FROM ");
-    sql_add_table(&sql, remote, table->name);
-    hb_sql_add(&sql, " WHERE ");
-    hb_status status = sql_add_in(&sql, table->columns[0], ids->ids, ids->count, err);
     sql_list list;
     sql_list_init(&list, job->mem);
-    if (status == HB_OK) status = sql_list_add(&list, remote, &sql, err);
+    hb_sql_init(&sql, sql_remote_of(job)->engine->dialect, job->mem, job->arena);
+    hb_status status = delete_list(job, table, &sql, &list, err);
     if (status == HB_OK) status = sql_submit(job, &list, err);
     sql_list_free(&list);
     hb_sql_free(&sql);
@@ -172,11 +212,7 @@ hb_status sql_delete_reply(hb_job *job, const hb_batch *rows, hb_err *err) {
     if (status == HB_OK) status = existed_fill(job, &found, err);
     hb_map_free(&found);
     HB_TRY(status);
-    if (rows->row_count > 0) {
-        sql_state *state = job->state;
-        state->phase = 1; /* what comes now, outside a transaction, is the deletion's answer */
-        return add_delete(job, job->fragment->container->state, err);
-    }
+    if (rows->row_count > 0) return add_delete(job, job->fragment->container->state, err);
     job->done = true;
     return HB_OK;
 }

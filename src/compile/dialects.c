@@ -124,3 +124,49 @@ const hb_dialect hb_dialect_duckdb = {
     .name_max = 63,
     .params_max = 65535,
 };
+
+/* MySQL and its relatives: one dialect, three ways to hold a text so that = and < compare its bytes
+ * (utf8mb4_bin does not: it pads with spaces). Functions of text go by character, and do not fold
+ * with such a collation; the end of a text is compared as bytes, which is the same in UTF-8.
+ * bigint against double would be compared as doubles: not claimed. What is bound has the type that
+ * the driver gives it, so that integers are cast; LIMIT takes no cast. */
+#define MYSQL_DIALECT                                                                              \
+    .quote_open = '`', .quote_close = '`', .placeholder = HB_PLACEHOLDER_QUESTION,                 \
+    .limit = HB_LIMIT_OFFSET, .limit_written = true, .no_limit = "18446744073709551615",           \
+    .upsert = HB_UPSERT_ON_DUPLICATE, .text_exact = HB_TEXT_EQ_EXACT | HB_TEXT_ORDER_EXACT,        \
+    .in_max = 1000, .params_soft_max = 60000, .true_text = "TRUE", .not_true = " IS NOT TRUE",     \
+    .contains = "LOCATE($p, $c) > 0", .starts_with = "LOCATE($p, $c) = 1",                         \
+    .ends_with = "RIGHT(CAST($c AS BINARY), LENGTH($b)) = $b",                                     \
+    .cast_heads = { [HB_KIND_I64] = "CAST(" }, .casts = { [HB_KIND_I64] = " AS SIGNED)" },         \
+    .in_array = "$c IN (SELECT v FROM JSON_TABLE($k, '$[*]' COLUMNS "                              \
+                "(v varchar(255) CHARACTER SET utf8mb4 PATH '$')) AS j)",                          \
+    .in_array_from = 30000, .holds_nul = true, .name_max = 64, .params_max = 65535,                \
+    .bytes_max = 4u << 20, .table_suffix = " ENGINE=InnoDB", .tables_commit = true,                \
+    .index_inside = true, .index_part = "(191)", .indexes_max = 60
+#define MYSQL_TYPES(id, text)                                                                      \
+    .id_type = id, .types = {                                                                      \
+        [HB_KIND_NULL] = text,      [HB_KIND_BOOL] = "tinyint(1)", [HB_KIND_I64] = "bigint",       \
+        [HB_KIND_F64] = "double",   [HB_KIND_TEXT] = text,         [HB_KIND_BYTES] = "longblob",   \
+        [HB_KIND_VEC] = "longblob", [HB_KIND_PACK] = text,                                         \
+    }
+#define MYSQL_COLLATED(collation)                                                                  \
+    MYSQL_TYPES("varchar(255) CHARACTER SET utf8mb4 COLLATE " collation,                           \
+                "longtext CHARACTER SET utf8mb4 COLLATE " collation)
+
+const hb_dialect hb_dialect_mysql = {
+    .name = "mysql",
+    MYSQL_DIALECT,
+    MYSQL_COLLATED("utf8mb4_0900_bin"),
+};
+
+const hb_dialect hb_dialect_mariadb = {
+    .name = "mariadb",
+    MYSQL_DIALECT,
+    MYSQL_COLLATED("utf8mb4_nopad_bin"),
+};
+
+const hb_dialect hb_dialect_mysql_binary = {
+    .name = "mysql, texts as bytes",
+    MYSQL_DIALECT,
+    MYSQL_TYPES("varbinary(1020)", "longblob"),
+};

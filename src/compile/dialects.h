@@ -49,6 +49,7 @@ typedef struct hb_dialect {
     hb_limit_style limit;
     const char *no_limit;           /* what LIMIT says for "all", where OFFSET needs a LIMIT */
     hb_upsert_style upsert;
+    bool limit_written;             /* numbers of LIMIT cannot be bound: they are written out */
     bool nulls_last;                /* understands ORDER BY c NULLS LAST */
     uint32_t text_exact;            /* HB_TEXT_* */
     uint32_t in_max;                /* longest IN list written out; longer ones go to the hook */
@@ -63,23 +64,35 @@ typedef struct hb_dialect {
     const char *json_true;          /* JSON path is true; is false */
     const char *json_false;
     const char *types[HB_KIND_COUNT];   /* column types by physical kind */
-    /* what follows a placeholder of a kind, so that the engine need not guess its type; or NULL */
-    const char *casts[HB_KIND_COUNT];
+    /* what stands around a placeholder of a kind, so that the engine need not guess its type; or
+     * NULL */
+    const char *cast_heads[HB_KIND_COUNT], *casts[HB_KIND_COUNT];
     const char *id_type;                /* column type of object_id; NULL: of a text */
     /* "column is one of the texts of this one parameter": with $c, and the parameter as $a, an
      * array's literal {"a","b"}, or $k, a JSON text; NULL: a list */
     const char *in_array;
+    uint32_t in_array_from;             /* shorter ones are lists */
     /* The type of a vector of a length, and the cast to it, # for the length; NULL: as of any */
     const char *vector_of, *vector_cast;
     bool holds_nul;                     /* a text may hold U+0000 */
     uint32_t name_max;                  /* bytes of an identifier */
     uint32_t params_max;                /* of one statement; 0: not known to have one */
+    uint32_t bytes_max;                 /* of its parameters, unless one row has more; 0: any */
     const char *table_suffix;       /* after the closing parenthesis of CREATE TABLE */
+    /* Making and dropping tables ends the transaction that it is done in. */
+    bool tables_commit;
+    /* An index is made with its table or column, "KEY name (c)": no statement of its own. */
+    bool index_inside;
+    const char *index_part;         /* what of a text goes into an index, "(191)", or NULL: all */
+    uint32_t indexes_max;           /* of a table; 0: any */
 } hb_dialect;
 
 extern const hb_dialect hb_dialect_sqlite;
 extern const hb_dialect hb_dialect_postgres;
 extern const hb_dialect hb_dialect_pgvector;        /* the same with a type for vectors */
 extern const hb_dialect hb_dialect_duckdb;
+/* MySQL and its relatives, by the collation that compares texts byte by byte, spaces at the end
+ * too: MySQL from 8.0.17 on, MariaDB; servers without one have binary columns. */
+extern const hb_dialect hb_dialect_mysql, hb_dialect_mariadb, hb_dialect_mysql_binary;
 
 #endif

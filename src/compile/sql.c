@@ -73,6 +73,7 @@ static void sql_write_placeholder(hb_sql *sql) {
 void hb_sql_cell_add(hb_sql *sql, const hb_value *value, hb_kind kind) {
     hb_sql_param *param = sql_param_push(sql);
     if (param != NULL) param->value = *value;
+    if (sql->dialect->cast_heads[kind] != NULL) hb_sql_add(sql, sql->dialect->cast_heads[kind]);
     sql_write_placeholder(sql);
     if (value->kind == HB_KIND_VEC && sql->dialect->vector_cast != NULL) {
         hb_sql_of_length(sql, sql->dialect->vector_cast, value->as.v.len);
@@ -486,8 +487,13 @@ void hb_sql_order_key(hb_sql *sql, hb_str column, bool desc) {
     if (sql->dialect->nulls_last) hb_sql_add(sql, " NULLS LAST");
 }
 
-static int64_t sql_clamp_count(uint64_t count) {
-    return count > (uint64_t)INT64_MAX ? INT64_MAX : (int64_t)count;
+static void sql_count_add(hb_sql *sql, uint64_t count) {
+    const int64_t clamped = count > (uint64_t)INT64_MAX ? INT64_MAX : (int64_t)count;
+    if (sql->dialect->limit_written) {
+        hb_buf_printf(&sql->text, "%" PRId64, clamped);
+    } else {
+        sql_int_param(sql, clamped);
+    }
 }
 
 void hb_sql_limit(hb_sql *sql, uint64_t limit, uint64_t offset) {
@@ -495,23 +501,23 @@ void hb_sql_limit(hb_sql *sql, uint64_t limit, uint64_t offset) {
     if (!limited && offset == 0) return;
     if (sql->dialect->limit == HB_LIMIT_FETCH) {
         hb_sql_add(sql, " OFFSET ");
-        sql_int_param(sql, sql_clamp_count(offset));
+        sql_count_add(sql, offset);
         hb_sql_add(sql, " ROWS");
         if (!limited) return;
         hb_sql_add(sql, " FETCH NEXT ");
-        sql_int_param(sql, sql_clamp_count(limit));
+        sql_count_add(sql, limit);
         hb_sql_add(sql, " ROWS ONLY");
         return;
     }
     hb_sql_add(sql, " LIMIT ");
     if (limited) {
-        sql_int_param(sql, sql_clamp_count(limit));
+        sql_count_add(sql, limit);
     } else {
         hb_sql_add(sql, sql->dialect->no_limit);
     }
     if (offset > 0) {
         hb_sql_add(sql, " OFFSET ");
-        sql_int_param(sql, sql_clamp_count(offset));
+        sql_count_add(sql, offset);
     }
 }
 

@@ -107,11 +107,15 @@ static bool order_key_pushable(const plan_build *build, const hb_order *key, uin
     if (key->col.kind != HB_COL_FIELD) return false;
     if (key->col.field == HB_FIELD_OBJECT_ID) return true;
     if (build->routing->primary[key->col.field] != backend) return false;
-    switch (build->routing->schema->fields[key->col.field].kind) {
+    const hb_field *field = &build->routing->schema->fields[key->col.field];
+    const uint32_t chars = build->split.instances[backend]->type->caps.sort_chars;
+    switch (field->kind) {
     case HB_KIND_BOOL:
     case HB_KIND_I64:
-    case HB_KIND_F64:
-    case HB_KIND_TEXT: return true;
+    case HB_KIND_F64: return true;
+    case HB_KIND_TEXT:
+        return chars == 0 || field->type->id == HB_TYPE_DATE ||
+               (field->type->max_chars > 0 && field->type->max_chars <= chars);
     case HB_KIND_NULL:
     case HB_KIND_BYTES:
     case HB_KIND_VEC:

@@ -68,11 +68,10 @@ static hb_status check_options(const hb_backend *type, const cJSON *config, hb_s
 /* Engines that have a place in presets and documentation, by every name. */
 static bool is_known_engine(hb_str type) {
     static const char *const names[] = {
-        "sqlite",    "json",          "pickle",     "file",   "postgres",  "postgresql",
-        "pg",        "pgvector",      "supabase",   "mysql",  "oceanbase", "mssql",
-        "msql",      "sqlserver",     "sql-server", "oracle", "duckdb",    "trino",
-        "starrocks", "lance",         "lancedb",    "chroma", "milvus",    "milvus-lite",
-        "pinecone",  "elasticsearch", "elastic",
+        "sqlite",    "json",       "pickle", "file",        "postgres",  "postgresql",    "pg",
+        "pgvector",  "supabase",   "mysql",  "mariadb",     "oceanbase", "mssql",         "msql",
+        "sqlserver", "sql-server", "oracle", "duckdb",      "trino",     "starrocks",     "lance",
+        "lancedb",   "chroma",     "milvus", "milvus-lite", "pinecone",  "elasticsearch", "elastic",
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (hb_str_eq(type, hb_str_c(names[i]))) return true;
