@@ -246,9 +246,7 @@ const hb_answer *hb_task_answer(const hb_task *task) {
     return task->done || task->answer.kind == HB_ANSWER_JSON ? &task->answer : NULL;
 }
 
-void hb_task_free(hb_task *task) {
-    if (task == NULL) return;
-    if (task->cleanup != NULL) task->cleanup(task, task->failed || !task->done);
+static void free_jobs(hb_task *task) {
     for (hb_task_job *entry = task->jobs; entry != NULL; entry = entry->next) {
         if (!entry->ended && entry->job.instance->type->end != NULL) {
             entry->job.instance->type->end(&entry->job);
@@ -258,6 +256,28 @@ void hb_task_free(hb_task *task) {
     }
     for (hb_task_rows *rows = task->owned; rows != NULL; rows = rows->next)
         hb_rowset_free(&rows->set);
+}
+
+void hb_task_page_begin(hb_task *task, hb_task_page *outer) {
+    HB_ASSERT(task->pending == 0);
+    *outer = (hb_task_page){ task->arena, task->jobs, task->owned };
+    hb_arena_init(&task->arena, task->mem);
+    task->jobs = NULL;
+    task->owned = NULL;
+}
+
+void hb_task_page_end(hb_task *task, const hb_task_page *outer) {
+    free_jobs(task);
+    hb_arena_free(&task->arena);
+    task->arena = outer->arena;
+    task->jobs = outer->jobs;
+    task->owned = outer->owned;
+}
+
+void hb_task_free(hb_task *task) {
+    if (task == NULL) return;
+    if (task->cleanup != NULL) task->cleanup(task, task->failed || !task->done);
+    free_jobs(task);
     hb_arena_free(&task->arena);
     hb_mem_free(task->mem, task, sizeof(*task));
 }

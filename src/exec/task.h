@@ -61,6 +61,16 @@ hb_status hb_task_finish(hb_task *task, hb_err *err);
 hb_status hb_task_start_commit(hb_task *task, hb_instance *instance, hb_job **out, hb_err *err);
 /* A rowset that dies with the task. */
 hb_status hb_task_rowset(hb_task *task, uint32_t column_count, hb_rowset **out, hb_err *err);
+/* A part of a task with memory of its own: what is started and allocated between the two calls is
+ * gone after the second one. Every job is done at the first, and, unless the task has failed, at
+ * the second. `outer` lives outside of the part. */
+typedef struct hb_task_page {
+    hb_arena arena;
+    hb_task_job *jobs;
+    struct hb_task_rows *owned;
+} hb_task_page;
+void hb_task_page_begin(hb_task *task, hb_task_page *outer);
+void hb_task_page_end(hb_task *task, const hb_task_page *outer);
 /* Ends the task with a JSON text (copied into the arena) or a frame (borrowed until free). */
 hb_status hb_task_finish_json(hb_task *task, hb_str json, hb_err *err);
 /* Any bytes, copied into the arena. */

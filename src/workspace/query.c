@@ -193,9 +193,9 @@ hb_status hb_call_explain(hb_workspace *ws, const hb_request *request, hb_task *
     return status;
 }
 
-static hb_status plan_fields(hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
-                             uint32_t field_count, const hb_expr *filter, uint64_t limit,
-                             hb_task *task, const hb_plan **out, hb_err *err) {
+hb_status hb_workspace_plan_page(hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
+                                 uint32_t field_count, const hb_expr *filter, uint64_t limit,
+                                 hb_task *task, const hb_plan **out, hb_err *err) {
     hb_query *query = HB_NEW(&task->arena, hb_query);
     uint32_t count = fields != NULL ? field_count : entity->schema->field_count - 1;
     hb_col *columns = HB_NEW_ARRAY(&task->arena, hb_col, count);
@@ -218,10 +218,11 @@ static hb_status plan_fields(hb_workspace *ws, hb_entity *entity, const uint32_t
 hb_status hb_workspace_plan_all(hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
                                 uint32_t field_count, hb_task *task, const hb_plan **out,
                                 hb_err *err) {
-    return plan_fields(ws, entity, fields, field_count, NULL, HB_NO_LIMIT, task, out, err);
+    return hb_workspace_plan_page(ws, entity, fields, field_count, NULL, HB_NO_LIMIT, task, out,
+                                  err);
 }
 
 hb_status hb_workspace_plan_part(hb_workspace *ws, hb_entity *entity, const hb_expr *leaf,
                                  uint64_t limit, hb_task *task, const hb_plan **out, hb_err *err) {
-    return plan_fields(ws, entity, NULL, 0, leaf, limit, task, out, err);
+    return hb_workspace_plan_page(ws, entity, NULL, 0, leaf, limit, task, out, err);
 }

@@ -512,13 +512,27 @@ static hb_status part_mend(hb_replicas *r, const replica_part *part, hb_err *err
     return HB_OK;
 }
 
-/* One field of the rows that the home would get back. */
-static bool restored_fill(const hb_replicas *r, uint32_t field, hb_colbuf *out) {
+/* Does a repair change what the row `i` of the page is, and not only what copies of it are? */
+static bool comes_back(const hb_replicas *r, uint32_t i) {
     const replica_part *home = &r->parts[r->home];
+    if (home->rows[i] == HB_MAP_NONE) return is_restorable(r, i);
+    for (uint32_t p = 0; p < r->part_count && r->stored != NULL; p++) {
+        const replica_part *part = &r->parts[p];
+        for (uint32_t c = 0; c < part->column_count && part->rows[i] != HB_MAP_NONE; c++) {
+            const uint32_t field = part->columns[c];
+            if (part->backend != r->entity->routing->primary[field]) continue;
+            if (is_lost(r, part, field, i) && truth_of(r, field, i) != NULL) return true;
+        }
+    }
+    return false;
+}
+
+/* One field of the rows that the home would get back. */
+static bool restored_fill(const hb_replicas *r, uint32_t field, const uint32_t *rows,
+                          uint32_t count, hb_colbuf *out) {
     bool ok = true;
-    for (uint32_t w = 0; w < home->wanted_count && ok; w++) {
-        const uint32_t i = home->wanted[w];
-        if (home->rows[i] != HB_MAP_NONE) continue;
+    for (uint32_t n = 0; n < count && ok; n++) {
+        const uint32_t i = rows[n];
         hb_value value = { .kind = HB_KIND_TEXT, .as.s = r->page.ids[i] };
         if (field != HB_FIELD_OBJECT_ID) {
             const replica_part *truth = truth_of(r, field, i);
@@ -531,11 +545,10 @@ static bool restored_fill(const hb_replicas *r, uint32_t field, hb_colbuf *out) 
 
 /* A dry run keeps them for what follows in the Catalog. */
 static hb_status foresee(hb_replicas *r, hb_err *err) {
-    const replica_part *home = &r->parts[r->home];
     const hb_schema *schema = r->entity->schema;
-    uint32_t count = 0;
-    for (uint32_t w = 0; w < home->wanted_count; w++) {
-        count += home->rows[home->wanted[w]] == HB_MAP_NONE;
+    uint32_t rows[PAGE_ROWS], count = 0;
+    for (uint32_t i = 0; i < r->page.count; i++) {
+        if (comes_back(r, i)) rows[count++] = i;
     }
     if (count == 0) return HB_OK;
     hb_rowset *set;
@@ -546,7 +559,7 @@ static hb_status foresee(hb_replicas *r, hb_err *err) {
     for (uint32_t f = 0; f < schema->field_count; f++) {
         const hb_field *field = &schema->fields[f];
         hb_rowset_column(set, f, field->name, field->kind, dim_of(r, f));
-        if (!restored_fill(r, f, &set->columns[f])) return hb_err_memory(err);
+        if (!restored_fill(r, f, rows, count, &set->columns[f])) return hb_err_memory(err);
         columns[f] = hb_colbuf_view(&set->columns[f], field->name);
     }
     *restored = (hb_restored){ r->restored, r->entity, columns, count };

@@ -17,7 +17,8 @@ typedef struct hb_replica_counts {  /* rows missing in a backend, different, wit
     uint64_t missing, different, orphaned;
 } hb_replica_counts;
 
-/* Rows of a page that a repair would put back into their home, by schema field. */
+/* Rows of a page that a repair would put back into their home, or give a lost value back, by schema
+ * field. */
 typedef struct hb_restored {
     struct hb_restored *next;
     hb_entity *entity;

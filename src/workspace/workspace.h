@@ -367,5 +367,9 @@ hb_status hb_workspace_plan_all(hb_workspace *ws, hb_entity *entity, const uint3
 /* All fields of the first `limit` rows that `leaf` (one comparison, NULL: none) holds for. */
 hb_status hb_workspace_plan_part(hb_workspace *ws, hb_entity *entity, const hb_expr *leaf,
                                  uint64_t limit, hb_task *task, const hb_plan **out, hb_err *err);
+/* The same with the given fields. */
+hb_status hb_workspace_plan_page(hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
+                                 uint32_t field_count, const hb_expr *leaf, uint64_t limit,
+                                 hb_task *task, const hb_plan **out, hb_err *err);
 
 #endif

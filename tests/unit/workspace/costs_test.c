@@ -276,6 +276,41 @@ static void turns_do_not_add_up(void) {
     world_free(w);
 }
 
+/* What an audit, or a repair of every Catalog row, needs beyond what is stored, for so many rows. */
+static uint64_t audit_takes(uint32_t rows, bool damage) {
+    static const char kept[] = "{\"id\":\"costs\",\"backends\":{\"main\":{\"type\":\"inmem\"}}}";
+    static const char named[] = "{\"name\":\"Doc\",\"fields\":{\"name\":\"short-text\",\"desc\":\"long-text\"}}";
+    world *w = calloc(1, sizeof(*w));
+    w->mem = (hb_mem){ counter_alloc, counter_realloc, counter_free, &w->count };
+    hb_arena_init(&w->f.arena, hb_mem_default());
+    CHECK_INT(hb_workspace_open(hb_str_c(kept), &w->mem, &w->f.ws, &w->f.err), HB_OK);
+    CHECK_INT(define(&w->f, named), HB_OK);
+    for (uint32_t i = 0; i < rows; i++) {
+        char text[160];
+        snprintf(text, sizeof(text), "{\"object_id\":\"d%05u\",\"name\":\"Name of row %u\",\"desc\":\"What is to be said of row %u\"}",
+                 (unsigned)i, (unsigned)i, (unsigned)i);
+        CHECK_INT(upsert(&w->f, "doc", text), HB_OK);
+        snprintf(text, sizeof(text), "{\"object_id\":\"catalog:doc:d%05u\",\"name\":\"Nome of row %u\"}", (unsigned)i, (unsigned)i);
+        if (damage) CHECK_INT(upsert(&w->f, "sys-catalog", text), HB_OK);
+    }
+    hb_task_free(w->f.task);
+    w->f.task = NULL;
+    const uint64_t stored = w->count.live;
+    w->count.peak = stored;
+    const hb_request request = { .kind = damage ? HB_CALL_REPAIR : HB_CALL_AUDIT, .entity = HB_ENTITY_NONE };
+    CHECK_INT(call(&w->f, request), HB_OK);
+    const uint64_t most = w->count.peak - stored;
+    world_free(w);
+    return most;
+}
+
+static void an_audit_of_the_catalog_reads_pages(void) {
+    const uint64_t few = audit_takes(700, false), many = audit_takes(2800, false);
+    check_within("an audit of four times as many rows", many, few, 1.1);
+    check_within("an audit", many, 1000000, 1.0);
+    check_within("a repair of every row", audit_takes(2000, true), 1000000, 1.0);
+}
+
 static void a_call_pays_for_what_comes_back(void) {
     static const struct {
         const char *name;
@@ -345,6 +380,7 @@ static void an_answer_is_copied_once(void) {
 
 TEST_SUITE {
     TEST(an_answer_is_copied_once);
+    TEST(an_audit_of_the_catalog_reads_pages);
     TEST(a_call_pays_for_what_comes_back);
     TEST(rows_take_little_more_than_their_bytes);
     TEST(turns_do_not_add_up);
