@@ -117,6 +117,7 @@ export function compare(expected, answer, ignore = []) {
     return messages.includes(null) ? null : messages.join("; or ");
   }
   if (expected.error) return compareError(expected.error, answer);
+  if (expected.skip) return compare({ ...expected, skip: undefined }, answer, [...ignore, ...expected.skip]);
   if (answer.error) return `unexpected error ${answer.error.code}: ${answer.error.message}`;
   if (expected.butFor) return compareButFor(expected, answer, ignore);
   if ("rows" in expected) return compareRows(expected, answer, ignore);

@@ -16,12 +16,15 @@ export class Model {
     this.older = new Map();         // id -> Set of object_ids whose rows are older than a default
     this.loose = new Map();         // id -> Set of object_ids that SQL lost values of
     this.gone = new Map();          // id -> Map(name -> type) of fields that went
+    this.changed = new Map();       // id -> Set of fields that had another definition
+    this.unsound = new Set();       // entities that the reference cannot read any more
     this.refused = new Set();       // entities whose definition we refuse and the reference takes
   }
 
   register(definition) {
     const before = this.entities.get(definition.id);
     const gone = this.gone.get(definition.id) ?? new Map();
+    this.#outlive(before, definition, gone);
     for (const [name, field] of before?.definition.fields ?? []) if (!definition.fields.has(name)) gone.set(name, JSON.stringify(field.type));
     this.gone.set(definition.id, gone);
     this.entities.set(definition.id, { definition, rows: before?.rows ?? new Map() });
@@ -41,10 +44,21 @@ export class Model {
     }
   }
 
-  /** Whether a field comes back with another type than it had when it went: files still have its values. */
-  comesBack(definition) {
-    const gone = this.gone.get(definition.id);
-    return [...definition.fields.values()].some((field) => gone?.has(field.name) && gone.get(field.name) !== JSON.stringify(field.type));
+  /** Fields that rows were written of by another definition: another type or duty, or of new ones a duty or a default. */
+  #outlive(before, definition, gone) {
+    const fields = this.outlived(definition.id);
+    const shape = (field) => JSON.stringify([field.type, field.required]);
+    for (const field of before ? definition.fields.values() : []) {
+      const held = before.definition.fields.get(field.name);
+      const returns = !held && gone.has(field.name) && gone.get(field.name) !== JSON.stringify(field.type);
+      if (returns || (held ? shape(held) !== shape(field) : field.required || field.hasDefault)) fields.add(field.name);
+    }
+    this.changed.set(definition.id, fields);
+  }
+
+  /** The names of such fields. */
+  outlived(id) {
+    return this.changed.get(id) ?? new Set();
   }
 
   /** The rows of which the reference may have lost values. */
@@ -62,11 +76,20 @@ export class Model {
   }
 
   rows(id) {
-    return [...(this.entities.get(id)?.rows.values() ?? [])];
+    return [...(this.entities.get(id)?.rows.values() ?? [])].map((row) => this.#shown(id, row));
   }
 
   row(id, objectId) {
-    return this.entities.get(id)?.rows.get(String(objectId)) ?? null;
+    const row = this.entities.get(id)?.rows.get(String(objectId));
+    return row ? this.#shown(id, row) : null;
+  }
+
+  /** Without the fields that went. */
+  #shown(id, row) {
+    const gone = this.gone.get(id);
+    if (!gone?.size) return row;
+    const { fields } = this.definition(id);
+    return Object.fromEntries(Object.entries(row).filter(([name]) => !gone.has(name) || fields.has(name)));
   }
 
   forget() {
@@ -74,6 +97,8 @@ export class Model {
     this.phantoms.clear();
     this.older.clear();
     this.loose.clear();
+    this.changed.clear();
+    this.unsound.clear();
   }
 
   /** Opening again: what lay on the backends `gone` is no more. */
@@ -101,7 +126,7 @@ export class Model {
     for (const field of held.definition.fields.values()) {
       if (field.hasDefault && before === undefined) row[field.name] = defaultOf(field);
     }
-    Object.assign(row, before ?? {});
+    Object.assign(row, before ? this.#shown(entity, before) : {});
     const stored = placement(held.definition, this.backends, true);
     for (const [key, value] of Object.entries(values)) {
       if (key === "object_id" || !stored.some((binding) => binding.field === key)) continue;

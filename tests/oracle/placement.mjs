@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Automatic placement, once as the reference decides it and once as we do (design D1 and D2).
-// The two differ in three things only: vectors prefer an instance called `vec`, long text gets a
-// replica on an instance called `search`, and there is an implicit `name`.
+// The two differ in four things only: vectors prefer an instance called `vec`, long text gets a
+// replica on an instance called `search`, there is an implicit `name`, and a field has one place on
+// a backend (D41).
 
 const SQL = new Set(["sqlite", "duckdb", "postgres", "mysql", "mssql", "oracle"]);
 const ALIASES = { memory: "inmem", postgresql: "postgres", pg: "postgres" };
@@ -54,12 +55,17 @@ function automatic(type, all, ours) {
   }
 }
 
-function declared(field, all) {
-  return field.stores.flatMap((store, at) => {
+/** We keep one place on a backend: every strategy keeps the value itself, so inline is implied by another (D41). */
+const oneEach = (found) => found.filter((one, at) => found.findIndex((other) => other.backend === one.backend) === at)
+  .map((one) => ({ ...one, strategy: found.find((other) => other.backend === one.backend && other.strategy !== "inline")?.strategy ?? one.strategy }));
+
+function declared(field, all, ours) {
+  const found = field.stores.flatMap((store, at) => {
     const one = (store.to ?? "") === "" ? homeOf(all) : all.find((instance) => instance.name === store.to);
     const again = field.stores.slice(0, at).some((other) => other.to === store.to && other.strategy === store.strategy);
     return one && !again ? [{ backend: one.name, type: one.type, strategy: store.strategy }] : [];
   });
+  return ours ? oneEach(found) : found;
 }
 
 /** Every binding of an entity: [{field, backend, type, strategy}], object_id last. */
@@ -68,7 +74,7 @@ export function placement(entity, backends, ours) {
   if (all.length === 0) return [];
   const fields = [...entity.fields.values()].filter((field) => field.name !== "object_id");
   if (ours && entity.implicitName) fields.push(entity.implicitName);
-  const bindings = fields.flatMap((field) => (field.stores.length > 0 ? declared(field, all)
+  const bindings = fields.flatMap((field) => (field.stores.length > 0 ? declared(field, all, ours)
     : automatic(field.type, all, ours)).map((binding) => ({ field: field.name, ...binding })));
   const holders = all.filter((one) => bindings.some((binding) => binding.backend === one.name));
   const home = holders.length > 0 ? holders : [pick(all, () => true)];
