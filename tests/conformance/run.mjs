@@ -8,6 +8,7 @@ import { vector } from "@electric-sql/pglite-pgvector";
 import { HeavenBase } from "heavenbase";
 import { conformance } from "heavenbase/conformance";
 import { pgliteDriver } from "heavenbase/drivers/pglite";
+import { startGateway } from "heavenbase/gateway";
 import { onPglite, startNeon } from "../servers/neon.mjs";
 import { addCounts, printReport } from "./report.mjs";
 
@@ -24,6 +25,7 @@ const deployments = {
   debug: { main: sqlite, vec: inmem, search: inmem },
   "postgres (PGlite)": { main: { type: "postgres" } },
   "pgvector (PGlite)": { main: { type: "pgvector" } },
+  "pgvector (gateway)": { main: { type: "pgvector", via: "gateway", connection: "main", token: "token-of-the-conformance-suite" } },
   "pgvector (neon)": { main: { type: "pgvector", via: "neon", uri: "postgresql://me:secret@ep-one.test/db" } },
 };
 /** What reaches backends that are not in the module, made when first needed. */
@@ -33,10 +35,16 @@ const pglite = lazily(async () => {
   return db;
 });
 const neon = lazily(async () => startNeon({ run: onPglite(await pglite()), connectionString: deployments["pgvector (neon)"].main.uri }));
+const gateway = lazily(async () => {
+  const { token } = deployments["pgvector (gateway)"].main;
+  const drivers = { main: pgliteDriver(await pglite()) };
+  return startGateway({ port: 0, tokens: [{ name: "suite", token, connections: ["main"] }], connections: [{ name: "main", engine: "pglite" }] }, { log: () => {}, drivers });
+});
 /** The backends as they are reached, and the drivers for that. @param {string} name @param {Record<string, any>} backends */
 async function reached(name, backends) {
   if (name.endsWith("(PGlite)")) return { backends, drivers: { main: pgliteDriver(await pglite()) } };
   if (name.endsWith("(neon)")) return { backends: { main: { ...backends.main, url: (await neon()).url } } };
+  if (name.endsWith("(gateway)")) return { backends: { main: { ...backends.main, url: (await gateway()).url } } };
   return { backends };
 }
 
@@ -60,6 +68,7 @@ try {
   }
 } finally {
   await neon.made?.then((proxy) => proxy.stop());
+  await gateway.made?.then((started) => started.stop());
   rmSync(folder, { recursive: true, force: true });
 }
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);

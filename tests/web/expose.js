@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the tests call in the page, however the library came to it.
+import { remote } from "../hosts/remote.js";
 import { readFiles, tour, writeFiles } from "../hosts/tour.js";
 
 const KEPT = Object.freeze({ persist: /** @type {const} */ ("idb") });
@@ -12,6 +13,7 @@ export function expose(heavenbase) {
   const since = performance.now();
   Object.assign(globalThis, { host: {
     tour: () => tour(heavenbase),
+    remote: (/** @type {any} */ given) => remote(heavenbase, given),
     async firstQuery() {
       const ws = await heavenbase.HeavenBase.open("first");
       await ws.query("sys-catalog").execute();

@@ -3,8 +3,12 @@
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 import * as heavenbase from "heavenbase";
+import { PGlite } from "@electric-sql/pglite";
+import { vector } from "@electric-sql/pglite-pgvector";
 import { root } from "../../scripts/lib.mjs";
+import { seen } from "../hosts/remote.js";
 import { tour } from "../hosts/tour.js";
+import { onPglite, startNeon } from "../servers/neon.mjs";
 import { callHost, inPage, launch } from "./chromium.mjs";
 import { STRICT_POLICY, serve } from "./server.mjs";
 
@@ -89,3 +93,20 @@ test("a workspace whose files are open is locked until it is closed", () => inPl
 test("what cannot be kept is refused", () => inPlainPage(async (page) => {
   assert.deepEqual(await callHost(page, "refused"), ["VALIDATION", "VALIDATION", "VALIDATION"]);
 }));
+
+test("a page reaches pgvector by fetch, at a server of another origin", async () => {
+  const db = await PGlite.create({ extensions: { vector } });
+  await db.exec("CREATE EXTENSION vector");
+  const uri = "postgresql://me:hunter2@ep-one.test/db";
+  const proxy = await startNeon({ run: onPglite(db), connectionString: uri });
+  const open = await serve(root, { policy: `${STRICT_POLICY}; connect-src 'self' ${new URL(proxy.url).origin}` });
+  try {
+    await inPage(browser, `${open.url}/tests/web/plain.html`, async (page) => {
+      assert.deepEqual(await callHost(page, "remote", { id: "from-page", backends: { main: { type: "pgvector", via: "neon", url: proxy.url, uri } }, secret: "hunter2" }), seen);
+    });
+  } finally {
+    await open.close();
+    await proxy.stop();
+    await db.close();
+  }
+});

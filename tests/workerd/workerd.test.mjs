@@ -4,7 +4,11 @@ import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 import { gzipSync } from "node:zlib";
 import * as heavenbase from "heavenbase";
+import { PGlite } from "@electric-sql/pglite";
+import { vector } from "@electric-sql/pglite-pgvector";
+import { remote, seen } from "../hosts/remote.js";
 import { tour } from "../hosts/tour.js";
+import { onPglite, startNeon } from "../servers/neon.mjs";
 import { bundle, start } from "./bundle.mjs";
 
 /** @type {import("./bundle.mjs").Bundle} */
@@ -67,6 +71,21 @@ test("the tour passes with everything in sqlite", async () => {
 
 test("what this host cannot keep is a typed error", async () => {
   assert.deepEqual(await ask(runtime, "/persist"), { name: "HeavenBaseError", code: "HOST" });
+});
+
+test("a worker reaches pgvector by fetch", async () => {
+  const db = await PGlite.create({ extensions: { vector } });
+  await db.exec("CREATE EXTENSION vector");
+  const uri = "postgresql://me:hunter2@ep-one.test/db";
+  const proxy = await startNeon({ run: onPglite(db), connectionString: uri });
+  try {
+    const given = (/** @type {string} */ id) => ({ id, backends: { main: { type: "pgvector", via: "neon", url: proxy.url, uri } }, secret: "hunter2" });
+    assert.deepEqual(await ask(runtime, `/remote?given=${encodeURIComponent(JSON.stringify(given("from-worker")))}`), seen);
+    assert.deepEqual(await remote(heavenbase, given("from-node")), seen);
+  } finally {
+    await proxy.stop();
+    await db.close();
+  }
 });
 
 test("the slim entry passes the tour in memory", async () => {
