@@ -13,14 +13,14 @@
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
-static hb_status add_params(hb_pack_reader *reader, sql_param_writer *write, hb_buf *out,
+static hb_status add_params(hb_pack_reader *reader, sql_param_writer *add, hb_buf *out,
                             hb_err *err) {
     hb_pack_item list, param;
     if (!hb_pack_next(reader, &list)) return hb_err_set(err, HB_E_INTERNAL, "no parameters");
     for (uint32_t i = 0; i < list.count; i++) {
         if (!hb_pack_next(reader, &param)) return hb_err_set(err, HB_E_INTERNAL, "no parameter");
         if (i > 0) hb_buf_add_char(out, ',');
-        write(out, &param);
+        add(out, &param);
     }
     return HB_OK;
 }

@@ -26,4 +26,4 @@ export async function remote({ HeavenBase, Integer, ShortText, Vector, entity, f
   }
 }
 
-export const seen = Object.freeze({ rows: ["note 19 4611686018427387923", "note 17 4611686018427387921"], near: ["note 18", "note 16"], count: 20, clash: "INVALID_ID" });
+export const seen = Object.freeze({ rows: ["note 19 4611686018427387923", "note 17 4611686018427387921"], near: ["note 18", "note 16"], count: 20, clash: "VALIDATION" });

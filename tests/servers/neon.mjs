@@ -37,6 +37,7 @@ export async function startNeon({ run, connectionString, token }) {
       response.end(text);
     }, () => response.destroy());
   });
+  server.keepAliveTimeout = 120_000;      // a connection that is closed while a request is on its way says nothing of the request
   await new Promise((resolve) => { server.listen(0, "127.0.0.1", () => resolve(undefined)); });
   proxy.url = `http://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (server.address()).port}/sql`;
   proxy.stop = async () => {
