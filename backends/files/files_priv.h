@@ -163,7 +163,7 @@ typedef struct files_loader {   /* reads row files one by one */
     hb_buf bytes, pack;
     hb_rowset rows;
     hb_value *cells;            /* of the last one read, by container field */
-    hb_str *misfits;            /* why a value does not fit its field, which is null; else .ptr NULL */
+    hb_str *misfits;            /* why a value does not fit its field, so is null; or .ptr NULL */
     hb_arena names;             /* of the texts in `given` */
     hb_map given;               /* names that misnamed files get, or would get */
 } files_loader;

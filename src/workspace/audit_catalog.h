@@ -30,8 +30,8 @@ bool hb_catalog_check_paused(const hb_catalog_check *check, hb_str *entity, uint
 /* Once done. */
 hb_catalog_counts hb_catalog_check_counts(const hb_catalog_check *check);
 bool hb_catalog_check_ok(const hb_catalog_check *check);
-/* {"ok", "missing": [], "dangling": [], "mismatched": [], "checked": {...}} as `key` of `parent`; as
- * often as it is asked. */
+/* {"ok", "missing": [], "dangling": [], "mismatched": [], "checked": {...}} as `key` of
+ * `parent`; as often as it is asked. */
 hb_status hb_catalog_check_json(const hb_catalog_check *check, cJSON *parent, const char *key,
                                 hb_err *err);
 

@@ -68,6 +68,8 @@ static hb_status input_name_id(const hb_entity *entity, const hb_column *names, 
     *out = HB_STR_EMPTY;
     if (names == NULL || hb_column_cell(names, row) != HB_CELL_VALUE) return HB_OK;
     hb_value value = hb_column_get(names, row);
+    /* A Json that is a text or a number is a name like any other. */
+    if (value.kind == HB_KIND_PACK) HB_TRY(hb_pack_to_value(value.as.s, arena, &value, err));
     char digits[HB_NUM_TEXT_MAX];
     hb_str name;
     if (value.kind == HB_KIND_TEXT) {

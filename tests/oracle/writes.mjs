@@ -42,6 +42,8 @@ export function translateRow(definition, row, id) {
   if ((row.object_id ?? "") === "" && definition.fields.has("name") && holdsNoText(definition.fields.get("name").type, row.name)) {
     values.object_id = id;      // made of what Python prints
     touches.push({ number: "D10", mode: "may", key: "name" });
+  } else if ((row.object_id ?? "") === "" && definition.fields.get("name")?.type.kind === "json" && typeof row.name === "string" && id) {
+    values.object_id = id;      // made of the text, which is JSON there
   }
   for (const [key, value] of Object.entries(row)) {
     const field = ownField(definition, key);
@@ -63,7 +65,7 @@ export const isBlank = (text) => /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2
 /** Names whose id the reference makes of what Python prints. */
 const holdsNoText = (type, name) => typeof name === "boolean" || (name !== null && typeof name === "object")
   || (name !== undefined && name !== null && NAMELESS.has(type.kind));
-const NAMELESS = new Set(["boolean", "json", "array", "hyper-g", "vector", "artifact"]);
+const NAMELESS = new Set(["boolean", "array", "hyper-g", "vector", "artifact"]);
 
 function translateId(value, touches) {
   if (typeof value === "string" && value !== "" && isBlank(value)) touches.push({ number: "D33", mode: "must", key: "object_id", absent: true });
