@@ -2,6 +2,7 @@
 // A program of someone else, in strict TypeScript: what it reads is typed by the entity that it declared.
 import { ArrayOf, HeavenBase, HeavenBaseError, Integer, LongText, ShortText, Vector, VectorIndex, entity, field, init, type ErrorCode, type Insert, type Row } from "heavenbase";
 import module from "heavenbase/core.wasm";
+import { startGateway, type Gateway, type GatewayConfig } from "heavenbase/gateway";
 import * as slim from "heavenbase/slim";
 
 const Note = entity("Note", {
@@ -42,3 +43,12 @@ export function codeOf(error: unknown): ErrorCode | undefined {
 }
 
 export const open: Promise<unknown> = slim.HeavenBase.open("slim", { backends: { main: { type: "inmem" } } });
+
+export async function serve(token: string): Promise<string> {
+  const config: GatewayConfig = { tokens: [{ name: "web", token, connections: ["main"] }], connections: [{ name: "main", engine: "postgres", readOnly: true }], limits: { concurrent: 8 } };
+  // @ts-expect-error an engine is required
+  config.connections.push({ name: "other" });
+  const gateway: Gateway = await startGateway(config, { env: {}, log: () => {} });
+  await gateway.stop({ drainMs: 0 });
+  return gateway.url;
+}

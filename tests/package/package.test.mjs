@@ -103,6 +103,17 @@ test("README's example runs in a stranger's folder", () => {
   assert.equal(runProgram("example.mjs", example.code), printed.code.trimEnd());
 });
 
+test("npx heavenbase runs the package's command", () => {
+  const { status, output } = run("npx", ["--no-install", "heavenbase", "gateway", "--help"]);
+  assert.equal(status, 0, output);
+  assert.match(output, /--config FILE/);
+  const refused = runProgram("gateway.mjs", `
+    import { startGateway } from "heavenbase/gateway";
+    const config = { tokens: [{ name: "a", token: "0123456789abcdef", connections: ["main"] }], connections: [{ name: "main", engine: "postgres" }] };
+    await startGateway(config, { log: () => {} }).catch((error) => console.log(error.code, error.message));`);
+  assert.equal(refused, "VALIDATION connections[0]: postgres needs the package pg: npm install pg");
+});
+
 test("importing reads no wasm, and init takes the packaged module", () => {
   const said = runProgram("core.mjs", `
     import { readFile } from "node:fs/promises";
