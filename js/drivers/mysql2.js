@@ -4,32 +4,24 @@
 //   HeavenBase.open(id, { backends: { main: { type: "mysql" } }, drivers: { main: mysql2Driver(pool) } })
 // or with what the backend's options say:
 //   HeavenBase.open(id, { backends: { main: { type: "mysql", host, username, password, database } }, drivers: { main: connectMysql2 } })
+import { CELLS, KEPT_PARAMS, SESSION, isServers, ready, told, valueOf } from "./mysql2-parts.js";
+import { openSession } from "./mysql2-session.js";
 
 /** @typedef {import("../host/sql.js").SqlDriver} SqlDriver */
 /** @typedef {import("../host/sql.js").SqlResult} SqlResult */
-/** @typedef {{ execute: (options: any, values: unknown[]) => Promise<[any, any]>, query: (options: any, values?: unknown[]) => Promise<[any, any]>, unprepare: (options: any) => unknown, connection: any, threadId: number | null, release: () => void, destroy: () => void }} ConnectionLike */
-/** The part of a promised pool that is used. @typedef {{ getConnection: () => Promise<ConnectionLike> }} PromisedPoolLike */
+/** @typedef {import("./mysql2-parts.js").ConnectionLike} ConnectionLike */
+/** @typedef {import("./mysql2-parts.js").PromisedPoolLike} PromisedPoolLike */
 /** The part of a pool that is used. @typedef {PromisedPoolLike | { promise: () => PromisedPoolLike }} PoolLike */
-
-/** A server's own: values that do not fit are errors, and nothing is folded. */
-const SESSION = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', SESSION time_zone = '+00:00'";
-/** Integers keep all their digits, and nothing becomes a date or an object. */
-const CELLS = { rowsAsArray: true, supportBigNumbers: true, bigNumberStrings: true, dateStrings: true, nestTables: false };
-/** Statements of more parameters than this are not kept prepared: a server holds so many, and these are large. */
-const KEPT_PARAMS = 64;
 
 /** There mysql2 must not make code of texts, by which it reads rows otherwise. */
 const IN_WORKER = globalThis.navigator?.userAgent === "Cloudflare-Workers";
 
-/** Connections whose session is as it has to be. @type {WeakSet<object>} */
-const ready = new WeakSet();
-
 /**
  * A driver around a pool, which the caller ends; its charset has to be utf8mb4, which is mysql2's default. An abort kills
- * the statement in the server. @param {PoolLike} pool @returns {SqlDriver}
+ * the statement in the server. @param {PoolLike} pool @param {PoolLike} [spare] for what a session has to say when the pool is busy @returns {SqlDriver}
  */
-export function mysql2Driver(pool) {
-  const promised = "promise" in pool ? pool.promise() : pool;
+export function mysql2Driver(pool, spare = pool) {
+  const [promised, other] = [pool, spare].map((one) => ("promise" in one ? one.promise() : one));
   return {
     execute: (sql, params, { signal }) => onConnection(promised, signal, (connection) => run(connection, sql, params)),
     batch: (statements, { signal }) => onConnection(promised, signal, async (connection) => {
@@ -48,20 +40,24 @@ export function mysql2Driver(pool) {
         throw error;
       }
     }),
+    session: (options) => openSession(promised, other, options),
   };
 }
 
 /**
  * Makes a pool of the backend's own options, and its driver: `drivers: { main: connectMysql2 }`. The package mysql2 has to
- * be installed. @param {{ uri?: string, host?: string, port?: number, database?: string, username?: string, password?: string, params?: { ssl?: string } }} options @returns {Promise<SqlDriver>}
+ * be installed. @param {{ uri?: string, host?: string, port?: number, database?: string, username?: string, password?: string, params?: { ssl?: string } }} options
+ * @param {Record<string, unknown>} [more] what else a pool of mysql2 takes: `connectionLimit`, `connectTimeout` … @returns {Promise<SqlDriver>}
  */
-export async function connectMysql2({ uri, host, port, database, username, password, params }) {
+export async function connectMysql2({ uri, host, port, database, username, password, params }, more = {}) {
   const { default: mysql } = /** @type {any} */ (await import(/** @type {string} */ ("mysql2/promise")));
   const ssl = params?.ssl;
   const given = Object.entries({ uri, host, port, database, user: username, password }).filter(([, value]) => value !== undefined);
-  const pool = mysql.createPool({ ...Object.fromEntries(given), disableEval: IN_WORKER,
-    ...(ssl && ssl !== "disable" && { ssl: { rejectUnauthorized: ssl.startsWith("verify") } }) });
-  return { ...mysql2Driver(pool), close: () => pool.end() };
+  const settings = { ...more, ...Object.fromEntries(given), disableEval: IN_WORKER,
+    ...(ssl && ssl !== "disable" && { ssl: { rejectUnauthorized: ssl.startsWith("verify") } }) };
+  const pool = mysql.createPool(settings);
+  const spare = mysql.createPool({ ...settings, connectionLimit: 1 });          // connects when it is needed
+  return { ...mysql2Driver(pool, spare), close: () => Promise.all([pool.end(), spare.end()]) };
 }
 
 /** @template T @param {PromisedPoolLike} pool @param {AbortSignal} signal @param {(connection: ConnectionLike) => Promise<T>} body @returns {Promise<T>} */
@@ -109,14 +105,6 @@ async function kill(pool, connection) {
   }
 }
 
-/** The server's own error: its connection is sound. @param {any} error */
-const isServers = (error) => typeof error?.sqlState === "string" && error.errno > 0 && error.fatal !== true;
-
-/** The server's number is the code: its name is mysql2's. @param {any} error @returns {never} */
-function told(error) {
-  throw isServers(error) ? Object.assign(new Error(error.message, { cause: error }), { code: String(error.errno) }) : error;
-}
-
 /** @param {ConnectionLike} connection @param {string} sql @param {unknown[]} params @returns {Promise<SqlResult>} */
 async function run(connection, sql, params) {
   const options = { ...CELLS, sql };
@@ -124,10 +112,4 @@ async function run(connection, sql, params) {
   if (params.length > KEPT_PARAMS) connection.unprepare(options);
   if (!Array.isArray(rows)) return { affected: rows.affectedRows };
   return { columns: fields.map((/** @type {{ name: string }} */ { name }) => name), rows, affected: 0 };
-}
-
-/** mysql2 takes bytes as Buffer; an integer beyond 2^53 goes as a text, which the statement casts. @param {unknown} value */
-function valueOf(value) {
-  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  return typeof value === "bigint" ? String(value) : value;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The engines of a connection: the options that each takes, how a pool of it is made, and what its errors mean.
-import { judgePostgres } from "./errors.js";
+import { judgeMysql, judgePostgres } from "./errors.js";
 
 /** @typedef {import("../host/sql.js").SqlDriver} SqlDriver */
 /** @typedef {import("./config.js").ConnectionConfig} ConnectionConfig */
@@ -28,6 +28,17 @@ const postgres = {
 };
 
 /** @type {Engine} */
+const mysql = {
+  package: "mysql2",
+  options: { uri: "string", host: "string", port: "integer", database: "string", username: "string", password: "string", params: "mapping" },
+  async open({ options, pool, poolTimeoutMs }) {
+    const { connectMysql2 } = await import("../drivers/mysql2.js");
+    return connectMysql2(/** @type {any} */ (options), { connectionLimit: pool, connectTimeout: poolTimeoutMs });
+  },
+  judge: judgeMysql,
+};
+
+/** @type {Engine} */
 const pglite = {
   package: "@electric-sql/pglite",
   options: { dataDir: "string", extensions: "strings" },
@@ -39,4 +50,4 @@ const pglite = {
 };
 
 /** @type {Readonly<Record<string, Engine>>} */
-export const ENGINES = Object.freeze({ postgres, pgvector: postgres, pglite });
+export const ENGINES = Object.freeze({ postgres, pgvector: postgres, pglite, mysql });

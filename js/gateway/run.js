@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The statements of a request, on one connection of a pool.
-import { failureOf, notBegun } from "./errors.js";
+import { HeavenBaseError } from "../errors.js";
+import { GatewayError, failureOf, notBegun } from "./errors.js";
 import { ENGINES } from "./engines.js";
 
 /** @typedef {import("../host/sql.js").SqlDriver} SqlDriver */
@@ -48,8 +49,10 @@ export async function runStatements(connection, request, signal, tally) {
 /** @param {Connection} connection @param {AbortSignal} signal @param {(error: any) => import("./errors.js").Verdict} judge @returns {Promise<SqlSession>} */
 async function opened({ config, driver }, signal, judge) {
   try {
-    return await /** @type {NonNullable<SqlDriver["session"]>} */ (driver.session)({ signal, readOnly: config.readOnly });
+    const waiting = AbortSignal.any([signal, AbortSignal.timeout(config.poolTimeoutMs)]);
+    return await /** @type {NonNullable<SqlDriver["session"]>} */ (driver.session)({ signal: waiting, readOnly: config.readOnly });
   } catch (error) {
+    if (error instanceof HeavenBaseError && error.code === "REFUSED") throw new GatewayError("UNAVAILABLE", error.message, { began: false });
     if (signal.reason === "timeout") throw notBegun("no connection to the database became free in time");
     if (signal.aborted) throw failureOf(error, { reason: signal.reason, statement: undefined, judge });
     throw notBegun("no connection to the database was to be had", judge(error).native);

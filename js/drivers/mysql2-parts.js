@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// What the driver around mysql2 and its sessions share.
+
+/** @typedef {{ execute: (options: any, values: unknown[]) => Promise<[any, any]>, query: (options: any, values?: unknown[]) => Promise<[any, any]>, unprepare: (options: any) => unknown, reset: () => Promise<unknown>, connection: any, threadId: number | null, release: () => void, destroy: () => void }} ConnectionLike */
+/** The part of a promised pool that is used. @typedef {{ getConnection: () => Promise<ConnectionLike> }} PromisedPoolLike */
+
+/** A server's own: values that do not fit are errors, and nothing is folded. */
+export const SESSION = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', SESSION time_zone = '+00:00'";
+/** Integers keep all their digits, and nothing becomes a date or an object. */
+export const CELLS = { rowsAsArray: true, supportBigNumbers: true, bigNumberStrings: true, dateStrings: true, nestTables: false };
+/** Statements of more parameters than this are not kept prepared: a server holds so many, and these are large. */
+export const KEPT_PARAMS = 64;
+
+/** Connections whose session is as it has to be. @type {WeakSet<object>} */
+export const ready = new WeakSet();
+
+/** The server's own error: its connection is sound. @param {any} error */
+export const isServers = (error) => typeof error?.sqlState === "string" && error.errno > 0 && error.fatal !== true;
+
+/** The server's number is the code: its name is mysql2's. @param {any} error @returns {never} */
+export function told(error) {
+  throw isServers(error) ? Object.assign(new Error(error.message, { cause: error }), { code: String(error.errno) }) : error;
+}
+
+/** mysql2 takes bytes as Buffer; an integer beyond 2^53 goes as a text, which the statement casts. @param {unknown} value */
+export function valueOf(value) {
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return typeof value === "bigint" ? String(value) : value;
+}
