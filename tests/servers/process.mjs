@@ -43,6 +43,15 @@ export function must(program, args, options) {
   if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${error?.message ?? String(stderr).slice(-2000)}`);
 }
 
+/** @param {number} pid */
+function isAlive(pid) {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Starts it and waits until `isReady` says so. @param {{ folder: string, who: Who, port: number, program: string, args: string[], isReady: (log: string) => boolean | Promise<boolean>, end?: NodeJS.Signals }} server @returns {Promise<Server>}
  */
@@ -62,11 +71,14 @@ export async function serve({ folder, who, port, program, args, isReady, end: en
       await new Promise((resolve) => { setTimeout(resolve, 20); });
     }
   };
-  /** To the server and its children, each of which may have a process group of its own. @param {NodeJS.Signals} name */
+  /** The server and its children, each of which may have a process group of its own. */
+  const pids = () => {
+    if (!server?.pid || !runs()) return [];
+    return [server.pid, ...readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number)];
+  };
+  /** @param {NodeJS.Signals} name */
   const signal = (name) => {
-    if (!server?.pid || !runs()) return;
-    const children = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, "utf8").trim().split(" ").filter(Boolean);
-    for (const pid of [server.pid, ...children.map(Number)]) {
+    for (const pid of pids()) {
       try {
         process.kill(pid, name);
       } catch {
@@ -79,10 +91,13 @@ export async function serve({ folder, who, port, program, args, isReady, end: en
     const child = server;
     if (!child || !runs()) return;
     const gone = new Promise((resolve) => { child.once("exit", resolve); });
+    const all = pids();
     signal("SIGCONT");
     if (name === "SIGKILL") signal(name);
     else child.kill(name);
     await gone;
+    // Children that end later hold what the next start needs.
+    for (const until = Date.now() + START_MS; all.some(isAlive) && Date.now() < until;) await new Promise((resolve) => { setTimeout(resolve, 20); });
   };
   process.once("exit", () => signal("SIGKILL"));
   await start();
