@@ -26,33 +26,46 @@ static hb_status call(http_script *s, hb_workspace *ws, hb_request request, hb_e
     return status;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    const uint8_t how = size > 0 ? data[0] : 0;
-    http_script s = { .neon = (how & 1) != 0 };
+/* One for all queries by a protocol: nothing that a server answers to them stays. */
+static hb_workspace *filled(bool neon) {
+    static hb_workspace *kept[2];
+    if (kept[neon] != NULL) return kept[neon];
+    http_script s = { .neon = neon };
     hb_arena arena;
     hb_err err;
     hb_arena_init(&arena, hb_mem_default());
     hb_buf_init(&s.sent, hb_mem_default());
+    kept[neon] = fuzz_open(http_options(neon));
+    MUST(call(&s, kept[neon], (hb_request){ .kind = HB_CALL_ATTACH }, &err) == HB_OK);
+    MUST(call(&s, kept[neon], (hb_request){ .kind = HB_CALL_REGISTER, .text = fuzz_pack(definition, &arena) }, &err) == HB_OK);
+    hb_buf_free(&s.sent);
+    hb_arena_free(&arena);
+    return kept[neon];
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    const uint8_t how = size > 0 ? data[0] : 0;
+    const bool neon = (how & 1) != 0;
+    hb_arena arena;
+    hb_err err;
+    hb_arena_init(&arena, hb_mem_default());
     /* A block of its own size: reading past it is seen. */
     const hb_str body = size > 1 ? hb_arena_str(&arena, hb_str_n(data + 1, size - 1)) : HB_STR_EMPTY;
     const http_answer answer = { .status = statuses[how >> 1 & 3], .body = body };
-    hb_workspace *ws = fuzz_open(http_options(s.neon));
+    http_script s = { .neon = neon, .answers = &answer, .count = 1 };
+    hb_buf_init(&s.sent, hb_mem_default());
     if ((how & 64) != 0) {          /* the first answers of all: which columns there are, and definitions */
-        s.answers = &answer;
-        s.count = 1;
-        hb_status status = call(&s, ws, (hb_request){ .kind = HB_CALL_ATTACH }, &err);
+        hb_workspace *ws = fuzz_open(http_options(neon));
+        const hb_status status = call(&s, ws, (hb_request){ .kind = HB_CALL_ATTACH }, &err);
         if (status != HB_OK) must_be_typed(status, &err);
+        hb_workspace_close(ws);
     } else {
-        MUST(call(&s, ws, (hb_request){ .kind = HB_CALL_ATTACH }, &err) == HB_OK);
-        MUST(call(&s, ws, (hb_request){ .kind = HB_CALL_REGISTER, .text = fuzz_pack(definition, &arena) }, &err) == HB_OK);
-        s.answers = &answer;
-        s.count = 1;
+        hb_workspace *ws = filled(neon);
         const hb_request request = { .kind = HB_CALL_QUERY, .entity = hb_workspace_entity(ws, HB_STR("doc")), .text = hb_str_c(specs[how >> 3 & 3]) };
-        hb_status status = call(&s, ws, request, &err);
+        const hb_status status = call(&s, ws, request, &err);
         if (status != HB_OK) must_be_typed(status, &err);
-        MUST(status == HB_OK || answer.status != 200 || status == HB_E_BAD_REPLY || status == HB_E_CORRUPT || status == HB_E_QUERY || status == HB_E_UNKNOWN_FIELD);
+        MUST(status == HB_OK || answer.status != 200 || status == HB_E_BAD_REPLY);
     }
-    hb_workspace_close(ws);
     hb_buf_free(&s.sent);
     hb_arena_free(&arena);
     return 0;
