@@ -15,18 +15,18 @@ export async function performFetch(op, custom, signal) {
   if (typeof call !== "function") throw new HeavenBaseError("HOST", "this host has no fetch; pass one to open");
   const body = op.body.length > 0 ? /** @type {BodyInit} */ (/** @type {unknown} */ (op.body)) : undefined;
   if (op.undo) signal.addEventListener("abort", () => undo(op, call), { once: true });
-  const response = await call(op.url, { method: op.method || "GET", headers: op.headers, body, signal, redirect: "manual", ...ANONYMOUS });
+  const response = await call(op.url, { method: op.method || "GET", headers: op.headers, body, signal, redirect: "manual", ...anonymous() });
   return { failed: false, status: response.status, head: Object.fromEntries(response.headers), body: await bytesOf(response, op.answerMax) };
 }
 
-/** workerd has no cookies, and refuses to be told to send none. @type {RequestInit} */
-const ANONYMOUS = typeof Request === "function" && "credentials" in Request.prototype ? { credentials: "omit" } : {};
+/** workerd has no cookies, and refuses to be told to send none. Node loads its fetch when it is first looked at. @returns {RequestInit} */
+const anonymous = () => (typeof Request === "function" && "credentials" in Request.prototype ? { credentials: "omit" } : {});
 
 /** @param {HostOp} op @param {typeof fetch} call */
 function undo({ url, headers }, call) {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), UNDO_MS);
-  const ended = Promise.resolve(call(url, { method: "DELETE", headers, signal: stop.signal, redirect: "manual", keepalive: true, ...ANONYMOUS }));
+  const ended = Promise.resolve(call(url, { method: "DELETE", headers, signal: stop.signal, redirect: "manual", keepalive: true, ...anonymous() }));
   ended.then((response) => response.body?.cancel()).catch(() => {}).finally(() => clearTimeout(timer));     // nobody waits for it
 }
 
