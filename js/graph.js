@@ -54,7 +54,7 @@ export async function traverse(graphs, relation, start, { minHops, maxHops, dire
 /** @param {Graphs} graphs @param {string} name @param {string[]} ids @returns {any} */
 function rowsOf({ call, resolve, core }, name, ids) {
   const registered = resolve(name);
-  return call({ kind: Call.GET, entity: registered.index, columns: idColumn(ids), rowCount: ids.length }, () => readRows(core, ids));
+  return call({ kind: Call.GET, entity: registered.index, columns: idColumn(ids), rowCount: ids.length }, () => readRows(core, registered, ids));
 }
 
 /** @param {Graphs} graphs @param {Relation} relation @param {Node} from @param {Node} to @param {{ maxHops?: number, direction?: Direction }} options @returns {Promise<[entity: string, id: string][] | null>} */

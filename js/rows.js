@@ -63,7 +63,9 @@ export function checkId(id) {
 /** @param {unknown} ids @returns {string[]} */
 export function checkIds(ids) {
   if (ids === null || typeof ids !== "object" || !(Symbol.iterator in ids)) throw new HeavenBaseError("TYPE", "object_ids are given as a list");
-  return Array.from(/** @type {Iterable<unknown>} */ (ids), checkId);
+  const texts = [.../** @type {Iterable<unknown>} */ (ids)];
+  for (let i = 0; i < texts.length; i++) texts[i] = checkId(texts[i]);
+  return /** @type {string[]} */ (texts);
 }
 
 /** @param {readonly string[]} ids @returns {InputColumn[]} */
@@ -80,12 +82,12 @@ function answer(core) {
 /** The row that was found, or null. @param {Core} core @param {Registered | null} registered @param {string} id */
 export function readRow(core, registered, id) {
   if (registered) return readLoneRow(core.memory, core.answerAt, registered.shape, id);
-  return readRowsOf(core.memory, core.answerAt, [id])[0];
+  return readRowsOf(core.memory, core.answerAt, null, [id])[0];
 }
 
-/** The row of each id in turn, or null. @param {Core} core @param {readonly string[]} ids */
-export function readRows(core, ids) {
-  return readRowsOf(core.memory, core.answerAt, ids);
+/** The row of each id in turn, or null. @param {Core} core @param {Registered} registered @param {readonly string[]} ids */
+export function readRows(core, registered, ids) {
+  return readRowsOf(core.memory, core.answerAt, registered.shape, ids);
 }
 
 /** The values of the first column. @param {Core} core @returns {any[]} */

@@ -196,7 +196,7 @@ export class Workspace {
     const hooks = /** @type {Hooks} */ (registered.hooks);
     if (kind === Call.UPSERT) return completeRows(hooks, rows, null, this.#turns.waiting(options));
     const ids = rows.map((row) => checkId(row.object_id));
-    const stored = read(() => this.#byIds(Call.GET, ids, { ...options, entity: registered.id }, (asked) => readRows(this.#core, asked), () => null));
+    const stored = read(() => this.#byIds(Call.GET, ids, { ...options, entity: registered.id }, (asked, of) => readRows(this.#core, of, asked), () => null));
     return then(stored, (found) => completeRows(hooks, rows, found, this.#turns.waiting(options)));
   }
 
@@ -240,7 +240,7 @@ export class Workspace {
     const own = entity ?? this.#registered.get(id)?.entity ?? SYSTEM.get(id) ?? entityFromDefinition(schema);
     /** @type {Registered} */
     const registered = { id, index, declared, schema, storage, entity: own,
-      shape: shapeOf(columns),
+      shape: shapeOf(columns.map((/** @type {any} */ column) => column.name)),
       columns: new Map(columns.map((/** @type {any} */ column) => [column.name, column])), hooks: null };
     this.#registered.set(id, registered);
     this.#hook(registered, own);
@@ -508,7 +508,7 @@ export class Workspace {
     const registered = options.entity === undefined ? null : this.#resolve(options.entity);
     const { timeoutMs = this.#setting.timeoutMs } = options;
     const core = this.#core;
-    const state = core.callOne(this.#handle, Call.GET, registered === null ? ENTITY_NONE : registered.index, options.unique === false ? Flag.ANY : 0, id, timeoutMs);
+    const state = core.callOne(this.#handle, Call.GET, registered === null ? ENTITY_NONE : registered.index, options.unique === false ? Flag.ANY : 0, id, registered !== null, timeoutMs);
     if (state === State.DONE) return readRow(core, registered, id);
     return this.#later(state, () => readRow(core, registered, id), options, timeoutMs);
   }
@@ -518,18 +518,19 @@ export class Workspace {
     return this.#guard(() => {
       known("getMany", options, READING);
       const texts = checkIds(ids);
-      return /** @type {any} */ (this.#run(false, options, () => this.#byIds(Call.GET, texts, options, (asked) => readRows(this.#core, asked), (id) => this.#getOne(id, options))));
+      return /** @type {any} */ (this.#run(false, options, () => this.#byIds(Call.GET, texts, options, (asked, of) => readRows(this.#core, of, asked), (id) => this.#getOne(id, options))));
     });
   }
 
-  /** Asks for each different id once. @template T @param {number} kind @param {readonly string[]} ids @param {CallOptions & { entity?: EntityLike }} options @param {(ids: readonly string[]) => T[]} decode @param {(id: string) => T | Promise<T>} single when no entity is named @returns {T[] | Promise<T[]>} */
+  /** Asks for each different id once. @template T @param {number} kind @param {readonly string[]} ids @param {CallOptions & { entity?: EntityLike }} options @param {(ids: readonly string[], of: Registered) => T[]} decode @param {(id: string) => T | Promise<T>} single when no entity is named @returns {T[] | Promise<T[]>} */
   #byIds(kind, ids, options, decode, single) {
     if (options.entity === undefined) return eachInTurn(ids, single);
     const registered = this.#resolve(options.entity);
     if (ids.length === 0) return [];
-    const unique = [...new Set(ids)];
-    const answers = this.#call({ kind, entity: registered.index, columns: idColumn(unique), rowCount: unique.length }, () => decode(unique), options);
-    return unique.length === ids.length ? answers : then(answers, (found) => {
+    const different = new Set(ids);
+    const unique = different.size === ids.length ? ids : [...different];
+    const answers = this.#call({ kind, entity: registered.index, columns: idColumn(unique), rowCount: unique.length }, () => decode(unique, registered), options);
+    return unique === ids ? answers : then(answers, (found) => {
       const byId = new Map(unique.map((id, index) => [id, found[index]]));
       return ids.map((id) => /** @type {T} */ (byId.get(id)));
     });
@@ -574,7 +575,7 @@ export class Workspace {
     const { timeoutMs = this.#setting.timeoutMs } = options;
     const core = this.#core;
     return withReferences(this.#graphs(options), [id], () => this.#holder(id, options), () => {
-      const state = core.callOne(this.#handle, Call.DELETE, entity, edgeFlags(options.edges), id, timeoutMs, Date.now());
+      const state = core.callOne(this.#handle, Call.DELETE, entity, edgeFlags(options.edges), id, false, timeoutMs, Date.now());
       return state === State.DONE ? readOne(core) : this.#later(state, () => readOne(core), options, timeoutMs);
     });
   }

@@ -119,6 +119,9 @@ typedef struct hb_request {
     /* GET and QUERY may answer with the backend's own columns (answer.rows says which rows of
      * them): the answer is read before anything else is called */
     bool lends;
+    /* The task takes it over, with what is in it, and gives it back empty when it is freed: calls
+     * one after the other need not ask for memory again. NULL: the task makes its own */
+    hb_arena *room;
 } hb_request;
 
 typedef enum hb_answer_kind {

@@ -380,7 +380,7 @@ static hb_status lend(hb_job *job, const inmem_store *store, const inmem_rows *r
         if (index == HB_FIELD_NONE) {
             return not_here(name, err);
         }
-        columns[i] = hb_colbuf_view(&store->fields[index].column, name);
+        columns[i] = hb_colbuf_view_inline(&store->fields[index].column, name);
     }
     job->lent = (hb_lent){ columns, count, rows->slots, rows->count };
     return HB_OK;

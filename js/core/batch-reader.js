@@ -56,15 +56,17 @@ export function readCell(bytes, column, row, copy) {
   }
 }
 
-/** A number when it is safe, else a bigint. @param {DataView} view @param {number} at */
-function readInteger(view, at) {
-  const high = view.getInt32(at + 4, true);
+/** A number when it is safe, else a bigint. @param {number} low unsigned @param {number} high signed */
+export function integerOf(low, high) {
   if (high >= -0x200000 && high < 0x200000) {
-    const value = high * 2 ** 32 + view.getUint32(at, true);
+    const value = high * 2 ** 32 + low;
     if (Number.isSafeInteger(value)) return value;
   }
-  return view.getBigInt64(at, true);
+  return (BigInt(high) << 32n) + BigInt(low);
 }
+
+/** @param {DataView} view @param {number} at */
+const readInteger = (view, at) => integerOf(view.getUint32(at, true), view.getInt32(at + 4, true));
 
 /** @param {Uint8Array} u8 @param {number} at @param {number} count @param {boolean} copy */
 function readVector(u8, at, count, copy) {
@@ -74,9 +76,16 @@ function readVector(u8, at, count, copy) {
 
 /** All values of a column, nulls as null. @param {Batch} batch @param {Column} column @returns {any[]} */
 export function readColumnValues({ bytes, rowCount }, column) {
-  if (column.kind === Kind.TEXT && rowCount > 4) return readTexts(bytes, column, rowCount);
+  const { kind, state, data } = column;
+  if (kind === Kind.TEXT && rowCount > 4) return readTexts(bytes, column, rowCount);
   const values = new Array(rowCount);
-  for (let row = 0; row < rowCount; row++) values[row] = readCell(bytes, column, row, false);
+  if (state === 0 && kind === Kind.F64) {
+    for (let row = 0; row < rowCount; row++) values[row] = bytes.view.getFloat64(data + row * 8, true);
+  } else if (state === 0 && kind === Kind.I64) {
+    for (let row = 0; row < rowCount; row++) values[row] = readInteger(bytes.view, data + row * 8);
+  } else {
+    for (let row = 0; row < rowCount; row++) values[row] = readCell(bytes, column, row, false);
+  }
   return values;
 }
 

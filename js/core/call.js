@@ -138,9 +138,9 @@ export class Core {
 
   /**
    * A call about one object_id, without the detours of `call`.
-   * @param {number} handle @param {number} kind @param {number} entity @param {number} flags @param {string} id @param {number | undefined} timeoutMs @param {number} [now] writes say when @returns {number} State
+   * @param {number} handle @param {number} kind @param {number} entity @param {number} flags @param {string} id @param {boolean} asRow is the answer to be in the row form? @param {number | undefined} timeoutMs @param {number} [now] writes say when @returns {number} State
    */
-  callOne(handle, kind, entity, flags, id, timeoutMs, now = 0) {
+  callOne(handle, kind, entity, flags, id, asRow, timeoutMs, now = 0) {
     const sink = this.#sink;
     sink.again(this.memory.buffer);
     sink.pos = CALL_LEN;
@@ -154,7 +154,7 @@ export class Core {
     u32[block + (CallAt.flags >> 2)] = flags;
     u32[block + (CallAt.batch_off >> 2)] = CALL_LEN;
     u32[block + (CallAt.batch_len >> 2)] = len;
-    u32[block + (CallAt.id_form >> 2)] = 1;
+    u32[block + (CallAt.id_form >> 2)] = asRow ? 2 : 1;
     if (timeoutMs !== undefined) u32[block + (CallAt.timeout_ms >> 2)] = wholeMs(timeoutMs);
     if (now !== 0) sink.view.setFloat64(sink.base + CallAt.now_ms, now, true);
     return this.#cross(handle);

@@ -11,6 +11,7 @@ export class Memory {
   #heap = null;
   #u8 = new Uint8Array(0);
   #u32 = new Uint32Array(this.#u8.buffer);
+  #f64 = new Float64Array(this.#u8.buffer);
   #view = new DataView(this.#u8.buffer);
 
   /** @param {CoreModule} module */
@@ -26,6 +27,7 @@ export class Memory {
     this.#heap = heap;
     this.#u8 = new Uint8Array(buffer);
     this.#u32 = new Uint32Array(buffer);
+    this.#f64 = new Float64Array(buffer);
     this.#view = new DataView(buffer);
   }
 
@@ -37,6 +39,11 @@ export class Memory {
   get u32() {
     this.#refresh();
     return this.#u32;
+  }
+
+  get f64() {
+    this.#refresh();
+    return this.#f64;
   }
 
   get view() {

@@ -21,9 +21,9 @@ typedef struct hb_abi_call {        /* at the start of the exchange buffer; 64 b
     double now_ms;
     uint32_t text_off, text_len;    /* offsets from the start of the exchange buffer */
     uint32_t params_off, params_len;
-    /* wire form (value/wire.h), 8-aligned; or, when id_form is 1, the bytes of one object_id */
+    /* wire form (value/wire.h), 8-aligned; or, when id_form is not 0, the bytes of one object_id */
     uint32_t batch_off, batch_len;
-    uint32_t id_form;
+    uint32_t id_form;               /* 2: a FRAME comes in the row form, of its first row */
     uint32_t timeout_ms;            /* 0: none */
     uint32_t reserved[2];
 } hb_abi_call;

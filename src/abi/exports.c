@@ -25,10 +25,11 @@ typedef struct byte_block {
 /* One call: what its request borrows lives here. */
 typedef struct call_frame {
     hb_task *task;
-    hb_arena arena;                 /* the batch's column views */
+    hb_arena arena;                 /* the batch's column views, and all of the task's */
     byte_block exchange;            /* moved here when the task outlives the call */
     hb_column id_column;
     hb_span id_span;
+    bool as_row;                    /* the answer is to be in the row form */
 } call_frame;
 
 typedef struct handle_table {       /* handle - 1 -> pointer; NULL is free */
@@ -161,18 +162,25 @@ static uint32_t reply_failed(void) {
     return HB_ABI_FAILED;
 }
 
-static uint32_t reply_answer(const hb_answer *answer) {
+static void reply_frame(const hb_answer *answer) {
+    hb_abi_reply *reply = &module.reply;
+    uint32_t total = answer->total > UINT32_MAX ? UINT32_MAX : (uint32_t)answer->total;
+    hb_wire_write_rows(&answer->batch, answer->rows, answer->roles, answer->tags, total,
+                       &module.out);
+    reply->total_known = answer->total_known;
+    reply->truncated = answer->truncated;
+    reply->total = (double)answer->total;
+    reply->cursor_len = answer->cursor.len;
+    hb_buf_add_str(&module.out, answer->cursor);
+}
+
+static uint32_t reply_answer(const hb_answer *answer, bool as_row) {
     hb_abi_reply *reply = &module.reply;
     hb_answer_kind kind = answer != NULL ? answer->kind : HB_ANSWER_NONE;
-    if (kind == HB_ANSWER_FRAME) {
-        uint32_t total = answer->total > UINT32_MAX ? UINT32_MAX : (uint32_t)answer->total;
-        hb_wire_write_rows(&answer->batch, answer->rows, answer->roles, answer->tags, total,
-                           &module.out);
-        reply->total_known = answer->total_known;
-        reply->truncated = answer->truncated;
-        reply->total = (double)answer->total;
-        reply->cursor_len = answer->cursor.len;
-        hb_buf_add_str(&module.out, answer->cursor);
+    if (kind == HB_ANSWER_FRAME && as_row) {
+        hb_wire_write_row(&answer->batch, answer->rows, &module.out);
+    } else if (kind == HB_ANSWER_FRAME) {
+        reply_frame(answer);
     } else if (kind == HB_ANSWER_JSON || kind == HB_ANSWER_BYTES) {
         hb_buf_add_str(&module.out, answer->json);
     }
@@ -185,7 +193,7 @@ static uint32_t reply_answer(const hb_answer *answer) {
 }
 
 static uint32_t reply_pause(const hb_answer *answer) {
-    if (reply_answer(answer) == HB_ABI_FAILED) return HB_ABI_FAILED;
+    if (reply_answer(answer, false) == HB_ABI_FAILED) return HB_ABI_FAILED;
     module.reply.state = HB_ABI_PAUSE;
     return HB_ABI_PAUSE;
 }
@@ -228,7 +236,7 @@ static uint32_t frame_step(call_frame *frame, uint32_t handle) {
     if (status != HB_OK) {
         state = reply_failed();
     } else if (step.kind == HB_STEP_DONE) {
-        state = reply_answer(hb_task_answer(frame->task));
+        state = reply_answer(hb_task_answer(frame->task), frame->as_row);
     } else {
         if (handle == 0) {
             handle = handle_add(&module.tasks, frame);
@@ -343,7 +351,8 @@ uint32_t hb_entity_index(uint32_t handle, uint32_t len) {
 static hb_status read_batch(call_frame *frame, const hb_abi_call *call, hb_batch *out) {
     hb_str bytes;
     HB_TRY(exchange_part(call->batch_off, call->batch_len, &bytes));
-    if (call->id_form == 1) {
+    if (call->id_form != 0) {
+        frame->as_row = call->id_form == 2;
         if (!hb_utf8_valid(bytes)) {
             return hb_err_set(&module.err, HB_E_INVALID_ID, "the object_id is not valid UTF-8");
         }
@@ -374,7 +383,8 @@ static hb_status start_call(call_frame *frame, hb_workspace *workspace) {
                            .prepared = call.prepared,
                            .now_ms = (int64_t)call.now_ms,
                            .timeout_ms = call.timeout_ms,
-                           .lends = true };
+                           .lends = true,
+                           .room = &frame->arena };
     if (call.now_ms > 0) note_sleep(call.now_ms); /* reads by id do not say when */
     HB_TRY(exchange_part(call.text_off, call.text_len, &request.text));
     HB_TRY(exchange_part(call.params_off, call.params_len, &request.params));

@@ -116,6 +116,7 @@ static const entry numbers[] = {
     { "ABI_VERSION", HB_ABI_VERSION },         { "AT_NONE", HB_AT_NONE },
     { "ENTITY_NONE", HB_ENTITY_NONE },         { "WIRE_MAGIC", HB_WIRE_MAGIC },
     { "WIRE_HEADER_LEN", HB_WIRE_HEADER_LEN }, { "WIRE_COLUMN_LEN", HB_WIRE_COLUMN_LEN },
+    { "ROW_MAGIC", HB_WIRE_ROW_MAGIC },        { "ROW_LEN", HB_WIRE_ROW_LEN },
     { "EXT_VECTOR", HB_PACK_EXT_VECTOR },      { "EXT_TIMESTAMP", HB_PACK_EXT_TIMESTAMP },
     { "DEPTH_MAX", HB_VALUE_DEPTH_MAX },       { "BATCH_ROWS_MAX", HB_BATCH_ROWS_MAX },
     { "CALL_LEN", sizeof(hb_abi_call) },       { "REPLY_LEN", sizeof(hb_abi_reply) },

@@ -24,6 +24,8 @@ typedef struct hb_container {
     const hb_placed *fields;        /* [0] is object_id */
     uint32_t field_count;
     const uint32_t *by_field;       /* schema field index -> index here, or HB_FIELD_NONE */
+    const uint32_t *sourced;        /* schema fields that whole rows take from here; no object_id */
+    uint32_t sourced_count;
     void *state;                    /* the backend's own, made by ENSURE or at first use */
     bool made;                      /* it is stored already: what it lacks, somebody took */
 } hb_container;

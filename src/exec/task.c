@@ -6,11 +6,19 @@ typedef struct hb_task_rows {
     struct hb_task_rows *next;
 } hb_task_rows;
 
-hb_task *hb_task_new(const hb_mem *mem) {
-    hb_task *task = hb_mem_zalloc(mem, sizeof(*task));
+/* An arena that has grown further is not kept for the next task. */
+#define ROOM_BYTES_MAX (256u * 1024u)
+
+hb_task *hb_task_new(const hb_mem *mem, hb_arena *room) {
+    hb_arena own;
+    hb_arena_init(&own, mem);
+    hb_arena *arena = room != NULL ? room : &own;
+    hb_task *task = HB_NEW(arena, hb_task);
     if (task == NULL) return NULL;
     task->mem = mem;
-    hb_arena_init(&task->arena, mem);
+    task->arena = *arena;
+    task->room = room;
+    if (room != NULL) hb_arena_init(room, mem);
     task->progress = true;
     task->next_op_id = 1;
     return task;
@@ -278,6 +286,12 @@ void hb_task_free(hb_task *task) {
     if (task == NULL) return;
     if (task->cleanup != NULL) task->cleanup(task, task->failed || !task->done);
     free_jobs(task);
-    hb_arena_free(&task->arena);
-    hb_mem_free(task->mem, task, sizeof(*task));
+    hb_arena arena = task->arena;       /* the task itself lies there */
+    hb_arena *room = task->room;
+    if (room == NULL || room->head != NULL || arena.used_bytes > ROOM_BYTES_MAX) {
+        hb_arena_free(&arena);
+        return;
+    }
+    hb_arena_reset(&arena);
+    *room = arena;
 }

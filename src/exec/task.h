@@ -27,7 +27,8 @@ typedef struct hb_task_job {
 
 struct hb_task {
     const hb_mem *mem;
-    hb_arena arena;
+    hb_arena arena;                     /* the task lies in it too */
+    hb_arena *room;                     /* whose arena it is; NULL: the task's own */
     hb_err *err;                        /* the record of the call in progress */
     hb_status (*advance)(hb_task *task, hb_err *err);
     void (*cleanup)(hb_task *task, bool failed);    /* may be NULL; called once */
@@ -49,8 +50,8 @@ struct hb_task {
     hb_answer answer;
 };
 
-/* Makes an empty task. Moves to the caller. */
-hb_task *hb_task_new(const hb_mem *mem);
+/* Makes an empty task; `room` as in hb_request. Moves to the caller. */
+hb_task *hb_task_new(const hb_mem *mem, hb_arena *room);
 /* Starts a fragment (borrowed; must live in the arena or longer). *out is lent until the task
  * ends. */
 hb_status hb_task_start_job(hb_task *task, hb_instance *instance, const hb_fragment *fragment,

@@ -480,6 +480,18 @@ static hb_status container_make(route_ctx *ctx, uint32_t backend, hb_container *
     return HB_OK;
 }
 
+/* The fields whose source of truth the container is. */
+static hb_status container_source(route_ctx *ctx, const uint32_t *primary, uint32_t backend,
+                                  hb_container *container) {
+    uint32_t *sourced = HB_NEW_ARRAY(ctx->arena, uint32_t, ctx->schema->field_count);
+    if (sourced == NULL) return hb_err_memory(ctx->err);
+    container->sourced = sourced;
+    for (uint32_t f = 1; f < ctx->schema->field_count; f++) {
+        if (primary[f] == backend) sourced[container->sourced_count++] = f;
+    }
+    return HB_OK;
+}
+
 static hb_status route_finish(route_ctx *ctx, hb_routing **out) {
     hb_routing *routing = HB_NEW(ctx->arena, hb_routing);
     hb_container **containers = HB_NEW_ARRAY(ctx->arena, hb_container *, ctx->instance_count);
@@ -496,7 +508,9 @@ static hb_status route_finish(route_ctx *ctx, hb_routing **out) {
         }
     }
     for (uint32_t b = 0; b < ctx->instance_count; b++) {
-        if (ctx->used[b]) HB_TRY(container_make(ctx, b, &containers[b]));
+        if (!ctx->used[b]) continue;
+        HB_TRY(container_make(ctx, b, &containers[b]));
+        HB_TRY(container_source(ctx, primary, b, containers[b]));
     }
     *routing = (hb_routing){ .schema = ctx->schema,
                              .bindings = ctx->bindings,

@@ -627,16 +627,7 @@ bool hb_colbuf_compact(hb_colbuf *col) {
 }
 
 hb_column hb_colbuf_view(const hb_colbuf *col, hb_str name) {
-    return (hb_column){
-        .name = name,
-        .kind = col->kind,
-        .dim = col->dim,
-        .state = col->null_count > 0 ? col->state : NULL,
-        .data = col->kind == HB_KIND_NULL ? NULL : col->data,
-        .pieces = col->pieces.shift > 0 ? &col->pieces : NULL,
-        .heap = col->heap != NULL ? col->heap : (const uint8_t *)"",
-        .heap_len = col->heap_len,
-    };
+    return hb_colbuf_view_inline(col, name);
 }
 
 /* ---- rowset ----------------------------------------------------------------------------- */

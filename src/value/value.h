@@ -148,6 +148,19 @@ void hb_colbuf_split(hb_colbuf *col);
 bool hb_colbuf_compact(hb_colbuf *col);
 /* View for reading; valid until the next mutation. */
 hb_column hb_colbuf_view(const hb_colbuf *col, hb_str name);
+/* The same, for where it is asked of every column of every answer. */
+static inline hb_column hb_colbuf_view_inline(const hb_colbuf *col, hb_str name) {
+    return (hb_column){
+        .name = name,
+        .kind = col->kind,
+        .dim = col->dim,
+        .state = col->null_count > 0 ? col->state : NULL,
+        .data = col->kind == HB_KIND_NULL ? NULL : col->data,
+        .pieces = col->pieces.shift > 0 ? &col->pieces : NULL,
+        .heap = col->heap != NULL ? col->heap : (const uint8_t *)"",
+        .heap_len = col->heap_len,
+    };
+}
 
 /* Builds hb_batch results in an arena-owned array of colbufs. Owns the columns. */
 typedef struct hb_rowset {

@@ -378,6 +378,89 @@ void hb_wire_write(const hb_batch *batch, const uint8_t *roles, uint32_t total, 
     hb_wire_write_rows(batch, NULL, roles, NULL, total, out);
 }
 
+/* ---- one row ---------------------------------------------------------------------------- */
+
+typedef struct wire_cell {
+    uint32_t kind, len;
+    union {
+        uint32_t off, b;
+        int64_t i;
+        double f;
+    } as;
+} wire_cell;
+_Static_assert(sizeof(wire_cell) == HB_WIRE_ROW_LEN, "cell");
+
+/* The kind of a cell; KIND_NULL when it has no value. */
+static hb_kind kind_at(const hb_column *col, uint32_t row) {
+    return col->state == NULL || col->state[row] == HB_CELL_VALUE ? col->kind : HB_KIND_NULL;
+}
+
+/* The bytes of a value that does not fit its cell. */
+static hb_str bytes_at(const hb_column *col, uint32_t row) {
+    if (is_span(col)) return hb_column_span(col, row);
+    return (hb_str){ (const char *)hb_column_vec(col, row), col->dim * (uint32_t)sizeof(float) };
+}
+
+/* Room for the row; false when there is none. */
+static bool reserve_row(const hb_batch *batch, uint32_t row, hb_buf *out) {
+    uint64_t size = HB_WIRE_ROW_LEN;
+    for (uint32_t i = 0; i < batch->column_count; i++) {
+        const hb_column *col = &batch->columns[i];
+        size += HB_WIRE_ROW_LEN;
+        if (kind_at(col, row) >= HB_KIND_TEXT) size += bytes_at(col, row).len + 8u;
+    }
+    out->over = out->over || size > HB_BUF_BYTES_MAX;
+    return hb_buf_reserve(out, (uint32_t)size);
+}
+
+static void write_bytes(char *base, uint32_t *at, wire_cell *cell, hb_str bytes) {
+    cell->as.off = *at;
+    cell->len = cell->kind == HB_KIND_VEC ? bytes.len / (uint32_t)sizeof(float) : bytes.len;
+    if (bytes.len > 0) memcpy(base + *at, bytes.ptr, bytes.len);
+    *at += bytes.len;
+}
+
+/* Everything of a cell but the bytes of a text. */
+static void write_cell(char *base, uint32_t *at, const hb_column *col, uint32_t row,
+                       wire_cell *cell) {
+    const hb_kind kind = kind_at(col, row);
+    *cell = (wire_cell){ .kind = (uint32_t)kind };
+    if (kind == HB_KIND_VEC) *at = (*at + 7u) & ~7u;
+    switch (kind) {
+    case HB_KIND_BOOL: cell->as.b = ((const uint8_t *)col->data)[row]; return;
+    case HB_KIND_I64:
+    case HB_KIND_F64: memcpy(&cell->as, (const char *)col->data + (size_t)row * 8, 8); return;
+    case HB_KIND_BYTES:
+    case HB_KIND_VEC:
+    case HB_KIND_PACK: write_bytes(base, at, cell, bytes_at(col, row)); return;
+    case HB_KIND_TEXT:
+    case HB_KIND_NULL:
+    case HB_KIND_COUNT: return;
+    }
+}
+
+void hb_wire_write_row(const hb_batch *batch, const uint32_t *rows, hb_buf *out) {
+    HB_ASSERT(out->len % 8 == 0);
+    const hb_batch none = { 0, 0, NULL };
+    const bool found = batch->row_count > 0;
+    const uint32_t row = found && rows != NULL ? rows[0] : 0;
+    if (!found) batch = &none;
+    if (!reserve_row(batch, row, out)) return;
+    char *base = out->ptr + out->len;
+    const uint32_t count = batch->column_count;
+    wire_cell *cells = (wire_cell *)(void *)(base + HB_WIRE_ROW_LEN);
+    uint32_t at = HB_WIRE_ROW_LEN + count * HB_WIRE_ROW_LEN;
+    for (uint32_t i = 0; i < count; i++) write_cell(base, &at, &batch->columns[i], row, &cells[i]);
+    const uint32_t texts = at;
+    for (uint32_t i = 0; i < count; i++) {
+        if (cells[i].kind == HB_KIND_TEXT)
+            write_bytes(base, &at, &cells[i], hb_column_span(&batch->columns[i], row));
+    }
+    const uint32_t head[] = { HB_WIRE_ROW_MAGIC, count, texts, at - texts };
+    memcpy(base, head, sizeof head);
+    out->len += at;
+}
+
 /* ---- tags ------------------------------------------------------------------------------- */
 
 static uint32_t tag_unit(const hb_type *type) {

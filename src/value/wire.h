@@ -9,6 +9,14 @@
  *                      u32 heap_off, u32 heap_len, u32 role
  *   state    u8 per row (hb_cell); data: u8 BOOL, i64, f64, float32 * dim, or spans {u32 off, u32
  *            len} relative to heap_off; KIND_NULL has no data.
+ *
+ * The row form, of one row alone, without names and roles:
+ *   header   16 bytes: u32 magic "HBR1", u32 column_count (0: there is no such row), u32 texts_off,
+ *                      u32 texts_len: where the texts of all columns lie, one after the other
+ *   cells    16 bytes each: u32 kind (KIND_NULL: no value), u32 len (bytes of TEXT, BYTES and PACK,
+ *                      components of VEC), then the value: i64, f64, u32 BOOL, or u32 off
+ * Vectors are 8-aligned.
+ *
  * role, low byte: 0 field, 1 identity, 2 metadata (score and the like); above it the tag of the
  * logical type (hb_wire_tag), 0 when it has none. */
 #ifndef HB_VALUE_WIRE_H
@@ -21,6 +29,8 @@
 #define HB_WIRE_MAGIC 0x31424248u   /* "HBB1" */
 #define HB_WIRE_HEADER_LEN 32u
 #define HB_WIRE_COLUMN_LEN 40u
+#define HB_WIRE_ROW_MAGIC 0x31524248u   /* "HBR1" */
+#define HB_WIRE_ROW_LEN 16u             /* of the row form's header, and of each cell */
 
 typedef enum hb_wire_role {
     HB_ROLE_FIELD = 0,
@@ -38,6 +48,10 @@ void hb_wire_write(const hb_batch *batch, const uint8_t *roles, uint32_t total, 
  * after the other at the end. */
 void hb_wire_write_rows(const hb_batch *batch, const uint32_t *rows, const uint8_t *roles,
                         const uint32_t *tags, uint32_t total, hb_buf *out);
+
+/* Appends the row form of the batch's first row to `out`, which must be empty or 8-aligned; `rows`
+ * as above. */
+void hb_wire_write_row(const hb_batch *batch, const uint32_t *rows, hb_buf *out);
 
 /* What a reader of rows must know of a logical type, in the three upper bytes: its id + 1; the unit
  * of a timestamp, or id + 1 of an array's items; the unit of timestamps in an array. */

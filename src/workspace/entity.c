@@ -258,7 +258,7 @@ static hb_status restore_container(hb_workspace *ws, hb_entity *entity, uint32_t
     container->made = made;
     /* A remote one exists since its definition does; what it lacks is told at its first use. */
     if (!hb_entity_instances(ws, entity)[backend]->type->local) return HB_OK;
-    hb_task *task = hb_task_new(ws->mem);
+    hb_task *task = hb_task_new(ws->mem, NULL);
     if (task == NULL) return hb_err_memory(err);
     task->advance = hb_task_finish;
     task->done = true;

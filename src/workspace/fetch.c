@@ -18,18 +18,21 @@ struct hb_fetch {
     uint32_t home_part;
 };
 
-/* The wanted fields whose source of truth is `backend`. */
+/* The wanted fields whose source of truth is `backend`; columns NULL: all. */
 static hb_status fetch_columns_at(const hb_entity *entity, uint32_t backend,
                                   const uint32_t *columns, uint32_t column_count, hb_arena *arena,
                                   hb_fragment *fragment, hb_err *err) {
-    uint32_t *wanted = hb_arena_array(arena, entity->schema->field_count, sizeof(*wanted));
+    if (columns == NULL) {
+        fragment->columns = fragment->container->sourced;
+        fragment->column_count = fragment->container->sourced_count;
+        return HB_OK;
+    }
+    uint32_t *wanted = hb_arena_array(arena, column_count, sizeof(*wanted));
     if (wanted == NULL) return hb_err_memory(err);
     uint32_t count = 0;
-    uint32_t limit = columns != NULL ? column_count : entity->schema->field_count;
-    for (uint32_t i = 0; i < limit; i++) {
-        uint32_t field = columns != NULL ? columns[i] : i;
-        if (field != HB_FIELD_OBJECT_ID && entity->routing->primary[field] == backend)
-            wanted[count++] = field;
+    for (uint32_t i = 0; i < column_count; i++) {
+        if (columns[i] != HB_FIELD_OBJECT_ID && entity->routing->primary[columns[i]] == backend)
+            wanted[count++] = columns[i];
     }
     fragment->columns = wanted;
     fragment->column_count = count;

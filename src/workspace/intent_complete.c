@@ -390,7 +390,7 @@ static void local_cleanup(hb_task *task, bool failed) {
 
 hb_status hb_intents_complete_local(hb_workspace *ws, hb_err *err) {
     if (hb_workspace_keeper(ws) == NULL) return HB_OK;
-    hb_task *task = hb_task_new(ws->mem);
+    hb_task *task = hb_task_new(ws->mem, NULL);
     if (task == NULL) return hb_err_memory(err);
     hb_intents_asked asked = { .now_ms = ws->opened_ms, .local_only = true };
     hb_intents *intents = NULL;

@@ -72,7 +72,7 @@ static hb_status clear_dropped(hb_workspace *ws, hb_instance *keeper, hb_str key
 hb_status hb_drop_complete_local(hb_workspace *ws, hb_err *err) {
     hb_instance *keeper = hb_workspace_keeper(ws);
     if (keeper == NULL) return HB_OK;
-    hb_task *task = hb_task_new(ws->mem);
+    hb_task *task = hb_task_new(ws->mem, NULL);
     if (task == NULL) return hb_err_memory(err);
     task->advance = hb_task_finish;
     hb_str *keys;

@@ -312,7 +312,7 @@ static hb_status meta_store(meta_builder *b, hb_task *task, hb_entity *entity) {
 hb_status hb_metaschema_refresh(hb_workspace *ws, hb_err *err) {
     hb_entity *entity = ws->entities[HB_ENTITY_METASCHEMA];
     if (entity->ensured && ws->meta_revision == ws->revision) return HB_OK;
-    hb_task *task = hb_task_new(ws->mem);
+    hb_task *task = hb_task_new(ws->mem, NULL);
     if (task == NULL) return hb_err_memory(err);
     meta_builder b = { .ws = ws, .arena = &task->arena, .err = err };
     hb_status status = hb_rowset_init(&b.set, ws->mem, META_COUNT, err);

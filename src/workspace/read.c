@@ -4,14 +4,20 @@
 
 typedef enum read_want { READ_ROWS, READ_EXISTS, READ_DELETE } read_want;
 
+/* An entity that may have the row. */
+typedef struct read_probed {
+    hb_entity *entity;
+    hb_fetch *fetch;
+} read_probed;
+
 typedef struct read_program {
     hb_workspace *ws;
     hb_request copy;            /* what a delete goes on with */
     hb_ids ids;
     read_want want;
     hb_entity *entity;          /* NULL: every user entity is probed */
-    hb_fetch **fetches;         /* by probe */
-    hb_entity **probed;
+    read_probed *probes;
+    read_probed only;           /* where the entity was named */
     uint32_t probe_count;
     bool any;
     bool lends;
@@ -103,7 +109,7 @@ static hb_status read_choose(read_program *r, uint32_t *hit, hb_err *err) {
         const hb_column *columns;
         const uint32_t *found;
         uint32_t row_count;
-        HB_TRY(hb_fetch_take(r->fetches[p], &columns, &row_count, &found, err));
+        HB_TRY(hb_fetch_take(r->probes[p].fetch, &columns, &row_count, &found, err));
         if (row_count == 0) continue;
         if (*hit == HB_ENTITY_NONE) {
             *hit = p;
@@ -113,8 +119,8 @@ static hb_status read_choose(read_program *r, uint32_t *hit, hb_err *err) {
         return hb_err_set(
             err, HB_E_AMBIGUOUS,
             "object_id '%.*s' exists in several entities: %.*s, %.*s; name the entity",
-            HB_ARG(r->ids.ids[0]), HB_ARG(r->probed[*hit]->schema->entity_id),
-            HB_ARG(r->probed[p]->schema->entity_id));
+            HB_ARG(r->ids.ids[0]), HB_ARG(r->probes[*hit].entity->schema->entity_id),
+            HB_ARG(r->probes[p].entity->schema->entity_id));
     }
     return HB_OK;
 }
@@ -122,31 +128,32 @@ static hb_status read_choose(read_program *r, uint32_t *hit, hb_err *err) {
 static hb_status read_advance(hb_task *task, hb_err *err) {
     read_program *r = task->program;
     for (uint32_t p = 0; p < r->probe_count; p++) {
-        if (!hb_fetch_done(r->fetches[p])) return HB_OK;
+        if (!hb_fetch_done(r->probes[p].fetch)) return HB_OK;
     }
     uint32_t hit = 0;
     if (r->entity == NULL) HB_TRY(read_choose(r, &hit, err));
     if (hit == HB_ENTITY_NONE || r->probe_count == 0) return read_answer_nothing(r, task, err);
     if (r->want == READ_DELETE) {
         task->progress = true;
-        return hb_write_delete(r->ws, &r->copy, r->probed[hit], &r->ids, task, err);
+        return hb_write_delete(r->ws, &r->copy, r->probes[hit].entity, &r->ids, task, err);
     }
-    const hb_lent *lent = hb_fetch_lent(r->fetches[hit]);
+    const hb_lent *lent = hb_fetch_lent(r->probes[hit].fetch);
     if (r->want == READ_ROWS && lent != NULL) return read_answer_lent(task, lent, err);
     if (r->want == READ_ROWS)
-        return read_answer_rows(r, task, r->probed[hit], r->fetches[hit], err);
+        return read_answer_rows(r, task, r->probes[hit].entity, r->probes[hit].fetch, err);
     const hb_column *columns;
     const uint32_t *found;
     uint32_t row_count;
-    HB_TRY(hb_fetch_take(r->fetches[hit], &columns, &row_count, &found, err));
+    HB_TRY(hb_fetch_take(r->probes[hit].fetch, &columns, &row_count, &found, err));
     return read_answer_flags(r, task, found, err);
 }
 
 static hb_status read_probe(read_program *r, hb_task *task, hb_entity *entity, hb_err *err) {
     static const uint32_t none[1] = { 0 };
     if (entity->is_virtual) HB_TRY(hb_metaschema_refresh(r->ws, err));
-    r->probed[r->probe_count] = entity;
-    hb_fetch **fetch = &r->fetches[r->probe_count];
+    read_probed *probe = &r->probes[r->probe_count];
+    *probe = (read_probed){ entity, NULL };
+    hb_fetch **fetch = &probe->fetch;
     if (r->lends) {
         HB_TRY(hb_fetch_start_lent(task, r->ws, entity, &r->ids, fetch, err));
     } else {
@@ -170,16 +177,16 @@ static hb_status read_start(hb_workspace *ws, const hb_request *request, hb_task
     task->program = r;
     task->advance = read_advance;
     HB_TRY(hb_read_ids(&request->batch, task, &r->ids, err));
-    r->fetches = HB_NEW_ARRAY(&task->arena, hb_fetch *, ws->entity_count);
-    r->probed = HB_NEW_ARRAY(&task->arena, hb_entity *, ws->entity_count);
-    if (r->fetches == NULL || r->probed == NULL) return hb_err_memory(err);
     if (request->entity != HB_ENTITY_NONE) {
+        r->probes = &r->only;
         HB_TRY(hb_entity_get(ws, request->entity, &r->entity, err));
         return read_probe(r, task, r->entity, err);
     }
     if (r->ids.count != 1) {
         return hb_err_set(err, HB_E_TYPE, "without an entity, ids are looked up one at a time");
     }
+    r->probes = hb_arena_array(&task->arena, ws->entity_count, sizeof(*r->probes));
+    if (r->probes == NULL) return hb_err_memory(err);
     for (uint32_t i = 0; i < ws->entity_count; i++) {
         if (!ws->entities[i]->system) HB_TRY(read_probe(r, task, ws->entities[i], err));
     }

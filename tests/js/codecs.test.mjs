@@ -7,6 +7,7 @@ import { guessKind, keysOf, writeBatch } from "../../js/core/batch-writer.js";
 import { exactJson, isSameJson } from "../../js/core/exact-json.js";
 import { packValue, unpack } from "../../js/core/pack.js";
 import { Sink } from "../../js/core/sink.js";
+import { readText } from "../../js/core/text.js";
 import { Kind } from "../../js/generated/abi.js";
 
 function packed(value) {
@@ -184,4 +185,16 @@ test("integers of JSON beyond 2^53 are bigints, and nothing else changes", () =>
   assert.throws(() => exactJson("[9007199254740993"), SyntaxError);
   assert.equal(isSameJson({ a: [1n] }, { a: [1n] }), true);
   for (const [a, b] of [[1n, 2n], [{ a: 1 }, { a: 2 }], [1n, "1"]]) assert.equal(isSameJson(a, b), false);
+});
+
+test("short texts come back as they were written, whatever was read before them", () => {
+  const texts = ["", "a", "a\0", "\0", "\0\0", "ab", "tag-1", "tag-10", "tag-1000", "12345678", "123456789", "é", "aé", "abcé", "abcdé", "日本", "😀", "\x7f", "\x7f".repeat(8)];
+  for (let i = 0; i < 3000; i++) texts.push(i.toString(2 + (i % 35)), String.fromCharCode(i % 128).repeat(1 + (i % 9)), `${i}\0`);
+  const bytes = texts.map((text) => new TextEncoder().encode(text));
+  for (let turn = 0; turn < 2; turn++) {
+    texts.forEach((text, i) => {
+      const u8 = Uint8Array.of(7, 200, ...bytes[i], 97, 97);
+      assert.equal(readText(u8, 2, bytes[i].length), text);
+    });
+  }
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Rows that were read by id are plain objects, though a vector in them is decoded only when it is looked at.
+// Rows that were read by id are plain objects, whose vectors nothing else changes.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ArrayOf, Float, HeavenBase, ShortText, Vector, entity, field } from "heavenbase";
@@ -74,5 +74,6 @@ test("getMany gives the rows in the order of the ids, with null for those that a
   assert.deepEqual(await ws.getMany(["i1", "i0"], { entity: Item }), [row(1), row(0)]);
   await ws.upsert(Item, { ...row(2), first: vector(50) });
   assert.deepEqual(/** @type {any} */ (rows[0]).first, vector(2));
+  assert.equal(/** @type {any} */ (rows[0]).first.buffer, /** @type {any} */ (rows[2]).first.buffer);
   await ws.close();
 });

@@ -40,7 +40,7 @@ static void world_open(world *w) {
                                             HB_KIND_PACK };
     static const char *const names[COLUMNS] = { "object_id", "g", "n", "x", "j" };
     static uint32_t colids[COLUMNS];
-    *w = (world){ .task = hb_task_new(hb_mem_default()) };
+    *w = (world){ .task = hb_task_new(hb_mem_default(), NULL) };
     hb_err_init(&w->err);
     CHECK_INT(hb_schema_parse(pack_of(w, definition), hb_mem_default(), &w->schema, &w->err),
               HB_OK);

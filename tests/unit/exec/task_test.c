@@ -142,7 +142,7 @@ static void fixture_open(fixture *f) {
                              .columns = title_col,
                              .column_count = 1 };
     f->plan = (hb_plan){ .query = &f->query, .nodes = f->nodes, .node_count = 5 };
-    f->task = hb_task_new(hb_mem_default());
+    f->task = hb_task_new(hb_mem_default(), NULL);
     f->task->advance = fixture_advance;
     f->task->cleanup = fixture_cleanup;
     CHECK(hb_run_new(f->task, &f->plan, f->instances, &f->run, &f->err) == HB_OK);

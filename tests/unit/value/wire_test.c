@@ -111,6 +111,68 @@ static void picked_rows_are_written_as_if_they_were_all(void) {
     hb_buf_free(&all);
 }
 
+static uint32_t word_at(const hb_buf *out, uint32_t off) {
+    uint32_t word;
+    memcpy(&word, out->ptr + off, sizeof word);
+    return word;
+}
+
+/* One cell of the row form, against the column that it was written from. */
+static void check_cell(const hb_buf *out, uint32_t at, const hb_column *col, uint32_t row) {
+    const hb_value value = hb_column_get(col, row);
+    const uint32_t len = word_at(out, at + 4);
+    const char *bytes = out->ptr + word_at(out, at + 8);
+    CHECK_INT(word_at(out, at), value.kind);
+    switch (value.kind) {
+    case HB_KIND_NULL: CHECK_INT(len, 0); break;
+    case HB_KIND_BOOL: CHECK_INT(word_at(out, at + 8), value.as.b); break;
+    case HB_KIND_I64:
+    case HB_KIND_F64: CHECK_BYTES(out->ptr + at + 8, 8, &value.as, 8); break;
+    case HB_KIND_VEC:
+        CHECK_INT(word_at(out, at + 8) % 8, 0);
+        CHECK_BYTES(bytes, len * 4, value.as.v.ptr, value.as.v.len * 4);
+        break;
+    case HB_KIND_TEXT:
+    case HB_KIND_BYTES:
+    case HB_KIND_PACK: CHECK_BYTES(bytes, len, value.as.s.ptr, value.as.s.len); break;
+    case HB_KIND_COUNT: CHECK(false); break;
+    }
+}
+
+static void a_row_alone_has_its_cells_and_its_texts_together(void) {
+    hb_buf all, out;
+    hb_arena arena;
+    hb_batch batch;
+    hb_err err;
+    hb_buf_init(&all, hb_mem_default());
+    hb_buf_init(&out, hb_mem_default());
+    hb_arena_init(&arena, hb_mem_default());
+    write_sample(&all);
+    REQUIRE(hb_wire_read(hb_buf_str(&all), &arena, &batch, &err) == HB_OK);
+    for (uint32_t row = 0; row <= batch.row_count; row++) {
+        const bool there = row < batch.row_count;
+        const hb_batch some = { there ? 1 : 0, batch.column_count, batch.columns };
+        hb_buf_clear(&out);
+        hb_wire_write_row(&some, &row, &out);
+        REQUIRE(hb_buf_check(&out, &err) == HB_OK);
+        CHECK_INT(word_at(&out, 0), HB_WIRE_ROW_MAGIC);
+        CHECK_INT(word_at(&out, 4), there ? batch.column_count : 0);
+        uint32_t text = word_at(&out, 8);
+        for (uint32_t c = 0; there && c < batch.column_count; c++) {
+            const uint32_t at = (c + 1) * HB_WIRE_ROW_LEN;
+            check_cell(&out, at, &batch.columns[c], row);
+            if (word_at(&out, at) != HB_KIND_TEXT) continue;
+            CHECK_INT(word_at(&out, at + 8), text);
+            text += word_at(&out, at + 4);
+        }
+        CHECK_INT(word_at(&out, 8) + word_at(&out, 12), text);
+        CHECK_INT(out.len, text);
+    }
+    hb_arena_free(&arena);
+    hb_buf_free(&out);
+    hb_buf_free(&all);
+}
+
 static void an_empty_batch_has_columns(void) {
     const hb_column column = { .name = { "x", 1 }, .kind = HB_KIND_TEXT };
     const hb_batch batch = { 0, 1, &column };
@@ -195,6 +257,7 @@ static void text_must_be_utf8(void) {
 TEST_SUITE {
     TEST(a_batch_comes_back_as_it_was);
     TEST(picked_rows_are_written_as_if_they_were_all);
+    TEST(a_row_alone_has_its_cells_and_its_texts_together);
     TEST(an_empty_batch_has_columns);
     TEST(broken_batches_are_refused_or_harmless);
     TEST(text_must_be_utf8);

@@ -27,7 +27,7 @@ static void behind(fixture *f, uint32_t backend, hb_fragment fragment) {
     hb_entity *doc = f->ws->entities[hb_workspace_entity(f->ws, HB_STR("doc"))];
     fragment.container = doc->routing->containers[backend];
     fragment.limit = HB_NO_LIMIT;
-    hb_task *task = hb_task_new(f->ws->mem);
+    hb_task *task = hb_task_new(f->ws->mem, NULL);
     hb_job *job;
     REQUIRE(task != NULL);
     CHECK_INT(hb_task_start_job(task, f->ws->instances[backend], &fragment, &job, &f->err), HB_OK);
@@ -239,7 +239,7 @@ static void edges_are_looked_at_by_pages(void) {
         const hb_ids list = { &gone, 1 };
         const hb_entity *node = f.ws->entities[hb_workspace_entity(f.ws, HB_STR("node"))];
         const hb_fragment fragment = { .kind = HB_FRAG_DELETE, .ids = &list, .limit = HB_NO_LIMIT, .container = node->routing->containers[MAIN] };
-        hb_task *task = hb_task_new(f.ws->mem);
+        hb_task *task = hb_task_new(f.ws->mem, NULL);
         hb_job *job;
         CHECK_INT(hb_task_start_job(task, f.ws->instances[MAIN], &fragment, &job, &f.err), HB_OK);
         hb_task_free(task);

@@ -61,7 +61,7 @@ static void behind(uint32_t backend, hb_fragment fragment) {
     const hb_entity *doc = f.ws->entities[hb_workspace_entity(f.ws, HB_STR("doc"))];
     fragment.container = doc->routing->containers[backend];
     fragment.limit = HB_NO_LIMIT;
-    hb_task *task = hb_task_new(f.ws->mem);
+    hb_task *task = hb_task_new(f.ws->mem, NULL);
     hb_job *job;
     CHECK_INT(hb_task_start_job(task, f.ws->instances[backend], &fragment, &job, &f.err), HB_OK);
     hb_task_free(task);
@@ -509,7 +509,7 @@ static void remove_node(uint32_t backend, const char *id) {
     hb_ids ids = { &text, 1 };
     const hb_entity *node = f.ws->entities[hb_workspace_entity(f.ws, HB_STR("node"))];
     const hb_fragment fragment = { .kind = HB_FRAG_DELETE, .ids = &ids, .limit = HB_NO_LIMIT, .container = node->routing->containers[backend] };
-    hb_task *task = hb_task_new(f.ws->mem);
+    hb_task *task = hb_task_new(f.ws->mem, NULL);
     hb_job *job;
     CHECK_INT(hb_task_start_job(task, f.ws->instances[backend], &fragment, &job, &f.err), HB_OK);
     hb_task_free(task);
