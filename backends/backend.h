@@ -119,7 +119,8 @@ struct hb_backend {
     } caps;
     /* Strategies this backend can hold a type with; false with a reason otherwise. */
     bool (*stores)(const hb_type *type, hb_strategy strategy);
-    /* Claim for one leaf on a field held with a strategy. */
+    /* Claim for one leaf on a field held with a strategy. Local: of the operand only its kind
+     * counts, unless it is a PACK or a list (a prepared query keeps its plan). */
     hb_offer (*offer)(const hb_type *type, hb_strategy strategy, bool indexed, const hb_expr *leaf);
     /* Static capability: may (type, strategy, op) be answered here, natively or by scan?
      * ops are hb_op_name()s plus "get", "near" and "search". The rows feed capabilities and

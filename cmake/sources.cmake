@@ -47,8 +47,10 @@ foreach(source IN LISTS HB_CORE_SOURCES HB_SQLITE_SOURCES)
     # Once per word, component or cell of an answer: there a call of a helper costs more than the bytes of its copies.
     if(source MATCHES "^(src/index/(text_(build|index|postings|terms)|vector_kernel)|src/text/words)\\.c$")
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_HOT};${HB_OPTIMIZE_INLINE}")
-    elseif(source STREQUAL "src/value/wire.c") # its loops gain nothing from being unrolled, and a quarter in bytes
+    elseif(source STREQUAL "src/value/wire.c") # its loops gain nothing from copies of themselves but a quarter in bytes
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_ENGINE};${HB_OPTIMIZE_INLINE}")
+    elseif(source MATCHES "^(backends/inmem/(scan|access)|src/eval/sort)\\.c$")
+        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_ENGINE}")
     endif()
 endforeach()
 

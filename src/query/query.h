@@ -24,6 +24,13 @@ uint32_t hb_spec_param_count(const hb_spec *spec);
 hb_status hb_query_bind(const hb_spec *spec, const hb_schema *schema, hb_str params,
                         int64_t now_ms, hb_arena *arena, const hb_query **out, hb_err *err);
 
+/* Turns `held` into what `asked` asks: both were bound from the same spec and schema, with
+ * parameters of their own. Only what no plan depends on may differ: single operands (of the same
+ * kind) and the vector of near; their bytes are borrowed from where `asked` has them. False: they
+ * differ in more, or have what plans look at (search, aggregates, traverse), and `held` is good for
+ * nothing until it has been turned into something else. */
+bool hb_query_refill(hb_query *held, const hb_query *asked);
+
 /* Where a cursor of this query's frames counts rows instead of comparing keys. */
 bool hb_query_by_position(const hb_query *query);
 /* Told apart by entity and order: a cursor goes with the queries of one mark. */

@@ -229,39 +229,6 @@ static hb_status call_schema(hb_workspace *ws, const hb_request *request, hb_tas
     return hb_answer_entity(ws, entity, task, err);
 }
 
-static hb_status call_prepare(hb_workspace *ws, const hb_request *request, hb_task *task,
-                              hb_err *err) {
-    task->advance = hb_task_finish;
-    if (ws->prepared_count == ws->prepared_cap) {
-        uint32_t cap = ws->prepared_cap == 0 ? 8 : ws->prepared_cap * 2;
-        hb_spec **prepared = hb_mem_realloc(
-            ws->mem, ws->prepared, ws->prepared_cap * sizeof(*prepared), cap * sizeof(*prepared));
-        if (prepared == NULL) return hb_err_memory(err);
-        ws->prepared = prepared;
-        ws->prepared_cap = cap;
-    }
-    hb_spec *spec;
-    HB_TRY(hb_spec_decode(request->text, ws->mem, &spec, err));
-    uint32_t at = 0;
-    while (at < ws->prepared_count && ws->prepared[at] != NULL) at++;
-    ws->prepared[at] = spec;
-    if (at == ws->prepared_count) ws->prepared_count++;
-    hb_str json = hb_arena_printf(&task->arena, "{\"handle\":%u,\"params\":%u}", at + 1,
-                                  hb_spec_param_count(spec));
-    return json.ptr != NULL ? hb_task_finish_json(task, json, err) : hb_err_memory(err);
-}
-
-static hb_status call_release(hb_workspace *ws, const hb_request *request, hb_task *task,
-                              hb_err *err) {
-    task->advance = hb_task_finish;
-    if (request->prepared == 0 || request->prepared > ws->prepared_count) {
-        return hb_err_set(err, HB_E_QUERY, "no prepared query has handle %u", request->prepared);
-    }
-    hb_spec_free(ws->prepared[request->prepared - 1]);
-    ws->prepared[request->prepared - 1] = NULL;
-    return HB_OK;
-}
-
 static hb_status capabilities_finish(const hb_backend *const *types, const hb_str *names,
                                      uint32_t count, const hb_request *request, hb_task *task,
                                      hb_err *err) {
@@ -304,8 +271,8 @@ static hb_call_fn *call_find(hb_call_kind kind) {
     case HB_CALL_DELETE: return hb_call_delete;
     case HB_CALL_QUERY: return hb_call_query;
     case HB_CALL_EXPLAIN: return hb_call_explain;
-    case HB_CALL_PREPARE: return call_prepare;
-    case HB_CALL_RELEASE: return call_release;
+    case HB_CALL_PREPARE: return hb_call_prepare;
+    case HB_CALL_RELEASE: return hb_call_release;
     case HB_CALL_AUDIT: return hb_call_audit;
     case HB_CALL_REPAIR: return hb_call_repair;
     case HB_CALL_REFRESH: return hb_call_refresh;
@@ -375,7 +342,7 @@ hb_status hb_workspace_start(hb_workspace *ws, const hb_request *request, hb_tas
     }
     if (ws != NULL && call_may_wait(request->kind)) HB_TRY(give_turns(ws, err));
     if (ws != NULL) HB_TRY(hb_definitions_check(ws, request, err));
-    hb_task *task = hb_task_new(ws != NULL ? ws->mem : hb_mem_default());
+    hb_task *task = hb_task_new(ws != NULL ? ws->mem : hb_mem_default(), request->room);
     if (task == NULL) return hb_err_memory(err);
     task->deadline = hb_deadline_in(ws != NULL ? ws->host.clock : NULL, request->timeout_ms);
     hb_status status = call(ws, request, task, err);

@@ -376,8 +376,7 @@ void hb_workspace_idle(hb_workspace *ws) {
 
 void hb_workspace_close(hb_workspace *ws) {
     if (ws == NULL) return;
-    for (uint32_t i = 0; i < ws->prepared_count; i++) hb_spec_free(ws->prepared[i]);
-    hb_mem_free(ws->mem, ws->prepared, ws->prepared_cap * sizeof(*ws->prepared));
+    hb_prepared_free_all(ws);
     for (uint32_t i = 0; i < ws->entity_count; i++) hb_entity_free(ws, ws->entities[i]);
     hb_mem_free(ws->mem, ws->entities, ws->entity_cap * sizeof(*ws->entities));
     while (ws->opened > 0) {

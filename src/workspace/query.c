@@ -7,6 +7,8 @@ typedef struct query_program {
     hb_run *run;
     const hb_plan *plan;
     hb_spec *spec;          /* owned; NULL when the query was prepared */
+    hb_prepared *prepared;  /* used; NULL when it was not */
+    const hb_request *request;      /* while the call begins */
     hb_workspace *ws;
     hb_entity *entity;
     const hb_query *query;
@@ -19,6 +21,7 @@ static void query_cleanup(hb_task *task, bool failed) {
     query_program *q = task->program;
     (void)failed;
     hb_spec_free(q->spec);
+    if (q->prepared != NULL) hb_prepared_leave(q->prepared);
     hb_walk_free(q->walk);
 }
 
@@ -48,6 +51,11 @@ static hb_status query_restrict(query_program *q, hb_task *task, hb_err *err) {
 }
 
 static hb_status query_plan(query_program *q, hb_task *task, const hb_plan **out, hb_err *err) {
+    if (q->prepared != NULL && q->request != NULL) {
+        HB_TRY(hb_prepared_plan(q->prepared, q->ws, q->entity, q->request, &q->options, &q->query,
+                                out, err));
+        if (*out != NULL) return HB_OK;
+    }
     return hb_plan_make(q->query, q->entity->routing, hb_entity_instances(q->ws, q->entity),
                         &q->options, &task->arena, out, err);
 }
@@ -104,10 +112,8 @@ static hb_status query_spec(hb_workspace *ws, const hb_request *request, query_p
         *out = q->spec;
         return HB_OK;
     }
-    if (request->prepared > ws->prepared_count || ws->prepared[request->prepared - 1] == NULL) {
-        return hb_err_set(err, HB_E_QUERY, "the prepared query was released");
-    }
-    *out = ws->prepared[request->prepared - 1];
+    HB_TRY(hb_prepared_use(ws, request->prepared, &q->prepared, err));
+    *out = hb_prepared_spec(q->prepared);
     return HB_OK;
 }
 
@@ -155,6 +161,7 @@ static hb_status query_new(hb_workspace *ws, const hb_request *request, hb_task 
     task->cleanup = query_cleanup;
     q->ws = ws;
     q->lends = request->lends;
+    q->request = request;
     q->options = (hb_plan_options){ (request->flags & HB_FLAG_NO_PUSHDOWN) != 0,
                                     (request->flags & HB_FLAG_WANT_TOTAL) != 0,
                                     request->kind == HB_CALL_EXPLAIN };
@@ -174,6 +181,7 @@ hb_status hb_call_query(hb_workspace *ws, const hb_request *request, hb_task *ta
     hb_status status = query_new(ws, request, task, err);
     query_program *q = task->program;
     if (status == HB_OK && q->walk == NULL) status = query_start(q, task, err);
+    if (q != NULL) q->request = NULL;
     return query_where(q, status, err);
 }
 

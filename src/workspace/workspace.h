@@ -13,6 +13,8 @@
 
 typedef struct cJSON cJSON;
 
+typedef struct hb_prepared hb_prepared;
+
 typedef struct hb_entity {
     hb_schema *schema;          /* owned */
     const hb_schema *catalog;   /* whose columns the schema's derives are; borrowed */
@@ -84,7 +86,7 @@ struct hb_workspace {
     uint64_t changes;           /* hb_backend.changes of the keeper at that time */
     uint64_t revision;          /* counts changes of the registry */
     uint64_t meta_revision;     /* the one that MetaSchema's rows show */
-    hb_spec **prepared;         /* handle - 1 -> spec, NULL when released */
+    hb_prepared **prepared;     /* handle - 1 -> query, NULL when released */
     uint32_t prepared_count, prepared_cap;
     hb_arena sign_arena;        /* the values below */
     hb_value sign[HB_SIGN_COUNT];   /* owner, creator, auth, metadata; KIND_NULL: not signed */
@@ -133,6 +135,20 @@ hb_status hb_redact_backends(cJSON *backends, hb_err *err);
 /* What new Catalog rows have in a column of the signature; NULL: its default. */
 const hb_value *hb_sign_value(const hb_workspace *ws, hb_str catalog_field);
 bool hb_sign_is_column(hb_str catalog_field);
+
+/* ---- prepared.c */
+/* The prepared query of a handle, for a task that calls hb_prepared_leave at its end: released
+ * meanwhile, it stays until then. */
+hb_status hb_prepared_use(hb_workspace *ws, uint32_t handle, hb_prepared **out, hb_err *err);
+void hb_prepared_leave(hb_prepared *prepared);
+const hb_spec *hb_prepared_spec(const hb_prepared *prepared);
+/* The plan that was made for an earlier run, with the operands of `*query`, which becomes the query
+ * that it is for; or one that later runs can take. Both stay good until hb_prepared_leave. *out
+ * NULL: there is none that could be kept. */
+hb_status hb_prepared_plan(hb_prepared *prepared, hb_workspace *ws, hb_entity *entity,
+                           const hb_request *request, const hb_plan_options *options,
+                           const hb_query **query, const hb_plan **out, hb_err *err);
+void hb_prepared_free_all(hb_workspace *ws);
 
 /* ---- call.c */
 /* Ends the task with hb_entity_json. */
@@ -328,7 +344,8 @@ hb_call_fn hb_call_register, hb_call_upsert, hb_call_set, hb_call_get, hb_call_e
     hb_call_delete, hb_call_query, hb_call_explain, hb_call_audit, hb_call_repair,
     hb_call_refresh, hb_call_drop, hb_call_attach, hb_call_connections, hb_call_flush,
     hb_call_export, hb_call_import, hb_call_alter, hb_call_presets, hb_call_graph, hb_call_find,
-    hb_call_describe, hb_call_sign, hb_call_health, hb_call_manifest, hb_call_validate;
+    hb_call_describe, hb_call_sign, hb_call_health, hb_call_manifest, hb_call_validate,
+    hb_call_prepare, hb_call_release;
 
 /* ---- read.c */
 /* The ids of a batch of one TEXT column, in the task's arena. */
