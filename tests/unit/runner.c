@@ -102,7 +102,7 @@ static bool wanted(const char *name, int count, char **parts) {
 #define HB_HAS_ASAN 1
 #endif
 #endif
-#if HB_HAS_ASAN || defined(__SANITIZE_ADDRESS__)
+#if defined(HB_HAS_ASAN) || defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
 
 /* What ran when a sanitizer ended the program. */
