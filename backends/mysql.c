@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* mysql: MySQL and MariaDB by a driver of the host (mysql2, ...).
+/* mysql and oceanbase: MySQL and its relatives MariaDB and OceanBase by a driver of the host
+ * (mysql2,
+ * ...). OceanBase writes the numbers of its vectors with six digits: they are kept as bytes there
+ * too, and ranked by the core.
  *
  * Facts: https://dev.mysql.com/doc/refman/8.0/en/ (charset-unicode-sets, implicit-commit,
  * string-functions, json-table-functions) and https://dev.mysql.com/doc/mysql-errors/8.0/en/;
@@ -135,35 +138,32 @@ static const hb_option options[] = {
 
 static const char *const aliases[] = { "mariadb", NULL };
 
+#define SHARED                                                                                     \
+    .roles = HB_ROLE_ROW | HB_TAG_SQL, .local = false, .options = options,                         \
+    .caps = { .sort = HB_EXACT,                                                                    \
+              .sort_chars = 255, /* max_sort_length is 1024 bytes */                               \
+              .limit = HB_EXACT,                                                                   \
+              .count = HB_EXACT,                                                                   \
+              .candidates = true,                                                                  \
+              .filtered_rank = true,                                                               \
+              .search = true,                                                                      \
+              .metrics = 1u << HB_METRIC_COSINE | 1u << HB_METRIC_L2 | 1u << HB_METRIC_DOT },      \
+    .stores = sql_stores, .supports = supports, .offer = offer, .open = open_mysql,                \
+    .close = sql_close, .durable = sql_durable, .tx = sql_tx_op, .meta_put = sql_meta_put,         \
+    .meta_get = sql_meta_get, .meta_delete = sql_meta_delete, .meta_list = sql_meta_list,          \
+    .begin = sql_begin, .reply = sql_reply, .end = sql_end, .release = sql_release
+
 const hb_backend hb_backend_mysql = {
     .name = "mysql",
     .aliases = aliases,
     .desc = "MySQL or MariaDB by a driver of the host",
-    .roles = HB_ROLE_ROW | HB_TAG_SQL,
     .routing_rank = 22,
-    .local = false,
-    .options = options,
-    .caps = { .sort = HB_EXACT,
-              .sort_chars = 255, /* max_sort_length is 1024 bytes */
-              .limit = HB_EXACT,
-              .count = HB_EXACT,
-              .candidates = true,
-              .filtered_rank = true,
-              .search = true,
-              .metrics = 1u << HB_METRIC_COSINE | 1u << HB_METRIC_L2 | 1u << HB_METRIC_DOT },
-    .stores = sql_stores,
-    .supports = supports,
-    .offer = offer,
-    .open = open_mysql,
-    .close = sql_close,
-    .durable = sql_durable,
-    .tx = sql_tx_op,
-    .meta_put = sql_meta_put,
-    .meta_get = sql_meta_get,
-    .meta_delete = sql_meta_delete,
-    .meta_list = sql_meta_list,
-    .begin = sql_begin,
-    .reply = sql_reply,
-    .end = sql_end,
-    .release = sql_release,
+    SHARED,
+};
+
+const hb_backend hb_backend_oceanbase = {
+    .name = "oceanbase",
+    .desc = "OceanBase, or seekdb, in its MySQL mode by a driver of the host",
+    .routing_rank = 23,
+    SHARED,
 };

@@ -11,7 +11,7 @@ extern const hb_backend hb_backend_sqlite;
 #endif
 #if HB_WITH_REMOTE
 extern const hb_backend hb_backend_postgres, hb_backend_pgvector, hb_backend_duckdb;
-extern const hb_backend hb_backend_mysql;
+extern const hb_backend hb_backend_mysql, hb_backend_oceanbase;
 #endif
 
 const hb_backend *const hb_backends[] = {
@@ -29,6 +29,7 @@ const hb_backend *const hb_backends[] = {
     &hb_backend_pgvector,
     &hb_backend_duckdb,
     &hb_backend_mysql,
+    &hb_backend_oceanbase,
 #endif
     NULL,
 };

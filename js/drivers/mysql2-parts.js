@@ -8,8 +8,8 @@
 export const SESSION = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', SESSION time_zone = '+00:00'";
 /** Integers keep all their digits, and nothing becomes a date or an object. */
 export const CELLS = { rowsAsArray: true, supportBigNumbers: true, bigNumberStrings: true, dateStrings: true, nestTables: false };
-/** Statements of more parameters than this are not kept prepared: a server holds so many, and these are large. */
-export const KEPT_PARAMS = 64;
+/** A server holds so many prepared statements for a connection (OceanBase 50), and those of many parameters are large. */
+const KEPT = 32, KEPT_PARAMS = 64;
 
 /** Connections whose session is as it has to be. @type {WeakSet<object>} */
 export const ready = new WeakSet();
@@ -20,6 +20,22 @@ export const isServers = (error) => typeof error?.sqlState === "string" && error
 /** The server's number is the code: its name is mysql2's. @param {any} error @returns {never} */
 export function told(error) {
   throw isServers(error) ? Object.assign(new Error(error.message, { cause: error }), { code: String(error.errno) }) : error;
+}
+
+/** What connections have prepared, the oldest first. @type {WeakMap<object, Map<string, object>>} */
+const prepared = new WeakMap();
+
+/** Lets what was prepared go again, except the newest small ones. @param {ConnectionLike} connection @param {{ sql: string }} options @param {number} count of parameters */
+export function bound(connection, options, count) {
+  const kept = prepared.get(connection.connection) ?? new Map();
+  prepared.set(connection.connection, kept);
+  kept.delete(options.sql);
+  if (count > KEPT_PARAMS) connection.unprepare(options);
+  else kept.set(options.sql, options);
+  if (kept.size <= KEPT) return;
+  const [[sql, oldest]] = kept;
+  kept.delete(sql);
+  connection.unprepare(oldest);
 }
 
 /** mysql2 takes bytes as Buffer; an integer beyond 2^53 goes as a text, which the statement casts. @param {unknown} value */

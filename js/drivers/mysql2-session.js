@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One connection of a mysql2 pool, held for several statements.
 import { HeavenBaseError } from "../errors.js";
-import { CELLS, KEPT_PARAMS, SESSION, isServers, ready, told, valueOf } from "./mysql2-parts.js";
+import { CELLS, SESSION, bound, isServers, ready, told, valueOf } from "./mysql2-parts.js";
 
 /** @typedef {import("../host/sql.js").SqlColumn} SqlColumn */
 /** @typedef {import("../host/sql.js").SqlOptions} SqlOptions */
@@ -204,7 +204,7 @@ export class Mysql2Session {
       });
       command.on("error", (/** @type {unknown} */ error) => { failure ??= error; });
       command.on("end", () => {
-        if (params.length > KEPT_PARAMS && !this.#isBroken) this.#connection.unprepare(options);
+        if (!this.#isBroken) bound(this.#connection, options, params.length);
         end();
       });
     });

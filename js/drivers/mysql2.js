@@ -4,7 +4,7 @@
 //   HeavenBase.open(id, { backends: { main: { type: "mysql" } }, drivers: { main: mysql2Driver(pool) } })
 // or with what the backend's options say:
 //   HeavenBase.open(id, { backends: { main: { type: "mysql", host, username, password, database } }, drivers: { main: connectMysql2 } })
-import { CELLS, KEPT_PARAMS, SESSION, isServers, ready, told, valueOf } from "./mysql2-parts.js";
+import { CELLS, SESSION, bound, isServers, ready, told, valueOf } from "./mysql2-parts.js";
 import { openSession } from "./mysql2-session.js";
 
 /** @typedef {import("../host/sql.js").SqlDriver} SqlDriver */
@@ -108,8 +108,7 @@ async function kill(pool, connection) {
 /** @param {ConnectionLike} connection @param {string} sql @param {unknown[]} params @returns {Promise<SqlResult>} */
 async function run(connection, sql, params) {
   const options = { ...CELLS, sql };
-  const [rows, fields] = await connection.execute(options, params.map(valueOf));
-  if (params.length > KEPT_PARAMS) connection.unprepare(options);
+  const [rows, fields] = await connection.execute(options, params.map(valueOf)).finally(() => bound(connection, options, params.length));
   if (!Array.isArray(rows)) return { affected: rows.affectedRows };
   return { columns: fields.map((/** @type {{ name: string }} */ { name }) => name), rows, affected: 0 };
 }

@@ -3,16 +3,16 @@
 import mysql from "mysql2/promise";
 import { HeavenBase } from "heavenbase";
 import { connectMysql2, mysql2Driver } from "heavenbase/drivers/mysql2";
-import { startMariadb, startMysql } from "../servers/mysql.mjs";
+import { startMariadb, startMysql, startSeekdb } from "../servers/mysql.mjs";
 import { abortCancels, checksOfData, checksOfFailure, connects } from "./checks.mjs";
 
-/** @param {string} name @param {string} type @param {() => Promise<import("../servers/process.mjs").Server>} start @returns {import("./run.mjs").Engine} */
-const engine = (name, type, start) => ({ name, async start() {
+/** @param {string} name @param {string} type @param {() => Promise<import("../servers/process.mjs").Server>} start @param {string} [charset] of the database @returns {import("./run.mjs").Engine} */
+const engine = (name, type, start, charset = "latin1") => ({ name, async start() {
   const server = await start();
   const settings = { host: "127.0.0.1", port: server.port, user: "root" };
   const admin = await mysql.createConnection(settings);
   // A user of one database, who may make none.
-  for (const sql of ["CREATE DATABASE theirs CHARACTER SET latin1", "CREATE USER them IDENTIFIED BY 'secret word'", "GRANT ALL ON theirs.* TO them", "CREATE DATABASE own"]) await admin.query(sql);
+  for (const sql of [`CREATE DATABASE theirs CHARACTER SET ${charset}`, "CREATE USER them IDENTIFIED BY 'secret word'", "GRANT ALL ON theirs.* TO them", "CREATE DATABASE own"]) await admin.query(sql);
   await admin.end();
   const pool = mysql.createPool({ ...settings, user: "them", password: "secret word", database: "theirs", connectionLimit: 4 });
   const root = mysql.createPool({ ...settings, connectionLimit: 2 });
@@ -42,3 +42,4 @@ async function placed(type, theirs, root) {
 
 export const mariadb = engine("mariadb", "mariadb", startMariadb);
 export const mysql8 = engine("mysql", "mysql", startMysql);
+export const oceanbase = engine("oceanbase", "oceanbase", startSeekdb, "utf8mb4");

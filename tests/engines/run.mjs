@@ -6,7 +6,7 @@ import { addCounts, printReport } from "../conformance/report.mjs";
 import { duckdb } from "./duckdb.mjs";
 import { gateway } from "./gateway.mjs";
 import { gatewayMysql } from "./gateway-mysql.mjs";
-import { mariadb, mysql8 } from "./mysql.mjs";
+import { mariadb, mysql8, oceanbase } from "./mysql.mjs";
 import { postgres } from "./postgres.mjs";
 
 /**
@@ -15,7 +15,7 @@ import { postgres } from "./postgres.mjs";
  * @typedef {{ name: string, start: () => Promise<{ ways: Way[], stop: () => Promise<void> }> }} Engine
  */
 /** @type {Engine[]} */
-const engines = [postgres, gateway, gatewayMysql, duckdb, mariadb, mysql8];
+const engines = [postgres, gateway, gatewayMysql, duckdb, mariadb, mysql8, oceanbase];
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !engines.some((engine) => engine.name === name));

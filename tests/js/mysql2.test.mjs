@@ -44,6 +44,18 @@ test("a connection is set up once, values are bound, and what cannot be bound be
   assert.deepEqual(one.seen.slice(1), ["1 SELECT ?", "1 released", "1 DELETE", "1 unprepared", "1 released"]);
 });
 
+test("a connection keeps few statements prepared: the ones used last", async () => {
+  const one = pool();
+  const driver = mysql2Driver(one);
+  for (let i = 0; i < 40; i++) {
+    await driver.execute("often", [], options());
+    await driver.execute(`once ${i}`, [], options());
+  }
+  assert.equal(one.seen.filter((line) => line === "1 unprepared").length, 41 - 32);
+  await driver.execute("fails", Array(65).fill(0), options());
+  assert.equal(one.seen.at(-2), "1 unprepared");
+});
+
 test("a batch is one transaction, and undone when a statement fails; the server's number is the code", async () => {
   const one = pool((sql) => (sql === "bad" ? failing({ code: "ER_DUP_ENTRY", errno: 1062, sqlState: "23000" }) : { affectedRows: 1 }));
   const driver = mysql2Driver(one);

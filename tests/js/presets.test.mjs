@@ -56,7 +56,7 @@ test("values that are none are refused, and no credential of an address is shown
 });
 
 test("an engine that is not built in is named plainly", async () => {
-  await assert.rejects(HeavenBase.open("later", { preset: "local-lts" }), { code: "UNAVAILABLE", backend: "vec", message: /engine 'lance'.*not built into.*overrides.*expected one of: inmem, file, json, pickle, sqlite, postgres, pgvector, mysql/ });
+  await assert.rejects(HeavenBase.open("later", { preset: "local-lts" }), { code: "UNAVAILABLE", backend: "vec", message: /engine 'lance'.*not built into.*overrides.*expected one of: inmem, file, json, pickle, sqlite, postgres, pgvector, duckdb, mysql, oceanbase/ });
   await assert.rejects(HeavenBase.open("later", { backends: { main: { type: "nope" } } }), { code: "UNKNOWN_BACKEND" });
 });
 
