@@ -33,12 +33,18 @@ hb_status hb_sweep_entity(hb_workspace *ws, hb_task *task, hb_entity *entity, hb
 
 /* ---- drop -------------------------------------------------------------------------------- */
 
+/* The keeper has committed, whatever fails from now on. */
+static void kept(drop_program *d) {
+    d->committed = d->ws->dropped = d->ws->drop_left = true;
+}
+
 static hb_status drop_commit(drop_program *d, hb_task *task, uint32_t backend, hb_err *err) {
     hb_instance *instance = d->ws->instances[backend];
     if ((d->open >> backend & 1) == 0) return HB_OK;
     d->open &= ~((uint64_t)1 << backend);
     hb_job *commit;
     hb_status status = hb_task_start_commit(task, instance, &commit, err);
+    if (status == HB_OK && commit->done && instance == hb_workspace_keeper(d->ws)) kept(d);
     if (status == HB_OK) status = hb_instance_flush(instance, err);
     if (status != HB_OK) hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, instance->name);
     return status;
@@ -65,9 +71,8 @@ static hb_status drop_next(drop_program *d, hb_task *task, hb_err *err) {
         d->phase = DROP_KEEPER;
         return HB_OK;
     case DROP_KEEPER:
+        kept(d);
         d->committed = keeper != NULL;
-        ws->dropped = true;
-        ws->drop_left = true;
         for (uint32_t b = 0; b < ws->instance_count; b++) HB_TRY(drop_commit(d, task, b, err));
         d->phase = DROP_OTHERS;
         return HB_OK;

@@ -34,6 +34,10 @@ static char *found_on(const sweep *w, memory_fs *disk) {
     return state;
 }
 
+static hb_status acknowledge(const sweep *w, scene *s) {
+    return w->relaxed ? scene_call_run(s, (hb_request){ .kind = HB_CALL_FLUSH }, NULL) : HB_OK;
+}
+
 static beginning *beginning_of(sweep *w) {
     beginning *start = &w->starts[w->call->start];
     if (start->made) return start;
@@ -42,6 +46,7 @@ static beginning *beginning_of(sweep *w) {
     memory_fs_init(&start->disk);
     open_on(&s, w, &start->disk, "first", 0);
     scene_fill(&s, w->call->start);
+    must(&s, acknowledge(w, &s));
     scene_close(&s);
     memory_fs_copy(&start->disk, &disk);
     start->state = found_on(w, &disk);
@@ -57,10 +62,6 @@ static hb_request begin(sweep *w, scene *s, memory_fs *disk) {
     const hb_request request = w->call->make(s);
     memory_fs_fail_at(disk, 0, HB_FS_OK, false);
     return request;
-}
-
-static hb_status acknowledge(const sweep *w, scene *s) {
-    return w->relaxed ? scene_call_run(s, (hb_request){ .kind = HB_CALL_FLUSH }, NULL) : HB_OK;
 }
 
 static void sweep_begin(sweep *w, const scene_call *call) {
