@@ -2,7 +2,7 @@
 // A server's process for the tests: on a port of its own on loopback, in a folder that goes when it stops. As root it runs
 // as nobody, since database servers refuse to be root.
 import { spawn, spawnSync } from "node:child_process";
-import { chownSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chownSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,6 +42,9 @@ export function must(program, args, options) {
   const { status, stderr, error } = spawnSync(program, args, { encoding: "utf8", ...options });
   if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${error?.message ?? String(stderr).slice(-2000)}`);
 }
+
+/** SIGSTOP reaches a server's threads one after the other: some answer still. @param {number} pid */
+const isStopped = (pid) => readdirSync(`/proc/${pid}/task`).every((id) => /\) [tTZX] /.test(readFileSync(`/proc/${pid}/task/${id}/stat`, "utf8")));
 
 /** @param {number} pid */
 function isAlive(pid) {
@@ -99,9 +102,13 @@ export async function serve({ folder, who, port, program, args, isReady, end: en
     // Children that end later hold what the next start needs.
     for (const until = Date.now() + START_MS; all.some(isAlive) && Date.now() < until;) await new Promise((resolve) => { setTimeout(resolve, 20); });
   };
+  const pause = () => {
+    signal("SIGSTOP");
+    for (const until = Date.now() + 5000; !pids().every(isStopped) && Date.now() < until;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+  };
   process.once("exit", () => signal("SIGKILL"));
   await start();
-  return { port, start, kill: () => end("SIGKILL"), pause: () => signal("SIGSTOP"), goOn: () => signal("SIGCONT"),
+  return { port, start, kill: () => end("SIGKILL"), pause, goOn: () => signal("SIGCONT"),
     stop: async () => {
       await end(ending);
       rmSync(folder, { recursive: true, force: true });
