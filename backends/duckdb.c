@@ -7,10 +7,7 @@
 
 /* By the first words of a message, which DuckDB has in the place of codes. */
 static hb_status status_of(hb_str native) {
-    static const struct {
-        hb_str prefix;
-        hb_status status;
-    } known[] = {
+    static const sql_code known[] = {
         { { "Constraint", 10 }, HB_E_VALIDATION },
         { { "Conversion", 10 }, HB_E_VALIDATION },
         { { "Out of Range", 12 }, HB_E_VALIDATION },
@@ -28,10 +25,7 @@ static hb_status status_of(hb_str native) {
         { { "UNAVAILABLE", 11 }, HB_E_UNAVAILABLE },
         { { "UNSUPPORTED", 11 }, HB_E_UNSUPPORTED },
     };
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (hb_str_starts(native, known[i].prefix)) return known[i].status;
-    }
-    return HB_E_BACKEND;
+    return sql_status_by_prefix(known, sizeof(known) / sizeof(known[0]), native);
 }
 
 /* A vector's type has its length, which is not asked for: FLOAT[3] is told as FLOAT[]. */
@@ -88,7 +82,7 @@ const hb_backend hb_backend_duckdb = {
     .routing_rank = 22,
     .local = false,
     .options = options,
-    .caps = SQL_CAPS,
+    .caps = { SQL_CAPS },
     .supports = supports,
     .offer = offer,
     .open = open_duckdb,

@@ -140,18 +140,8 @@ static const char *const aliases[] = { "mariadb", NULL };
 
 #define SHARED                                                                                     \
     .roles = HB_ROLE_ROW | HB_TAG_SQL, .local = false, .options = options,                         \
-    .caps = { .sort = HB_EXACT,                                                                    \
-              .sort_chars = 255, /* max_sort_length is 1024 bytes */                               \
-              .limit = HB_EXACT,                                                                   \
-              .count = HB_EXACT,                                                                   \
-              .candidates = true,                                                                  \
-              .filtered_rank = true,                                                               \
-              .search = true,                                                                      \
-              .metrics = 1u << HB_METRIC_COSINE | 1u << HB_METRIC_L2 | 1u << HB_METRIC_DOT },      \
-    .stores = sql_stores, .supports = supports, .offer = offer, .open = open_mysql,                \
-    .close = sql_close, .durable = sql_durable, .tx = sql_tx_op, .meta_put = sql_meta_put,         \
-    .meta_get = sql_meta_get, .meta_delete = sql_meta_delete, .meta_list = sql_meta_list,          \
-    .begin = sql_begin, .reply = sql_reply, .end = sql_end, .release = sql_release
+    .caps = { SQL_CAPS, .sort_chars = 255 /* max_sort_length is 1024 bytes */ },                   \
+    .supports = supports, .offer = offer, .open = open_mysql, SQL_FUNCTIONS
 
 const hb_backend hb_backend_mysql = {
     .name = "mysql",

@@ -8,10 +8,7 @@
 
 /* By class, the first two letters of a SQLSTATE; drivers and Node have words of their own. */
 static hb_status status_of(hb_str native) {
-    static const struct {
-        hb_str prefix;
-        hb_status status;
-    } known[] = {
+    static const sql_code known[] = {
         { { "23505", 5 }, HB_E_UNIQUE },
         { { "42501", 5 }, HB_E_REFUSED },
         { { "42P01", 5 }, HB_E_SCHEMA_DRIFT },
@@ -32,10 +29,7 @@ static hb_status status_of(hb_str native) {
         { { "UNAVAILABLE", 11 }, HB_E_UNAVAILABLE },
         { { "UNSUPPORTED", 11 }, HB_E_UNSUPPORTED },
     };
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (hb_str_starts(native, known[i].prefix)) return known[i].status;
-    }
-    return HB_E_BACKEND;
+    return sql_status_by_prefix(known, sizeof(known) / sizeof(known[0]), native);
 }
 
 #define COLUMNS                                                                                    \
@@ -127,7 +121,7 @@ const hb_backend hb_backend_postgres = {
     .open = open_postgres,
     .local = false,
     .options = options,
-    .caps = SQL_CAPS,
+    .caps = { SQL_CAPS },
     SQL_FUNCTIONS,
 };
 
@@ -141,6 +135,6 @@ const hb_backend hb_backend_pgvector = {
     .open = open_pgvector,
     .local = false,
     .options = options,
-    .caps = SQL_CAPS,
+    .caps = { SQL_CAPS },
     SQL_FUNCTIONS,
 };

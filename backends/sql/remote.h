@@ -140,6 +140,12 @@ hb_status sql_send(hb_job *job, const sql_list *list, bool in_transaction, hb_er
 hb_status sql_send_one(hb_job *job, const hb_sql *sql, hb_err *err);
 /* Into the open transaction, with the job done; or sent in one of its own. */
 hb_status sql_submit(hb_job *job, sql_list *list, hb_err *err);
+/* What an engine's own codes mean: that of the first prefix; BACKEND when there is none. */
+typedef struct sql_code {
+    hb_str prefix;
+    hb_status status;
+} sql_code;
+hb_status sql_status_by_prefix(const sql_code *codes, size_t count, hb_str native);
 /* Status and words of an operation that failed. */
 hb_status sql_failed(const sql_remote *remote, const hb_host_reply *reply, hb_err *err);
 /* The same of a status that is known: `telling` are more words, or empty; `native` a code. */
@@ -244,9 +250,9 @@ typedef struct sql_state {
 
 /* Members of an engine's table that are the same for all. */
 #define SQL_CAPS                                                                                   \
-    { .sort = HB_EXACT, .limit = HB_EXACT, .count = HB_EXACT, .candidates = true,                  \
-      .filtered_rank = true, .search = true,                                                       \
-      .metrics = 1u << HB_METRIC_COSINE | 1u << HB_METRIC_L2 | 1u << HB_METRIC_DOT }
+    .sort = HB_EXACT, .limit = HB_EXACT, .count = HB_EXACT, .candidates = true,                    \
+    .filtered_rank = true, .search = true,                                                         \
+    .metrics = 1u << HB_METRIC_COSINE | 1u << HB_METRIC_L2 | 1u << HB_METRIC_DOT
 #define SQL_FUNCTIONS                                                                              \
     .stores = sql_stores, .close = sql_close, .durable = sql_durable, .tx = sql_tx_op,             \
     .meta_put = sql_meta_put, .meta_get = sql_meta_get, .meta_delete = sql_meta_delete,            \

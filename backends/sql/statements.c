@@ -118,6 +118,13 @@ hb_status sql_submit(hb_job *job, sql_list *list, hb_err *err) {
     return sql_list_append(&tx->list, list, err);
 }
 
+hb_status sql_status_by_prefix(const sql_code *codes, size_t count, hb_str native) {
+    for (size_t i = 0; i < count; i++) {
+        if (hb_str_starts(native, codes[i].prefix)) return codes[i].status;
+    }
+    return HB_E_BACKEND;
+}
+
 /* What the host says of a server that it does not reach, unless that could tell a secret: codes of
  * the system begin with E, the host's own are ours. */
 static hb_str words_of_host(const hb_host_reply *reply) {

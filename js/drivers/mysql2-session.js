@@ -2,6 +2,7 @@
 // One connection of a mysql2 pool, held for several statements.
 import { HeavenBaseError } from "../errors.js";
 import { CELLS, SESSION, bound, isServers, ready, told, valueOf } from "./mysql2-parts.js";
+import { taken } from "./pool.js";
 
 /** @typedef {import("../host/sql.js").SqlColumn} SqlColumn */
 /** @typedef {import("../host/sql.js").SqlOptions} SqlOptions */
@@ -29,7 +30,7 @@ const readers = new WeakSet();
 /** @param {PromisedPoolLike} pool @param {PromisedPoolLike} spare for what has to be said when the pool is busy @param {SqlOptions} options @returns {Promise<Mysql2Session>} */
 export async function openSession(pool, spare, { signal, readOnly = false }) {
   signal.throwIfAborted();
-  const session = new Mysql2Session(await taken(pool, signal), spare, readOnly);
+  const session = new Mysql2Session(await taken(() => pool.getConnection(), signal), spare, readOnly);
   try {
     await session.agree(signal);
     return session;
@@ -37,19 +38,6 @@ export async function openSession(pool, spare, { signal, readOnly = false }) {
     session.giveBack();
     throw error;
   }
-}
-
-/** A connection of the pool; one that comes when nobody waits any more goes back. @param {PromisedPoolLike} pool @param {AbortSignal} signal @returns {Promise<ConnectionLike>} */
-function taken(pool, signal) {
-  return new Promise((resolve, reject) => {
-    const giveUp = () => reject(signal.reason);
-    signal.addEventListener("abort", giveUp, { once: true });
-    pool.getConnection().then((connection) => {
-      signal.removeEventListener("abort", giveUp);
-      if (signal.aborted) connection.release();
-      else resolve(connection);
-    }, reject);
-  });
 }
 
 export class Mysql2Session {

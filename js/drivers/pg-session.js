@@ -2,6 +2,7 @@
 // One connection of a node-postgres pool, held for several statements.
 import { HeavenBaseError } from "../errors.js";
 import { LimitedStatement, valueOf } from "./pg-statement.js";
+import { taken } from "./pool.js";
 
 /** @typedef {import("../host/sql.js").SqlOptions} SqlOptions */
 /** @typedef {import("../host/sql.js").SqlResult} SqlResult */
@@ -24,7 +25,7 @@ const readers = new WeakSet();
 /** @param {PoolLike} pool @param {SqlOptions} options @returns {Promise<PgSession>} */
 export async function openSession(pool, { signal, readOnly = false }) {
   signal.throwIfAborted();
-  const client = await taken(pool, signal);
+  const client = await taken(() => pool.connect(), signal);
   const session = new PgSession(pool, client, readOnly);
   try {
     await session.agree(signal);
@@ -33,19 +34,6 @@ export async function openSession(pool, { signal, readOnly = false }) {
     session.giveBack();
     throw error;
   }
-}
-
-/** A connection of the pool; one that comes when nobody waits any more goes back. @param {PoolLike} pool @param {AbortSignal} signal @returns {Promise<PoolClientLike>} */
-function taken(pool, signal) {
-  return new Promise((resolve, reject) => {
-    const giveUp = () => reject(signal.reason);
-    signal.addEventListener("abort", giveUp, { once: true });
-    pool.connect().then((client) => {
-      signal.removeEventListener("abort", giveUp);
-      if (signal.aborted) client.release();
-      else resolve(client);
-    }, reject);
-  });
 }
 
 export class PgSession {
