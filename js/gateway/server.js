@@ -24,6 +24,8 @@ const HEADER_BYTES = 16_384;
 const WATCH_MS = 1000;
 /** How long answers may be taken when the gateway ends. */
 const LEAVE_MS = 5000;
+/** How long a client whose connection ends may go on sending what nobody reads any more, see `send` and `refuseSocket`. */
+const LINGER_MS = 1000;
 
 export class GatewayServer {
   #config;
@@ -215,7 +217,11 @@ function preflight(response, method) {
   return { status: 204, body: "" };
 }
 
-/** Whoever does not take the answer in time loses the connection. @param {Response} response @param {number} status @param {string} body @param {number} responseMs */
+/**
+ * Whoever does not take the answer in time loses the connection. A connection that ends with an answer to half a request
+ * stays until the other half has come and is dropped: closed over unread bytes it would be reset, and the answer lost.
+ * @param {Response} response @param {number} status @param {string} body @param {number} responseMs
+ */
 function send(response, status, body, responseMs) {
   const bytes = Buffer.from(body);
   if (response.destroyed) return 0;
@@ -223,18 +229,33 @@ function send(response, status, body, responseMs) {
   response.writeHead(status, status === 204 ? {} : { "content-length": bytes.length });
   const timer = setTimeout(() => response.destroy(), responseMs);
   response.once("close", () => clearTimeout(timer));
-  response.end(response.req.method === "HEAD" ? undefined : bytes);
+  const { req: request } = response;
+  if (bytes.length > 0 && request.method !== "HEAD") response.write(bytes);
+  const end = () => {
+    clearTimeout(lingering);
+    response.end();
+  };
+  const lingering = setTimeout(end, LINGER_MS);
+  if (request.complete || response.shouldKeepAlive) end();
+  else request.resume().once("end", end).once("close", end);
   return bytes.length;
 }
 
-/** What is no HTTP, or takes too long to become it, gets an answer of its own. @param {Error & { code?: string }} error @param {import("node:stream").Duplex} socket */
+/**
+ * What is no HTTP, or takes too long to become it, gets an answer of its own. What still comes after it is read and dropped
+ * until the client closes: a connection that is closed over unread bytes is reset, and a reset takes the answer with it.
+ * Each of those bytes is an error again, hence the first line.
+ * @param {Error & { code?: string }} error @param {import("node:stream").Duplex} socket
+ */
 function refuseSocket({ code }, socket) {
+  if (socket.writableEnded && code !== "ECONNRESET") return socket;
   if (code === "ECONNRESET" || !socket.writable) return socket.destroy();
   const told = code === "HPE_HEADER_OVERFLOW" ? new GatewayError("HEADERS_TOO_LARGE", `the headers have at most ${HEADER_BYTES} bytes`)
     : code === "ERR_HTTP_REQUEST_TIMEOUT" ? new GatewayError("REQUEST_TIMEOUT", "the request took too long") : new GatewayError("INVALID_REQUEST", "this is not HTTP");
   const body = JSON.stringify({ error: told });
   socket.end(`HTTP/1.1 ${told.status} ${told.code}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
-  return socket;
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  return socket.once("close", () => clearTimeout(timer));
 }
 
 /** Where a defect of ours lies, without what its message may say. @param {unknown} error */
