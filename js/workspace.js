@@ -260,7 +260,7 @@ export class Workspace {
 
   /**
    * Makes an entity known and its storage ready. Again with the same structure is fine; with another one it needs
-   * `allowReplace`, and old rows are not migrated: new fields are empty in them.
+   * `allowReplace`: new fields are empty in the rows that there are, and a value that its new type refuses is null.
    * @template {AnyEntity} E
    * @param {E | Record<string, unknown> | string} entity an entity, a portable definition, or the id of a registered one
    * @param {CallOptions & { allowReplace?: boolean, dryRun?: boolean }} [options] `dryRun` only checks that it can be

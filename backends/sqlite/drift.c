@@ -14,9 +14,13 @@ hb_status sqlite_drift(const sqlite_table *table, hb_str path, hb_str field, boo
     va_end(args);
     *go_on = false;
     if (checker == NULL) {
-        hb_err_set(err, HB_E_SCHEMA_DRIFT,
-                   "table '%.*s': %s; audit() names all that differs, repair() mends it",
-                   HB_ARG(path), reason);
+        /* A table that was there before the entity is somebody's: no repair must change its type.
+         */
+        const char *remedy = table->container->made
+                                 ? "audit() names all that differs, repair() mends it"
+                                 : "declare the field with the type that its column has, then "
+                                   "alterEntity gives it another";
+        hb_err_set(err, HB_E_SCHEMA_DRIFT, "table '%.*s': %s; %s", HB_ARG(path), reason, remedy);
         return hb_err_where(err, table->container->schema->entity_id, field, conn->instance->name);
     }
     *go_on = checker->fix;

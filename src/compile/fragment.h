@@ -28,6 +28,7 @@ typedef struct hb_container {
     uint32_t sourced_count;
     void *state;                    /* the backend's own, made by ENSURE or at first use */
     bool made;                      /* it is stored already: what it lacks, somebody took */
+    bool gaps;                      /* rows may lack values of required fields */
 } hb_container;
 
 typedef enum hb_frag_kind {

@@ -12,14 +12,14 @@ static int64_t unit_us(hb_time_unit unit) {
     return unit == HB_UNIT_S ? 1000000 : unit == HB_UNIT_MS ? 1000 : 1;
 }
 
-/* The same time in another unit. */
-static hb_status rescale(const hb_type *from, const hb_type *to, int64_t value, hb_value *out,
-                         hb_err *err) {
+/* The same time in another unit; as input it may be cut to the unit in which it began. */
+static hb_status rescale(const hb_type *from, const hb_type *to, hb_convert_how how, int64_t value,
+                         hb_value *out, hb_err *err) {
     const int64_t a = unit_us(from->unit), b = unit_us(to->unit);
     int64_t scaled = value;
     if (a > b && __builtin_mul_overflow(value, a / b, &scaled)) return loses(to, err);
     if (b > a) {
-        if (value % (b / a) != 0) return loses(to, err);
+        if (value % (b / a) != 0 && how == HB_CONVERT_EXACT) return loses(to, err);
         scaled = value / (b / a);
     }
     if (!hb_coerce_int_fits(to, scaled)) return hb_coerce_int_error(to, scaled, err);
@@ -45,10 +45,10 @@ static bool is_exact(const hb_type *from, const hb_type *to, const hb_value *in,
     return out->kind != HB_KIND_NULL;
 }
 
-static hb_status convert_value(const hb_type *from, const hb_type *to, const hb_value *in,
-                               hb_arena *arena, hb_value *out, hb_err *err) {
+static hb_status convert_value(const hb_type *from, const hb_type *to, hb_convert_how how,
+                               const hb_value *in, hb_arena *arena, hb_value *out, hb_err *err) {
     if (from->id == HB_TYPE_TIMESTAMP && to->id == HB_TYPE_TIMESTAMP) {
-        return rescale(from, to, in->as.i, out, err);
+        return rescale(from, to, how, in->as.i, out, err);
     }
     hb_value value = *in;
     if (in->kind == HB_KIND_PACK) HB_TRY(hb_pack_to_value(in->as.s, arena, &value, err));
@@ -56,11 +56,21 @@ static hb_status convert_value(const hb_type *from, const hb_type *to, const hb_
         if (err->code != HB_E_MEMORY) err->code = HB_E_VALIDATION; /* a value, never an argument */
         return err->code;
     }
-    return is_exact(from, to, &value, out) ? HB_OK : loses(to, err);
+    const bool fits = how == HB_CONVERT_AS_INPUT || is_exact(from, to, &value, out);
+    return fits ? HB_OK : loses(to, err);
 }
 
-hb_status hb_convert_column(const hb_type *from, const hb_type *to, const hb_column *in,
-                            uint32_t row_count, hb_colbuf *out, uint32_t *bad_row, hb_err *err) {
+/* What is refused as input is null, unless memory was short. */
+static hb_status let_go(hb_status status, hb_convert_how how, hb_value *value, hb_err *err) {
+    if (status == HB_OK || status == HB_E_MEMORY || how == HB_CONVERT_EXACT) return status;
+    hb_err_init(err);
+    *value = (hb_value){ .kind = HB_KIND_NULL };
+    return HB_OK;
+}
+
+hb_status hb_convert_column(const hb_type *from, const hb_type *to, hb_convert_how how,
+                            const hb_column *in, uint32_t row_count, hb_colbuf *out,
+                            uint32_t *bad_row, hb_err *err) {
     hb_arena scratch;
     hb_arena_init(&scratch, out->mem);
     hb_status status = HB_OK;
@@ -71,7 +81,8 @@ hb_status hb_convert_column(const hb_type *from, const hb_type *to, const hb_col
         hb_arena_reset(&scratch);
         if (hb_column_cell(in, row) == HB_CELL_VALUE) {
             const hb_value stored = hb_column_get(in, row);
-            status = convert_value(from, to, &stored, &scratch, &value, err);
+            status = convert_value(from, to, how, &stored, &scratch, &value, err);
+            status = let_go(status, how, &value, err);
         }
         if (status == HB_OK && !hb_colbuf_add(out, &value)) status = hb_err_memory(err);
     }

@@ -8,6 +8,8 @@
  *   APPLY    what alter_plan.c decided for each backend: containers dropped, made and filled, as
  * one write (transaction.h), which the commit of the keeper of definitions decides
  *
+ * A definition that register replaces goes the same way where types change: nothing refuses it.
+ *
  * Until that commit the old structure holds, after it the new one: a failure or a kill on the way
  * to the other backends leaves an intent, which completes them. A dry run ends before APPLY. */
 #include "workspace/alter.h"
@@ -150,6 +152,21 @@ static hb_status alter_judge(alter_program *a, hb_task *task, hb_err *err) {
     return hb_unique_among(task, a->ws, a->after, a->columns, a->row_count, err);
 }
 
+/* Rows may stay without a value that is required from now on: no engine must insist on it. */
+static void alter_allow_gaps(alter_program *a) {
+    const hb_schema *schema = a->after->schema;
+    bool any = false;
+    for (uint32_t f = 0; f < schema->field_count && !any; f++) {
+        for (uint32_t i = 0; i < a->row_count && schema->fields[f].required && !any; i++) {
+            any = hb_column_cell(&a->columns[f], i) != HB_CELL_VALUE;
+        }
+    }
+    for (uint32_t b = 0; b < a->after->routing->backend_count && any; b++) {
+        hb_container *container = a->after->routing->containers[b];
+        if (container != NULL) container->gaps = true;
+    }
+}
+
 static hb_status alter_check(alter_program *a, hb_task *task, hb_err *err) {
     hb_err found;
     hb_err_init(&found);
@@ -160,6 +177,7 @@ static hb_status alter_check(alter_program *a, hb_task *task, hb_err *err) {
         status = hb_intents_refuse_any(a->ws, &asked, &task->arena, &found);
     }
     if (status == HB_OK) {
+        if (a->plan.replaces) alter_allow_gaps(a);
         return a->plan.catalog && !a->dry_run ? alter_start_catalog(a, task, err) : HB_OK;
     }
     *err = found;
@@ -381,18 +399,42 @@ static hb_status alter_changes(alter_program *a, hb_task *task, hb_err *err) {
     return hb_map_reserve(&ws->by_id, ws->by_id.count + 1) ? HB_OK : hb_err_memory(err);
 }
 
-hb_status hb_call_alter(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+static hb_status alter_start(hb_workspace *ws, hb_task *task, int64_t now_ms, alter_program **out,
+                             hb_err *err) {
     alter_program *a = HB_NEW(&task->arena, alter_program);
     if (a == NULL) return hb_err_memory(err);
     a->ws = ws;
-    a->now_ms = request->now_ms;
-    a->dry_run = (request->flags & HB_FLAG_DRY_RUN) != 0;
+    a->now_ms = now_ms;
+    a->jobs = HB_NEW_ARRAY(&task->arena, hb_job *, ws->instance_count);
+    if (a->jobs == NULL) return hb_err_memory(err);
     task->program = a;
     task->advance = alter_advance;
     task->cleanup = alter_cleanup;
     task->refused = alter_refused;
-    a->jobs = HB_NEW_ARRAY(&task->arena, hb_job *, ws->instance_count);
-    if (a->jobs == NULL) return hb_err_memory(err);
+    *out = a;
+    return HB_OK;
+}
+
+hb_status hb_alter_replace(hb_workspace *ws, hb_task *task, hb_entity *before, hb_entity *after,
+                           int64_t now_ms, hb_err *err) {
+    alter_program *a;
+    const hb_status status = alter_start(ws, task, now_ms, &a, err);
+    if (status != HB_OK) {
+        hb_entity_free(ws, after);
+        return status;
+    }
+    a->before = before;
+    a->after = after;
+    after->index = before->index;
+    HB_TRY(hb_alter_plan(ws, before, after, HB_STR_EMPTY, &task->arena, &a->plan, err));
+    a->plan.replaces = true;
+    return alter_changes(a, task, err);
+}
+
+hb_status hb_call_alter(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {
+    alter_program *a;
+    HB_TRY(alter_start(ws, task, request->now_ms, &a, err));
+    a->dry_run = (request->flags & HB_FLAG_DRY_RUN) != 0;
     HB_TRY(hb_entity_new(ws, request->text, &a->after, err));
     HB_TRY(alter_find(a, err));
     a->after->index = a->before->index;

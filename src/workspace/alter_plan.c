@@ -174,6 +174,15 @@ static bool looks_at_rows(const hb_alter *alter) {
     return any;
 }
 
+bool hb_alter_retypes(const hb_schema *before, const hb_schema *after) {
+    for (uint32_t f = 0; f < after->field_count; f++) {
+        const uint32_t old = hb_schema_find(before, after->fields[f].name);
+        if (old == HB_FIELD_NONE) continue;
+        if (!hb_type_eq(before->fields[old].type, after->fields[f].type)) return true;
+    }
+    return false;
+}
+
 hb_status hb_alter_plan(const hb_workspace *ws, const hb_entity *before, const hb_entity *after,
                         hb_str params, hb_arena *arena, hb_alter *out, hb_err *err) {
     const uint32_t count = after->routing->backend_count;
@@ -246,8 +255,9 @@ static hb_status convert(const hb_alter *alter, const hb_field *from, const hb_f
     hb_colbuf built;
     uint32_t bad_row;
     hb_colbuf_init(&built, arena->mem, to->kind, to->kind == HB_KIND_VEC ? to->type->dim : 0);
-    hb_status status =
-        hb_convert_column(from->type, to->type, in, batch->row_count, &built, &bad_row, err);
+    hb_status status = hb_convert_column(from->type, to->type,
+                                         alter->replaces ? HB_CONVERT_AS_INPUT : HB_CONVERT_EXACT,
+                                         in, batch->row_count, &built, &bad_row, err);
     if (status == HB_OK) {
         const hb_column view = hb_colbuf_view(&built, to->name);
         status = hb_columns_copy(&view, batch->row_count, arena, out, err);
@@ -264,8 +274,9 @@ static hb_status alter_column(const hb_alter *alter, uint32_t f, const hb_batch 
     const uint32_t origin = alter->diff.origin[f];
     const hb_value none = { .kind = HB_KIND_NULL };
     if (origin == HB_FIELD_NONE) {
-        return hb_columns_constant(field, field->has_default ? &field->def : &none,
-                                   batch->row_count, arena, out, err);
+        const bool fills = field->has_default && !alter->replaces;
+        return hb_columns_constant(field, fills ? &field->def : &none, batch->row_count, arena, out,
+                                   err);
     }
     const hb_field *old = &alter->before->schema->fields[origin];
     const int at = hb_batch_find(batch, old->name);
@@ -277,8 +288,8 @@ static hb_status alter_column(const hb_alter *alter, uint32_t f, const hb_batch 
         HB_TRY(convert(alter, old, field, batch, &batch->columns[at], arena, out, err));
     }
     out->name = field->name;
-    return field->required && !old->required ? require(alter, field, batch, out, arena, err)
-                                             : HB_OK;
+    const bool demands = field->required && !old->required && !alter->replaces;
+    return demands ? require(alter, field, batch, out, arena, err) : HB_OK;
 }
 
 hb_status hb_alter_columns(const hb_alter *alter, const hb_batch *batch, hb_arena *arena,

@@ -3,8 +3,7 @@
 #include <cJSON.h>
 
 #include "plan/capabilities.h"
-#include "value/schema_diff.h"
-#include "workspace/workspace.h"
+#include "workspace/alter.h"
 
 /* ---- register -------------------------------------------------------------------------- */
 
@@ -71,7 +70,8 @@ static hb_status register_conflict(const hb_workspace *ws, const hb_schema *befo
         hb_schema_diff_text(&diff, &text);
         status = hb_err_set(err, HB_E_SCHEMA_CONFLICT,
                             "entity '%.*s' is registered with a different structure (alterEntity "
-                            "migrates its rows, allowReplace does not): %.*s",
+                            "keeps all that its rows hold or refuses, allowReplace keeps what the "
+                            "new one takes): %.*s",
                             HB_ARG(after->entity_id), HB_ARG(hb_buf_str(&text)));
         hb_buf_free(&text);
         hb_err_where(err, after->entity_id, HB_STR_EMPTY, HB_STR_EMPTY);
@@ -136,6 +136,13 @@ static hb_status register_begin(hb_task *task, hb_err *err) {
         task->advance = register_again;
         task->progress = true;
         return HB_OK;
+    }
+    if (existing != NULL && existing->ensured &&
+        hb_alter_retypes(existing->schema, r->entity->schema)) {
+        hb_entity *entity = r->entity;
+        r->entity = NULL;
+        task->progress = true;
+        return hb_alter_replace(ws, task, existing, entity, request->now_ms, err);
     }
     hb_entity *catalog = ws->entities[HB_ENTITY_CATALOG];
     if (ws->catalog && !catalog->ensured) {

@@ -268,6 +268,7 @@ static hb_status apply_altered(hb_intents *intents, const hb_record_part *part, 
         /* It was attached to what is there now. */
         if (stays && to->state != NULL) instance->type->release(instance, to);
         to->made = false;
+        to->gaps = true; /* its rows were judged when it was begun */
         hb_changes_add(intents->changes, b, to, HB_FRAG_ENSURE);
     }
     return HB_OK;

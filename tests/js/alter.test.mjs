@@ -210,7 +210,116 @@ for (const [place, make] of Object.entries(SPLITS)) {
   });
 }
 
-test("register with allowReplace keeps the rows of every backend, and migrates nothing", async () => {
+/** Types of a field, with values that rows have. */
+const TYPES = {
+  "short-text": ["7", "1.5", "2024-05-06", "true", "[1, 2]", "a"],
+  "long-text": ["a", "8", "{}"],
+  identifier: ["a", "9"],
+  integer: [0, 1, 1700000000, -3],
+  float: [1.5, -0.25], // a whole one is an integer where JavaScript writes it
+  boolean: [true, false],
+  date: ["2024-05-06"],
+  "timestamp in s": [1700000000, 0],
+  "timestamp in ms": [1700000000123, 1700000001000],
+  categorical: ["a", "b"],
+  json: [{ k: [1] }, [1, 2], ["a"], "a", 5, true],
+  "array[integer]": [[1, 2], []],
+  "array[short-text]": [["a", "b"], ["1", "2"]],
+  "vector[2]": [[0.25, 0.5]],
+  artifact: [new Uint8Array([97, 255])],
+};
+const typeOf = (name) => ({ categorical: { type: "categorical", values: ["a", "b"] }, "timestamp in s": { type: "timestamp", unit: "s" },
+  "timestamp in ms": { type: "timestamp", unit: "ms" } })[name] ?? name;
+const NAMES = Object.keys(TYPES);
+/** An entity with a field for each type that `type` says of its name. */
+const every = (type) => define(Object.fromEntries(NAMES.map((name, i) => [`f${i}`, { type: typeOf(type(name)) }])));
+
+/** What a field of another type makes of a value: what it would be if it were written there, else null. Times stay the same time. */
+async function writtenAs(ws, from, to, value) {
+  if (from === to) return value;
+  if (from === "timestamp in s" && to === "timestamp in ms") return value * 1000;
+  if (from === "timestamp in ms" && to === "timestamp in s") return Math.trunc(value / 1000);
+  try {
+    await ws.upsert("thing", { object_id: "try", [`f${NAMES.indexOf(to)}`]: value });
+  } catch (error) {
+    assert.ok(["VALIDATION", "TYPE"].includes(error.code), error);
+    return null;
+  }
+  return (await ws.get("try"))[`f${NAMES.indexOf(to)}`];
+}
+
+test("register with allowReplace makes of every value what the new type takes, alike on every backend", async () => {
+  const scratch = await HeavenBase.open("scratch", { backends: { main: { type: "inmem" } } });
+  await scratch.register(every((name) => name));
+  for (const [from, values] of Object.entries(TYPES)) {
+    const want = [];
+    for (const [i, value] of values.entries()) {
+      const row = { object_id: `r${i}`, name: "n" };
+      for (const [f, to] of NAMES.entries()) row[`f${f}`] = await writtenAs(scratch, from, to, value);
+      want.push(row);
+    }
+    want.push({ object_id: "z", name: null, ...Object.fromEntries(NAMES.map((_, f) => [`f${f}`, null])) });
+    for (const place of ["inmem", "sqlite", "python's sqlite", "json", "pickle"]) {
+      const where = join(folder, String(++number));
+      fs.mkdirSync(where);
+      const backends = PLACES[place](where);
+      const ws = await HeavenBase.open("replacing", { backends });
+      await ws.register(every(() => from));
+      await ws.upsertMany("thing", [...values.map((value, i) => ({ object_id: `r${i}`, name: "n", ...Object.fromEntries(NAMES.map((_, f) => [`f${f}`, value])) })),
+        { object_id: "z" }]);
+      await ws.register(every((name) => name), { allowReplace: true });
+      assert.deepEqual(shape(await ws.rows("thing")), shape(want), `${from} in ${place}`);
+      const audit = await ws.audit();
+      assert.equal(audit.ok, true, JSON.stringify(audit));
+      await ws.close();
+      if (!isDurable(backends)) continue;
+      const again = await HeavenBase.open("replacing", { backends });
+      assert.deepEqual(shape(await again.rows("thing")), shape(want), `${from} in ${place}, reopened`);
+      await again.close();
+    }
+  }
+  await scratch.close();
+});
+
+test("register with allowReplace leaves null in a required field what its new type does not take", async () => {
+  for (const [place, make] of Object.entries(PLACES)) {
+    const where = join(folder, String(++number));
+    fs.mkdirSync(where);
+    const ws = await HeavenBase.open("replacing", { backends: make(where) });
+    await ws.register(define({ a: "short-text", b: "integer" }));
+    await ws.upsertMany("thing", [{ object_id: "x", a: "7", b: 1 }, { object_id: "y", a: "none", b: 2 }]);
+    await ws.register(define({ a: { type: "integer", required: true }, b: "integer", c: { type: "integer", default: 5 } }), { allowReplace: true });
+    const rows = [{ object_id: "x", name: null, a: 7, b: 1, c: null }, { object_id: "y", name: null, a: null, b: 2, c: null }];
+    assert.deepEqual(shape(await ws.rows("thing")), shape(rows), place);
+    await assert.rejects(ws.set("y", { b: 3 }, { entity: "thing" }), { code: "VALIDATION", field: "a" });
+    await ws.set("y", { a: 8 }, { entity: "thing" });
+    // Two rows must not share what has to be unique: nothing changes.
+    await ws.register({ name: "Other", fields: { x: "float" } });
+    await ws.upsertMany("other", [{ object_id: "a", x: 1.5 }, { object_id: "b", x: 1.25 }]);
+    await assert.rejects(ws.register({ name: "Other", fields: { x: { type: "integer", unique: true } } }, { allowReplace: true }), { code: "UNIQUE", field: "x" });
+    assert.deepEqual((await ws.rows("other")).map(({ x }) => x), [1.5, 1.25]);
+    await ws.close();
+  }
+});
+
+test("a field that its table has with another type is not taken for JSON, and says what to do", async () => {
+  const where = join(folder, String(++number));
+  fs.mkdirSync(where);
+  const ws = await HeavenBase.open("replacing", { backends: PLACES["python's sqlite"](where) });
+  await ws.register(define({ a: "short-text", n: "short-text" }));
+  await ws.upsert("thing", { object_id: "x", a: "A", n: "text" });
+  await ws.register(define({ a: "short-text" }), { allowReplace: true });
+  for (const type of ["json", "integer", "vector[2]"]) {
+    await assert.rejects(ws.register(define({ a: "short-text", n: type }), { allowReplace: true }),
+      { code: "SCHEMA_DRIFT", field: "n", message: /declare the field with the type that its column has, then alterEntity/ });
+  }
+  await ws.register(define({ a: "short-text", n: "short-text" }), { allowReplace: true });
+  await ws.alterEntity(define({ a: "short-text", n: "json" }), { confirm: "thing" });
+  assert.equal((await ws.get("x")).n, "text");
+  await ws.close();
+});
+
+test("register with allowReplace keeps the rows of every backend", async () => {
   for (const backends of [{ main: { type: "inmem" } }, { main: { type: "sqlite", database: ":memory:" } }]) {
     const ws = await HeavenBase.open("replace", { backends });
     await ws.register({ name: "Thing", fields: { a: "integer", gone: "short-text" } });
