@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
-/* duckdb: DuckDB by a driver of the host, its own libraries for Node and browsers.
+/* duckdb: DuckDB by a driver of the host, its own libraries for Node and browsers, or by HTTP.
  *
  * Facts: https://duckdb.org/docs/stable/ (sql/functions/text, sql/functions/array,
  * sql/meta/duckdb_table_functions), and what DuckDB 1.5 answers. */
-#include "backends/sql/remote.h"
+#include "backends/sql/transport.h"
 
-/* By the first words of a message, which DuckDB has in the place of codes. */
+/* By the first words of a message, which DuckDB has in the place of codes; here in capitals. */
 static hb_status status_of(hb_str native) {
     static const sql_code known[] = {
-        { { "Constraint", 10 }, HB_E_VALIDATION },
-        { { "Conversion", 10 }, HB_E_VALIDATION },
-        { { "Out of Range", 12 }, HB_E_VALIDATION },
-        { { "Invalid Input", 13 }, HB_E_VALIDATION },
-        { { "Catalog", 7 }, HB_E_SCHEMA_DRIFT },
-        { { "Binder", 6 }, HB_E_SCHEMA_DRIFT },
-        { { "Mismatch Type", 13 }, HB_E_SCHEMA_DRIFT },
-        { { "TransactionContext", 18 }, HB_E_LOCKED },
-        { { "Permission", 10 }, HB_E_REFUSED },
+        { { "CONSTRAINT", 10 }, HB_E_VALIDATION },
+        { { "CONVERSION", 10 }, HB_E_VALIDATION },
+        { { "OUT_OF_RANGE", 12 }, HB_E_VALIDATION },
+        { { "INVALID_INPUT", 13 }, HB_E_VALIDATION },
+        { { "CATALOG", 7 }, HB_E_SCHEMA_DRIFT },
+        { { "BINDER", 6 }, HB_E_SCHEMA_DRIFT },
+        { { "MISMATCH_TYPE", 13 }, HB_E_SCHEMA_DRIFT },
+        { { "TRANSACTIONCONTEXT", 18 }, HB_E_LOCKED },
+        { { "PERMISSION", 10 }, HB_E_REFUSED },
         { { "INTERRUPT", 9 }, HB_E_TIMEOUT },
-        { { "Out of Memory", 13 }, HB_E_LIMIT },
+        { { "OUT_OF_MEMORY", 13 }, HB_E_LIMIT },
         { { "IO", 2 }, HB_E_UNAVAILABLE },
-        { { "Connection", 10 }, HB_E_UNAVAILABLE },
+        { { "CONNECTION", 10 }, HB_E_UNAVAILABLE },
         { { "FATAL", 5 }, HB_E_UNAVAILABLE },
         { { "UNAVAILABLE", 11 }, HB_E_UNAVAILABLE },
         { { "UNSUPPORTED", 11 }, HB_E_UNSUPPORTED },
@@ -67,17 +67,18 @@ static hb_offer supports(const hb_type *type, hb_strategy strategy, hb_str op) {
     return sql_supports(&engine, type, strategy, op);
 }
 
-/* All but the first are for what makes the driver: the core does not connect by itself. */
+/* All but the first and the last are for what makes the driver. */
 static const hb_option options[] = {
     { "schema", 's', false, "the schema that holds the workspace; default hb_<workspace id>" },
     { "database", 's', false, "a file, or :memory:" },
     { "config", 'o', false, "DuckDB's own settings" },
+    SQL_HTTP_OPTIONS,
     { NULL, 0, false, NULL },
 };
 
 const hb_backend hb_backend_duckdb = {
     .name = "duckdb",
-    .desc = "DuckDB by a driver of the host",
+    .desc = "DuckDB, by a driver of the host or by HTTP",
     .roles = HB_ROLE_ROW | HB_ROLE_VECTOR | HB_TAG_SQL | HB_TAG_VECTOR,
     .routing_rank = 22,
     .local = false,

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* mysql and oceanbase: MySQL and its relatives MariaDB and OceanBase by a driver of the host
- * (mysql2,
- * ...). OceanBase writes the numbers of its vectors with six digits: they are kept as bytes there
- * too, and ranked by the core.
+ * (mysql2, ...) or by HTTP. OceanBase writes the numbers of its vectors with six digits: they are
+ * kept as bytes there too, and ranked by the core.
  *
  * Facts: https://dev.mysql.com/doc/refman/8.0/en/ (charset-unicode-sets, implicit-commit,
  * string-functions, json-table-functions) and https://dev.mysql.com/doc/mysql-errors/8.0/en/;
  * MariaDB: https://mariadb.com/kb/en/supported-character-sets-and-collations/. */
-#include "backends/sql/remote.h"
+#include "backends/sql/transport.h"
 #include "base/num.h"
 
 /* By the server's number; drivers, Node and mysql2 have words of their own. */
@@ -102,12 +101,20 @@ static const sql_engine *choose(hb_str collations) {
         [HB_KIND_VEC] = "longblob", [HB_KIND_PACK] = TEXTS,                                        \
     }
 
-static const sql_engine engine_mysql = { .dialect = &hb_dialect_mysql, SHARED_ENGINE };
+static const sql_transport *const transports[] = { &sql_transport_planetscale, NULL };
+
+static const sql_engine engine_mysql = { .dialect = &hb_dialect_mysql,
+                                         .transports = transports,
+                                         SHARED_ENGINE };
 static const sql_engine engine_mariadb = { .dialect = &hb_dialect_mariadb, SHARED_ENGINE };
 static const sql_engine engine_binary = { .dialect = &hb_dialect_mysql_binary, SHARED_ENGINE };
 
 static hb_status open_mysql(hb_instance *instance, hb_err *err) {
     return sql_open(instance, &engine_mysql, err);
+}
+
+static hb_status open_oceanbase(hb_instance *instance, hb_err *err) {
+    return sql_open(instance, &engine_binary, err);
 }
 
 static hb_offer offer(const hb_type *type, hb_strategy strategy, bool indexed,
@@ -120,7 +127,7 @@ static hb_offer supports(const hb_type *type, hb_strategy strategy, hb_str op) {
     return sql_supports(&engine_mysql, type, strategy, op);
 }
 
-/* All but the first two are for what makes the driver: the core does not connect by itself. */
+/* All but the first two and the last are for what makes the driver. */
 static const hb_option options[] = {
     { "schema", 's', false, "a database that holds the workspace alone; made if it may be" },
     { "prefix", 's', false, "of tables in the connection's database; default hb_<workspace id>$" },
@@ -133,6 +140,7 @@ static const hb_option options[] = {
     { "params", 'o', false, "ssl and other parameters of the connection" },
     { "superuser", 'o', false, "who may make users and databases: {username, password, ...}" },
     { "shared_database", 'b', false, "the database holds other things too" },
+    SQL_HTTP_OPTIONS,
     { NULL, 0, false, NULL },
 };
 
@@ -141,19 +149,21 @@ static const char *const aliases[] = { "mariadb", NULL };
 #define SHARED                                                                                     \
     .roles = HB_ROLE_ROW | HB_TAG_SQL, .local = false, .options = options,                         \
     .caps = { SQL_CAPS, .sort_chars = 255 /* max_sort_length is 1024 bytes */ },                   \
-    .supports = supports, .offer = offer, .open = open_mysql, SQL_FUNCTIONS
+    .supports = supports, .offer = offer, SQL_FUNCTIONS
 
 const hb_backend hb_backend_mysql = {
     .name = "mysql",
     .aliases = aliases,
-    .desc = "MySQL or MariaDB by a driver of the host",
+    .desc = "MySQL or MariaDB, by a driver of the host or by HTTP",
     .routing_rank = 22,
+    .open = open_mysql,
     SHARED,
 };
 
 const hb_backend hb_backend_oceanbase = {
     .name = "oceanbase",
-    .desc = "OceanBase, or seekdb, in its MySQL mode by a driver of the host",
+    .desc = "OceanBase, or seekdb, in its MySQL mode, by a driver of the host or by HTTP",
     .routing_rank = 23,
+    .open = open_oceanbase,
     SHARED,
 };

@@ -139,12 +139,14 @@ export interface Health {
   backends: { name: string; type: string; database?: string; path?: string; uri?: string; durable: boolean; durability: "strict" | "relaxed" | "none"; ok: boolean;
     error?: { code: string; message: string; entity?: string } }[];
 }
-/** Options of a SQL engine by HTTP, beside its own: `{ type: "postgres", ...options satisfies HttpOptions }`. */
+/** Options of any SQL engine by HTTP, beside its own: `{ type: "postgres", ...options satisfies HttpOptions }`. */
 export type HttpOptions =
   /** the gateway of this package: where it listens, and which of its connections */
   | { via: "gateway"; url: string; connection: string; token?: string }
   /** postgres and pgvector: Neon's SQL over HTTP, at `url` unless the host of `uri` says where */
-  | { via: "neon"; uri: string; url?: string; token?: string };
+  | { via: "neon"; uri: string; url?: string; token?: string }
+  /** mysql: PlanetScale's SQL over HTTP, at `url` or https://`host` */
+  | { via: "planetscale"; url?: string; host?: string; username: string; password: string };
 /** What `compact` gave back: bytes of the module's memory. `before` is shared with the workspaces that were opened beside it. */
 export interface Compaction {
   before: number;

@@ -310,7 +310,12 @@ static hb_status take_fault(hb_job *job, const hb_host_reply *reply, hb_err *err
 
 hb_status sql_http_reply(hb_job *job, const hb_host_reply *reply, hb_batch *rows, bool *complete,
                          hb_err *err) {
-    *complete = false;
+    const hb_err *failure = sql_exchange_of(job)->failure;
+    *complete = failure != NULL;
+    if (failure != NULL) {
+        if (err != NULL) *err = *failure;
+        return failure->code;
+    }
     if (reply->failed) return take_failure(job, reply, err);
     if (reply->body.len > SQL_ANSWER_BYTES_MAX) {
         return sql_bad_answer(err, "it is longer than an answer may be");

@@ -41,6 +41,8 @@ typedef struct sql_exchange {
     uint32_t tries;             /* how often it went out */
     uint32_t at;                /* the transport's own: how far it is */
     hb_str session;             /* the transport's own: what the server wants to hear again */
+    /* Not NULL: what failed is being undone, and this is told whatever that is answered. */
+    const hb_err *failure;
 } sql_exchange;
 
 /* What an answer says that is not what was asked for. */
@@ -66,6 +68,7 @@ struct sql_transport {
 
 extern const sql_transport sql_transport_gateway;
 extern const sql_transport sql_transport_neon;
+extern const sql_transport sql_transport_planetscale;
 
 static inline sql_exchange *sql_exchange_of(const hb_job *job) {
     return ((sql_state *)job->state)->exchange;

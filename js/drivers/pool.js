@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Waiting for a connection of a pool.
+// Waiting for a connection of a pool, or for a place.
 
 /**
  * A connection, as `connect` gives it; one that comes when nobody waits any more goes back.
@@ -15,4 +15,50 @@ export function taken(connect, signal) {
       else resolve(connection);
     }, reject);
   });
+}
+
+/** So many at a time; the others wait, the first one first. */
+export class Places {
+  #free;
+  /** @type {(() => void)[]} */
+  #waiting = [];
+
+  /** @param {number} count */
+  constructor(count) {
+    this.#free = count;
+  }
+
+  /** A place, as the function that gives it back. @param {AbortSignal} signal @returns {Promise<() => void>} */
+  async take(signal) {
+    signal.throwIfAborted();
+    if (this.#free > 0) this.#free -= 1;
+    else await this.#turn(signal);
+    let isTaken = true;
+    return () => {
+      if (isTaken) this.#pass();
+      isTaken = false;
+    };
+  }
+
+  /** @param {AbortSignal} signal @returns {Promise<void>} */
+  #turn(signal) {
+    return new Promise((resolve, reject) => {
+      const go = () => {
+        signal.removeEventListener("abort", giveUp);
+        resolve();
+      };
+      const giveUp = () => {
+        this.#waiting = this.#waiting.filter((one) => one !== go);
+        reject(signal.reason);
+      };
+      signal.addEventListener("abort", giveUp, { once: true });
+      this.#waiting.push(go);
+    });
+  }
+
+  #pass() {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#free += 1;
+  }
 }

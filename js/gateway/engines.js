@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The engines of a connection: the options that each takes, how a pool of it is made, and what its errors mean.
-import { judgeMysql, judgePostgres } from "./errors.js";
+import { judgeDuckdb, judgeMysql, judgePostgres } from "./errors.js";
 
 /** @typedef {import("../host/sql.js").SqlDriver} SqlDriver */
 /** @typedef {import("./config.js").ConnectionConfig} ConnectionConfig */
@@ -49,5 +49,20 @@ const pglite = {
   judge: judgePostgres,
 };
 
+/** Whoever may send any statement reaches no file beside the database, unless its settings say otherwise. */
+const CONFINED = { enable_external_access: "false", lock_configuration: "true" };
+
+/** @type {Engine} */
+const duckdb = {
+  package: "@duckdb/node-api",
+  options: { database: "string", config: "mapping" },
+  async open({ options, pool }) {
+    const { connectDuckdb } = await import("../drivers/duckdb.js");
+    const { database, config } = /** @type {any} */ (options);
+    return connectDuckdb({ database, config: { ...CONFINED, ...config } }, { connections: pool });
+  },
+  judge: judgeDuckdb,
+};
+
 /** @type {Readonly<Record<string, Engine>>} */
-export const ENGINES = Object.freeze({ postgres, pgvector: postgres, pglite, mysql });
+export const ENGINES = Object.freeze({ postgres, pgvector: postgres, pglite, mysql, mariadb: mysql, oceanbase: mysql, duckdb });

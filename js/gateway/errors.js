@@ -88,15 +88,25 @@ export function judgePostgres(error) {
   return { kind: "refused", native, where: `${CLASSES[native.slice(0, 2)] ?? "error"} (${native})${names.join("")}${position}` };
 }
 
-/** MySQL and MariaDB: the server's number. @param {any} error @returns {Verdict} */
+/** MySQL and its relatives: the server's number. @param {any} error @returns {Verdict} */
 export function judgeMysql(error) {
   const native = error instanceof HeavenBaseError ? error.native : error?.code;
   if (error instanceof HeavenBaseError && native) return { kind: "refused", native, where: CLASSES[native.slice(0, 2)] };
   if (typeof native !== "string" || !/^\d+$/.test(native)) return { kind: "unreachable", native: nativeOf(error) };
   if (native === "1792") return { kind: "readOnly", native };
-  if (/^(1317|1969|3024)$/.test(native)) return { kind: "cancelled", native };
+  if (/^(1317|1969|3024|4012)$/.test(native)) return { kind: "cancelled", native };
   if (/^(1040|1053|1203|1226|1927)$/.test(native)) return { kind: "unreachable", native };
   return { kind: "refused", native, where: `${CLASSES[String(error.cause?.sqlState).slice(0, 2)] ?? "error"} (${native})` };
+}
+
+/** DuckDB: the kind of its error. @param {any} error @returns {Verdict} */
+export function judgeDuckdb(error) {
+  const native = error instanceof HeavenBaseError ? error.native : error?.code;
+  if (typeof native !== "string" || !/^[0-9A-Z_]{2,31}$/.test(native)) return { kind: "unreachable" };
+  if (native === "TRANSACTIONCONTEXT" && /read-only mode/.test(error.message)) return { kind: "readOnly", native };
+  if (native === "INTERRUPT") return { kind: "cancelled", native };
+  if (/^(CONNECTION|FATAL|IO)$/.test(native)) return { kind: "unreachable", native };
+  return { kind: "refused", native, where: CLASSES[native.slice(0, 2)] ?? native };
 }
 
 /** The code of an operating system or driver. @param {any} error */

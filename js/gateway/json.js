@@ -49,10 +49,10 @@ const WRITERS = {
   bytes: (cell) => (typeof cell === "string" ? writeBytes(Buffer.from(cell.slice(2), "hex")) : writeValue(cell)),
 };
 
-/** @param {unknown} value */
+/** A double that could be taken for a long integer has an exponent. @param {unknown} value */
 function writeValue(value) {
   if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "number") return Object.is(value, -0) ? "-0" : Number.isFinite(value) ? String(value) : JSON.stringify(String(value));
+  if (typeof value === "number") return Object.is(value, -0) ? "-0" : !Number.isFinite(value) ? JSON.stringify(String(value)) : Number.isInteger(value) && !Number.isSafeInteger(value) ? value.toExponential() : String(value);
   if (typeof value === "bigint" || typeof value === "boolean") return String(value);
   if (value instanceof Uint8Array) return writeBytes(value);
   return JSON.stringify(value instanceof Date ? value.toISOString() : JSON.stringify(value));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// DuckDB in this process, through its library for Node.
+// DuckDB in this process, through its library for Node, and through the gateway.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +7,10 @@ import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { HeavenBase, Integer, LongText, ShortText, Vector, entity, field } from "heavenbase";
 import { connectDuckdb, duckdbDriver } from "heavenbase/drivers/duckdb";
+import { startGateway } from "heavenbase/gateway";
+import { checksOfData } from "./checks.mjs";
 
+const TOKEN = "token-of-the-engine-tests";
 const Row = entity("Row", { title: field(ShortText), body: field(LongText), n: field(Integer), v: field(Vector(3)) });
 
 /** @type {import("./run.mjs").Engine} */
@@ -15,8 +18,112 @@ export const duckdb = { name: "duckdb", async start() {
   const instance = await DuckDBInstance.create(":memory:");
   const driver = duckdbDriver(instance);
   const open = (/** @type {string} */ id) => HeavenBase.open(id, { backends: { main: { type: "duckdb" } }, drivers: { main: driver } });
-  return { ways: [{ name: "duckdb, node-api", open, checks: checks(instance, open) }], stop: async () => instance.closeSync() };
+  const folder = mkdtempSync(join(tmpdir(), "hb-duckdb-gateway-"));
+  const started = await startGateway({
+    port: 0, tokens: [{ name: "tests", token: TOKEN, connections: ["main", "reader", "single", "small", "file"] }],
+    connections: [
+      { name: "main", engine: "duckdb", timeoutMs: 600_000 }, { name: "reader", engine: "duckdb", readOnly: true }, { name: "single", engine: "duckdb", pool: 1, poolTimeoutMs: 300 },
+      { name: "small", engine: "duckdb", maxRows: 1000, maxBytes: 100_000 }, { name: "file", engine: "duckdb", options: { database: join(folder, "a.duckdb") } },
+    ],
+  }, { log: () => {}, drivers: { main: driver, reader: driver } });
+  const access = { url: started.url, token: TOKEN };
+  const through = (/** @type {string} */ id) => HeavenBase.open(id, { backends: { main: { type: "duckdb", via: "gateway", connection: "main", ...access } } });
+  return {
+    ways: [{ name: "duckdb, node-api", open, checks: checks(instance, open) }, { name: "duckdb, gateway", open: through, checks: { ...checksOfGateway(access, folder), ...checksOfData(through) } }],
+    stop: async () => {
+      await started.stop();
+      instance.closeSync();
+      rmSync(folder, { recursive: true });
+    },
+  };
 } };
+
+/** @param {{ url: string, token: string }} access @param {string} folder */
+function checksOfGateway({ url, token }, folder) {
+  /** @param {string} name @param {(string | { sql: string, params?: unknown[] })[]} statements @param {any} [more] @param {AbortSignal} [signal] */
+  const run = async (name, statements, more = {}, signal = undefined) => {
+    const response = await fetch(`${url}/v1/connections/${name}/statements`, { method: "POST", signal, headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify({ statements: statements.map((one) => (typeof one === "string" ? { sql: one } : one)), ...more }) });
+    const text = await response.text();
+    return { status: response.status, text, ...JSON.parse(text) };
+  };
+  const first = async (/** @type {string} */ name, /** @type {string} */ sql) => (await run(name, [sql])).results[0].rows[0][0];
+
+  return {
+    async "values keep their digits and bytes, and what changed is counted"() {
+      const { text } = await run("main", [{ sql: "SELECT 9223372036854775807, $1::DOUBLE, 1152921504606846976::DOUBLE, $2::VARCHAR, '\\x00\\xff'::BLOB, NULL, 'NaN'::DOUBLE, 12.30::DECIMAL(9,2), [1.5::FLOAT, 0.1::FLOAT], true", params: [1.5, "\u00e9 \u{1f600}"] }]);
+      assert.match(text, /"rows":\[\[9223372036854775807,1.5,1.152921504606847e\+18,"\u00e9 \u{1f600}",\{"\$bytes":"AP8="\},null,"NaN","12.30","\[1.5, 0.10000000149011612\]",true\]\]/u);
+      const { results } = await run("small", ["CREATE TABLE kept (a INTEGER PRIMARY KEY)", "INSERT INTO kept VALUES (1), (2)", "UPDATE kept SET a = 7 WHERE a = 1", "DELETE FROM kept"]);
+      assert.deepEqual(results, [0, 2, 1, 2].map((affected) => ({ columns: [], rows: [], affected })));
+    },
+    async "a transaction is all or none, and is not ended by a statement"() {
+      const row = "INSERT INTO kept VALUES (1)";
+      const { status, error } = await run("small", [row, row], { transaction: true });
+      assert.deepEqual([status, error.code, error.native, error.statement], [422, "STATEMENT_FAILED", "CONSTRAINT", 1]);
+      for (const sql of ["COMMIT", "ROLLBACK", "BEGIN"]) assert.equal((await run("small", [row, sql], { transaction: true })).error.native, "2D000", sql);
+      assert.equal((await run("small", [`${row}; COMMIT`], { transaction: true })).status, 422);
+      assert.equal(await first("small", "SELECT count(*) FROM kept"), 0);
+      assert.equal((await run("small", [row, "DELETE FROM kept"], { transaction: true })).status, 200);
+    },
+    async "a statement is interrupted when its client leaves or takes too long, and a busy pool is UNAVAILABLE"() {
+      const long = "SELECT sum(a.range * b.range) FROM range(100000000) a, range(1000000) b";
+      const leave = new AbortController();
+      const asked = run("single", [long], {}, leave.signal);
+      asked.catch(() => {});
+      for (;;) {
+        const { status, error } = await run("single", ["SELECT 1"]);
+        if (status === 200) continue;           // the long one has not begun
+        assert.deepEqual([status, error.code, error.began], [503, "UNAVAILABLE", false]);
+        break;
+      }
+      leave.abort();
+      await assert.rejects(asked);
+      const late = await untilFree(() => run("single", [long], { timeoutMs: 200 }));
+      assert.deepEqual([late.status, late.error.code], [504, "TIMEOUT"]);
+      assert.equal((await untilFree(() => run("single", ["SELECT 1"]))).status, 200);
+    },
+    async "a result that is too large is not read to its end"() {
+      for (const sql of ["SELECT range FROM range(1001)", "SELECT range FROM range(100000000000)", "SELECT repeat('x', 1000) FROM range(500)"]) {
+        assert.deepEqual([(await run("small", [sql])).error?.code], ["RESULT_TOO_LARGE"], sql);
+      }
+      assert.equal((await run("small", ["INSERT INTO kept VALUES (1)", "SELECT range FROM range(1001)"], { transaction: true })).status, 422);
+      assert.equal(await first("small", "SELECT count(*) FROM kept"), 0);
+      assert.equal((await run("small", ["SELECT range FROM range(1000)"])).results[0].rows.length, 1000);
+    },
+    async "what a request leaves behind meets no other"() {
+      await run("small", ["CREATE TEMP TABLE mine (a INTEGER)", "PREPARE p AS SELECT 1", "BEGIN", "INSERT INTO kept VALUES (9)"]);
+      assert.equal((await run("small", ["SELECT * FROM mine"])).error.native, "CATALOG");
+      assert.equal((await run("small", ["EXECUTE p"])).status, 422);
+      assert.equal(await first("small", "SELECT count(*) FROM kept"), 0);
+    },
+    async "a connection that only reads writes by no statement, and none reaches files"() {
+      await run("main", ["CREATE SCHEMA looked", "CREATE TABLE looked.kept (a INTEGER)", "CREATE SEQUENCE looked.counter"]);
+      const write = "INSERT INTO looked.kept VALUES (1)";
+      for (const transaction of [false, true]) {
+        for (const statements of [[write], ["SELECT nextval('looked.counter')"], ["CREATE TABLE looked.t (a INTEGER)"], ["COMMIT", write], ["ROLLBACK", write], ["BEGIN", write], ["PREPARE w AS COMMIT", "EXECUTE w", write], [`COMMIT; ${write}`], ["DROP TABLE looked.kept"], ["CHECKPOINT looked"]]) {
+          const { status, error } = await run("reader", statements, { transaction });
+          assert.ok(status === 403 ? error.code === "READ_ONLY" : status === 422, `${statements}: ${status} ${JSON.stringify(error)}`);
+        }
+        assert.deepEqual((await run("reader", ["SELECT count(*) FROM looked.kept"], { transaction })).results[0].rows, [[0]]);
+      }
+      for (const sql of ["COPY (SELECT 1) TO '/tmp/hb-duckdb-x.csv'", "SELECT * FROM read_csv('/etc/passwd')", `ATTACH '${join(folder, "b.duckdb")}' AS b`, "SET enable_external_access = true", "INSTALL httpfs"]) {
+        assert.equal((await run("small", [sql])).status, 422, sql);
+      }
+    },
+    async "a file keeps what was written"() {
+      await run("file", ["CREATE TABLE kept (a INTEGER)", "INSERT INTO kept VALUES (3)"]);
+      assert.equal(await first("file", "SELECT a FROM kept"), 3);
+    },
+  };
+}
+
+/** A connection whose statement is interrupted comes back a little later. @param {() => Promise<any>} ask */
+async function untilFree(ask) {
+  for (;;) {
+    const answer = await ask();
+    if (answer.error?.code !== "UNAVAILABLE") return answer;
+  }
+}
 
 /** @param {DuckDBInstance} instance @param {(id: string) => Promise<import("heavenbase").Workspace>} open */
 const checks = (instance, open) => ({
