@@ -148,10 +148,14 @@ write("pattern", ["agent", "A%g_", "[A-Z]*[!y]", "^A.+ (routing|memory)\\b", "(?
   "(?:a+)+", "\\u00e9\\x41\\N{BULLET}", "", "[", "[]-]", "STRASSE agent", "%\n%"].map((pattern) => `${pattern}\0${text}`));
 const bytes = (/** @type {number} */ seed, /** @type {number} */ length) => Uint8Array.from({ length }, (_, i) => (seed = (seed * 1103515245 + 12345) % 2 ** 31) >> 16 & (i % 3 === 0 ? 15 : 255));
 write("calls", Array.from({ length: 16 }, (_, index) => bytes(index + 1, 40 + 20 * index)));
-const http = (/** @type {{ neon?: boolean, status?: 0 | 2 | 3, ask?: 0 | 1 | 2 | 3, first?: boolean }} */ { neon, status = 0, ask = 0, first }, /** @type {unknown} */ body) =>
-  String.fromCharCode((neon ? 1 : 0) | status << 1 | ask << 3 | (first ? 64 : 0)) + (typeof body === "string" ? body : JSON.stringify(body));
+const http = (/** @type {{ neon?: boolean, planetscale?: boolean, status?: 0 | 2 | 3, ask?: 0 | 1 | 2 | 3, first?: boolean }} */ { neon, planetscale, status = 0, ask = 0, first }, /** @type {unknown} */ body) =>
+  String.fromCharCode((neon ? 1 : 0) | status << 1 | ask << 3 | (planetscale ? 32 : 0) | (first ? 64 : 0)) + (typeof body === "string" ? body : JSON.stringify(body));
 const gatewayRows = (/** @type {string[]} */ columns, /** @type {unknown[][]} */ rows) => ({ results: [{ columns, rows, affected: 0 }] });
 const neonRows = (/** @type {string[]} */ columns, /** @type {unknown[][]} */ rows) => ({ fields: columns.map((name) => ({ name, dataTypeID: 25, format: "text" })), rows, command: "SELECT", rowCount: rows.length, rowAsArray: true });
+/** Cells as texts. */
+const planetscaleRows = (/** @type {Record<string, string>} */ fields, /** @type {(string | null)[][]} */ rows) => ({ session: { signature: "s", vitessSession: { autocommit: true, w: 1.5 } }, timing: 0.1, result: {
+  fields: Object.entries(fields).map(([name, type]) => ({ name, type, charset: type.endsWith("B") ? 63 : 255 })),
+  rows: rows.map((cells) => ({ lengths: cells.map((cell) => String(cell === null ? -1 : cell.length)), values: btoa(cells.join("")) })) } });
 write("http", [
   http({}, gatewayRows(["object_id", "n", "v"], [["a", 7, { $bytes: "AACAPwAAAAA=" }], ["b", null, null]])), http({ ask: 1 }, gatewayRows(["count"], [[2]])),
   http({ ask: 2 }, gatewayRows(["object_id", "v"], [["a", "[1,0.5]"]])), http({ ask: 3 }, gatewayRows(["object_id", "name"], [["a", "a b"]])),
@@ -161,4 +165,7 @@ write("http", [
   http({ neon: true }, neonRows(["object_id", "n", "v"], [["a", "7", "[1,2]"], ["b", null, "\\x0000803f00000000"]])), http({ neon: true, ask: 1 }, neonRows(["count"], [["2"]])),
   http({ neon: true, ask: 2 }, neonRows(["object_id", "v"], [["a", "[1,0.5]"]])), http({ neon: true, ask: 3 }, neonRows(["object_id", "name"], [["a", "\u00e9"]])),
   http({ neon: true, status: 2 }, { message: "m", code: "42P01", severity: "ERROR", position: "1" }), http({ neon: true, first: true }, neonRows(["t", "c", "y"], [["doc", "n", "int8"]])),
+  http({ planetscale: true }, planetscaleRows({ object_id: "VARBINARY", n: "INT64", v: "BLOB" }, [["a", "7", "\0\0\x80?\0\0\0\0"], ["b", null, null]])), http({ planetscale: true, ask: 1 }, planetscaleRows({ "count(*)": "INT64" }, [["2"]])),
+  http({ planetscale: true, ask: 3 }, planetscaleRows({ object_id: "VARCHAR", name: "BLOB" }, [["a", "a b"]])), http({ planetscale: true, first: true }, planetscaleRows({ t: "VARCHAR", c: "VARCHAR", y: "TEXT" }, [["hb_unit$doc", "n", "bigint"]])),
+  http({ planetscale: true }, { session: null, error: { code: "ALREADY_EXISTS", message: "x (errno 1062) (sqlstate 23000)" } }),
 ]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A server by HTTP that answers from a script, for the transports "neon" and "gateway": what it was asked, with its
+/* A server by HTTP that answers from a script, for the transports "neon", "gateway" and "planetscale": what it was asked, with its
  * waits; and an answer to each request that the script says nothing about. For unit tests and fuzzers. */
 #ifndef HB_TESTS_UNIT_BACKENDS_HTTP_SCRIPT_H
 #define HB_TESTS_UNIT_BACKENDS_HTTP_SCRIPT_H
@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "hb.h"
 #include "value/pack.h"
 
@@ -19,7 +20,7 @@ typedef struct http_answer {
 } http_answer;
 
 typedef struct http_script {
-    bool neon;
+    bool neon, planetscale;
     const http_answer *answers; /* in turn; the last one again and again */
     uint32_t count, given;
     uint32_t requests;          /* since the script began */
@@ -37,6 +38,11 @@ static inline const char *http_options(bool neon) {
                 : "{\"id\":\"unit\",\"catalog\":false,\"backends\":{\"main\":{\"type\":\"pgvector\",\"via\":\"gateway\","
                   "\"url\":\"https://gw.example.test/db/\",\"connection\":\"m\\u00e4in/1\",\"token\":\"" HTTP_TOKEN "\"}}}";
 }
+
+#define HTTP_PLANETSCALE "{\"id\":\"unit\",\"catalog\":false,\"backends\":{\"main\":{\"type\":\"mysql\",\"via\":\"planetscale\"," \
+                         "\"url\":\"https://db.example.test/\",\"username\":\"me\",\"password\":\"hunter2\"}}}"
+/* A session as a server could write it. */
+#define HTTP_SESSION "{\"a\\\"}\":[1.50,\"]}\\\\\"], \"session\":null, \"n\":18446744073709551615}"
 
 static inline void http_note(http_script *s, const hb_host_op *op) {
     hb_buf_printf(&s->sent, "%.*s %.*s\n", HB_ARG(op->method), HB_ARG(op->url));
@@ -65,6 +71,36 @@ static inline void http_usual(const http_script *s, const hb_host_op *op, hb_buf
     if (is_batch) hb_buf_add_c(body, "]}");
 }
 
+/* The same by PlanetScale's protocol; the tables begin with the workspace's prefix. */
+static inline void http_usual_row(const char *const cells[3], hb_buf *body) {
+    hb_buf all;
+    hb_buf_init(&all, hb_mem_default());
+    hb_buf_add_c(body, "{\"lengths\":[");
+    for (int i = 0; i < 3; i++) {
+        hb_buf_printf(body, "%s\"%u\"", i > 0 ? "," : "", (unsigned)strlen(cells[i]));
+        hb_buf_add_c(&all, cells[i]);
+    }
+    hb_buf_add_c(body, "],\"values\":\"");
+    hb_base64_write(hb_buf_str(&all), body);
+    hb_buf_add_c(body, "\"}");
+    hb_buf_free(&all);
+}
+
+static inline void http_usual_planetscale(const hb_host_op *op, hb_buf *body) {
+    static const char *const rows[4][3] = { { "hb_unit$doc", "object_id", "varbinary" }, { "hb_unit$doc", "name", "longblob" },
+                                            { "hb_unit$doc", "n", "bigint" }, { "hb_unit$doc", "v", "longblob" } };
+    hb_buf_add_c(body, "{\"session\":" HTTP_SESSION ",\"result\":{");
+    if (hb_str_find(op->body, HB_STR("information_schema.columns"), 0) >= 0) {
+        hb_buf_add_c(body, "\"fields\":[{\"name\":\"t\",\"type\":\"VARCHAR\",\"charset\":255},{\"name\":\"c\",\"type\":\"VARCHAR\"},{\"name\":\"y\",\"type\":\"TEXT\"}],\"rows\":[");
+        for (int i = 0; i < 4; i++) {
+            if (i > 0) hb_buf_add_char(body, ',');
+            http_usual_row(rows[i], body);
+        }
+        hb_buf_add_char(body, ']');
+    }
+    hb_buf_add_c(body, "},\"timing\":0.5}");
+}
+
 static inline hb_status http_serve(http_script *s, hb_task *task, const hb_host_op *op, hb_err *err) {
     hb_header headers[2];
     hb_host_reply reply = { .op_id = op->id, .status = 200, .headers = headers };
@@ -72,7 +108,8 @@ static inline hb_status http_serve(http_script *s, hb_task *task, const hb_host_
     hb_buf_init(&body, hb_mem_default());
     http_note(s, op);
     if (s->count == 0) {
-        http_usual(s, op, &body);
+        if (s->planetscale) http_usual_planetscale(op, &body);
+        else http_usual(s, op, &body);
         reply.body = hb_buf_str(&body);
     } else {
         const http_answer *answer = &s->answers[s->given < s->count ? s->given++ : s->count - 1];
