@@ -5,6 +5,24 @@ import { HeavenBaseError } from "../errors.js";
 /** @typedef {import("../host/sql.js").SqlResult} SqlResult */
 /** @typedef {import("./duckdb.js").Connection} Connection */
 
+/** An interrupt that comes before the statement has begun is none: it is said again. */
+const AGAIN_MS = 50;
+
+/** Interrupts what runs from the signal's abort on, until the function that comes back is called. @param {Connection} connection @param {AbortSignal} signal */
+export function interrupting(connection, signal) {
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  let timer;
+  const interrupt = () => {
+    connection.interrupt();
+    timer = setInterval(() => connection.interrupt(), AGAIN_MS);
+  };
+  signal.addEventListener("abort", interrupt, { once: true });
+  return () => {
+    signal.removeEventListener("abort", interrupt);
+    clearInterval(timer);
+  };
+}
+
 /** What a result holds: rows of a query, and not the number of those that changed. */
 const QUERY_RESULT = 3;
 

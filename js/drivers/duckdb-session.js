@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A connection of DuckDB held for several statements.
 import { HeavenBaseError } from "../errors.js";
+import { interrupting } from "./duckdb-connection.js";
 
 /** @typedef {import("../host/sql.js").SqlOptions} SqlOptions */
 /** @typedef {import("../host/sql.js").SqlResult} SqlResult */
@@ -70,12 +71,11 @@ export class DuckdbSession {
   /** @param {string} sql @param {unknown[]} params @param {SqlOptions} options @returns {Promise<SqlResult>} */
   async #run(sql, params, { signal, maxRows = Infinity, maxBytes = Infinity }) {
     signal.throwIfAborted();
-    const interrupt = () => this.#connection.interrupt();
-    signal.addEventListener("abort", interrupt, { once: true });
+    const done = interrupting(this.#connection, signal);
     try {
       return await this.#connection.read(sql, params, { maxRows, maxBytes, check: (kind) => this.#check(kind) });
     } finally {
-      signal.removeEventListener("abort", interrupt);
+      done();
     }
   }
 

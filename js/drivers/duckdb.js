@@ -2,7 +2,7 @@
 // DuckDB in Node, by npm @duckdb/node-api.
 //   const instance = await DuckDBInstance.create("analytics.duckdb");
 //   HeavenBase.open(id, { backends: { main: { type: "duckdb" } }, drivers: { main: duckdbDriver(instance) } })
-import { nodeConnection } from "./duckdb-connection.js";
+import { interrupting, nodeConnection } from "./duckdb-connection.js";
 import { DuckdbSession } from "./duckdb-session.js";
 import { Places } from "./pool.js";
 
@@ -40,13 +40,12 @@ function driverOf(connect, connections) {
   const onConnection = async (signal, body) => {
     signal.throwIfAborted();
     const connection = await connect();
-    const interrupt = () => connection.interrupt();
-    signal.addEventListener("abort", interrupt, { once: true });
+    const done = interrupting(connection, signal);
     try {
       signal.throwIfAborted();
       return await body(connection);
     } finally {
-      signal.removeEventListener("abort", interrupt);
+      done();
       await connection.close();
     }
   };

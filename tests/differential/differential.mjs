@@ -9,10 +9,12 @@ import { HeavenBase } from "heavenbase";
 import { Random, randomData, randomSpec, types } from "./cases.mjs";
 
 /** @typedef {import("./cases.mjs").Case} Case */
-/** @typedef {{ ws: import("heavenbase").Workspace, folder: string | null, written: string, indexed: string[] }} Opened */
-/** What a backend of files is given as its `path` is a folder of each workspace's own. @typedef {{ name: string, backends: Record<string, any>, placed?: boolean }} Placement */
+/** @typedef {{ ws: import("heavenbase").Workspace, folder: string | null, isElsewhere: boolean, written: string, indexed: string[] }} Opened */
+/** What a backend of files is given as its `path` is a folder of each workspace's own. @typedef {{ name: string, backends: Record<string, any>, placed?: boolean, drivers?: Record<string, any> }} Placement */
 
 const queries_per_data = 20;
+/** What lies elsewhere outlives its workspace: each has a place of its own, and goes with it. */
+let opened_elsewhere = 0;
 const memory = { type: "inmem" }, sqlite = { type: "sqlite", database: ":memory:" }, files = { type: "json", path: "" }, pickles = { type: "pickle", path: "" };
 /** The last ones follow the case's own `.store()` declarations. @type {Placement[]} */
 export const placements = [
@@ -30,6 +32,14 @@ export const filePlacements = [
   { name: "pickle", backends: { main: pickles } },
   { name: "file", backends: { main: { type: "file", path: "", fmt: "json" }, vec: { type: "file", path: "", fmt: "pickle" }, search: memory } },
   { name: "placed in files", backends: { main: files, vec: pickles, search: pickles }, placed: true },
+];
+
+/** An engine elsewhere beside memory: alone, and as the case says for rows or for vectors. @param {string} type @param {any} driver @returns {Placement[]} */
+export const remotePlacements = (type, driver) => [
+  { name: "inmem", backends: { main: memory } },
+  { name: type, backends: { main: { type } }, drivers: { main: driver } },
+  { name: `placed, rows on ${type}`, backends: { main: { type }, vec: memory, search: memory }, drivers: { main: driver }, placed: true },
+  { name: `placed, vectors on ${type}`, backends: { main: memory, vec: { type }, search: memory }, drivers: { vec: driver }, placed: true },
 ];
 
 /** @param {Case} one @param {Placement} placement */
@@ -71,7 +81,8 @@ async function open(one, placement) {
   const folder = Object.values(placement.backends).some(({ path }) => path === "") ? mkdtempSync(join(tmpdir(), "hb-differential-")) : null;
   const backends = Object.fromEntries(Object.entries(placement.backends).map(([name, given]) =>
     [name, given.path === "" ? { ...given, path: join(/** @type {string} */ (folder), name) } : given]));
-  const ws = await HeavenBase.open("differential", { backends });
+  const { drivers } = placement;
+  const ws = await HeavenBase.open(drivers ? `differential-${++opened_elsewhere}` : "differential", { backends, drivers });
   const written = [];
   written.push(await outcome(async () => (await ws.register(definition(one, placement))).entityId));
   for (const write of one.writes) {
@@ -79,12 +90,13 @@ async function open(one, placement) {
       : write.op === "set" ? await ws.setMany(write.rows, { entity: "thing" }) : await ws.upsertMany("thing", write.rows))));
   }
   const placed = await outcome(async () => JSON.stringify((await ws.schema("thing")).storage));
-  return { ws, folder, written: written.join("\n"), indexed: placed.startsWith("[") ? JSON.parse(placed).filter((/** @type {any} */ { strategy }) => strategy === "inverted").map((/** @type {any} */ { field }) => field) : [] };
+  return { ws, folder, isElsewhere: drivers !== undefined, written: written.join("\n"), indexed: placed.startsWith("[") ? JSON.parse(placed).filter((/** @type {any} */ { strategy }) => strategy === "inverted").map((/** @type {any} */ { field }) => field) : [] };
 }
 
 /** @param {Opened[]} opened */
 async function close(opened) {
-  for (const { ws, folder } of opened) {
+  for (const { ws, folder, isElsewhere } of opened) {
+    if (isElsewhere) await ws.drop();
     await ws.close();
     if (folder) rmSync(folder, { recursive: true, force: true });
   }

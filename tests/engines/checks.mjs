@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What every server is examined for beside the conformance suite.
 import assert from "node:assert/strict";
+import { remotePlacements, run } from "../differential/differential.mjs";
 import { Float, HeavenBase, Integer, LongText, ShortText, entity, field } from "heavenbase";
 
 const Row = entity("Row", { title: field(ShortText), n: field(Integer) });
@@ -131,5 +132,14 @@ export const checksOfFailure = (server, open) => ({
     await ws.upsert(Row, { name: "after", title: "t", n: 1 });
     await ws.drop();
     await ws.close();
+  },
+});
+
+/** @param {string} type @param {import("../../js/host/sql.js").SqlDriver} driver @returns {Record<string, () => Promise<void>>} */
+export const checksOfPlacements = (type, driver) => ({
+  async "random queries are answered as memory answers them, with push-down and without"() {
+    const { failures, answered, refused } = await run(4, 300, () => {}, remotePlacements(type, driver));
+    assert.deepEqual(failures, []);
+    assert.ok(answered > refused, `only ${answered} of ${answered + refused} queries were answered`);
   },
 });

@@ -8,7 +8,7 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { HeavenBase, Integer, LongText, ShortText, Vector, entity, field } from "heavenbase";
 import { connectDuckdb, duckdbDriver } from "heavenbase/drivers/duckdb";
 import { startGateway } from "heavenbase/gateway";
-import { checksOfData } from "./checks.mjs";
+import { checksOfData, checksOfPlacements } from "./checks.mjs";
 
 const TOKEN = "token-of-the-engine-tests";
 const Row = entity("Row", { title: field(ShortText), body: field(LongText), n: field(Integer), v: field(Vector(3)) });
@@ -29,7 +29,7 @@ export const duckdb = { name: "duckdb", async start() {
   const access = { url: started.url, token: TOKEN };
   const through = (/** @type {string} */ id) => HeavenBase.open(id, { backends: { main: { type: "duckdb", via: "gateway", connection: "main", ...access } } });
   return {
-    ways: [{ name: "duckdb, node-api", open, checks: checks(instance, open) }, { name: "duckdb, gateway", open: through, checks: { ...checksOfGateway(access, folder), ...checksOfData(through) } }],
+    ways: [{ name: "duckdb, node-api", open, checks: { ...checks(instance, open), ...checksOfPlacements("duckdb", driver) } }, { name: "duckdb, gateway", open: through, checks: { ...checksOfGateway(access, folder), ...checksOfData(through) } }],
     stop: async () => {
       await started.stop();
       instance.closeSync();

@@ -8,7 +8,7 @@ import { connectMysql2, mysql2Driver } from "heavenbase/drivers/mysql2";
 import { startGateway } from "heavenbase/gateway";
 import { startMariadb, startMysql, startSeekdb } from "../servers/mysql.mjs";
 import { startPlanetscale } from "../servers/planetscale.mjs";
-import { abortCancels, checksOfData, checksOfFailure, connects } from "./checks.mjs";
+import { abortCancels, checksOfData, checksOfFailure, checksOfPlacements, connects } from "./checks.mjs";
 
 const TOKEN = "token-of-the-engine-tests";
 /** @typedef {{ driver: import("../../js/host/sql.js").SqlDriver, theirs: Record<string, any>, stops: (() => Promise<unknown>)[] }} Setting what more ways need: a user's own database, and where to leave what is to be stopped */
@@ -40,7 +40,7 @@ const engine = (name, type, start, charset = "latin1", more = async () => []) =>
       "connectMysql2 takes the backend's options": () => connects({ type, host: settings.host, port: settings.port, username: "them", password: "secret word", database: "theirs" }, connectMysql2),
       "the user's one database holds two workspaces, or one has its own": () => placed(type, driver, mysql2Driver(root)),
       "an abort cancels the statement in the server": () => abortCancels(driver, "SELECT SLEEP(30)", running),
-      ...checksOfData(open), ...checksOfFailure(server, open),
+      ...checksOfData(open), ...checksOfPlacements(type, driver), ...checksOfFailure(server, open),
     } }, { name: `${name}, gateway`, open: through, checks: checksOfData(through) }, ...(await more({ driver, theirs, stops }))],
     stop: async () => {
       for (const stop of stops) await stop();

@@ -6,7 +6,7 @@ import { HeavenBase, Integer, ShortText, entity, field } from "heavenbase";
 import { connectPg, pgDriver } from "heavenbase/drivers/pg";
 import { onPool, startNeon } from "../servers/neon.mjs";
 import { startPostgres } from "../servers/postgres.mjs";
-import { abortCancels, checksOfData, checksOfFailure, connects } from "./checks.mjs";
+import { abortCancels, checksOfData, checksOfFailure, checksOfPlacements, connects } from "./checks.mjs";
 
 const Row = entity("Row", { title: field(ShortText), n: field(Integer) });
 
@@ -28,7 +28,7 @@ export const postgres = { name: "postgres", async start() {
       { name: "postgres, node-postgres", open: open("postgres"), checks: {
         "connectPg takes the backend's options": () => connects({ type: "postgres", host: settings.host, port: settings.port, username: settings.user, database: settings.database, params: { sslmode: "disable" } }, connectPg),
         "an abort cancels the statement in the server": () => abortCancels(driver, "SELECT pg_sleep(30)", running),
-        ...checksOfData(open("postgres")), ...checksOfFailure(server, open("postgres")),
+        ...checksOfData(open("postgres")), ...checksOfPlacements("pgvector", driver), ...checksOfFailure(server, open("postgres")),
       } },
       { name: "pgvector, node-postgres", open: open("pgvector") },
       { name: "postgres, neon", open: byNeon("postgres"), checks: neonChecks(pool, byNeon("postgres")) },

@@ -8,6 +8,7 @@ import { gateway } from "./gateway.mjs";
 import { gatewayMysql } from "./gateway-mysql.mjs";
 import { mariadb, mysql8, oceanbase } from "./mysql.mjs";
 import { postgres } from "./postgres.mjs";
+import { three } from "./three.mjs";
 
 /**
  * A way to an engine: `open` for the conformance suite, and checks of its own.
@@ -15,7 +16,7 @@ import { postgres } from "./postgres.mjs";
  * @typedef {{ name: string, start: () => Promise<{ ways: Way[], stop: () => Promise<void> }> }} Engine
  */
 /** @type {Engine[]} */
-const engines = [postgres, gateway, gatewayMysql, duckdb, mariadb, mysql8, oceanbase];
+const engines = [postgres, gateway, gatewayMysql, duckdb, mariadb, mysql8, oceanbase, three];
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !engines.some((engine) => engine.name === name));

@@ -20,6 +20,7 @@ typedef struct server {
     uint32_t operations;
     const char *native;         /* with this code */
     hb_buf sent;                /* statements, one a line; transactions between { and } */
+    bool with_types;            /* of their parameters, behind the statements */
 } server;
 
 static inline void server_init(server *s, const char *asks_columns) {
@@ -70,6 +71,22 @@ static inline hb_str table_of(const char *text, hb_buf *wire) {
     return hb_buf_str(wire);
 }
 
+static inline const char *server_type_name(const hb_value *value) {
+    static const char *const names[HB_KIND_COUNT] = { "null", "bool", "int", "float", "text", "bytes", "vector", "pack" };
+    return names[value->kind];
+}
+
+/* "  -- int, text" for a list of parameters. */
+static inline void note_types(server *s, hb_str params) {
+    static const char *const names[] = { [HB_PACK_NIL] = "null", [HB_PACK_BOOL] = "bool", [HB_PACK_INT] = "int", [HB_PACK_FLOAT] = "float", [HB_PACK_STR] = "text", [HB_PACK_BIN] = "bytes" };
+    hb_pack_reader reader = hb_pack_read(params);
+    hb_pack_item list, item;
+    CHECK(hb_pack_next(&reader, &list));
+    for (uint32_t i = 0; i < list.count && CHECK(hb_pack_next(&reader, &item) && (size_t)item.tag < sizeof names / sizeof names[0]); i++) {
+        hb_buf_printf(&s->sent, "%s%s", i == 0 ? "  -- " : ", ", names[item.tag]);
+    }
+}
+
 /* What is asked: 'c' for columns, 'w' for which engine, 'r' for rows, 0 for nothing. */
 static inline char note_statements(server *s, const hb_host_op *op) {
     hb_pack_reader reader = hb_pack_read(op->statements);
@@ -84,6 +101,7 @@ static inline char note_statements(server *s, const hb_host_op *op) {
         if (hb_str_find(sql.s, hb_str_c(s->asks_columns), 0) >= 0) asks = 'c';
         if (hb_str_find(sql.s, HB_STR("collations"), 0) >= 0) asks = 'w';
         hb_buf_add_str(&s->sent, asks == 'c' ? HB_STR("COLUMNS") : asks == 'w' ? HB_STR("WHICH") : sql.s);
+        if (s->with_types) note_types(s, params);
         hb_buf_add_char(&s->sent, '\n');
     }
     if (op->in_transaction) hb_buf_add_c(&s->sent, "}\n");
