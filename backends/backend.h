@@ -116,6 +116,7 @@ struct hb_backend {
         uint32_t reducers;
         bool vector_index;          /* takes the hint of a field (schema.h) for near */
         bool unique;                /* enforces the container's unique constraints itself */
+        bool check_in_tx;           /* what check() changes in an open transaction goes with it */
     } caps;
     /* Strategies this backend can hold a type with; false with a reason otherwise. */
     bool (*stores)(const hb_type *type, hb_strategy strategy);

@@ -88,6 +88,7 @@ const hb_backend hb_backend_sqlite = {
         .search = true,
         .candidates = true,
         .unique = true,
+        .check_in_tx = true,
         .filtered_rank = true,
         .reducers = 1u << HB_REDUCE_COUNT | 1u << HB_REDUCE_MIN | 1u << HB_REDUCE_MAX,
     },

@@ -105,7 +105,7 @@ static hb_status audit_unique(audit_program *a, hb_task *task, bool *done, hb_er
 static hb_status audit_add_intents(audit_program *a, cJSON *root, bool *ok, hb_err *err) {
     cJSON *report = cJSON_AddObjectToObject(root, "intents");
     uint32_t completed = 0, taken_back = 0, pending;
-    if (a->intents != NULL) hb_intents_counts(a->intents, &completed, &taken_back);
+    if (a->intents != NULL && !a->dry_run) hb_intents_counts(a->intents, &completed, &taken_back);
     if (a->repair) {
         cJSON_AddNumberToObject(report, "completed", completed);
         cJSON_AddNumberToObject(report, "taken_back", taken_back);
@@ -224,6 +224,9 @@ static hb_status audit_add_actions(audit_program *a, hb_err *err) {
     cJSON *actions = cJSON_AddObjectToObject(a->root, "actions");
     cJSON *catalog = cJSON_AddObjectToObject(actions, "catalog");
     cJSON *replicas = cJSON_AddObjectToObject(actions, "replicas");
+    cJSON *intents = cJSON_AddObjectToObject(actions, "intents");
+    uint32_t completed, taken_back;
+    hb_intents_counts(a->intents, &completed, &taken_back);
     const hb_replica_counts counts = hb_replicas_counts(a->replicas);
     const double deleted = (double)hb_replicas_deleted(a->replicas);
     const hb_catalog_counts rows = hb_catalog_check_counts(a->before);
@@ -234,11 +237,14 @@ static hb_status audit_add_actions(audit_program *a, hb_err *err) {
         cJSON_AddNumberToObject(replicas, "missing_written", (double)counts.missing) != NULL &&
         cJSON_AddNumberToObject(replicas, "different_rewritten", (double)counts.different) !=
             NULL &&
-        cJSON_AddNumberToObject(replicas, "orphaned_deleted", deleted) != NULL;
+        cJSON_AddNumberToObject(replicas, "orphaned_deleted", deleted) != NULL &&
+        cJSON_AddNumberToObject(intents, "completed", completed) != NULL &&
+        cJSON_AddNumberToObject(intents, "taken_back", taken_back) != NULL;
     return ok ? hb_stored_actions(a->stored, actions, err) : hb_err_memory(err);
 }
 
 static hb_status audit_finish(audit_program *a, hb_task *task, hb_err *err) {
+    hb_rehearsal_end(a->ws);
     bool catalog = false, replicas = false, intents = false, edges = false, stored = false;
     hb_stored_counts counts;
     HB_TRY(hb_stored_finish(a->stored, &counts, &stored, err));
@@ -272,6 +278,7 @@ static void audit_cleanup(hb_task *task, bool failed) {
     hb_catalog_check_end(a->before);
     hb_catalog_check_end(a->after);
     uniques_end(a, task);
+    hb_rehearsal_end(a->ws);
     cJSON_Delete(a->root);
     a->root = NULL;
 }
@@ -284,11 +291,13 @@ static hb_status audit_refused(hb_task *task, hb_status status, hb_err *err) {
     return hb_replicas_explain(a->replicas, status, err);
 }
 
-/* What earlier writes left comes first: the audit then sees whole writes. */
+/* What earlier writes left comes first: the audit then sees whole writes. A dry run rehearses that.
+ */
 static hb_status repair_intents(audit_program *a, hb_task *task, bool *done, hb_err *err) {
     if (a->intents == NULL) {
         hb_intents_asked asked = { .now_ms = a->now_ms };
         HB_TRY(hb_intents_start(task, a->ws, &asked, &a->intents, err));
+        a->ws->rehearses = a->dry_run && hb_intents_are_due(a->intents);
     }
     return hb_intents_advance(a->intents, done, err);
 }
@@ -341,7 +350,8 @@ static hb_status replicas_advance(hb_replicas *replicas, hb_task *task, bool *do
 static hb_status audit_replicas(audit_program *a, hb_task *task, bool *done, hb_err *err) {
     bool fix = a->repair && !a->dry_run;
     if (a->replicas == NULL) {
-        HB_TRY(hb_replicas_start(task, a->ws, fix, a->repair, a->stored, &a->replicas, err));
+        const bool writes = fix || a->ws->rehearses;
+        HB_TRY(hb_replicas_start(task, a->ws, writes, a->repair, a->stored, &a->replicas, err));
     }
     if (!fix || !a->gave_up) {
         HB_TRY(replicas_advance(a->replicas, task, done, err));
@@ -356,9 +366,8 @@ static hb_status audit_replicas(audit_program *a, hb_task *task, bool *done, hb_
 /* Everything that comes before the Catalog, which is read last: after what it depends on is mended.
  */
 static hb_status audit_lead(audit_program *a, hb_task *task, bool *done, hb_err *err) {
-    bool fix = a->repair && !a->dry_run;
     *done = true;
-    if (a->stored == NULL && fix) HB_TRY(repair_intents(a, task, done, err));
+    if (a->stored == NULL && a->repair) HB_TRY(repair_intents(a, task, done, err));
     if (!*done) return HB_OK;
     if (a->stored == NULL || a->stored_at < a->ws->entity_count) {
         HB_TRY(audit_stored(a, task, done, err));

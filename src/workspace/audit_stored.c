@@ -4,6 +4,8 @@
 
 #include <cJSON.h>
 
+#include "workspace/transaction.h"
+
 struct hb_stored {
     hb_workspace *ws;
     hb_task *task;
@@ -17,6 +19,7 @@ struct hb_stored {
     uint64_t lost_count;        /* of the problems: values that are lost */
     uint64_t left_count;        /* files and problems that nothing was done about */
     bool rehearses;             /* a dry run: says what a repair would do */
+    bool redoes;                /* it mends what has drifted, to see what follows */
     uint64_t mended, renamed, put_aside;
     hb_check_how how;
     hb_str backend, entity;     /* that are looked at */
@@ -110,13 +113,14 @@ static hb_status add_problem(hb_stored *s, const hb_finding *finding, hb_err *er
         HB_TRY(set_note(s, &s->lost, key, 4, err));
         s->lost_count++;
     }
+    const bool fixed = finding->fixed && !s->redoes;
     if (value || finding->fixed || (s->how == HB_CHECK_LOOK && !finding->stays)) s->mended++;
-    if (!value && !finding->fixed) s->left_count++;
+    if (!value && !fixed) s->left_count++;
     if (s->counts.problems++ >= HB_AUDIT_LIST_MAX) return HB_OK;
     cJSON *item = add_item(s, s->problems, finding);
     bool ok = item != NULL && add_text(s, item, "object_id", finding->object_id) &&
               add_text(s, item, "reason", finding->reason) &&
-              cJSON_AddBoolToObject(item, "repaired", finding->fixed) != NULL &&
+              cJSON_AddBoolToObject(item, "repaired", fixed) != NULL &&
               add_text(s, item, "field", finding->field) &&
               cJSON_AddStringToObject(item, "what", finding->kind) != NULL;
     return ok ? HB_OK : hb_err_memory(err);
@@ -127,7 +131,7 @@ static hb_status add_unused(hb_stored *s, const hb_finding *finding, hb_err *err
     cJSON *item = add_item(s, s->unused, finding);
     bool ok = item != NULL && add_text(s, item, "field", finding->field) &&
               cJSON_AddNumberToObject(item, "values", (double)finding->count) != NULL &&
-              cJSON_AddBoolToObject(item, "deleted", finding->fixed) != NULL;
+              cJSON_AddBoolToObject(item, "deleted", finding->fixed && !s->redoes) != NULL;
     return ok ? HB_OK : hb_err_memory(err);
 }
 
@@ -160,7 +164,10 @@ static hb_status add_finding(void *arg, const hb_finding *finding, hb_err *err) 
     const hb_str kind = hb_str_c(finding->kind);
     if (hb_str_eq(kind, HB_STR("file"))) return add_file(s, finding, err);
     if (hb_str_eq(kind, HB_STR("unused"))) return add_unused(s, finding, err);
-    if (hb_str_eq(kind, HB_STR("drift"))) HB_TRY(note_drift(s, finding, err));
+    if (hb_str_eq(kind, HB_STR("drift"))) {
+        HB_TRY(note_drift(s, finding, err));
+        if (s->redoes) return HB_OK; /* it was told before */
+    }
     return s->how == HB_CHECK_GIVE_UP ? note_lost(s, finding, err) : add_problem(s, finding, err);
 }
 
@@ -195,6 +202,23 @@ void hb_stored_end(hb_stored *s) {
     hb_buf_free(&s->key);
 }
 
+/* What follows from tables that a repair makes anew is found by making them, in a transaction that
+ * is taken back. */
+static hb_status mend_drift(hb_stored *s, hb_instance *instance, hb_container *container,
+                            hb_err *err) {
+    if (!instance->type->caps.check_in_tx) return HB_OK;
+    s->ws->rehearses = true;
+    HB_TRY(hb_rehearsal_open(s->ws, s->task, s->place, err));
+    s->at->drifted = false;
+    s->redoes = true;
+    s->how = HB_CHECK_MEND;
+    const hb_status status =
+        instance->type->check(instance, container, s->how, add_finding, s, err);
+    s->how = HB_CHECK_LOOK;
+    s->redoes = false;
+    return status;
+}
+
 static hb_status check_entity(hb_stored *s, hb_entity *entity, hb_err *err) {
     if (s->how != HB_CHECK_GIVE_UP) {
         entity->drifted = false;
@@ -211,7 +235,13 @@ static hb_status check_entity(hb_stored *s, hb_entity *entity, hb_err *err) {
         s->place = b;
         s->backend = instance->name;
         s->entity = entity->schema->entity_id;
+        const bool drifted = entity->drifted; /* in another backend */
+        entity->drifted = false;
         hb_status status = instance->type->check(instance, container, s->how, add_finding, s, err);
+        if (status == HB_OK && s->rehearses && entity->drifted) {
+            status = mend_drift(s, instance, container, err);
+        }
+        entity->drifted = entity->drifted || drifted;
         if (status != HB_OK) return hb_err_where(err, s->entity, HB_STR_EMPTY, instance->name);
     }
     return HB_OK;

@@ -71,6 +71,8 @@ void hb_intents_end(hb_intents *intents);
 /* With the source of truth locked: LOCKED when any intent touches the rows by now. */
 hb_status hb_intents_refuse_any(hb_workspace *ws, const hb_intents_asked *asked, hb_arena *arena,
                                 hb_err *err);
+/* Are there some that would be completed, or taken back? */
+bool hb_intents_are_due(const hb_intents *intents);
 /* How many were completed, and taken back. */
 void hb_intents_counts(const hb_intents *intents, uint32_t *completed, uint32_t *taken_back);
 /* While opening: whatever needs no network. A backend that fails leaves its intents for later. */

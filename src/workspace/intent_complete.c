@@ -142,7 +142,8 @@ static bool can_complete(const hb_intents *intents, const hb_record *record) {
 
 static hb_status forget(hb_intents *intents, hb_err *err) {
     hb_instance *keeper = hb_workspace_keeper(intents->ws);
-    HB_TRY(keeper->type->meta_delete(keeper, intents->records[intents->at].key, err));
+    const bool stays = intents->ws->rehearses;
+    if (!stays) HB_TRY(keeper->type->meta_delete(keeper, intents->records[intents->at].key, err));
     intents->at++;
     intents->phase = COMPLETE_NEXT;
     return HB_OK;
@@ -320,7 +321,7 @@ static hb_status start_next(hb_intents *intents, hb_err *err) {
         return HB_OK;
     }
     bool claimed = can_complete(intents, record);
-    if (claimed) {
+    if (claimed && !intents->ws->rehearses) {
         HB_TRY(hb_record_claim(intents->ws, record, intents->asked.now_ms, &intents->task->arena,
                                &claimed, err));
     }
@@ -367,6 +368,10 @@ void hb_intents_end(hb_intents *intents) {
     if (intents == NULL) return;
     hb_changes_end(intents->changes);
     forget_altered(intents);
+}
+
+bool hb_intents_are_due(const hb_intents *intents) {
+    return intents->count > 0;
 }
 
 void hb_intents_counts(const hb_intents *intents, uint32_t *completed, uint32_t *taken_back) {

@@ -53,6 +53,7 @@ static hb_status refused_by(hb_changes *changes, uint32_t backend, hb_status sta
 
 hb_status hb_changes_begin(hb_changes *changes, uint32_t backend, hb_err *err) {
     hb_instance *instance = instance_at(changes, backend);
+    if (changes->ws->rehearses) return HB_OK; /* what reads needs none, what writes opens it */
     if (instance->type->tx == NULL || (changes->open & bit(backend)) != 0) return HB_OK;
     hb_status status = instance->type->tx(instance, HB_TX_BEGIN, err);
     if (status != HB_OK) return refused_by(changes, backend, status, err);
@@ -64,6 +65,11 @@ hb_status hb_changes_begin(hb_changes *changes, uint32_t backend, hb_err *err) {
 static hb_status commit(hb_changes *changes, uint32_t backend, bool *done, hb_err *err) {
     hb_instance *instance = instance_at(changes, backend);
     hb_status status = HB_OK;
+    if (changes->ws->rehearses) {
+        changes->held |= bit(backend);
+        *done = true;
+        return HB_OK;
+    }
     changes->failed_at = backend;
     if (changes->commit == NULL) {
         changes->open &= ~bit(backend);
@@ -99,6 +105,11 @@ static hb_status keep_intent(hb_changes *changes, bool is_put, bool *done, hb_er
 
 /* Runs one fragment; *done when its job is. */
 static hb_status run(hb_changes *changes, hb_change *change, bool *done, hb_err *err) {
+    if (changes->ws->rehearses) {
+        *done = true;
+        if (!instance_at(changes, change->backend)->type->local) return HB_OK;
+        HB_TRY(hb_rehearsal_open(changes->ws, changes->task, change->backend, err));
+    }
     if (change->job == NULL) {
         changes->failed_at = change->backend;
         HB_TRY(hb_changes_begin(changes, change->backend, err));
@@ -196,6 +207,49 @@ hb_status hb_changes_advance(hb_changes *changes, bool *done, hb_err *err) {
         if (!*done) return HB_OK;
     }
     return HB_OK;
+}
+
+/* ---- rehearsing -------------------------------------------------------------------------- */
+
+/* What keeps its rows in memory has to have them before the transaction hides what is on disk. */
+static hb_status load(hb_workspace *ws, hb_task *task, uint32_t backend, hb_err *err) {
+    for (uint32_t e = 0; e < ws->entity_count; e++) {
+        const hb_entity *entity = ws->entities[e];
+        if (entity->is_virtual || !entity->ensured) continue;
+        if (entity->routing->containers[backend] == NULL) continue;
+        hb_fragment *fragment = HB_NEW(&task->arena, hb_fragment);
+        if (fragment == NULL) return hb_err_memory(err);
+        fragment->kind = HB_FRAG_COUNT;
+        fragment->container = entity->routing->containers[backend];
+        fragment->limit = HB_NO_LIMIT;
+        hb_job *job;
+        HB_TRY(hb_task_start_job(task, ws->instances[backend], fragment, &job, err));
+    }
+    return HB_OK;
+}
+
+hb_status hb_rehearsal_open(hb_workspace *ws, hb_task *task, uint32_t backend, hb_err *err) {
+    hb_instance *instance = ws->instances[backend];
+    HB_ASSERT(ws->rehearses && instance->type->local);
+    if (instance->type->tx == NULL || (ws->rehearsed & bit(backend)) != 0) return HB_OK;
+    if (instance->type->check != NULL && !instance->type->caps.check_in_tx) {
+        HB_TRY(load(ws, task, backend, err));
+    }
+    hb_status status = instance->type->tx(instance, HB_TX_BEGIN, err);
+    if (status != HB_OK) return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, instance->name);
+    ws->rehearsed |= bit(backend);
+    return HB_OK;
+}
+
+void hb_rehearsal_end(hb_workspace *ws) {
+    for (uint32_t b = 0; b < ws->instance_count; b++) {
+        if ((ws->rehearsed & bit(b)) == 0) continue;
+        hb_err ignored; /* a transaction that is not rolled back ends with its connection */
+        hb_err_init(&ignored);
+        ws->instances[b]->type->tx(ws->instances[b], HB_TX_ROLLBACK, &ignored);
+    }
+    ws->rehearsed = 0;
+    ws->rehearses = false;
 }
 
 /* ---- failing ----------------------------------------------------------------------------- */

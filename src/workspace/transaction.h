@@ -57,4 +57,13 @@ hb_status hb_changes_explain(hb_changes *changes, hb_status status, hb_err *err)
 /* Takes back what is open. Call it once, whatever happened; `changes` may be NULL. */
 void hb_changes_end(hb_changes *changes);
 
+/* A rehearsal: until its end all changes of the workspace stay in transactions of their backends,
+ * where the calls that rehearse see them, and are taken back. Backends that are not local are left
+ * out: they keep no transaction open. Start it with ws->rehearses. */
+
+/* Opens the transaction of a local backend, once. */
+hb_status hb_rehearsal_open(hb_workspace *ws, hb_task *task, uint32_t backend, hb_err *err);
+/* Nothing when there is none. */
+void hb_rehearsal_end(hb_workspace *ws);
+
 #endif

@@ -84,6 +84,8 @@ struct hb_workspace {
     char token[96];             /* what was last seen of the definitions (definitions.c) */
     uint32_t token_len;
     uint64_t changes;           /* hb_backend.changes of the keeper at that time */
+    bool rehearses;             /* what is written is taken back: see transaction.h */
+    uint64_t rehearsed;         /* backends with a transaction of the rehearsal, by index */
     uint64_t revision;          /* counts changes of the registry */
     uint64_t meta_revision;     /* the one that MetaSchema's rows show */
     hb_prepared **prepared;     /* handle - 1 -> query, NULL when released */

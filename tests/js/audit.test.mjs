@@ -44,6 +44,13 @@ async function faulty(second, fault) {
   return open();
 }
 
+/** The dry run has found and foreseen what the repair then had to do. */
+function foresees(said, done) {
+  const found = ({ actions, files, storage, replicas, catalog, edges }) => JSON.parse(JSON.stringify([actions, files, storage.problems, storage.unused, replicas.before,
+    catalog.before, edges], (key, value) => (["repaired", "value", "quarantined", "renamed", "deleted", "created_at", "updated_at"].includes(key) && (key.endsWith("_at") || typeof value !== "number") ? undefined : value)));
+  assert.deepEqual(found(said), found(done));
+}
+
 /** Audit and dry run find `replicas`, a repair reports `done`; then all is as it was. */
 async function mends(ws, replicas, done) {
   const before = await ws.rows("doc");
@@ -56,6 +63,7 @@ async function mends(ws, replicas, done) {
   assert.deepEqual(await ws.audit(), report);
   const repaired = await ws.repair();
   assert.equal(repaired.ok, true);
+  foresees(said, repaired);
   const { missing_written: missing, different_rewritten: different, orphaned_deleted: orphaned } = repaired.replicas;
   assert.deepEqual({ missing, different, orphaned }, { missing: 0, different: 0, orphaned: 0, ...done });
   assert.equal((await ws.audit()).ok, true);
@@ -181,7 +189,7 @@ test("a dry run foresees the Catalog rows of rows that replicas restore, and whi
       const said = await ws.repair({ dryRun: true });
       assert.deepEqual([said.actions.catalog, said.actions.files], expected);
       const done = await ws.repair();
-      assert.deepEqual(done.actions, said.actions);
+      foresees(said, done);
       assert.deepEqual(done.catalog.before.checked, said.catalog.before.checked);
       assert.equal((await ws.audit()).ok, true);
       assert.deepEqual((await ws.query(Thing).execute()).rows().map((row) => [row.object_id, row.name, row.a]), [["m", "name m", 0], ["n", "name n", 1], ["x", "name x", 2]]);
@@ -222,7 +230,7 @@ test("a field that comes back with another type hides no row of a file backend",
     const said = await ws.repair({ dryRun: true });
     assert.deepEqual(await ws.rows("thing"), rows);
     const done = await ws.repair();
-    assert.deepEqual(done.actions, said.actions);
+    foresees(said, done);
     assert.deepEqual([done.ok, done.storage.problems[0].repaired, done.storage.problems[0].value], [true, true, "lost"]);
     assert.deepEqual(fs.readdirSync(join(at, "main", "returns", "thing", ".quarantine")), [`r.${suffix}`]);
     assert.equal((await ws.audit()).ok, true);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* audit names a single fault in any backend, repair brings back what the source of truth holds. */
 #include "backends/sqlite/sqlite_priv.h"
-#include "tests/unit/workspace/fixture.h"
+#include "tests/unit/workspace/rehearsal.h"
 
 static const char debug_options[] = "{\"id\":\"unit\",\"preset\":\"debug\"}";
 static const char doc_definition[] =
@@ -74,8 +74,10 @@ static void check_mended(fixture *f, const char *named, const char *done) {
     CHECK(contains(answer(f)->json, named));
     CHECK(!is_ok(report(f, HB_CALL_REPAIR, HB_FLAG_DRY_RUN)));
     CHECK(contains(answer(f)->json, named));
+    const char *said = hb_arena_printf(&f->arena, "%.*s", HB_ARG(answer(f)->json)).ptr;
     CHECK(!is_ok(report(f, HB_CALL_AUDIT, 0)));
     CHECK(is_ok(report(f, HB_CALL_REPAIR, 0)));
+    check_foreseen(said, hb_arena_printf(&f->arena, "%.*s", HB_ARG(answer(f)->json)).ptr);
     if (!contains(answer(f)->json, done)) {
         test_check(false, hb_arena_printf(&f->arena, "%.*s", HB_ARG(answer(f)->json)).ptr, __FILE__, __LINE__);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Tables that another program changed: the workspace opens, what needs them says SCHEMA_DRIFT by name, audit lists
  * them, and repair makes them usable with everything that is left. */
-#include "tests/unit/workspace/fixture.h"
+#include "tests/unit/workspace/rehearsal.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -46,12 +46,26 @@ static void fill(const char *options, const char *definition) {
     fixture_close(&f);
 }
 
-static const char *report(fixture *f, hb_call_kind kind) {
-    if (!CHECK_INT(call(f, (hb_request){ .kind = kind }), HB_OK)) {
+static const char *report_as(fixture *f, hb_call_kind kind, uint32_t flags) {
+    if (!CHECK_INT(call(f, (hb_request){ .kind = kind, .flags = flags }), HB_OK)) {
         test_check(false, f->err.msg, __FILE__, __LINE__);
         return "";
     }
     return hb_arena_printf(&f->arena, "%.*s", HB_ARG(answer(f)->json)).ptr;
+}
+
+static const char *report(fixture *f, hb_call_kind kind) {
+    return report_as(f, kind, 0);
+}
+
+/* A dry run, which changes nothing, and then the repair that it foresees. */
+static const char *repair(fixture *f) {
+    const char *audited = report(f, HB_CALL_AUDIT);
+    const char *said = report_as(f, HB_CALL_REPAIR, HB_FLAG_DRY_RUN);
+    CHECK_CSTR(report(f, HB_CALL_AUDIT), audited);
+    const char *done = report(f, HB_CALL_REPAIR);
+    check_foreseen(said, done);
+    return done;
 }
 
 typedef struct damage {
@@ -81,7 +95,7 @@ static void check_damage(const char *options, const damage *one) {
     CHECK(strstr(found, "\"what\":\"drift\"") != NULL && strstr(found, one->says) != NULL);
     CHECK(strstr(found, "\"dangling\":[],\"mismatched\":[]") != NULL);
     CHECK_INT(query(&f, "thing", "{}"), HB_E_SCHEMA_DRIFT);
-    found = report(&f, HB_CALL_REPAIR);
+    found = repair(&f);
     CHECK(strstr(found, "\"repaired\":true") != NULL);
     CHECK_INT(query(&f, "thing", "{}"), HB_OK);
     CHECK_CSTR(lines(&f, "a"), one->a);
@@ -150,8 +164,7 @@ static void copies_elsewhere_bring_back_what_was_lost(void) {
         run(cases[i].file, cases[i].sql);
         fixture f;
         fixture_open(&f, both);
-        report(&f, HB_CALL_AUDIT);
-        report(&f, HB_CALL_REPAIR);
+        repair(&f);
         CHECK_INT(query(&f, "thing", "{}"), HB_OK);
         CHECK_CSTR(lines(&f, "a"), cases[i].a);
         CHECK_CSTR(lines(&f, "b"), cases[i].b);

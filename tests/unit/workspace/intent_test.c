@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Writes over three durable backends, each of which may refuse: what is named, what stays, who completes it. */
-#include "tests/unit/workspace/fixture.h"
+#include "tests/unit/workspace/rehearsal.h"
 
 #include <stdio.h>
 
@@ -147,7 +147,16 @@ static uint32_t intents(fixture *f) {
     return count;
 }
 
-static hb_status repair(fixture *f) { return call(f, (hb_request){ .kind = HB_CALL_REPAIR }); }
+/* A dry run, which leaves the intents and foresees what they bring, and the repair. */
+static hb_status repair(fixture *f) {
+    const uint32_t count = intents(f);
+    const hb_status dry = call(f, (hb_request){ .kind = HB_CALL_REPAIR, .flags = HB_FLAG_DRY_RUN });
+    const char *said = dry == HB_OK ? hb_arena_printf(&f->arena, "%.*s", HB_ARG(answer(f)->json)).ptr : "";
+    CHECK_INT(intents(f), count);
+    const hb_status status = call(f, (hb_request){ .kind = HB_CALL_REPAIR });
+    if (status == HB_OK) check_foreseen(said, hb_arena_printf(&f->arena, "%.*s", HB_ARG(answer(f)->json)).ptr);
+    return status;
+}
 
 /* Registered, with one row of each entity. */
 static void start(fixture *f) {
