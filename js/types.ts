@@ -147,6 +147,23 @@ export type HttpOptions =
   | { via: "neon"; uri: string; url?: string; token?: string }
   /** mysql: PlanetScale's SQL over HTTP, at `url` or https://`host` */
   | { via: "planetscale"; url?: string; host?: string; username: string; password: string };
+/** Options of the backend trino: `{ type: "trino", ...options satisfies TrinoOptions }`. */
+export interface TrinoOptions {
+  /** the coordinator; a password or a token goes to `https:` only, or to this machine */
+  url: string;
+  catalog: string;
+  /** the schema that holds the workspace; `hb_<workspace id>` by default */
+  schema?: string;
+  /** who asks; not needed with a token that says it */
+  username?: string;
+  password?: string;
+  /** a JWT in the place of a password */
+  token?: string;
+  /** properties of the session: `name=value,name=value` */
+  session?: string;
+  /** how rows are written; by default the catalog's connector says it */
+  writes?: "merge" | "replace" | "insert";
+}
 /** What `compact` gave back: bytes of the module's memory. `before` is shared with the workspaces that were opened beside it. */
 export interface Compaction {
   before: number;

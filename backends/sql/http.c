@@ -103,8 +103,9 @@ static const sql_transport *find_transport(const sql_engine *engine, hb_str via)
 
 hb_status sql_http_open(sql_remote *remote, hb_err *err) {
     const hb_str via = hb_instance_text(remote->instance, "via");
-    if (via.len == 0) return HB_OK;
-    const sql_transport *transport = find_transport(remote->engine, via);
+    const sql_transport *transport = remote->engine->by_http;
+    if (via.len == 0 && transport == NULL) return HB_OK;
+    if (via.len > 0) transport = find_transport(remote->engine, via);
     if (transport == NULL) return unknown_via(remote, via, err);
     sql_link *link = HB_NEW(remote->instance->arena, sql_link);
     if (link == NULL) return hb_err_memory(err);
@@ -145,6 +146,22 @@ hb_status sql_http_post(hb_job *job, hb_str url, hb_buf *body, hb_err *err) {
                                       .header_count = link->header_count,
                                       .body = copy,
                                       .answer_max = SQL_ANSWER_BYTES_MAX };
+    exchange->tries = 1;
+    return hb_job_emit(job, &exchange->request, NULL, err);
+}
+
+hb_status sql_http_request(hb_job *job, const char *method, hb_str url, uint32_t delay_ms,
+                           bool undo, hb_err *err) {
+    const sql_link *link = sql_remote_of(job)->link;
+    sql_exchange *exchange = sql_exchange_of(job);
+    exchange->request = (hb_host_op){ .kind = HB_HOST_FETCH,
+                                      .method = hb_str_c(method),
+                                      .url = url,
+                                      .headers = link->headers,
+                                      .header_count = link->header_count,
+                                      .answer_max = SQL_ANSWER_BYTES_MAX,
+                                      .delay_ms = delay_ms,
+                                      .undo = undo };
     exchange->tries = 1;
     return hb_job_emit(job, &exchange->request, NULL, err);
 }
@@ -192,7 +209,8 @@ static bool asked_wait(const hb_host_reply *reply, uint64_t *ms) {
 }
 
 static uint32_t own_wait(const hb_job *job, const sql_exchange *exchange) {
-    uint32_t wait = WAIT_FIRST_MS;
+    const uint32_t first = sql_remote_of(job)->link->transport->wait_first_ms;
+    uint32_t wait = first > 0 ? first : WAIT_FIRST_MS;
     for (uint32_t i = 1; i < exchange->tries && wait < WAIT_MAX_MS; i++) wait *= 2;
     if (wait > WAIT_MAX_MS) wait = WAIT_MAX_MS;
     const hb_str owner = job->instance->owner;
@@ -223,7 +241,7 @@ static bool may_again(const sql_exchange *exchange, const hb_host_reply *reply,
                       const sql_fault *fault) {
     if (exchange->tries >= TRIES_MAX || fault->status != HB_OK) return false;
     if (reply->status == 429 || fault->not_begun) return true;
-    if (exchange->in_transaction) return false;
+    if (exchange->in_transaction && exchange->again < SQL_AGAIN_UNANSWERED) return false;
     return reply->status == 408 || (reply->status >= 502 && reply->status <= 504);
 }
 
@@ -255,7 +273,7 @@ static hb_status refused_by_status(const hb_job *job, uint32_t code, hb_err *err
     char native[5 + HB_NUM_TEXT_MAX] = "HTTP ";
     if (code == 401 || code == 403) {
         status = HB_E_REFUSED;
-    } else if (code == 404 || code == 405) {
+    } else if (code == 404 || code == 405 || code == 410) {
         status = HB_E_UNAVAILABLE;
         telling = HB_STR("what answers at its url does not know that path");
     } else if (code == 413) {
@@ -284,7 +302,8 @@ static hb_status take_failure(hb_job *job, const hb_host_reply *reply, hb_err *e
                        err);
     }
     bool sent = false;
-    if (!exchange->in_transaction && exchange->tries < NETWORK_TRIES_MAX) {
+    const bool is_safe = !exchange->in_transaction || exchange->again == SQL_AGAIN_ALWAYS;
+    if (is_safe && exchange->tries < NETWORK_TRIES_MAX) {
         HB_TRY(again(job, reply, &sent, err));
     }
     if (sent) return HB_OK;
@@ -301,25 +320,36 @@ static hb_status take_fault(hb_job *job, const hb_host_reply *reply, hb_err *err
         return sql_bad_answer(err, "a redirect, which is not followed: give the url it leads to");
     }
     if (reply->status < 300) return sql_bad_answer(err, "a status that nobody documents");
-    sql_remote_of(job)->link->transport->fault(job, reply, &fault);
+    const sql_transport *transport = sql_remote_of(job)->link->transport;
+    if (transport->fault != NULL) transport->fault(job, reply, &fault);
     if (may_again(sql_exchange_of(job), reply, &fault)) HB_TRY(again(job, reply, &sent, err));
     if (sent) return HB_OK;
     if (fault.status != HB_OK || fault.native.len > 0) return sql_http_refused(job, &fault, err);
     return refused_by_status(job, reply->status, err);
 }
 
-hb_status sql_http_reply(hb_job *job, const hb_host_reply *reply, hb_batch *rows, bool *complete,
-                         hb_err *err) {
-    const hb_err *failure = sql_exchange_of(job)->failure;
-    *complete = failure != NULL;
-    if (failure != NULL) {
-        if (err != NULL) *err = *failure;
-        return failure->code;
-    }
+static hb_status take_reply(hb_job *job, const hb_host_reply *reply, hb_batch *rows, bool *complete,
+                            hb_err *err) {
     if (reply->failed) return take_failure(job, reply, err);
     if (reply->body.len > SQL_ANSWER_BYTES_MAX) {
         return sql_bad_answer(err, "it is longer than an answer may be");
     }
     if (reply->status != 200) return take_fault(job, reply, err);
     return sql_remote_of(job)->link->transport->take(job, reply, rows, complete, err);
+}
+
+hb_status sql_http_reply(hb_job *job, const hb_host_reply *reply, hb_batch *rows, bool *complete,
+                         hb_err *err) {
+    const sql_transport *transport = sql_remote_of(job)->link->transport;
+    const hb_err *failure = sql_exchange_of(job)->failure;
+    hb_status status;
+    *complete = failure != NULL;
+    if (failure != NULL) {
+        status = failure->code;
+        if (err != NULL) *err = *failure;
+    } else {
+        status = take_reply(job, reply, rows, complete, err);
+    }
+    if (status == HB_OK || transport->failed == NULL) return status;
+    return transport->failed(job, status, err);
 }

@@ -126,7 +126,7 @@ typedef struct seen_column {
     uint32_t heap_len;
 } seen_column;
 
-static bool number_word(hb_str text, double *out) {
+bool sql_json_number_word(hb_str text, double *out) {
     static const struct {
         hb_str word;
         double value;
@@ -167,7 +167,7 @@ static bool look_at(hb_pack_reader *reader, bool texts_only, seen_column *column
     case HB_PACK_FLOAT: column->kinds |= SEEN_FLOAT; return true;
     case HB_PACK_STR:
         column->kinds |= SEEN_TEXT;
-        column->words = column->words || !number_word(item.s, &word);
+        column->words = column->words || !sql_json_number_word(item.s, &word);
         return true;
     case HB_PACK_MAP:
         column->kinds |= SEEN_BYTES;
@@ -238,7 +238,7 @@ static hb_status keep(hb_pack_reader *reader, seen_column *column, uint32_t row,
     case HB_PACK_FLOAT: ((double *)column->data)[row] = item.f; break;
     case HB_PACK_STR:
         if (column->kind == HB_KIND_F64) {
-            if (number_word(item.s, &word)) ((double *)column->data)[row] = word;
+            if (sql_json_number_word(item.s, &word)) ((double *)column->data)[row] = word;
         } else {
             ((hb_span *)column->data)[row] =
                 (hb_span){ (uint32_t)(item.s.ptr - pack.ptr), item.s.len };

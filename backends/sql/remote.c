@@ -56,11 +56,11 @@ static hb_status take_rows(hb_job *job, const hb_batch *rows, hb_err *err) {
     case HB_FRAG_SCAN:
     case HB_FRAG_COUNT: return sql_read_reply(job, rows, err);
     case HB_FRAG_DELETE: return sql_delete_reply(job, rows, err);
+    case HB_FRAG_WRITE: return sql_keyless_write_reply(job, rows, err);
     case HB_FRAG_COMMIT:        /* steps (steps.c) */
     case HB_FRAG_ENSURE:
     case HB_FRAG_PROBE:
     case HB_FRAG_CLEAR:
-    case HB_FRAG_WRITE:
     case HB_FRAG_REFRESH:
     case HB_FRAG_AGGREGATE: break;
     }

@@ -19,6 +19,17 @@
 #include "backends/backend.h"
 #include "compile/sql.h"
 
+#define SQL_META_TABLE "hb_meta"
+
+/* How a row gets into a table. All but the first: engines without keys (keyless.c), whose tables
+ * of definitions have the column n: of a key's values that of the greatest n counts. */
+typedef enum sql_writes {
+    SQL_WRITES_UPSERT,          /* the dialect says what happens to one that is there */
+    SQL_WRITES_MERGE,           /* MERGE does all of a statement's rows */
+    SQL_WRITES_REPLACE,         /* rows that are there are deleted first */
+    SQL_WRITES_INSERT           /* only new ones can be written, and nothing be deleted */
+} sql_writes;
+
 typedef struct sql_engine {
     const hb_dialect *dialect;
     /* Which columns the schema $s has: rows (table, column, type). */
@@ -48,6 +59,11 @@ typedef struct sql_engine {
     hb_status (*status_of)(hb_str native);
     /* Ways by HTTP beside the gateway (transport.h), ends with NULL; or NULL. */
     const struct sql_transport *const *transports;
+    const struct sql_transport *by_http;    /* the way when nobody says one; NULL: a driver */
+    sql_writes writes;
+    const char *empty;          /* what empties a table, its name follows; NULL: DELETE FROM */
+    /* Making a table may fail in this way when another program makes it: it is tried again. */
+    bool (*may_remake)(hb_str native);
 } sql_engine;
 
 /* Statements on their way, MessagePack items without the list's head. */
@@ -94,6 +110,7 @@ typedef struct sql_remote {     /* hb_instance.state */
     bool has_schema;            /* for sure */
     bool stale;                 /* `known` may be wrong: what made tables failed */
     sql_meta meta;
+    int64_t meta_n;             /* greatest n among the definitions, of engines without keys */
     sql_tx tx;
 } sql_remote;
 
@@ -201,6 +218,25 @@ hb_status sql_add_in(hb_sql *sql, hb_str column, const hb_str *texts, uint32_t c
 hb_status sql_write(hb_job *job, hb_err *err);
 hb_status sql_delete(hb_job *job, hb_err *err);
 hb_status sql_delete_reply(hb_job *job, const hb_batch *rows, hb_err *err);
+/* Columns that the table has for fields that are not here any more, in `arena`. */
+hb_status sql_cleared_columns(const sql_remote *remote, const hb_container *container,
+                              const sql_table *table, hb_arena *arena, hb_str **out,
+                              uint32_t *count, hb_err *err);
+/* VALIDATION for U+0000 where the engine has none. */
+hb_status sql_check_text(const hb_job *job, const hb_field *field, hb_str text, hb_err *err);
+/* Adds what deletes the rows of these ids. */
+hb_status sql_delete_list(hb_job *job, const sql_table *table, const hb_str *ids, uint32_t count,
+                          hb_sql *sql, sql_list *list, hb_err *err);
+
+/* ---- keyless.c: writing where tables have no keys */
+hb_status sql_keyless_write(hb_job *job, hb_err *err);
+hb_status sql_keyless_write_reply(hb_job *job, const hb_batch *rows, hb_err *err);
+/* UNSUPPORTED where nothing can be deleted. */
+hb_status sql_keyless_check_delete(const hb_job *job, hb_err *err);
+hb_status sql_keyless_meta_change(sql_list *list, const sql_remote *remote, hb_sql *sql,
+                                  const sql_meta_entry *entry, hb_err *err);
+hb_status sql_keyless_meta_n(sql_remote *remote, const hb_column *column, uint32_t count,
+                             hb_err *err);
 
 /* ---- read.c */
 hb_status sql_read(hb_job *job, hb_err *err);                 /* FETCH, SCAN, COUNT */

@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-#define META_TABLE "hb_meta"
-
 enum { ATTACH_WHICH = 1, ATTACH_COLUMNS, ATTACH_META };
 
 /* Where the tables are: what the options say, else a prefix or a schema called as the workspace. */
@@ -160,8 +158,11 @@ static hb_status send_meta(hb_job *job, hb_err *err) {
     hb_sql_ident(&sql, HB_STR("key"));
     hb_sql_add(&sql, ", ");
     hb_sql_ident(&sql, HB_STR("value"));
+    const bool keyless = sql_remote_of(job)->engine->writes != SQL_WRITES_UPSERT;
+    if (keyless) hb_sql_add(&sql, ", n");
     hb_sql_add(&sql, " FROM ");
-    sql_add_table(&sql, sql_remote_of(job), HB_STR(META_TABLE));
+    sql_add_table(&sql, sql_remote_of(job), HB_STR(SQL_META_TABLE));
+    if (keyless) hb_sql_add(&sql, " ORDER BY n");
     hb_status status = sql_send_one(job, &sql, err);
     hb_sql_free(&sql);
     return status;
@@ -196,9 +197,14 @@ hb_status sql_take_columns(hb_job *job, const hb_batch *rows, hb_err *err) {
 
 static hb_status meta_reply(sql_remote *remote, const hb_batch *rows, hb_arena *scratch,
                             hb_err *err) {
+    const bool keyless = remote->engine->writes != SQL_WRITES_UPSERT;
     sql_meta_clear(&remote->meta, remote->mem);
+    remote->meta_n = 0;
     if (rows->row_count == 0) return HB_OK;
-    if (rows->column_count != 2 || !sql_holds_texts(&rows->columns[0])) return bad_attach(err);
+    if (rows->column_count != (keyless ? 3 : 2) || !sql_holds_texts(&rows->columns[0])) {
+        return bad_attach(err);
+    }
+    if (keyless) HB_TRY(sql_keyless_meta_n(remote, &rows->columns[2], rows->row_count, err));
     hb_colbuf values;
     hb_colbuf_init(&values, remote->mem, HB_KIND_BYTES, 0);
     hb_status status = HB_OK;
@@ -207,9 +213,10 @@ static hb_status meta_reply(sql_remote *remote, const hb_batch *rows, hb_arena *
     }
     const hb_column view = hb_colbuf_view(&values, HB_STR("value"));
     for (uint32_t i = 0; i < rows->row_count && status == HB_OK; i++) {
-        if (hb_column_cell(&view, i) != HB_CELL_VALUE) continue;
+        const bool is_gone = hb_column_cell(&view, i) != HB_CELL_VALUE;
+        if (is_gone && !keyless) continue;
         status = sql_meta_set(&remote->meta, remote->mem, hb_column_span(&rows->columns[0], i),
-                              hb_column_span(&view, i), err);
+                              is_gone ? (hb_str){ NULL, 0 } : hb_column_span(&view, i), err);
     }
     hb_colbuf_free(&values);
     return status;
@@ -254,7 +261,7 @@ static hb_status attach_step(hb_job *job, const hb_batch *rows, hb_err *err) {
     case ATTACH_WHICH: HB_TRY(take_which(remote, rows, err)); return sql_send_columns(job, err);
     case ATTACH_COLUMNS:
         HB_TRY(sql_take_columns(job, rows, err));
-        if (sql_table_exists(remote, HB_STR(META_TABLE))) return send_meta(job, err);
+        if (sql_table_exists(remote, HB_STR(SQL_META_TABLE))) return send_meta(job, err);
         sql_meta_clear(&remote->meta, remote->mem);
         break;
     case ATTACH_META: HB_TRY(meta_reply(remote, rows, job->arena, err)); break;
@@ -276,26 +283,30 @@ hb_status sql_attach_reply(hb_job *job, const hb_batch *rows, hb_err *err) {
 
 static hb_status add_meta_table(sql_list *list, sql_remote *remote, hb_sql *sql, hb_err *err) {
     const hb_dialect *dialect = remote->engine->dialect;
-    if (sql_table_exists(remote, HB_STR(META_TABLE))) return HB_OK;
+    if (sql_table_exists(remote, HB_STR(SQL_META_TABLE))) return HB_OK;
     HB_TRY(sql_add_schema(list, remote, sql, err));
     hb_sql_clear(sql);
     hb_sql_add(sql, "CREATE TABLE IF NOT EXISTS ");
-    sql_add_table(sql, remote, HB_STR(META_TABLE));
+    sql_add_table(sql, remote, HB_STR(SQL_META_TABLE));
     hb_sql_add(sql, " (");
     hb_sql_ident(sql, HB_STR("key"));
-    hb_buf_printf(&sql->text, " %s PRIMARY KEY, ", dialect->id_type);
+    hb_buf_printf(&sql->text, " %s%s, ", dialect->id_type, dialect->no_keys ? "" : " PRIMARY KEY");
     hb_sql_ident(sql, HB_STR("value"));
-    hb_buf_printf(&sql->text, " %s)%s", dialect->types[HB_KIND_BYTES], dialect->table_suffix);
+    hb_buf_printf(&sql->text, " %s%s)%s", dialect->types[HB_KIND_BYTES],
+                  dialect->no_keys ? ", n bigint" : "", dialect->table_suffix);
     return sql_table_add(list, remote, sql, err);
 }
 
 static hb_status add_meta_change(sql_list *list, const sql_remote *remote, hb_sql *sql,
                                  const sql_meta_entry *entry, hb_err *err) {
     static const hb_str columns[2] = { { "key", 3 }, { "value", 5 } };
+    if (remote->engine->writes != SQL_WRITES_UPSERT) {
+        return sql_keyless_meta_change(list, remote, sql, entry, err);
+    }
     hb_sql_clear(sql);
     if (entry->value.ptr == NULL) {
         hb_sql_add(sql, "DELETE FROM ");
-        sql_add_table(sql, remote, HB_STR(META_TABLE));
+        sql_add_table(sql, remote, HB_STR(SQL_META_TABLE));
         hb_sql_add(sql, " WHERE ");
         hb_sql_ident(sql, columns[0]);
         hb_sql_add(sql, " = ");
@@ -305,7 +316,7 @@ static hb_status add_meta_change(sql_list *list, const sql_remote *remote, hb_sq
     hb_value value = { .kind = HB_KIND_BYTES };
     value.as.s = entry->value;
     hb_sql_add(sql, "INSERT INTO ");
-    sql_add_table(sql, remote, HB_STR(META_TABLE));
+    sql_add_table(sql, remote, HB_STR(SQL_META_TABLE));
     hb_sql_column_list(sql, columns, 2);
     hb_sql_add(sql, " VALUES (");
     text_value(sql, entry->key);
@@ -344,8 +355,8 @@ hb_status sql_commit_reply(hb_job *job, hb_err *err) {
     sql_remote *remote = sql_remote_of(job);
     sql_state *state = job->state;
     const bool has_meta = state->sent.meta.count > 0;
-    if (has_meta && !sql_table_exists(remote, HB_STR(META_TABLE))) {
-        HB_TRY(sql_known_add(remote, HB_STR(META_TABLE), HB_STR("key"), HB_STR_EMPTY, err));
+    if (has_meta && !sql_table_exists(remote, HB_STR(SQL_META_TABLE))) {
+        HB_TRY(sql_known_add(remote, HB_STR(SQL_META_TABLE), HB_STR("key"), HB_STR_EMPTY, err));
     }
     return sql_meta_merge(&remote->meta, &state->sent.meta, remote->mem, err);
 }

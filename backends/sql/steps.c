@@ -130,6 +130,11 @@ bool sql_step_forgives(const hb_job *job, const hb_err *err) {
 bool sql_step_repeats(hb_job *job, const hb_err *err) {
     sql_state *state = job->state;
     const sql_engine *engine = sql_remote_of(job)->engine;
+    if (state->step == SQL_STEP_TABLE && err != NULL && engine->may_remake != NULL &&
+        state->repeats < REPEATS_MAX && engine->may_remake(hb_str_c(err->native))) {
+        state->repeats++;
+        return true;
+    }
     if (state->step != SQL_STEP_ROWS || err == NULL || engine->may_repeat == NULL ||
         !engine->may_repeat(hb_str_c(err->native)) || state->repeats == REPEATS_MAX) {
         return false;

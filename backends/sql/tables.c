@@ -299,7 +299,7 @@ static hb_status add_create(sql_list *list, const sql_remote *remote, const hb_c
     sql_add_table(sql, remote, table->name);
     hb_sql_add(sql, " (");
     hb_sql_ident(sql, table->columns[0]);
-    hb_buf_printf(&sql->text, " %s PRIMARY KEY", dialect->id_type);
+    hb_buf_printf(&sql->text, " %s%s", dialect->id_type, dialect->no_keys ? "" : " PRIMARY KEY");
     for (uint32_t i = 1; i < container->field_count; i++) {
         hb_sql_add(sql, ", ");
         add_column(sql, remote, &container->schema->fields[container->fields[i].field],
@@ -402,7 +402,8 @@ hb_status sql_ensure(hb_job *job, hb_err *err) {
 static hb_status add_clear(const sql_remote *remote, hb_str table, sql_list *list, hb_sql *sql,
                            hb_err *err) {
     const bool later = remote->engine->dialect->tables_commit;
-    hb_sql_add(sql, later ? "DELETE FROM " : "DROP TABLE IF EXISTS ");
+    const char *empty = remote->engine->empty != NULL ? remote->engine->empty : "DELETE FROM ";
+    hb_sql_add(sql, later ? empty : "DROP TABLE IF EXISTS ");
     sql_add_table(sql, remote, table);
     if (later) HB_TRY(sql_drop_add(list, table, err));
     return sql_list_add(list, remote, sql, err);

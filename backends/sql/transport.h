@@ -32,6 +32,13 @@ typedef struct sql_link {
     uint32_t header_count;
 } sql_link;
 
+/* When a request goes out once more by itself. What only reads: always when it is safe. */
+typedef enum sql_again {
+    SQL_AGAIN_UNBEGUN,          /* what writes: when the server refused it before it began */
+    SQL_AGAIN_UNANSWERED,       /* ...or said that it, or what is before it, was not able to */
+    SQL_AGAIN_ALWAYS            /* ...or did not answer: it means the same when it comes twice */
+} sql_again;
+
 /* The statements under way. In the job's arena, as its texts. */
 typedef struct sql_exchange {
     hb_str statements;          /* MessagePack list [[text, [parameter...]]...] */
@@ -43,6 +50,8 @@ typedef struct sql_exchange {
     hb_str session;             /* the transport's own: what the server wants to hear again */
     /* Not NULL: what failed is being undone, and this is told whatever that is answered. */
     const hb_err *failure;
+    sql_again again;            /* of the request under way */
+    void *run;                  /* the transport's own */
 } sql_exchange;
 
 /* What an answer says that is not what was asked for. */
@@ -62,13 +71,17 @@ struct sql_transport {
      * has been sent. */
     hb_status (*take)(hb_job *job, const hb_host_reply *reply, hb_batch *rows, bool *complete,
                       hb_err *err);
-    /* Any other answer; what it does not understand it leaves. */
+    /* Any other answer; what it does not understand it leaves. NULL: its status says all. */
     void (*fault)(hb_job *job, const hb_host_reply *reply, sql_fault *out);
+    /* A failure of any kind: what it means for all of the list. NULL: what it says. */
+    hb_status (*failed)(hb_job *job, hb_status status, hb_err *err);
+    uint32_t wait_first_ms;     /* before the second time; 0: the usual */
 };
 
 extern const sql_transport sql_transport_gateway;
 extern const sql_transport sql_transport_neon;
 extern const sql_transport sql_transport_planetscale;
+extern const sql_transport sql_transport_trino;
 
 static inline sql_exchange *sql_exchange_of(const hb_job *job) {
     return ((sql_state *)job->state)->exchange;
@@ -96,6 +109,9 @@ void sql_http_header(sql_link *link, const char *name, hb_str value);
 hb_status sql_http_bearer(const sql_remote *remote, sql_link *link, hb_err *err);
 /* A POST of `body`, which is copied and freed, to `url`. */
 hb_status sql_http_post(hb_job *job, hb_str url, hb_buf *body, hb_err *err);
+/* A request without body, after so long. With `undo` its URL is DELETEd when it is given up. */
+hb_status sql_http_request(hb_job *job, const char *method, hb_str url, uint32_t delay_ms,
+                           bool undo, hb_err *err);
 /* An engine's own error in an answer. */
 hb_status sql_http_refused(const hb_job *job, const sql_fault *fault, hb_err *err);
 /* Value of a header by its name in small letters; empty: there is none. */
@@ -125,6 +141,8 @@ hb_str sql_json_text(hb_str pack);
  * may mix, and be the texts NaN, Infinity and -Infinity among others. */
 hb_status sql_json_rows(const hb_job *job, hb_str rows, const hb_str *names, uint32_t name_count,
                         bool texts_only, hb_batch *out, hb_err *err);
+/* NaN, Infinity, -Infinity. */
+bool sql_json_number_word(hb_str text, double *out);
 hb_status sql_bad_answer(hb_err *err, const char *what);
 
 #endif

@@ -10,9 +10,9 @@
 #define ROWS_PER_STATEMENT 500u
 
 /* Columns that the table has for fields that are not here any more: rows written now clear them. */
-static hb_status cleared_columns(const sql_remote *remote, const hb_container *container,
-                                 const sql_table *table, hb_arena *arena, hb_str **out,
-                                 uint32_t *count, hb_err *err) {
+hb_status sql_cleared_columns(const sql_remote *remote, const hb_container *container,
+                              const sql_table *table, hb_arena *arena, hb_str **out,
+                              uint32_t *count, hb_err *err) {
     *count = 0;
     *out = hb_arena_array(arena, (size_t)remote->known_count + 1, sizeof(**out));
     if (*out == NULL) return hb_err_memory(err);
@@ -28,7 +28,7 @@ static hb_status cleared_columns(const sql_remote *remote, const hb_container *c
     return HB_OK;
 }
 
-static hb_status check_text(const hb_job *job, const hb_field *field, hb_str text, hb_err *err) {
+hb_status sql_check_text(const hb_job *job, const hb_field *field, hb_str text, hb_err *err) {
     if (sql_remote_of(job)->engine->dialect->holds_nul) return HB_OK;
     if (memchr(text.ptr, '\0', text.len) == NULL) return HB_OK;
     hb_err_set(err, HB_E_VALIDATION, "%s stores no text with the character U+0000",
@@ -45,7 +45,7 @@ static hb_status add_row(hb_job *job, hb_sql *sql, uint32_t row, hb_err *err) {
         const hb_field *field = &container->schema->fields[container->fields[i].field];
         const hb_value value = hb_column_get(&batch->columns[i], row);
         if (value.kind == HB_KIND_TEXT && value.as.s.len > 0) {
-            HB_TRY(check_text(job, field, value.as.s, err));
+            HB_TRY(sql_check_text(job, field, value.as.s, err));
         }
         if (i > 0) hb_sql_add(sql, ", ");
         hb_sql_cell_add(sql, &value, field->kind);
@@ -95,7 +95,8 @@ static hb_status add_rows(hb_job *job, sql_list *list, const sql_table *table, h
                           job->instance->type->name, params_max);
     }
     hb_str *cleared;
-    HB_TRY(cleared_columns(remote, container, table, job->arena, &cleared, &cleared_count, err));
+    HB_TRY(
+        sql_cleared_columns(remote, container, table, job->arena, &cleared, &cleared_count, err));
     for (uint32_t from = 0; from < batch->row_count; from += count) {
         count = rows_of_statement(job, from, step);
         hb_sql_clear(sql);
@@ -114,6 +115,7 @@ static hb_status add_rows(hb_job *job, sql_list *list, const sql_table *table, h
 }
 
 hb_status sql_write(hb_job *job, hb_err *err) {
+    if (sql_remote_of(job)->engine->writes != SQL_WRITES_UPSERT) return sql_keyless_write(job, err);
     sql_table *table;
     sql_list list;
     hb_sql sql;
@@ -159,19 +161,18 @@ hb_status sql_delete(hb_job *job, hb_err *err) {
 }
 
 /* Where a long list of ids would be looked up by a subquery, it goes out in parts. */
-static hb_status delete_list(hb_job *job, const sql_table *table, hb_sql *sql, sql_list *list,
-                             hb_err *err) {
-    const hb_ids *ids = job->fragment->ids;
+hb_status sql_delete_list(hb_job *job, const sql_table *table, const hb_str *ids, uint32_t count,
+                          hb_sql *sql, sql_list *list, hb_err *err) {
     sql_remote *remote = sql_remote_of(job);
     const uint32_t parts_of = remote->engine->dialect->in_array_from;
-    const uint32_t step = parts_of > 1 && ids->count >= parts_of ? parts_of - 1 : ids->count;
-    for (uint32_t from = 0; from < ids->count; from += step) {
-        const uint32_t rest = ids->count - from;
+    const uint32_t step = parts_of > 1 && count >= parts_of ? parts_of - 1 : count;
+    for (uint32_t from = 0; from < count; from += step) {
+        const uint32_t rest = count - from;
         hb_sql_clear(sql);
         hb_sql_add(sql, "DELETE FROM ");
         sql_add_table(sql, remote, table->name);
         hb_sql_add(sql, " WHERE ");
-        HB_TRY(sql_add_in(sql, table->columns[0], ids->ids + from, rest < step ? rest : step, err));
+        HB_TRY(sql_add_in(sql, table->columns[0], ids + from, rest < step ? rest : step, err));
         HB_TRY(sql_list_add(list, remote, sql, err));
     }
     return HB_OK;
@@ -182,7 +183,8 @@ static hb_status add_delete(hb_job *job, const sql_table *table, hb_err *err) {
     sql_list list;
     sql_list_init(&list, job->mem);
     hb_sql_init(&sql, sql_remote_of(job)->engine->dialect, job->mem, job->arena);
-    hb_status status = delete_list(job, table, &sql, &list, err);
+    hb_status status = sql_delete_list(job, table, job->fragment->ids->ids,
+                                       job->fragment->ids->count, &sql, &list, err);
     if (status == HB_OK) status = sql_submit(job, &list, err);
     sql_list_free(&list);
     hb_sql_free(&sql);
@@ -212,7 +214,10 @@ hb_status sql_delete_reply(hb_job *job, const hb_batch *rows, hb_err *err) {
     if (status == HB_OK) status = existed_fill(job, &found, err);
     hb_map_free(&found);
     HB_TRY(status);
-    if (rows->row_count > 0) return add_delete(job, job->fragment->container->state, err);
+    if (rows->row_count > 0) {
+        HB_TRY(sql_keyless_check_delete(job, err));
+        return add_delete(job, job->fragment->container->state, err);
+    }
     job->done = true;
     return HB_OK;
 }

@@ -4,7 +4,7 @@
 // The answer is decoded at once, before another call can overwrite it.
 import { cancelled } from "../errors.js";
 import { State } from "../generated/abi.js";
-import { performFetch } from "../host/fetch.js";
+import { performFetch, undo } from "../host/fetch.js";
 import { performSql } from "../host/sql.js";
 
 /** @typedef {import("./call.js").HostOp} HostOp */
@@ -122,7 +122,10 @@ async function carryOut(op, hosts, stop) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   try {
-    if (op.delayMs > 0) await pause(op.delayMs, own.signal);
+    if (op.delayMs > 0) await pause(op.delayMs, own.signal).catch((error) => {
+      if (op.undo) undo(op, hosts.fetch ?? globalThis.fetch);     // what it goes on with runs already
+      throw error;
+    });
     if (op.timeoutMs > 0) timer = setTimeout(abort, op.timeoutMs);
     return op.kind === "sql" ? await performSql(op, hosts.drivers?.[op.backend], own.signal) : await performFetch(op, hosts.fetch, own.signal);
   } catch (error) {

@@ -23,7 +23,7 @@ export async function performFetch(op, custom, signal) {
 const anonymous = () => (typeof Request === "function" && "credentials" in Request.prototype ? { credentials: "omit" } : {});
 
 /** @param {HostOp} op @param {typeof fetch} call */
-function undo({ url, headers }, call) {
+export function undo({ url, headers }, call) {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), UNDO_MS);
   const ended = Promise.resolve(call(url, { method: "DELETE", headers, signal: stop.signal, redirect: "manual", keepalive: true, ...anonymous() }));

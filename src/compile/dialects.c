@@ -170,3 +170,57 @@ const hb_dialect hb_dialect_mysql_binary = {
     MYSQL_DIALECT,
     MYSQL_TYPES("varbinary(1020)", "longblob"),
 };
+
+/* Trino. Text is compared with memcmp over UTF-8; its functions go by code point and do not fold.
+ * LIMIT takes no typed literal. Values go out as literals that have their types (sql/trino.c), and
+ * bytes in base64. A list of ids that is short goes down to what is behind a catalog; of a longer
+ * one some connectors would keep only the range, and then delete nothing. */
+const hb_dialect hb_dialect_trino = {
+    .name = "trino",
+    .quote_open = '"',
+    .quote_close = '"',
+    .placeholder = HB_PLACEHOLDER_QUESTION,
+    .limit = HB_LIMIT_OFFSET_FIRST,
+    .limit_written = true,
+    .upsert = HB_UPSERT_NONE,
+    .nulls_last = true,
+    .text_exact = HB_TEXT_EQ_EXACT | HB_TEXT_ORDER_EXACT,
+    .in_max = 200,
+    .params_soft_max = 10000,
+    .true_text = "TRUE",
+    .not_true = " IS DISTINCT FROM TRUE",
+    .is_not = " IS DISTINCT FROM ",
+    .contains = "strpos($c, $p) > 0",
+    .starts_with = "starts_with($c, $p)",
+    .ends_with = "substr($c, -length($p)) = $p",
+    .types = {
+        [HB_KIND_NULL] = "varchar",
+        [HB_KIND_BOOL] = "boolean",
+        [HB_KIND_I64] = "bigint",
+        [HB_KIND_F64] = "double",
+        [HB_KIND_TEXT] = "varchar",
+        [HB_KIND_BYTES] = "varbinary",
+        [HB_KIND_VEC] = "varbinary",
+        [HB_KIND_PACK] = "varchar",
+    },
+    .cast_heads = { [HB_KIND_BYTES] = "from_base64(" },
+    .casts = { [HB_KIND_BYTES] = ")" },
+    .id_type = "varchar",
+    .in_array = "$c IN (SELECT v FROM UNNEST(CAST(json_parse($k) AS array(varchar))) AS j(v))",
+    .in_array_from = 201,
+    .name_max = 63,
+    .table_suffix = "",
+    .tables_commit = true,
+    .no_keys = true,
+    .json_rows = "UNNEST(CAST(json_parse($k) AS array(array(varchar)))) AS j(r)",
+    .json_cells = {
+        [HB_KIND_NULL] = "r[#]",
+        [HB_KIND_BOOL] = "CAST(r[#] AS boolean)",
+        [HB_KIND_I64] = "CAST(r[#] AS bigint)",
+        [HB_KIND_F64] = "CAST(r[#] AS double)",
+        [HB_KIND_TEXT] = "r[#]",
+        [HB_KIND_BYTES] = "from_base64(r[#])",
+        [HB_KIND_VEC] = "from_base64(r[#])",
+        [HB_KIND_PACK] = "r[#]",
+    },
+};

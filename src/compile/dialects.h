@@ -28,6 +28,7 @@ typedef enum hb_placeholder {
 
 typedef enum hb_limit_style {
     HB_LIMIT_OFFSET,                /* LIMIT n OFFSET m */
+    HB_LIMIT_OFFSET_FIRST,          /* OFFSET m LIMIT n */
     HB_LIMIT_FETCH                  /* OFFSET m ROWS FETCH NEXT n ROWS ONLY */
 } hb_limit_style;
 
@@ -85,12 +86,17 @@ typedef struct hb_dialect {
     bool index_inside;
     const char *index_part;         /* what of a text goes into an index, "(191)", or NULL: all */
     uint32_t indexes_max;           /* of a table; 0: any */
+    bool no_keys;                   /* no PRIMARY KEY is declared */
+    /* Rows of one parameter, $k: a JSON list of lists of texts and nulls; and how a cell of a kind
+     * is read of them, # for its number from 1. NULL: rows are VALUES with a parameter per cell. */
+    const char *json_rows, *json_cells[HB_KIND_COUNT];
 } hb_dialect;
 
 extern const hb_dialect hb_dialect_sqlite;
 extern const hb_dialect hb_dialect_postgres;
 extern const hb_dialect hb_dialect_pgvector;        /* the same with a type for vectors */
 extern const hb_dialect hb_dialect_duckdb;
+extern const hb_dialect hb_dialect_trino;
 /* MySQL and its relatives, by the collation that compares texts byte by byte, spaces at the end
  * too: MySQL from 8.0.17 on, MariaDB; servers without one have binary columns. */
 extern const hb_dialect hb_dialect_mysql, hb_dialect_mariadb, hb_dialect_mysql_binary;

@@ -509,6 +509,13 @@ void hb_sql_limit(hb_sql *sql, uint64_t limit, uint64_t offset) {
         hb_sql_add(sql, " ROWS ONLY");
         return;
     }
+    if (sql->dialect->limit == HB_LIMIT_OFFSET_FIRST) {
+        if (offset > 0) hb_sql_add(sql, " OFFSET ");
+        if (offset > 0) sql_count_add(sql, offset);
+        if (limited) hb_sql_add(sql, " LIMIT ");
+        if (limited) sql_count_add(sql, limit);
+        return;
+    }
     hb_sql_add(sql, " LIMIT ");
     if (limited) {
         sql_count_add(sql, limit);

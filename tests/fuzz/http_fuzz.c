@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What a server answers by HTTP: its first byte chooses the protocol, the status, and what the answer is to; the rest is
- * the body. It is refused with a typed error that tells no secret, or it is rows. */
+ * the body, of Trino each line that of one answer. It is refused with a typed error that tells no secret, or it is rows. */
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/backends/http_script.h"
 
@@ -26,14 +26,16 @@ static hb_status call(http_script *s, hb_workspace *ws, hb_request request, hb_e
     return status;
 }
 
-typedef enum protocol { GATEWAY, NEON, PLANETSCALE } protocol;
+typedef enum protocol { GATEWAY, NEON, PLANETSCALE, TRINO } protocol;
 
-static const char *options_of(protocol by) { return by == PLANETSCALE ? HTTP_PLANETSCALE : http_options(by == NEON); }
-static http_script script_of(protocol by) { return (http_script){ .neon = by == NEON, .planetscale = by == PLANETSCALE }; }
+#define ANSWERS_MAX 6u
+
+static const char *options_of(protocol by) { return by == TRINO ? http_options_trino() : by == PLANETSCALE ? HTTP_PLANETSCALE : http_options(by == NEON); }
+static http_script script_of(protocol by) { return (http_script){ .neon = by == NEON, .planetscale = by == PLANETSCALE, .trino = by == TRINO }; }
 
 /* One for all queries by a protocol: nothing that a server answers to them stays. */
 static hb_workspace *filled(protocol by) {
-    static hb_workspace *kept[3];
+    static hb_workspace *kept[4];
     if (kept[by] != NULL) return kept[by];
     http_script s = script_of(by);
     hb_arena arena;
@@ -48,18 +50,34 @@ static hb_workspace *filled(protocol by) {
     return kept[by];
 }
 
+/* How many answers there are; all after the first have status 200. The last one comes again and again: without an address
+ * of the next page, so that there is an end. */
+static uint32_t lines_of(hb_str body, http_answer *answers) {
+    uint32_t count = 0;
+    while (count < ANSWERS_MAX - 1) {
+        const int64_t end = hb_str_find(body, HB_STR("\n"), 0);
+        answers[count].body = hb_str_sub(body, 0, end < 0 ? body.len : (uint32_t)end);
+        if (count > 0) answers[count].status = 200;
+        count++;
+        if (end < 0) break;
+        body = hb_str_sub(body, (uint32_t)end + 1, body.len);
+    }
+    answers[count++] = (http_answer){ .status = 200, .body = HB_STR("{\"id\":\"q\"}") };
+    return count;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const uint8_t how = size > 0 ? data[0] : 0;
-    const protocol by = (how & 32) != 0 ? PLANETSCALE : (how & 1) != 0 ? NEON : GATEWAY;
+    const protocol by = (how & 128) != 0 ? TRINO : (how & 32) != 0 ? PLANETSCALE : (how & 1) != 0 ? NEON : GATEWAY;
     hb_arena arena;
     hb_err err;
     hb_arena_init(&arena, hb_mem_default());
     /* A block of its own size: reading past it is seen. */
     const hb_str body = size > 1 ? hb_arena_str(&arena, hb_str_n(data + 1, size - 1)) : HB_STR_EMPTY;
-    const http_answer answer = { .status = statuses[how >> 1 & 3], .body = body };
+    http_answer answers[ANSWERS_MAX] = { { .status = statuses[how >> 1 & 3], .body = body } };
     http_script s = script_of(by);
-    s.answers = &answer;
-    s.count = 1;
+    s.answers = answers;
+    s.count = by == TRINO ? lines_of(body, answers) : 1;
     hb_buf_init(&s.sent, hb_mem_default());
     if ((how & 64) != 0) {          /* the first answers of all: which columns there are, and definitions */
         hb_workspace *ws = fuzz_open(options_of(by));
@@ -71,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         const hb_request request = { .kind = HB_CALL_QUERY, .entity = hb_workspace_entity(ws, HB_STR("doc")), .text = hb_str_c(specs[how >> 3 & 3]) };
         const hb_status status = call(&s, ws, request, &err);
         if (status != HB_OK) must_be_typed(status, &err);
-        MUST(status == HB_OK || answer.status != 200 || status == HB_E_BAD_REPLY || by == PLANETSCALE);     /* whose errors have 200 */
+        MUST(status == HB_OK || answers[0].status != 200 || status == HB_E_BAD_REPLY || by >= PLANETSCALE);      /* whose errors have 200 */
     }
     hb_buf_free(&s.sent);
     hb_arena_free(&arena);

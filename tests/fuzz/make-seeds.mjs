@@ -156,6 +156,10 @@ const neonRows = (/** @type {string[]} */ columns, /** @type {unknown[][]} */ ro
 const planetscaleRows = (/** @type {Record<string, string>} */ fields, /** @type {(string | null)[][]} */ rows) => ({ session: { signature: "s", vitessSession: { autocommit: true, w: 1.5 } }, timing: 0.1, result: {
   fields: Object.entries(fields).map(([name, type]) => ({ name, type, charset: type.endsWith("B") ? 63 : 255 })),
   rows: rows.map((cells) => ({ lengths: cells.map((cell) => String(cell === null ? -1 : cell.length)), values: btoa(cells.join("")) })) } });
+/** Each answer is a line. @param {number} how @param {unknown[]} answers */
+const trino = (how, ...answers) => Uint8Array.from([128 | how, ...new TextEncoder().encode(answers.map((answer) => JSON.stringify(answer)).join("\n"))]);
+const trinoRows = (/** @type {[string, string][]} */ columns, /** @type {unknown[][]} */ data, more = {}) => ({ id: "q", ...more, columns: columns.map(([name, type]) => ({ name, type })), data });
+const nextUri = "http://h/v1/statement/executing/q/y/1";
 write("http", [
   http({}, gatewayRows(["object_id", "n", "v"], [["a", 7, { $bytes: "AACAPwAAAAA=" }], ["b", null, null]])), http({ ask: 1 }, gatewayRows(["count"], [[2]])),
   http({ ask: 2 }, gatewayRows(["object_id", "v"], [["a", "[1,0.5]"]])), http({ ask: 3 }, gatewayRows(["object_id", "name"], [["a", "a b"]])),
@@ -168,4 +172,8 @@ write("http", [
   http({ planetscale: true }, planetscaleRows({ object_id: "VARBINARY", n: "INT64", v: "BLOB" }, [["a", "7", "\0\0\x80?\0\0\0\0"], ["b", null, null]])), http({ planetscale: true, ask: 1 }, planetscaleRows({ "count(*)": "INT64" }, [["2"]])),
   http({ planetscale: true, ask: 3 }, planetscaleRows({ object_id: "VARCHAR", name: "BLOB" }, [["a", "a b"]])), http({ planetscale: true, first: true }, planetscaleRows({ t: "VARCHAR", c: "VARCHAR", y: "TEXT" }, [["hb_unit$doc", "n", "bigint"]])),
   http({ planetscale: true }, { session: null, error: { code: "ALREADY_EXISTS", message: "x (errno 1062) (sqlstate 23000)" } }),
+  trino(0, { id: "q", nextUri, stats: { state: "QUEUED" } }, trinoRows([["object_id", "varchar"], ["n", "bigint"], ["v", "varbinary"]], [["a", 7, "AACAPwAAAAA="], ["b", null, null]], { nextUri: nextUri.replace("1", "2") }), { id: "q", warnings: [] }),
+  trino(1 << 3, trinoRows([["_col0", "bigint"]], [[2]])), trino(2 << 3, trinoRows([["object_id", "varchar"], ["v", "varbinary"]], [["a", "AACAPwAAAAA="]]), trinoRows([["object_id", "varchar"], ["n", "double"]], [["a", "NaN"]])),
+  trino(0, { id: "q", nextUri, error: { errorName: "TABLE_NOT_FOUND", errorCode: 46, errorType: "USER_ERROR", message: "m" } }), trino(3 << 1, { id: "q" }), trino(64, trinoRows([["t", "varchar"], ["c", "varchar"], ["d", "varchar"]], [["hb_meta", "key", "varchar"]]),
+    trinoRows([["key", "varchar"], ["value", "varbinary"], ["n", "bigint"]], [["format", "MQ==", 1]])),
 ]);

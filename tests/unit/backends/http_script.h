@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A server by HTTP that answers from a script, for the transports "neon", "gateway" and "planetscale": what it was asked, with its
+/* A server by HTTP that answers from a script, for the transports "neon", "gateway", "planetscale" and "trino": what it was asked, with its
  * waits; and an answer to each request that the script says nothing about. For unit tests and fuzzers. */
 #ifndef HB_TESTS_UNIT_BACKENDS_HTTP_SCRIPT_H
 #define HB_TESTS_UNIT_BACKENDS_HTTP_SCRIPT_H
@@ -20,7 +20,7 @@ typedef struct http_answer {
 } http_answer;
 
 typedef struct http_script {
-    bool neon, planetscale;
+    bool neon, planetscale, trino;
     const http_answer *answers; /* in turn; the last one again and again */
     uint32_t count, given;
     uint32_t requests;          /* since the script began */
@@ -43,6 +43,10 @@ static inline const char *http_options(bool neon) {
                          "\"url\":\"https://db.example.test/\",\"username\":\"me\",\"password\":\"hunter2\"}}}"
 /* A session as a server could write it. */
 #define HTTP_SESSION "{\"a\\\"}\":[1.50,\"]}\\\\\"], \"session\":null, \"n\":18446744073709551615}"
+static inline const char *http_options_trino(void) {
+    return "{\"id\":\"unit\",\"catalog\":false,\"backends\":{\"main\":{\"type\":\"trino\",\"url\":\"https://t.example.test\","
+           "\"catalog\":\"c\",\"writes\":\"replace\",\"username\":\"me\",\"password\":\"hunter2\"}}}";
+}
 
 static inline void http_note(http_script *s, const hb_host_op *op) {
     hb_buf_printf(&s->sent, "%.*s %.*s\n", HB_ARG(op->method), HB_ARG(op->url));
@@ -57,6 +61,13 @@ static inline void http_note(http_script *s, const hb_host_op *op) {
 /* The columns of an entity "doc" that exists, or a result without rows for each statement. */
 static inline void http_usual(const http_script *s, const hb_host_op *op, hb_buf *body) {
     static const char columns[] = "[[\"doc\",\"object_id\",\"text\"],[\"doc\",\"name\",\"text\"],[\"doc\",\"n\",\"int8\"],[\"doc\",\"v\",\"vector\"]]";
+    if (s->trino) {
+        const bool asks = hb_str_find(op->body, HB_STR("information_schema"), 0) >= 0;
+        hb_buf_add_c(body, asks ? "{\"id\":\"q\",\"columns\":[{\"name\":\"t\",\"type\":\"varchar\"},{\"name\":\"c\",\"type\":\"varchar\"},{\"name\":\"d\",\"type\":\"varchar\"}],"
+                                  "\"data\":[[\"doc\",\"object_id\",\"varchar\"],[\"doc\",\"name\",\"varchar\"],[\"doc\",\"n\",\"bigint\"],[\"doc\",\"v\",\"varbinary\"]]}"
+                                : "{\"id\":\"q\"}");
+        return;
+    }
     const bool asks_columns = hb_str_find(op->body, HB_STR("pg_attribute"), 0) >= 0;
     const bool is_batch = hb_str_starts(op->body, HB_STR("{\"queries\":")) || !s->neon;
     const hb_str word = s->neon ? HB_STR("{\"query\":") : HB_STR("{\"sql\":");
