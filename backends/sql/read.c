@@ -161,8 +161,10 @@ static hb_status add_row(hb_job *job, const hb_batch *rows, uint32_t row, hb_err
     HB_TRY(sql_cell_read(&rows->columns[0], row, HB_KIND_TEXT, 0, job->arena, &out[0], err));
     for (uint32_t i = 0; i < fragment->column_count; i++) {
         const hb_field *field = &fragment->container->schema->fields[fragment->columns[i]];
-        HB_TRY(sql_cell_read(&rows->columns[i + 1], row, field->kind, out[i + 1].dim, job->arena,
-                             &out[i + 1], err));
+        if (sql_cell_read(&rows->columns[i + 1], row, field->kind, out[i + 1].dim, job->arena,
+                          &out[i + 1], err) != HB_OK) {
+            return hb_err_where(err, HB_STR_EMPTY, field->name, HB_STR_EMPTY);
+        }
     }
     return HB_OK;
 }
