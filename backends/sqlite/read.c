@@ -185,6 +185,21 @@ void sqlite_query_columns(sqlite_query *query) {
     }
 }
 
+/* One row is found by its key: a list of one takes several times as long as the row. */
+static hb_status candidates_write(sqlite_query *query, const hb_ids *candidates, hb_err *err) {
+    if (candidates->count == 1) {
+        const hb_value id = { .kind = HB_KIND_TEXT, .as.s = candidates->ids[0] };
+        hb_sql_add(&query->sql, "object_id = ");
+        hb_sql_param_add(&query->sql, &id);
+        return HB_OK;
+    }
+    sqlite_list *list = HB_NEW(query->job->arena, sqlite_list);
+    if (list == NULL) return hb_err_memory(err);
+    *list = (sqlite_list){ .texts = candidates->ids, .count = candidates->count };
+    leaf_write_list(&query->sql, HB_STR("object_id"), list, false);
+    return HB_OK;
+}
+
 hb_status sqlite_query_from(sqlite_query *query, hb_err *err) {
     const hb_fragment *fragment = query->job->fragment;
     hb_sql *sql = &query->sql;
@@ -194,10 +209,7 @@ hb_status sqlite_query_from(sqlite_query *query, hb_err *err) {
     if (fragment->filter == NULL && candidates == NULL) return HB_OK;
     hb_sql_add(sql, " WHERE ");
     if (candidates != NULL) {
-        sqlite_list *list = HB_NEW(query->job->arena, sqlite_list);
-        if (list == NULL) return hb_err_memory(err);
-        *list = (sqlite_list){ .texts = candidates->ids, .count = candidates->count };
-        leaf_write_list(sql, HB_STR("object_id"), list, false);
+        HB_TRY(candidates_write(query, candidates, err));
         if (fragment->filter == NULL) return HB_OK;
         hb_sql_add(sql, " AND ");
     }

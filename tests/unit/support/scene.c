@@ -603,9 +603,12 @@ bool scene_runs_long(void) {
     return getenv("HB_LONG") != NULL;
 }
 
-uint64_t scene_stride(uint64_t total, uint64_t wanted) {
+bool scene_runs_whole(void) {
     const char *how = getenv("HB_LONG");
-    const bool whole = how != NULL && strcmp(how, "whole") == 0;
-    const uint64_t stride = whole ? 1 : total / (how != NULL ? 3 * wanted : wanted);
+    return how != NULL && strcmp(how, "whole") == 0;
+}
+
+uint64_t scene_stride(uint64_t total, uint64_t wanted) {
+    const uint64_t stride = scene_runs_whole() ? 1 : total / (scene_runs_long() ? 3 * wanted : wanted);
     return stride < 1 ? 1 : stride;
 }

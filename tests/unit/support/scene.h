@@ -95,8 +95,10 @@ extern const uint32_t scene_call_count;
 
 /* Is the suite to be run whole (HB_LONG)? */
 bool scene_runs_long(void);
+/* HB_LONG=whole: every call with every fault in every way, for hours. A long run takes the faults in turn. */
+bool scene_runs_whole(void);
 /* How far from one case of a sweep of `total` to the next, so that about `wanted` are looked at: three times as many in
- * a long run, all when HB_LONG is "whole" (hours). */
+ * a long run, all in a whole one. */
 uint64_t scene_stride(uint64_t total, uint64_t wanted);
 
 #endif

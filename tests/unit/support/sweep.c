@@ -156,7 +156,7 @@ void sweep_run(sweep *w, const scene_call *call, uint64_t shift, uint64_t wanted
     const uint64_t stride = scene_stride(w->operations, wanted);
     for (uint64_t at = 1 + shift % stride, turn = shift; at <= w->operations; at += stride, turn++) {
         for (uint64_t kind = 0; kind < FAULT_COUNT; kind++) {
-            if (!scene_runs_long() && kind != turn % FAULT_COUNT) continue;
+            if (!scene_runs_whole() && kind != turn % FAULT_COUNT) continue;
             snprintf(name, sizeof(name), "%s, %s%s%s, %s at operation %u of %u", w->placement->name, call->name,
                      w->shared ? ", shared" : "", w->relaxed ? ", relaxed" : "", fault_names[kind], (unsigned)at,
                      (unsigned)w->operations);

@@ -108,7 +108,7 @@ static void sweep_call(const scene_placement *placement, const scene_call *call,
     const uint64_t total = learn(&t), stride = scene_stride(total, wanted), shift = (uint64_t)(call - scene_calls);
     for (uint64_t at = 1 + shift % stride, turn = shift; at <= total; at += stride, turn++) {
         for (int goes_on = 0; goes_on < 2; goes_on++) {
-            if (!scene_runs_long() && goes_on != (int)(turn % 2)) continue;
+            if (!scene_runs_whole() && goes_on != (int)(turn % 2)) continue;
             snprintf(name, sizeof(name), "%s, %s, %s, allocation %u of %u%s", placement->name, call->name, parts[part],
                      (unsigned)at, (unsigned)total, goes_on ? " and all after it" : "");
             CASE(name);
@@ -139,7 +139,8 @@ static void calls_survive_failing_allocations(void) {
 static void sweep_opening(const scene_placement *placement, const memory_fs *start, faulty_part part) {
     static const uint64_t strides[FAULTY_PARTS] = { 37, 1009, 41 };
     bool reached = true;
-    for (uint64_t at = 1; reached; at += scene_runs_long() ? 1 : strides[part]) {
+    const uint64_t stride = scene_runs_whole() ? 1 : scene_runs_long() ? strides[part] / 8 : strides[part];
+    for (uint64_t at = 1; reached; at += stride) {
         char name[160];
         memory_fs disk;
         scene s = { .memory = { .elsewhere = part != FAULTY_CORE } };
