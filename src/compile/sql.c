@@ -441,10 +441,25 @@ static hb_status sql_write_args(const sql_writer *w, const hb_expr *expr, const 
     return HB_OK;
 }
 
+/* Whether the leaf asks if its column is null, or is not. */
+static bool sql_is_null_test(const hb_expr *expr, bool *want_null) {
+    if (expr->kind != HB_EXPR_LEAF || expr->path_len > 0) return false;
+    *want_null = expr->op != HB_OP_NE;
+    if (expr->op == HB_OP_IS_NULL) return true;
+    return (expr->op == HB_OP_EQ || expr->op == HB_OP_NE) && expr->value.kind == HB_KIND_NULL;
+}
+
 static hb_status sql_write_expr(const sql_writer *w, const hb_expr *expr, hb_err *err) {
+    bool want_null;
     switch (expr->kind) {
     case HB_EXPR_LEAF: return sql_write_leaf(w, expr, err);
     case HB_EXPR_NOT:
+        if (sql_is_null_test(expr->args[0], &want_null)) { /* as an index can answer it */
+            const uint32_t place = w->scope->container->by_field[expr->args[0]->field];
+            HB_ASSERT(place != HB_FIELD_NONE);
+            sql_write_null_test(w->sql, w->scope->columns[place], !want_null);
+            return HB_OK;
+        }
         hb_sql_add(w->sql, "(");
         HB_TRY(sql_write_expr(w, expr->args[0], err));
         hb_buf_printf(&w->sql->text, ")%s", w->sql->dialect->not_true);

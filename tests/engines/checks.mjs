@@ -65,6 +65,50 @@ export const checksOfData = (open) => ({
     await ws.drop();
     await ws.close();
   },
+  async "hostile values are values, in every operator and write, and hostile names are names"() {
+    const names = ["back`tick", 'quo"te', "apo'strophe", "back\\slash", "semi;colon", "-- comment", "/* comment */", "$1", "?", ":name", "%s", "\u201cquoted\u201d", "order", "x".repeat(63)];
+    const taken = [];
+    for (const name of names) {
+      const Named = entity("Named", { [name]: field(ShortText) });
+      const ws = await open("hostile-names");
+      try {
+        await ws.register(Named);
+        await ws.upsert(Named, { object_id: "a", [name]: name });
+        assert.deepEqual((await ws.query(Named).where({ [name]: { eq: name } }).execute()).ids, ["a"], name);
+        taken.push(name);
+      } catch (error) {
+        assert.match(String(/** @type {any} */ (error).code), /^(SCHEMA|INVALID_ID|VALIDATION|FIELD_NAME)$/, `${name}: ${error}`);
+      }
+      await ws.drop();
+      await ws.close();
+    }
+    assert.ok(taken.length > 1, String(taken));
+    const ws = await open("hostile-values");
+    await ws.register(Row);
+    const hostile = ["'", "''", '"', "`", "\\", "\\'", "'; DROP TABLE row; --", "') OR 1=1 -- ", "/*", "*/", "/*! 1 */", "--", "#", ";", "$1", "?", ":name", "%s", "%", "_", "\n", "\r", "\t", "\u001a", "\u201c", "\u02bc", "{\"a\":1}", "[1]", "{}", "NULL"];
+    await ws.upsertMany(Row, hostile.map((title, n) => ({ object_id: `id ${n} ${n % 2 ? "'" : "`"}\\";--`, title, n })));
+    const found = async (/** @type {any} */ filter) => [...(await ws.query(Row).where(filter).orderBy(Row.n).execute()).column("title")];
+    const order = (/** @type {string} */ a, /** @type {string} */ b) => Buffer.compare(Buffer.from(a), Buffer.from(b));
+    for (const value of hostile) {
+      assert.deepEqual(await found({ title: { eq: value } }), [value], value);
+      assert.deepEqual(await found({ title: { in: [value, "absent"] } }), [value], value);
+      assert.equal((await found({ title: { ne: value } })).length, hostile.length - 1, value);
+      assert.equal((await found({ $not: { title: { eq: value } } })).length, hostile.length - 1, value);
+      assert.deepEqual(await found({ title: { lt: value } }), hostile.filter((other) => order(other, value) < 0), value);
+      for (const [op, has] of /** @type {const} */ ([["contains", "includes"], ["startsWith", "startsWith"], ["endsWith", "endsWith"]])) {
+        assert.deepEqual(await found(/** @type {any} */ (Row.title)[op](value)), hostile.filter((other) => other[has](value)), `${op} ${value}`);
+      }
+    }
+    for (const [n, title] of hostile.entries()) {
+      const id = `id ${n} ${n % 2 ? "'" : "`"}\\";--`;
+      await ws.set(id, { title: `${title}!` }, { entity: Row });
+      assert.equal((await ws.get(id, { entity: Row })).title, `${title}!`, id);
+    }
+    assert.equal((await ws.deleteMany(hostile.map((_, n) => `id ${n} ${n % 2 ? "'" : "`"}\\";--`), { entity: Row })).length, hostile.length);
+    assert.equal(await ws.count(Row), 0);
+    await ws.drop();
+    await ws.close();
+  },
   async "20 000 rows in one call are one transaction, and their ids one question"() {
     const ws = await open("bulk");
     await ws.register(Row);
