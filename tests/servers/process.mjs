@@ -56,9 +56,9 @@ function isAlive(pid) {
 }
 
 /**
- * Starts it and waits until `isReady` says so. @param {{ folder: string, who: Who, port: number, program: string, args: string[], isReady: (log: string) => boolean | Promise<boolean>, end?: NodeJS.Signals }} server @returns {Promise<Server>}
+ * Starts it and waits until `isReady` says so. @param {{ folder: string, who: Who, port: number, program: string, args: string[], isReady: (log: string) => boolean | Promise<boolean>, end?: NodeJS.Signals, startMs?: number }} server @returns {Promise<Server>}
  */
-export async function serve({ folder, who, port, program, args, isReady, end: ending = "SIGTERM" }) {
+export async function serve({ folder, who, port, program, args, isReady, end: ending = "SIGTERM", startMs = START_MS }) {
   /** @type {import("node:child_process").ChildProcess | undefined} */
   let server;
   const runs = () => server !== undefined && server.exitCode === null && server.signalCode === null;
@@ -68,7 +68,7 @@ export async function serve({ folder, who, port, program, args, isReady, end: en
     for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (text) => { log = (log + text).slice(-20_000); });
     child.on("error", (error) => { log += error.message; });
     server = child;
-    const until = Date.now() + START_MS;
+    const until = Date.now() + startMs;
     while (!(await isReady(log))) {
       if (!runs() || Date.now() > until) throw new Error(`${program} did not start: ${log.slice(-2000)}`);
       await new Promise((resolve) => { setTimeout(resolve, 20); });
