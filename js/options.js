@@ -11,6 +11,13 @@ export function known(method, options, names) {
   for (const key in options) {
     if (!names.includes(key)) throw new HeavenBaseError("TYPE", `${method} has no option '${key}'; expected one of: ${names.join(", ")}`);
   }
+  const { signal, timeoutMs } = /** @type {{ signal?: unknown, timeoutMs?: unknown }} */ (options);
+  if (timeoutMs !== undefined && !(typeof timeoutMs === "number" && timeoutMs >= 0)) {
+    throw new HeavenBaseError("TYPE", `${method} takes timeoutMs as a number of milliseconds, zero or more`);
+  }
+  if (signal !== undefined && signal !== null && typeof (/** @type {any} */ (signal).addEventListener) !== "function") {
+    throw new HeavenBaseError("TYPE", `${method} takes signal as an AbortSignal`);
+  }
   return options;
 }
 

@@ -102,10 +102,12 @@ hb_status hb_schema_unknown_field(const hb_schema *schema, hb_str name, hb_err *
     const hb_mem *mem = schema->arena.mem;
     hb_str *names = hb_mem_alloc(mem, schema->field_count * sizeof *names);
     if (names != NULL) {    /* the hint is a courtesy, the error stands without it */
+        uint32_t count = 0;
         for (uint32_t i = 0; i < schema->field_count; i++) {
-            names[i] = schema->fields[i].name;
+            /* Groups have an id without a name. */
+            if (schema->fields[i].name.len > 0) names[count++] = schema->fields[i].name;
         }
-        (void)hb_err_hint(err, name, names, schema->field_count);
+        (void)hb_err_hint(err, name, names, count);
         hb_mem_free(mem, names, schema->field_count * sizeof *names);
     }
     (void)hb_err_where(err, schema->entity_id, name, HB_STR_EMPTY);

@@ -296,6 +296,14 @@ test("an aborted signal keeps a call from starting", async () => {
   await assert.rejects(HeavenBase.open("x", { signal }), { code: "CANCELLED" });
 });
 
+test("a time limit that is none, and a signal that is none, are refused at once", async () => {
+  const one = await open();
+  for (const timeoutMs of ["5", -1, NaN, null]) await assert.rejects(one.count("item", { timeoutMs }), { code: "TYPE", message: /timeoutMs/ });
+  for (const signal of [4, "abort", {}]) await assert.rejects(one.count("item", { signal }), { code: "TYPE", message: /AbortSignal/ });
+  assert.equal(await one.count("item", { timeoutMs: Infinity, signal: new AbortController().signal }), 0);
+  await one.close();
+});
+
 test("after close, and after drop, calls say so", async () => {
   const one = await open();
   await one.drop();

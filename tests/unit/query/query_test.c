@@ -322,7 +322,7 @@ static const struct {
     { "{\"count\":true,\"offset\":1}", HB_E_QUERY, "offset" },
     { "{\"group_by\":[\"c\"],\"aggregate\":{\"x\":{\"sum\":{\"field\":\"i\"}}},"
       "\"having\":{\"zzz\":1}}",
-      HB_E_QUERY, "zzz" },
+      HB_E_QUERY, "expected one of: c, x" },
     { "{\"group_by\":[\"c\",\"c\"],\"aggregate\":{\"x\":{\"sum\":{\"field\":\"i\"}}}}", HB_E_QUERY,
       "twice" },
     { "{\"group_by\":[\"c\"]}", HB_E_QUERY, "needs aggregate" },
