@@ -42,10 +42,15 @@ export const remotePlacements = (type, driver) => [
   { name: `placed, vectors on ${type}`, backends: { main: memory, vec: { type }, search: memory }, drivers: { vec: driver }, placed: true },
 ];
 
+/** What an engine elsewhere does not have is not asked of it. @param {{ to: string, strategy?: string }[]} stores @param {Placement} placement */
+const possible = (stores, { drivers = {} }) => stores.filter(({ to, strategy = "" }) => !(to in drivers && ["inverted", "external"].includes(strategy)));
+
 /** @param {Case} one @param {Placement} placement */
-function definition({ kinds, stores }, { placed }) {
-  return { name: "Thing", fields: Object.fromEntries(Object.entries(kinds).map(([name, kind]) =>
-    [name, { type: types[kind].dtype, ...(placed && stores[name] ? { stores: stores[name] } : {}) }])) };
+function definition({ kinds, stores }, placement) {
+  return { name: "Thing", fields: Object.fromEntries(Object.entries(kinds).map(([name, kind]) => {
+    const chosen = placement.placed ? possible(stores[name] ?? [], placement) : [];
+    return [name, { type: types[kind].dtype, ...(chosen.length > 0 ? { stores: chosen } : {}) }];
+  })) };
 }
 
 /** Text of a value that is equal only for equal values; scores to nine digits. @param {unknown} value @param {string} [column] */
