@@ -125,16 +125,20 @@ static hb_str text_of(void *ctx, uint32_t index, uint32_t slot) {
 static hb_status texts_index(texts *t, const hb_mem *mem, hb_err *err) {
     for (uint32_t f = 0; f < t->field_count; f++) {
         const hb_column *column = &t->rows->columns[1 + f];
-        if (!sql_holds_texts(column) && column->kind != HB_KIND_NULL) {
-            return hb_err_set(err, HB_E_BAD_REPLY, "an answer has no texts where they are stored");
-        }
         t->indexes[f] = hb_text_index_new(mem);
         if (t->indexes[f] == NULL) return hb_err_memory(err);
         for (uint32_t slot = 0; slot < t->rows->row_count; slot++) {
-            if (!hb_utf8_valid(text_of(t, f, slot))) {
+            /* The kind of a column without values is anyone's guess. */
+            const bool is_null = hb_column_cell(column, t->list[slot].row) != HB_CELL_VALUE;
+            if (!is_null && !sql_holds_texts(column)) {
+                return hb_err_set(err, HB_E_BAD_REPLY,
+                                  "an answer has no texts where they are stored");
+            }
+            const hb_str text = text_of(t, f, slot);
+            if (!hb_utf8_valid(text)) {
                 return hb_err_set(err, HB_E_BAD_REPLY, "an answer has bytes that are no text");
             }
-            HB_TRY(hb_text_index_append(t->indexes[f], slot, text_of(t, f, slot), err));
+            HB_TRY(hb_text_index_append(t->indexes[f], slot, text, err));
         }
         HB_TRY(hb_text_index_settle(t->indexes[f], err));
     }

@@ -10,8 +10,8 @@
 static hb_status bad_cell(const hb_column *column, hb_kind kind, hb_err *err) {
     static const char *const names[HB_KIND_COUNT] = { "nothing", "a flag", "an integer", "a number",
                                                       "a text",  "bytes",  "a vector",   "JSON" };
-    return hb_err_set(err, HB_E_BAD_REPLY, "a cell of an answer: expected %s, found %s", names[kind],
-                      names[column->kind]);
+    return hb_err_set(err, HB_E_BAD_REPLY, "a cell of an answer: expected %s, found %s",
+                      names[kind], names[column->kind]);
 }
 
 static bool text_flag(hb_str text, bool *out) {

@@ -88,6 +88,16 @@ test("filters, order, limit and the nearest vectors are the engine's; values are
   await ws.close();
 });
 
+test("a searched text that no row has is found in none, whatever kind its column seems to be of", async () => {
+  const ws = await open("pg-texts");
+  await ws.register(Doc);
+  await ws.upsert(Doc, { ...row(1), title: null });
+  const ids = async (/** @type {string} */ text) => (await ws.queryJson(Doc, { search: { fields: ["title", "body"], query: text } }).execute()).ids;
+  assert.deepEqual([(await ids("fox")).length, await ids("bear")], [1, []]);
+  await ws.drop();
+  await ws.close();
+});
+
 test("a write is one transaction, rows and Catalog together; nothing is left of one that fails", async () => {
   let broken = false;
   const { seen, driver } = watched((sql) => (broken && sql.includes('"sys-catalog"') && sql.startsWith("INSERT") ? Object.assign(new Error("secret value"), { code: "53300" }) : undefined));
