@@ -6,15 +6,17 @@
 #include "wasi/cli.h"
 
 /* A call waits for another process as long as it may take, else for 10 s: a killed one's lock is
- * dead after 8. */
+ * dead after 8. On a machine so busy that 100 attempts take longer it makes those. */
 #define TURN_MS 20
 #define WAIT_MS 10000
+#define ATTEMPTS_MIN 100
 
 /* Another process has the files: waits a little, while it is worth it. */
-static bool wait_for_turn(const cli *c, hb_status status, int64_t since_ms) {
-    bool is_held = status == HB_E_LOCKED && strcmp(c->err.native, "HELD") == 0;
+static bool wait_for_turn(const cli *c, hb_status status, int64_t since_ms, uint32_t *attempts) {
+    const bool is_held = status == HB_E_LOCKED && strcmp(c->err.native, "HELD") == 0;
     const int64_t limit_ms = c->timeout_ms > 0 ? (int64_t)c->timeout_ms : WAIT_MS;
-    if (!is_held || cli_now_ms() - since_ms + TURN_MS > limit_ms) return false;
+    const bool is_enough = c->timeout_ms > 0 || ++*attempts >= ATTEMPTS_MIN;
+    if (!is_held || (is_enough && cli_now_ms() - since_ms + TURN_MS > limit_ms)) return false;
     const struct timespec pause = { 0, TURN_MS * 1000000 };
     nanosleep(&pause, NULL);
     return true;
@@ -40,10 +42,11 @@ int cli_session_open_record(cli_session *s, cli *c, hb_str id, yyjson_val *recor
         status = hb_buf_check(&options, &c->err);
     }
     const int64_t since_ms = cli_now_ms();
+    uint32_t attempts = 0;
     if (status == HB_OK) {
         do {
             status = hb_workspace_open_on(hb_buf_str(&options), &host, &s->ws, &c->err);
-        } while (wait_for_turn(c, status, since_ms));
+        } while (wait_for_turn(c, status, since_ms, &attempts));
     }
     int code = status == HB_OK ? CLI_OK : cli_fail(c, &c->err);
     hb_buf_free(&options);
@@ -90,10 +93,11 @@ static hb_status session_try(cli_session *s, hb_request *request) {
 
 hb_status cli_session_call(cli_session *s, hb_request *request) {
     const int64_t since_ms = cli_now_ms();
+    uint32_t attempts = 0;
     hb_status status;
     do {
         status = session_try(s, request);
-    } while (wait_for_turn(s->c, status, since_ms));
+    } while (wait_for_turn(s->c, status, since_ms, &attempts));
     /* Reading input or printing may take long: others get their turn meanwhile. */
     if (status == HB_OK) hb_workspace_idle(s->ws);
     return status;

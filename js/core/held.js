@@ -5,6 +5,8 @@ import { HeavenBaseError, cancelled } from "../errors.js";
 
 /** How long a call waits for another process when it has no time limit of its own. It is longer than a killed process's lock lives. */
 const WAIT_MS = 10000;
+/** And at least so many attempts, which take less than that time unless the machine is so busy that the holder does as little as we. */
+const ATTEMPTS_MIN = 100;
 const PAUSE_MS_MAX = 40;
 /** Without a call for one or two of these, the files are free for others. */
 const REST_MS = 10;
@@ -64,13 +66,14 @@ export class Holder {
  * `rest` gives back what is held while waiting, so that two processes never wait for each other
  * @returns {Promise<T>}
  */
-export async function untilFree(first, work, { signal, timeoutMs = WAIT_MS, rest } = {}) {
-  const end = Date.now() + timeoutMs;
+export async function untilFree(first, work, { signal, timeoutMs, rest } = {}) {
+  const end = Date.now() + (timeoutMs ?? WAIT_MS);
   for (let result = first, pause = 5, turn = 0; ; pause = Math.min(pause * 2, PAUSE_MS_MAX)) {
     try {
       return await result;
     } catch (error) {
-      if (!isHeld(error) || Date.now() + pause > end) throw error;
+      const isEnough = timeoutMs !== undefined || turn >= ATTEMPTS_MIN;
+      if (!isHeld(error) || (isEnough && Date.now() + pause > end)) throw error;
     }
     rest?.();
     for (const holder of holders) holder.giveBack();

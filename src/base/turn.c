@@ -26,16 +26,25 @@ static void nobody_waits(hb_turn *turn) {
     turn->asked = false;
 }
 
+static int64_t grace_ms(const hb_turn *turn) {
+    int64_t grace = HB_TURN_GRACE_MS;
+    for (uint32_t i = 0; i < turn->missed && grace < HB_TURN_GRACE_MS_MAX; i++) grace *= 2;
+    return grace;
+}
+
 /* Whoever waits comes first, if it comes: it may have given up, or be dead. */
 static bool stand_back(hb_turn *turn) {
     if (turn->asked || turn->lock.held || !turn->had) return false;
     const bool before = turn->stands_back;
     turn->stands_back = somebody_waits(turn);
+    if (before && !turn->stands_back) turn->missed = 0;     /* it came */
     if (!turn->stands_back) return false;
     const int64_t now = now_ms(turn);
     if (!before) turn->stood_back_ms = now;
-    if (now - turn->stood_back_ms < HB_TURN_GRACE_MS) return true;
+    if (now - turn->stood_back_ms < grace_ms(turn)) return true;
     turn->stands_back = false;
+    turn->missed++;
+    turn->missed_ms = now;
     nobody_waits(turn);
     return false;
 }
@@ -45,6 +54,7 @@ hb_status hb_turn_take(hb_turn *turn, bool *taken, hb_err *err) {
     if (stand_back(turn)) return HB_OK;
     HB_TRY(hb_lock_take(&turn->lock, taken, err));
     if (!*taken) {
+        turn->missed = 0;   /* another one has it: it passes on */
         hb_turn_ask(turn);
         return HB_OK;
     }
@@ -78,7 +88,10 @@ bool hb_turn_is_over(hb_turn *turn) {
     int64_t now = now_ms(turn);
     if (now - turn->since_ms < HB_TURN_MS) return false;
     turn->since_ms = now;
-    return somebody_waits(turn);
+    const bool is_over = somebody_waits(turn);
+    /* Longer than the slowest may pause: whoever asked then is gone. */
+    if (!is_over && now - turn->missed_ms > 4 * HB_TURN_GRACE_MS_MAX) turn->missed = 0;
+    return is_over;
 }
 
 void hb_turn_extend(hb_turn *turn) {

@@ -4,7 +4,11 @@
  * every HB_TURN_MS and gives the lock back. Whoever had it stays out while that file is there, so
  * that the one that waits, which only looks now and then, meets a lock that is free; after
  * HB_TURN_GRACE_MS nobody seems to come for it, and the file goes. It outlives an attempt to open,
- * since the next attempt knows nothing of that one. */
+ * since the next attempt knows nothing of that one.
+ *
+ * Whoever asks again after that lives, and is slow: it might miss that time always. Each time that
+ * nobody came is followed by one twice as long, so that after a few turns it is longer than any
+ * pause; it is as short as before once the lock has passed on. */
 #ifndef HB_BASE_TURN_H
 #define HB_BASE_TURN_H
 
@@ -13,6 +17,7 @@
 
 #define HB_TURN_MS 200
 #define HB_TURN_GRACE_MS 500    /* longer than a host pauses between two attempts, if it is slow */
+#define HB_TURN_GRACE_MS_MAX 4000
 
 typedef struct hb_turn {
     hb_lock lock;               /* .fs NULL: no turns are needed */
@@ -20,6 +25,8 @@ typedef struct hb_turn {
     hb_str want;                /* path of the file; borrowed */
     int64_t since_ms, beat_ms;
     int64_t stood_back_ms;      /* since when, while stands_back */
+    int64_t missed_ms;          /* when it last stood back in vain */
+    uint32_t missed;            /* how often, since the lock last passed on */
     bool stands_back;           /* for another one that waits */
     bool had;                   /* the lock, at some time */
     bool asked;                 /* we wait: `want` is ours as well */
