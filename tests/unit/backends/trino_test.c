@@ -226,6 +226,55 @@ static void deletions(void) {
     }
 }
 
+static uint32_t count_of(stage *t, hb_call_kind kind, const char *json, hb_status want) {
+    static const char id[] = "it's";
+    const hb_span span = { 0, sizeof(id) - 1 };
+    const hb_column column = { .name = HB_STR("object_id"), .kind = HB_KIND_TEXT, .data = &span, .heap = (const uint8_t *)id, .heap_len = span.len };
+    const uint32_t entity = hb_workspace_entity(t->f.ws, HB_STR("doc"));
+    t->s.requests = 0;
+    hb_request request = { .kind = kind, .entity = entity, .flags = kind == HB_CALL_UPSERT ? HB_FLAG_OVERWRITE : 0, .batch = { 1, 1, &column } };
+    if (json != NULL && kind == HB_CALL_QUERY) request.text = hb_str_c(json);
+    if (kind == HB_CALL_QUERY) request.batch = (hb_batch){ 0 };
+    if (json != NULL && kind != HB_CALL_QUERY) request.batch = row_of(&t->f, json);
+    CHECK_INT(calls(t, request), want);
+    return t->s.requests;
+}
+
+/* Each statement is a round trip at the least: no call takes more of them than it has to. `existing` is what a question for
+ * ids is answered. */
+static void statements_of_a_call(void) {
+    static const struct { const char *connector, *existing; bool catalog; uint32_t registers, upsert, deletion; } cases[] = {
+        { "postgresql", "", false, 7, 2, 1 },
+        { "postgresql", "[\"it's\"]", false, 7, 3, 2 },
+        { "postgresql", "", true, 9, 5, 2 },
+        { "postgresql", "[\"it's\"]", true, 9, 7, 4 },
+        { "memory", "", true, 9, 5, 2 },
+        { "iceberg", "", false, 7, 1, 1 },
+        { "iceberg", "", true, 9, 3, 2 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        stage t;
+        CASE(cases[i].connector);
+        hb_buf with;
+        hb_buf_init(&with, hb_mem_default());
+        hb_buf_printf(&with, "{\"id\":\"unit\",\"catalog\":%s,\"backends\":{\"main\":{\"type\":\"trino\",\"url\":\"" URL "/\",\"catalog\":\"pg\",\"username\":\"me\"}}}%c",
+                      cases[i].catalog ? "true" : "false", '\0');
+        begin(&t, with.ptr, cases[i].connector);
+        hb_buf_free(&with);
+        CHECK_INT(attaches(&t), HB_OK);
+        CHECK_INT(t.s.requests, 2);
+        t.s.requests = 0;
+        CHECK_INT(registers(&t), HB_OK);
+        CHECK_INT(t.s.requests, cases[i].registers);
+        t.s.existing = cases[i].existing;
+        CHECK_INT(count_of(&t, HB_CALL_UPSERT, row, HB_OK), cases[i].upsert);
+        CHECK_INT(count_of(&t, HB_CALL_DELETE, NULL, HB_OK), cases[i].deletion);
+        CHECK_INT(count_of(&t, HB_CALL_GET, NULL, HB_OK), 1);
+        CHECK_INT(count_of(&t, HB_CALL_QUERY, "{\"select\":[\"n\"],\"filter\":{\"n\":{\"$gt\":1}}}", HB_OK), 1);
+        end(&t);
+    }
+}
+
 /* Conditions and literals; nothing but a quote could end a literal, and it is doubled, twice in the statement itself. */
 static void conditions(void) {
     static const struct { const char *spec, *want; } cases[] = {
@@ -489,6 +538,7 @@ TEST_SUITE {
     TEST(what_is_sent);
     TEST(rows_by_what_is_behind_the_catalog);
     TEST(deletions);
+    TEST(statements_of_a_call);
     TEST(conditions);
     TEST(pages);
     TEST(cut_at_any_byte);
