@@ -41,7 +41,7 @@ list(FILTER HB_CORE_SOURCES EXCLUDE REGEX "^src/workspace/no_intents\\.c$")
 
 # What runs once per row or per component: where -O3 pays.
 foreach(source IN LISTS HB_CORE_SOURCES HB_SQLITE_SOURCES)
-    if(source MATCHES "^(src/eval|src/index|src/value/value\\.c|src/value/wire\\.c|src/base/(str|map|mem)\\.c|src/text/(words|pattern|scan)|backends/inmem|backends/sqlite/(read|write))")
+    if(source MATCHES "^(src/eval|src/index|src/value/value\\.c|src/value/wire\\.c|src/base/(str|map|mem)\\.c|src/text/(words|pattern|scan)|backends/inmem)")
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_HOT}")
     endif()
     # Once per word, component or cell of an answer: there a call of a helper costs more than the bytes of its copies.
@@ -49,7 +49,7 @@ foreach(source IN LISTS HB_CORE_SOURCES HB_SQLITE_SOURCES)
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_HOT};${HB_OPTIMIZE_INLINE}")
     elseif(source STREQUAL "src/value/wire.c") # its loops gain nothing from copies of themselves but a quarter in bytes
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_ENGINE};${HB_OPTIMIZE_INLINE}")
-    elseif(source MATCHES "^(backends/inmem/(scan|access)|src/eval/sort)\\.c$")
+    elseif(source MATCHES "^(backends/inmem.*|src/eval/.*|src/value/value|src/text/(pattern|scan))\\.c$")
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_ENGINE}")
     endif()
 endforeach()
