@@ -39,18 +39,20 @@ set(HB_SLIM_SOURCES ${HB_CORE_SOURCES})
 list(FILTER HB_SLIM_SOURCES INCLUDE REGEX "^src/workspace/no_intents\\.c$")
 list(FILTER HB_CORE_SOURCES EXCLUDE REGEX "^src/workspace/no_intents\\.c$")
 
-# What runs once per row or per component: where -O3 pays.
+# What runs once per row, word, component or cell of an answer pays for its bytes, each the more the further in it stands.
 foreach(source IN LISTS HB_CORE_SOURCES HB_SQLITE_SOURCES)
-    if(source MATCHES "^(src/eval|src/index|src/value/value\\.c|src/value/wire\\.c|src/base/(str|map|mem)\\.c|src/text/(words|pattern|scan)|backends/inmem)")
-        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_HOT}")
-    endif()
-    # Once per word, component or cell of an answer: there a call of a helper costs more than the bytes of its copies.
+    set(options "")
     if(source MATCHES "^(src/index/(text_(build|index|postings|terms)|vector_kernel)|src/text/words)\\.c$")
-        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_HOT};${HB_OPTIMIZE_INLINE}")
+        set(options ${HB_OPTIMIZE_HOT} ${HB_OPTIMIZE_INLINE}) # a call of a helper costs more than the bytes of its copies
     elseif(source STREQUAL "src/value/wire.c") # its loops gain nothing from copies of themselves but a quarter in bytes
-        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_ENGINE};${HB_OPTIMIZE_INLINE}")
-    elseif(source MATCHES "^(backends/inmem.*|src/eval/.*|src/value/value|src/text/(pattern|scan))\\.c$")
-        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${HB_OPTIMIZE_ENGINE}")
+        set(options ${HB_OPTIMIZE_ENGINE} ${HB_OPTIMIZE_INLINE})
+    elseif(source MATCHES "^(src/index/|src/base/(str|map|mem)\\.c$|src/text/words)")
+        set(options ${HB_OPTIMIZE_HOT})
+    elseif(source MATCHES "^(backends/inmem|src/eval/|src/value/value\\.c$|src/text/(pattern|scan))")
+        set(options ${HB_OPTIMIZE_ENGINE})
+    endif()
+    if(options)
+        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${options}")
     endif()
 endforeach()
 
