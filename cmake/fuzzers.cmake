@@ -6,7 +6,8 @@ foreach(parser cjson yyjson pcre2 utf8proc)
 endforeach()
 
 file(GLOB fuzz_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/fuzz/*_fuzz.c")
-add_library(fuzz_support OBJECT "${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz.c")
+add_library(fuzz_support OBJECT "${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz.c"
+    "${PROJECT_SOURCE_DIR}/tests/unit/support/memory_fs.c" "${PROJECT_SOURCE_DIR}/tests/unit/support/memory_vfs.c")
 target_link_libraries(fuzz_support PUBLIC hb_core)
 foreach(source IN LISTS fuzz_sources)
     get_filename_component(name "${source}" NAME_WE)

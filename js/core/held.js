@@ -68,7 +68,8 @@ export class Holder {
  */
 export async function untilFree(first, work, { signal, timeoutMs, rest } = {}) {
   const end = Date.now() + (timeoutMs ?? WAIT_MS);
-  for (let result = first, pause = 5, turn = 0; ; pause = Math.min(pause * 2, PAUSE_MS_MAX)) {
+  for (let result = first, turn = 0; ; turn++) {
+    const pause = turn === 0 ? 0 : Math.min(5 * 2 ** turn, PAUSE_MS_MAX) * (0.5 + Math.random());
     try {
       return await result;
     } catch (error) {
@@ -77,7 +78,7 @@ export async function untilFree(first, work, { signal, timeoutMs, rest } = {}) {
     }
     rest?.();
     for (const holder of holders) holder.giveBack();
-    if (turn++ > 0) await sleep(pause * (0.5 + Math.random()), signal);
+    if (turn > 0) await sleep(pause, signal);
     result = attempt(work);
   }
 }

@@ -128,7 +128,8 @@ write("wire", [
   wire([{ name: "object_id", kind: Kind.PACK, cells: [1, "b"] }, { name: "at", kind: Kind.PACK, cells: [new Date(0), "2024-01-01"] }, { name: "day", kind: Kind.PACK, cells: [new Date(0), null] }]),
 ]);
 write("options", ['{"id":"a","preset":"debug"}', '{"id":"a","backends":{"main":{"type":"inmem"}},"catalog":false}',
-  '{"id":"a","backends":{"main":{"type":"sqlite","name":"main","database":":memory:","vfs":"memdb"},"vec":{"type":"inmem"}}}',
+  '{"id":"a","backends":{"main":{"type":"sqlite","name":"main","database":":memory:"},"vec":{"type":"inmem"}}}',
+  '{"id":"a","backends":{"main":{"type":"sqlite","database":"/d/a.sqlite"},"j":{"type":"json","path":"/j"},"p":{"type":"pickle","path":"/p"},"f":{"type":"file","path":"/f"}}}',
   '{"id":"a-b_c","backends":{"x":{"type":"sqlite","path":"/f","enabled":false},"search":{"type":"inmem"}},"env":{"K":"V"}}',
   '{"method":"supports","dtype":"short-text","op":"match","backend":"sqlite","strategy":"inline"}', '{"method":"rows"}', '{"method":"ops","backend":"inmem"}']);
 const manifest = (/** @type {object} */ construction, /** @type {object[]} */ entities) =>
