@@ -167,6 +167,11 @@ struct hb_backend {
      * says what keeps it, or part of it, from being read. NULL: reading one of its rows does. */
     hb_status (*look)(hb_instance *instance, hb_container *container, hb_err *err);
 
+    /* What begin() asks first for a fragment that reads, for explain: JSON {"sql": the text,
+     * "params": [type of each parameter]}. NULL: nothing is asked in a language. */
+    hb_status (*statement)(hb_instance *instance, const hb_fragment *fragment, hb_arena *arena,
+                           hb_buf *json, hb_err *err);
+
     /* Runs job->fragment. Local: sets job->done and job->out. Remote: emits operations. */
     hb_status (*begin)(hb_job *job, hb_err *err);
     /* NULL when local */

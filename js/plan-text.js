@@ -39,7 +39,9 @@ function draw(part, parts, ranked, indent, last, drawn, lines) {
   drawn.add(part.id);
   const below = [...new Set([...(part.inputs ?? []), ...(typeof part.candidates_from === "number" ? [part.candidates_from] : [])])];
   const inputs = below.map((id) => parts.get(id)).filter((one) => one !== undefined);
-  inputs.forEach((input, index) => draw(input, parts, ranked, indent + (last ? "   " : "│  "), index === inputs.length - 1, drawn, lines));
+  const stem = indent + (last ? "   " : "│  ");
+  if (part.statement) lines.push(`${stem}${inputs.length > 0 ? "│" : " "}    ${part.statement.sql}`);
+  inputs.forEach((input, index) => draw(input, parts, ranked, stem, index === inputs.length - 1, drawn, lines));
 }
 
 /** What, where, and details behind a colon. @param {string} what @param {PlanStep} step @param {(string | false | null | undefined)[]} details */

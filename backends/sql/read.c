@@ -269,25 +269,28 @@ static hb_status take_ranked(hb_job *job, const hb_batch *rows, hb_err *err) {
 
 /* ---- steps ------------------------------------------------------------------------------- */
 
-static hb_status send(hb_job *job, const sql_table *table, uint32_t phase, hb_err *err) {
+static hb_status ask(hb_job *job, const sql_table *table, uint32_t phase, hb_sql *sql,
+                     hb_err *err) {
     const hb_fragment *fragment = job->fragment;
-    sql_state *state = job->state;
+    const sql_state *state = job->state;
+    if (phase == READ_BEST) {
+        HB_TRY(ask_by_id(job, table, state->ids, state->count, sql, err));
+        if (fragment->order_count > 0) add_order(sql, job, table);
+        return HB_OK;
+    }
+    if (phase == READ_RANKED) return ask_ranked(job, table, sql, err);
+    if (fragment->kind == HB_FRAG_FETCH) {
+        return ask_by_id(job, table, fragment->ids->ids, fragment->ids->count, sql, err);
+    }
+    if (fragment->kind == HB_FRAG_COUNT) return ask_count(job, table, sql, err);
+    return ask_rows(job, table, sql, err);
+}
+
+static hb_status send(hb_job *job, const sql_table *table, uint32_t phase, hb_err *err) {
     hb_sql sql;
     hb_sql_init(&sql, sql_remote_of(job)->engine->dialect, job->mem, job->arena);
-    hb_status status;
-    if (phase == READ_BEST) {
-        status = ask_by_id(job, table, state->ids, state->count, &sql, err);
-        if (fragment->order_count > 0) add_order(&sql, job, table);
-    } else if (phase == READ_RANKED) {
-        status = ask_ranked(job, table, &sql, err);
-    } else if (fragment->kind == HB_FRAG_FETCH) {
-        status = ask_by_id(job, table, fragment->ids->ids, fragment->ids->count, &sql, err);
-    } else if (fragment->kind == HB_FRAG_COUNT) {
-        status = ask_count(job, table, &sql, err);
-    } else {
-        status = ask_rows(job, table, &sql, err);
-    }
-    state->phase = phase;
+    ((sql_state *)job->state)->phase = phase;
+    hb_status status = ask(job, table, phase, &sql, err);
     if (status == HB_OK) status = sql_send_one(job, &sql, err);
     hb_sql_free(&sql);
     return status;
@@ -314,11 +317,47 @@ static hb_status answer_nothing(hb_job *job, hb_err *err) {
     return hb_colbuf_add(&job->out.columns[0], &zero) ? HB_OK : hb_err_memory(err);
 }
 
+static uint32_t first_phase(const hb_fragment *fragment) {
+    return is_ranked(fragment) ? READ_RANKED : READ_ROWS;
+}
+
+static const char *const type_names[HB_KIND_COUNT] = {
+    [HB_KIND_NULL] = "null",   [HB_KIND_BOOL] = "boolean", [HB_KIND_I64] = "integer",
+    [HB_KIND_F64] = "float",   [HB_KIND_TEXT] = "text",    [HB_KIND_BYTES] = "bytes",
+    [HB_KIND_VEC] = "vector", [HB_KIND_PACK] = "json",
+};
+
+static void statement_json(const hb_sql *sql, hb_buf *json) {
+    hb_buf_add_c(json, "{\"sql\":");
+    hb_buf_add_json_str(json, hb_sql_text(sql));
+    hb_buf_add_c(json, ",\"params\":[");
+    for (uint32_t i = 0; i < sql->param_count; i++) {
+        hb_buf_printf(json, i > 0 ? ",\"%s\"" : "\"%s\"", type_names[sql->params[i].value.kind]);
+    }
+    hb_buf_add_c(json, "]}");
+}
+
+hb_status sql_statement(hb_instance *instance, const hb_fragment *fragment, hb_arena *arena,
+                        hb_buf *json, hb_err *err) {
+    sql_table *table;
+    hb_job job = {
+        .instance = instance, .fragment = fragment, .mem = instance->mem, .arena = arena
+    };
+    HB_TRY(sql_table_of(instance, fragment->container, &table, err));
+    hb_sql sql;
+    hb_sql_init(&sql, sql_remote_of(&job)->engine->dialect, job.mem, arena);
+    hb_status status = ask(&job, table, first_phase(fragment), &sql, err);
+    if (status == HB_OK) status = hb_sql_check(&sql, err);
+    if (status == HB_OK) statement_json(&sql, json);
+    hb_sql_free(&sql);
+    return status == HB_OK ? hb_buf_check(json, err) : status;
+}
+
 hb_status sql_read(hb_job *job, hb_err *err) {
     sql_table *table;
     HB_TRY(sql_table_of(job->instance, job->fragment->container, &table, err));
     if (!sql_table_exists(sql_remote_of(job), table->name)) return answer_nothing(job, err);
-    return send(job, table, is_ranked(job->fragment) ? READ_RANKED : READ_ROWS, err);
+    return send(job, table, first_phase(job->fragment), err);
 }
 
 hb_status sql_read_reply(hb_job *job, const hb_batch *rows, hb_err *err) {

@@ -241,6 +241,8 @@ hb_status sql_keyless_meta_n(sql_remote *remote, const hb_column *column, uint32
 /* ---- read.c */
 hb_status sql_read(hb_job *job, hb_err *err);                 /* FETCH, SCAN, COUNT */
 hb_status sql_read_reply(hb_job *job, const hb_batch *rows, hb_err *err);
+hb_status sql_statement(hb_instance *instance, const hb_fragment *fragment, hb_arena *arena,
+                        hb_buf *json, hb_err *err);
 
 /* ---- rank.c: rows (object_id, vector), (object_id, text...) -> state->ids, scores */
 hb_status sql_rank_vectors(hb_job *job, const hb_batch *rows, hb_err *err);
@@ -293,7 +295,7 @@ typedef struct sql_state {
     .stores = sql_stores, .close = sql_close, .durable = sql_durable, .tx = sql_tx_op,             \
     .meta_put = sql_meta_put, .meta_get = sql_meta_get, .meta_delete = sql_meta_delete,            \
     .meta_list = sql_meta_list, .begin = sql_begin, .reply = sql_reply, .end = sql_end,            \
-    .release = sql_release
+    .release = sql_release, .statement = sql_statement
 
 static inline sql_remote *sql_remote_of(const hb_job *job) { return job->instance->state; }
 

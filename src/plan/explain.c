@@ -687,6 +687,22 @@ static void put_aggregate(explain_ctx *ctx, cJSON *object, const hb_node *node) 
     put_bool(ctx, object, "unsafe", false);
 }
 
+/* Ids that another step gives are one there, whose value nobody sees. */
+static void put_statement(explain_ctx *ctx, cJSON *object, const hb_node *node) {
+    hb_instance *instance = ctx->instances[node->backend];
+    const hb_str id = HB_STR_EMPTY;
+    const hb_ids ids = { &id, 1 };
+    hb_fragment fragment = node->fragment;
+    if (instance->type->statement == NULL) return;
+    if (node->kind == HB_NODE_HYDRATE) fragment.ids = &ids;
+    if (node->candidates_from != HB_NODE_NONE) fragment.candidates = &ids;
+    if (instance->type->statement(instance, &fragment, ctx->split.arena, &ctx->text,
+                                  ctx->split.err) != HB_OK) {
+        ctx->failed = true;
+    }
+    put_raw(ctx, object, "statement");
+}
+
 static void step_scan(explain_ctx *ctx, uint32_t id, const hb_node *node) {
     const hb_fragment *fragment = &node->fragment;
     cJSON *object = step(ctx, fragment->kind == HB_FRAG_COUNT       ? "count"
@@ -713,6 +729,7 @@ static void step_scan(explain_ctx *ctx, uint32_t id, const hb_node *node) {
     put_bool(ctx, pushed, "order", fragment->order_count > 0);
     put_bool(ctx, pushed, "limit", fragment->limit != HB_NO_LIMIT);
     put_bool(ctx, pushed, "count", fragment->kind == HB_FRAG_COUNT);
+    put_statement(ctx, object, node);
 }
 
 static void step_merge(explain_ctx *ctx, uint32_t id, const hb_node *node, const char *op) {
@@ -758,6 +775,7 @@ static void step_node(explain_ctx *ctx, uint32_t id) {
         put_str(ctx, object, "backend", backend_name(ctx, node->backend));
         put_c(ctx, object, "type", ctx->instances[node->backend]->type->name);
         put_columns(ctx, object, &node->fragment);
+        put_statement(ctx, object, node);
         return;
     case HB_NODE_FUSE:
         object = step(ctx, "fuse");

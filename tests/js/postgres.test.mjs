@@ -241,3 +241,30 @@ test("a function makes the driver of the backend's options, and its end is the w
   await assert.rejects(HeavenBase.open("pg-made", { backends, drivers: { main: () => ({ execute: () => Promise.reject(new Error("down")), close: () => { closed++; } }) } }), { code: "UNAVAILABLE", backend: "main" });
   assert.equal(closed, 2);
 });
+
+test("explain shows the statement that goes out, and no value", async () => {
+  const { seen, driver } = watched();
+  const ws = await open("pg-explain", driver);
+  await ws.register(Doc);
+  await ws.upsertMany(Doc, [row(1), row(2)]);
+  const queries = {
+    filter: ws.query(Doc).where(Doc.title.eq("Title 1").and(Doc.n.gt(0))).orderBy(Doc.n, "desc").limit(3).select(Doc.title),
+    core: ws.query(Doc).where(Doc.body.match("hunter2").and(Doc.n.in([1, 2]))).select(Doc.title),
+    near: ws.query(Doc).where(Doc.n.ne(1)).near(Doc.v, [1, 2, 3], { topK: 1 }),
+    count: ws.query(Doc).where(Doc.f.isNull().not()).count(),
+  };
+  for (const [name, query] of Object.entries(queries)) {
+    const plan = await query.explain();
+    seen.length = 0;
+    await query.execute();
+    const asked = plan.steps.filter(({ statement }) => statement).map(({ statement }) => statement);
+    assert.equal(asked[0].sql, seen[0][0], name);
+    assert.ok(String(plan).includes(asked[0].sql), name);
+    assert.equal(asked[0].params.length, (asked[0].sql.match(/\$\d+/g) ?? []).length, name);
+    assert.equal(/hunter2|Title 1/.test(JSON.stringify(asked)), false, name);
+  }
+  assert.deepEqual((await queries.filter.explain()).steps.find(({ statement }) => statement)?.statement, {
+    sql: 'SELECT "object_id", "title", "n" FROM "hb_pg-explain"."doc" WHERE ("title" = $1::text AND "n" > $2::bigint) ORDER BY "n" DESC NULLS LAST, "object_id" NULLS LAST LIMIT $3::bigint',
+    params: ["text", "integer", "integer"] });
+  await ws.close();
+});

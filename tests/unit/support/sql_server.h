@@ -170,6 +170,10 @@ static inline hb_status queries(fixture *f, server *s, const char *spec) {
     return served(f, s, (hb_request){ .kind = HB_CALL_QUERY, .entity = hb_workspace_entity(f->ws, HB_STR("doc")),
                                       .text = hb_str_c(spec) });
 }
+static inline hb_status explains(fixture *f, server *s, const char *spec) {
+    return served(f, s, (hb_request){ .kind = HB_CALL_EXPLAIN, .entity = hb_workspace_entity(f->ws, HB_STR("doc")),
+                                      .text = hb_str_c(spec) });
+}
 
 /* Every operation of a life fails once, in turn, as if another transaction was in the way (fresh.native) or the server
  * was gone: a typed error that names the backend and no secret, and the next
@@ -217,6 +221,7 @@ static inline void server_allocations_fail(const char *options, server fresh) {
         if (status == HB_OK) status = attach(&f, &s);
         if (status == HB_OK) status = registers(&f, &s);
         if (status == HB_OK) status = upserts(&f, &s);
+        if (status == HB_OK) status = explains(&f, &s, "{\"select\":[\"n\"],\"filter\":{\"n\":1}}");
         if (status == HB_OK) status = queries(&f, &s, "{\"select\":[\"n\"]}");
         CHECK_INT(status, memory.failed ? HB_E_MEMORY : HB_OK);
         hb_buf_free(&s.sent);
