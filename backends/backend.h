@@ -111,9 +111,11 @@ struct hb_backend {
         bool search;                /* BM25 as defined in docs/query.md */
         bool candidates;            /* takes a list of ids */
         bool filtered_rank;         /* near/search apply the fragment's filter before taking k */
-        /* bits 1 << hb_reducer that HB_FRAG_AGGREGATE computes, exactly as the core would, over
-         * BOOL, I64, F64 and TEXT; groups too. 0: the fragment never comes */
-        uint32_t reducers;
+        /* What HB_FRAG_AGGREGATE does exactly as the core would: bits 1 << hb_kind of columns that
+         * it groups by and counts the different values of, 0: the fragment never comes; and by
+         * kind of the column (BOOL, I64, F64, TEXT) bits 1 << hb_reducer */
+        uint32_t groups;
+        uint32_t reducers[HB_KIND_COUNT];
         bool vector_index;          /* takes the hint of a field (schema.h) for near */
         bool unique;                /* enforces the container's unique constraints itself */
         bool check_in_tx;           /* what check() changes in an open transaction goes with it */

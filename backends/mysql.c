@@ -148,7 +148,8 @@ static const char *const aliases[] = { "mariadb", NULL };
 
 #define SHARED                                                                                     \
     .roles = HB_ROLE_ROW | HB_TAG_SQL, .local = false, .options = options,                         \
-    .caps = { SQL_CAPS, .sort_chars = 255 /* max_sort_length is 1024 bytes */ },                   \
+    .caps = { SQL_CAPS, SQL_AGGREGATES_WITHOUT_TEXTS,                                              \
+              .sort_chars = 255 /* max_sort_length is 1024 bytes */ },                             \
     .supports = supports, .offer = offer, SQL_FUNCTIONS
 
 const hb_backend hb_backend_mysql = {

@@ -121,7 +121,7 @@ const hb_backend hb_backend_postgres = {
     .open = open_postgres,
     .local = false,
     .options = options,
-    .caps = { SQL_CAPS },
+    .caps = { SQL_CAPS, SQL_AGGREGATES },
     SQL_FUNCTIONS,
 };
 
@@ -135,6 +135,6 @@ const hb_backend hb_backend_pgvector = {
     .open = open_pgvector,
     .local = false,
     .options = options,
-    .caps = { SQL_CAPS },
+    .caps = { SQL_CAPS, SQL_AGGREGATES },
     SQL_FUNCTIONS,
 };

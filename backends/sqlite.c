@@ -73,6 +73,8 @@ static const hb_option sqlite_options[] = {
     { NULL, 0, false, NULL },
 };
 
+#define REDUCERS (1u << HB_REDUCE_COUNT | 1u << HB_REDUCE_MIN | 1u << HB_REDUCE_MAX)
+
 const hb_backend hb_backend_sqlite = {
     .name = "sqlite",
     .desc = "SQLite inside the module: in memory or on a file",
@@ -90,7 +92,9 @@ const hb_backend hb_backend_sqlite = {
         .unique = true,
         .check_in_tx = true,
         .filtered_rank = true,
-        .reducers = 1u << HB_REDUCE_COUNT | 1u << HB_REDUCE_MIN | 1u << HB_REDUCE_MAX,
+        .groups = 1u << HB_KIND_BOOL | 1u << HB_KIND_I64 | 1u << HB_KIND_F64 | 1u << HB_KIND_TEXT,
+        .reducers = { [HB_KIND_BOOL] = REDUCERS, [HB_KIND_I64] = REDUCERS, [HB_KIND_F64] = REDUCERS,
+                      [HB_KIND_TEXT] = REDUCERS },
     },
     .stores = sqlite_stores,
     .offer = sqlite_offer,

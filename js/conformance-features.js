@@ -145,6 +145,32 @@ async function aggregates({ ws }) {
     const groups = await ws.queryJson(note, { group_by: ["state"], aggregate: { total: { sum: { field: "n" } } }, having: { total: { gt: 0 } }, order: ["state"] }).execute({ pushdown });
     same(groups.rows(), [{ state: "new", total: 5 }, { state: "used", total: 1 }], "by group");
   }
+  await reduced(ws);
+}
+
+/** Groups and reducers of every scalar type, nulls among them, the same with push-down and without. @param {Workspace} ws */
+async function reduced(ws) {
+  const entity = "conformance-sum";
+  await ws.register({ entity_id: entity, fields: { text: "short-text", yes: "boolean", big: "integer", x: "float", day: "date" } });
+  await ws.deleteMany(await ws.ids(entity), { entity });
+  const texts = ["b", "B", "b ", "é", "", null, "b"];
+  const bigs = [2n ** 62n, 2n ** 62n - 1n, -(2n ** 63n), 2n ** 53n + 1n, 0n, null, 7n];
+  await ws.upsertMany(entity, texts.map((text, i) => ({ object_id: `r${(i * 5) % 7}`, text, yes: i % 3 === 2 ? null : i % 2 === 0, big: bigs[i], x: i === 5 ? null : i % 2 ? -0.1 * i : -0, day: i === 5 ? null : `200${i}-01-02` })));
+  const measures = Object.fromEntries(["text", "yes", "big", "x", "day"].flatMap((field) => [[`n_${field}`, { count: { field } }], [`d_${field}`, { count: { field, distinct: true } }],
+    ...(field === "yes" ? [] : [[`lo_${field}`, { min: { field } }], [`hi_${field}`, { max: { field } }]])]));
+  const totals = { sum: { sum: { field: "big" } }, avg: { avg: { field: "big" } }, exact: { sum: { field: "x" } } };
+  const specs = [{ aggregate: measures }, { aggregate: totals }, { aggregate: { avg: totals.avg }, filter: { big: { $gt: 0 } } }, { aggregate: { ...measures, ...totals }, filter: { text: "nobody" } },
+    ...["text", "yes", "big", "x", "day"].map((field) => ({ group_by: [field], aggregate: { n: { count: { field: "object_id" } }, sum: totals.sum, low: { min: { field: "text" } }, high: { max: { field: "big" } } } })),
+    { group_by: ["yes", "text"], aggregate: { avg: totals.avg, n: { count: { field: "big" } } }, filter: { big: { $ne: 7 } } }];
+  for (const spec of specs) {
+    const answers = [];
+    for (const pushdown of [true, false]) answers.push((await ws.queryJson(entity, spec).execute({ pushdown })).rows());
+    same(answers[0], answers[1], JSON.stringify(spec));
+  }
+  for (const pushdown of [true, false]) {
+    await refused(() => ws.queryJson(entity, { aggregate: { sum: totals.sum }, filter: { big: { $gt: 0 } } }).execute({ pushdown }), "a sum beyond 64 bits", ["LIMIT"]);
+    same((await ws.queryJson(entity, { aggregate: { avg: totals.avg }, filter: { big: { $gt: 2 ** 60 } } }).execute({ pushdown })).rows(), [{ avg: 2 ** 62 }], "an average needs no 64 bits");
+  }
 }
 
 /** @param {Setting} setting */

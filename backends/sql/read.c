@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* FETCH, SCAN and COUNT. A scan that ranks by vectors asks twice: for the vectors of the rows that
+/* FETCH, SCAN, COUNT and AGGREGATE. A scan that ranks by vectors asks twice: for the vectors of the rows that
  * pass, which the core's kernel ranks (an engine with vectors of its own sends only the nearest
  * ones and some more), then for the columns of the best. So scores are the same everywhere. */
 #include "backends/sql/remote.h"
@@ -24,10 +24,8 @@ static void add_columns(hb_sql *sql, const hb_job *job, const sql_table *table) 
     sql_add_table(sql, sql_remote_of(job), table->name);
 }
 
-/* The filter and the candidates, with the word WHERE in front of what follows when there are some.
- */
-static hb_status add_where(hb_sql *sql, const hb_job *job, const sql_table *table, bool *any,
-                           hb_err *err) {
+hb_status sql_add_where(hb_sql *sql, const hb_job *job, const sql_table *table, bool *any,
+                        hb_err *err) {
     const hb_fragment *fragment = job->fragment;
     const hb_sql_scope scope = { fragment->container, table->columns, NULL, NULL };
     *any = fragment->filter != NULL || fragment->candidates != NULL;
@@ -62,7 +60,7 @@ static void add_order(hb_sql *sql, const hb_job *job, const sql_table *table) {
 static hb_status ask_rows(hb_job *job, const sql_table *table, hb_sql *sql, hb_err *err) {
     bool any;
     add_columns(sql, job, table);
-    HB_TRY(add_where(sql, job, table, &any, err));
+    HB_TRY(sql_add_where(sql, job, table, &any, err));
     add_order(sql, job, table);
     return HB_OK;
 }
@@ -78,7 +76,7 @@ static hb_status ask_count(hb_job *job, const sql_table *table, hb_sql *sql, hb_
     bool any;
     hb_sql_add(sql, "SELECT count(*) FROM ");
     sql_add_table(sql, sql_remote_of(job), table->name);
-    return add_where(sql, job, table, &any, err);
+    return sql_add_where(sql, job, table, &any, err);
 }
 
 /* Ties come by object_id, as the core has them. */
@@ -123,7 +121,7 @@ static hb_status ask_ranked(hb_job *job, const sql_table *table, hb_sql *sql, hb
     }
     hb_sql_add(sql, " FROM ");
     sql_add_table(sql, sql_remote_of(job), table->name);
-    HB_TRY(add_where(sql, job, table, &any, err));
+    HB_TRY(sql_add_where(sql, job, table, &any, err));
     hb_sql_add(sql, any ? " AND (" : " WHERE (");
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0) hb_sql_add(sql, " OR ");
@@ -283,6 +281,7 @@ static hb_status ask(hb_job *job, const sql_table *table, uint32_t phase, hb_sql
         return ask_by_id(job, table, fragment->ids->ids, fragment->ids->count, sql, err);
     }
     if (fragment->kind == HB_FRAG_COUNT) return ask_count(job, table, sql, err);
+    if (fragment->kind == HB_FRAG_AGGREGATE) return sql_ask_groups(job, table, sql, err);
     return ask_rows(job, table, sql, err);
 }
 
@@ -309,6 +308,7 @@ static hb_status answer_nothing(hb_job *job, hb_err *err) {
         return hb_err_where(err, fragment->container->schema->entity_id, HB_STR_EMPTY,
                             job->instance->name);
     }
+    if (fragment->kind == HB_FRAG_AGGREGATE) return sql_no_groups(job, err);
     job->done = true;
     if (fragment->kind != HB_FRAG_COUNT) return out_begin(job, is_ranked(fragment), err);
     HB_TRY(hb_rowset_init(&job->out, job->mem, 1, err));
@@ -370,6 +370,7 @@ hb_status sql_read_reply(hb_job *job, const hb_batch *rows, hb_err *err) {
         return out_begin(job, true, err);
     }
     if (fragment->kind == HB_FRAG_COUNT) return take_count(job, rows, err);
+    if (fragment->kind == HB_FRAG_AGGREGATE) return sql_take_groups(job, rows, err);
     HB_TRY(sql_check_columns(rows, 1 + fragment->column_count, err));
     if (state->phase == READ_BEST && fragment->order_count > 0) {
         return take_sorted(job, rows, err);

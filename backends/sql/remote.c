@@ -24,9 +24,9 @@ static hb_status begin(hb_job *job, hb_err *err) {
     case HB_FRAG_DELETE: return sql_delete(job, err);
     case HB_FRAG_FETCH:
     case HB_FRAG_SCAN:
-    case HB_FRAG_COUNT: return sql_read(job, err);
-    case HB_FRAG_REFRESH:       /* nothing is kept of the rows */
-    case HB_FRAG_AGGREGATE: break;  /* not claimed */
+    case HB_FRAG_COUNT:
+    case HB_FRAG_AGGREGATE: return sql_read(job, err);
+    case HB_FRAG_REFRESH: break;    /* nothing is kept of the rows */
     }
     job->done = true;
     return HB_OK;
@@ -54,15 +54,15 @@ static hb_status take_rows(hb_job *job, const hb_batch *rows, hb_err *err) {
     case HB_FRAG_ATTACH: return sql_attach_reply(job, rows, err);
     case HB_FRAG_FETCH:
     case HB_FRAG_SCAN:
-    case HB_FRAG_COUNT: return sql_read_reply(job, rows, err);
+    case HB_FRAG_COUNT:
+    case HB_FRAG_AGGREGATE: return sql_read_reply(job, rows, err);
     case HB_FRAG_DELETE: return sql_delete_reply(job, rows, err);
     case HB_FRAG_WRITE: return sql_keyless_write_reply(job, rows, err);
     case HB_FRAG_COMMIT:        /* steps (steps.c) */
     case HB_FRAG_ENSURE:
     case HB_FRAG_PROBE:
     case HB_FRAG_CLEAR:
-    case HB_FRAG_REFRESH:
-    case HB_FRAG_AGGREGATE: break;
+    case HB_FRAG_REFRESH: break;
     }
     job->done = true;
     return HB_OK;

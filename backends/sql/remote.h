@@ -239,10 +239,20 @@ hb_status sql_keyless_meta_n(sql_remote *remote, const hb_column *column, uint32
                              hb_err *err);
 
 /* ---- read.c */
-hb_status sql_read(hb_job *job, hb_err *err);                 /* FETCH, SCAN, COUNT */
+hb_status sql_read(hb_job *job, hb_err *err);     /* FETCH, SCAN, COUNT, AGGREGATE */
 hb_status sql_read_reply(hb_job *job, const hb_batch *rows, hb_err *err);
 hb_status sql_statement(hb_instance *instance, const hb_fragment *fragment, hb_arena *arena,
                         hb_buf *json, hb_err *err);
+
+/* The filter and the candidates behind the word WHERE; *any: there are some. */
+hb_status sql_add_where(hb_sql *sql, const hb_job *job, const sql_table *table, bool *any,
+                        hb_err *err);
+
+/* ---- aggregate.c: AGGREGATE */
+hb_status sql_ask_groups(hb_job *job, const sql_table *table, hb_sql *sql, hb_err *err);
+hb_status sql_take_groups(hb_job *job, const hb_batch *rows, hb_err *err);
+/* The answer of a table that is not there. */
+hb_status sql_no_groups(hb_job *job, hb_err *err);
 
 /* ---- rank.c: rows (object_id, vector), (object_id, text...) -> state->ids, scores */
 hb_status sql_rank_vectors(hb_job *job, const hb_batch *rows, hb_err *err);
@@ -291,6 +301,19 @@ typedef struct sql_state {
     .sort = HB_EXACT, .limit = HB_EXACT, .count = HB_EXACT, .candidates = true,                    \
     .filtered_rank = true, .search = true,                                                         \
     .metrics = 1u << HB_METRIC_COSINE | 1u << HB_METRIC_L2 | 1u << HB_METRIC_DOT
+/* Aggregates of engines that compare texts of any length as the core does; of the others. Floats
+ * are left to the core: their sums depend on the order, and 0 and -0 are one value to engines. */
+#define SQL_REDUCES_COUNT (1u << HB_REDUCE_COUNT)
+#define SQL_REDUCES_ORDERED (SQL_REDUCES_COUNT | 1u << HB_REDUCE_MIN | 1u << HB_REDUCE_MAX)
+#define SQL_REDUCES_INTEGERS (SQL_REDUCES_ORDERED | 1u << HB_REDUCE_SUM | 1u << HB_REDUCE_AVG)
+#define SQL_AGGREGATES                                                                             \
+    .groups = 1u << HB_KIND_BOOL | 1u << HB_KIND_I64 | 1u << HB_KIND_TEXT,                         \
+    .reducers = { [HB_KIND_BOOL] = SQL_REDUCES_COUNT, [HB_KIND_I64] = SQL_REDUCES_INTEGERS,        \
+                  [HB_KIND_F64] = SQL_REDUCES_COUNT, [HB_KIND_TEXT] = SQL_REDUCES_ORDERED }
+#define SQL_AGGREGATES_WITHOUT_TEXTS                                                               \
+    .groups = 1u << HB_KIND_BOOL | 1u << HB_KIND_I64,                                              \
+    .reducers = { [HB_KIND_BOOL] = SQL_REDUCES_COUNT, [HB_KIND_I64] = SQL_REDUCES_INTEGERS,        \
+                  [HB_KIND_F64] = SQL_REDUCES_COUNT, [HB_KIND_TEXT] = SQL_REDUCES_COUNT }
 #define SQL_FUNCTIONS                                                                              \
     .stores = sql_stores, .close = sql_close, .durable = sql_durable, .tx = sql_tx_op,             \
     .meta_put = sql_meta_put, .meta_get = sql_meta_get, .meta_delete = sql_meta_delete,            \

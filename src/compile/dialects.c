@@ -51,7 +51,7 @@ const hb_dialect hb_dialect_sqlite = {
     .is_not = " IS DISTINCT FROM ", .contains = "strpos($c, $p) > 0",                              \
     .starts_with = "starts_with($c, $p)", .ends_with = "right($c, char_length($p)) = $p",          \
     .table_suffix = "", .id_type = "text COLLATE \"C\"", .in_array = "$c = ANY($a::text[])",       \
-    .name_max = 63, .params_max = 65535
+    .name_max = 63, .params_max = 65535, .sum_head = "CAST(sum(", .sum_tail = ") AS text)"
 #define POSTGRES_TYPES                                                                             \
     [HB_KIND_NULL] = "text", [HB_KIND_BOOL] = "boolean", [HB_KIND_I64] = "bigint",                 \
     [HB_KIND_F64] = "double precision", [HB_KIND_TEXT] = "text COLLATE \"C\"",                     \
@@ -121,6 +121,8 @@ const hb_dialect hb_dialect_duckdb = {
     .table_suffix = "",
     .id_type = "VARCHAR",
     .in_array = "$c IN (SELECT unnest(from_json($k::JSON, '[\"VARCHAR\"]')))",
+    .sum_head = "CAST(sum(",
+    .sum_tail = ") AS VARCHAR)",
     .name_max = 63,
     .params_max = 65535,
 };
@@ -140,6 +142,7 @@ const hb_dialect hb_dialect_duckdb = {
     .cast_heads = { [HB_KIND_I64] = "CAST(" }, .casts = { [HB_KIND_I64] = " AS SIGNED)" },         \
     .in_array = "$c IN (SELECT v FROM JSON_TABLE($k, '$[*]' COLUMNS "                              \
                 "(v varchar(255) CHARACTER SET utf8mb4 PATH '$')) AS j)",                          \
+    .sum_head = "CAST(sum(", .sum_tail = ") AS CHAR)",                                             \
     .in_array_from = 30000, .holds_nul = true, .name_max = 64, .params_max = 65535,                \
     .bytes_max = 4u << 20, .table_suffix = " ENGINE=InnoDB", .tables_commit = true,                \
     .index_inside = true, .index_part = "(191)", .indexes_max = 60
@@ -208,6 +211,8 @@ const hb_dialect hb_dialect_trino = {
     .id_type = "varchar",
     .in_array = "$c IN (SELECT v FROM UNNEST(CAST(json_parse($k) AS array(varchar))) AS j(v))",
     .in_array_from = 201,
+    .sum_head = "CAST(sum(CAST(",
+    .sum_tail = " AS decimal(38, 0))) AS varchar)",
     .name_max = 63,
     .table_suffix = "",
     .tables_commit = true,

@@ -79,6 +79,8 @@ typedef struct hb_dialect {
     uint32_t name_max;                  /* bytes of an identifier */
     uint32_t params_max;                /* of one statement; 0: not known to have one */
     uint32_t bytes_max;                 /* of its parameters, unless one row has more; 0: any */
+    /* Around an integer column: its sum, which never overflows, as a text of its digits. */
+    const char *sum_head, *sum_tail;
     const char *table_suffix;       /* after the closing parenthesis of CREATE TABLE */
     /* Making and dropping tables ends the transaction that it is done in. */
     bool tables_commit;

@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "eval/leaf.h"
 #include "eval/sort.h"
+#include "eval/total.h"
 #include "exec/rows.h"
 #include "exec/summary.h"
 
@@ -114,69 +115,17 @@ static hb_status agg_group(agg_run *run) {
 
 /* ---- numbers ---------------------------------------------------------------------------- */
 
-/* Integers add up in 128 bits, floats with compensation (Neumaier 1974). */
-typedef struct agg_sum {
-    int64_t high;
-    uint64_t low;
-    double sum, rest;
-    uint64_t count;
-    bool floats;
-} agg_sum;
-
-static void sum_add(agg_sum *out, const hb_value *value) {
-    if (value->kind == HB_KIND_I64) {
-        uint64_t low = out->low + (uint64_t)value->as.i;
-        out->high += (value->as.i < 0 ? -1 : 0) + (low < out->low ? 1 : 0);
-        out->low = low;
-        out->count++;
-    } else if (value->kind == HB_KIND_F64) {
-        double sum = out->sum + value->as.f;
-        bool larger = fabs(out->sum) >= fabs(value->as.f);
-        out->rest += larger ? out->sum - sum + value->as.f : value->as.f - sum + out->sum;
-        out->sum = sum;
-        out->floats = true;
-        out->count++;
-    }
-}
-
-static double sum_float(const agg_sum *sum) {
-    bool small = sum->high == ((int64_t)sum->low < 0 ? -1 : 0);
-    double whole = small ? (double)(int64_t)sum->low
-                         : (double)sum->high * 18446744073709551616.0 + (double)sum->low;
-    return whole + (sum->sum + sum->rest);
-}
-
-static hb_status sum_result(const agg_run *run, const agg_sum *sum, const hb_col *col, bool average,
-                            hb_value *out) {
-    *out = (hb_value){ .kind = HB_KIND_NULL };
-    if (sum->count == 0) return HB_OK;
-    bool fits = sum->high == ((int64_t)sum->low < 0 ? -1 : 0);
-    bool whole = !average && !sum->floats;
-    double number = sum_float(sum);
-    if (whole ? !fits : !isfinite(number)) {
-        hb_err_set(run->err, HB_E_LIMIT, "the sum of '%.*s' is beyond %s", HB_ARG(col->name),
-                   whole ? "64 bits" : "the range of floats");
-        return hb_err_where(run->err, run->schema->entity_id, col->name, HB_STR_EMPTY);
-    }
-    if (whole) {
-        *out = (hb_value){ HB_KIND_I64, { .i = (int64_t)sum->low } };
-    } else {
-        *out = (hb_value){ HB_KIND_F64, { .f = average ? number / (double)sum->count : number } };
-    }
-    return HB_OK;
-}
-
 static hb_status reduce_sum(agg_run *run, const hb_measure *measure, hb_value *out) {
     agg_source source = agg_source_of(run, &measure->col);
-    agg_sum *sums = HB_NEW_ARRAY(run->arena, agg_sum, run->group_count);
+    hb_total *sums = HB_NEW_ARRAY(run->arena, hb_total, run->group_count);
     if (sums == NULL) return hb_err_memory(run->err);
     for (uint32_t i = 0; i < run->in->count; i++) {
         hb_value value = agg_value(source, run->rows[i]);
-        sum_add(&sums[run->group[i]], &value);
+        hb_total_add(&sums[run->group[i]], &value);
     }
     for (uint32_t g = 0; g < run->group_count; g++) {
-        HB_TRY(
-            sum_result(run, &sums[g], &measure->col, measure->reducer == HB_REDUCE_AVG, &out[g]));
+        HB_TRY(hb_total_result(&sums[g], measure->reducer == HB_REDUCE_AVG, run->schema->entity_id,
+                               measure->col.name, &out[g], run->err));
     }
     return HB_OK;
 }
@@ -280,7 +229,7 @@ typedef struct agg_entry agg_entry;
 struct agg_entry {
     agg_entry *next;        /* of the same group, in order of appearance */
     hb_str key;
-    agg_sum sum;
+    hb_total sum;
 };
 
 typedef struct agg_table {
@@ -325,7 +274,7 @@ static hb_status table_add(agg_table *table, uint32_t group, hb_str key, const h
         entry->key = hb_arena_str(run->arena, key);
         if (entry->key.ptr == NULL) return hb_err_memory(run->err);
     }
-    sum_add(&table->entries[at]->sum, value);
+    hb_total_add(&table->entries[at]->sum, value);
     return HB_OK;
 }
 
@@ -418,7 +367,7 @@ static hb_status agg_take_pack(agg_run *run, hb_value *out) {
 /* The greatest first, equal ones by their keys. */
 static int entry_compare(const void *a, const void *b) {
     const agg_entry *x = *(agg_entry *const *)a, *y = *(agg_entry *const *)b;
-    double left = sum_float(&x->sum), right = sum_float(&y->sum);
+    double left = hb_total_float(&x->sum), right = hb_total_float(&y->sum);
     if (left != right) return left > right ? -1 : 1;
     return hb_str_cmp(x->key, y->key);
 }
@@ -437,7 +386,8 @@ static hb_status table_write(const agg_table *table, const hb_col *col, hb_value
         for (uint32_t i = 0; i < count; i++) {
             const agg_entry *entry = sorted[i];
             hb_value value;
-            HB_TRY(sum_result(run, &entry->sum, col, false, &value));
+            HB_TRY(hb_total_result(&entry->sum, false, run->schema->entity_id, col->name,
+                                   &value, run->err));
             hb_pack_str(&run->buf, entry->key);
             hb_pack_value(&run->buf, &value);
         }

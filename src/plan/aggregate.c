@@ -19,25 +19,49 @@ static bool column_is_here(const plan_build *build, const hb_col *col, uint32_t 
     return container->fields[container->by_field[col->field]].strategy != HB_STRATEGY_EXTERNAL;
 }
 
+static hb_kind column_kind(const plan_build *build, const hb_col *col) {
+    return build->routing->schema->fields[col->field].kind;
+}
+
+static bool is_registered(const hb_backend *type, hb_reducer reducer) {
+    uint32_t any = 0;
+    for (uint32_t kind = 0; kind < HB_KIND_COUNT; kind++) any |= type->caps.reducers[kind];
+    return (any & 1u << reducer) != 0;
+}
+
+/* Why the backend cannot compute a measure; NULL when it can. */
+static const char *not_reduced(const plan_build *build, uint32_t backend,
+                               const hb_measure *measure) {
+    const hb_backend *type = build->split.instances[backend]->type;
+    const bool here = column_is_here(build, &measure->col, backend);
+    const hb_kind kind = column_kind(build, &measure->col);
+    if (here ? (type->caps.reducers[kind] & 1u << measure->reducer) == 0
+             : !is_registered(type, measure->reducer)) {
+        hb_str reason = hb_arena_printf(build->arena, "backend_reducer_not_registered:%s",
+                                        hb_reducer_name(measure->reducer).ptr);
+        return reason.ptr != NULL ? reason.ptr : "backend_reducer_not_registered";
+    }
+    if (!here) return "aggregate_dependencies_not_colocated";
+    return measure->distinct && (type->caps.groups & 1u << kind) == 0
+               ? "the engine tells the values apart otherwise"
+               : NULL;
+}
+
 /* Why the backend cannot reduce; NULL when it can. */
 static const char *not_native(const plan_build *build, uint32_t backend) {
     const hb_aggregate *aggregate = build->query->aggregate;
-    uint32_t reducers = build->split.instances[backend]->type->caps.reducers;
+    const hb_backend *type = build->split.instances[backend]->type;
     if (build->split.options.no_pushdown) return "pushdown is switched off";
-    if (reducers == 0) return "native_aggregate_compiler_not_registered";
+    if (type->caps.groups == 0) return "native_aggregate_compiler_not_registered";
     for (uint32_t i = 0; i < aggregate->group_count; i++) {
         if (!column_is_here(build, &aggregate->groups[i], backend))
             return "aggregate_dependencies_not_colocated";
+        if ((type->caps.groups & 1u << column_kind(build, &aggregate->groups[i])) == 0)
+            return "the engine tells the values of a group apart otherwise";
     }
     for (uint32_t i = 0; i < aggregate->measure_count; i++) {
-        const hb_measure *measure = &aggregate->measures[i];
-        if ((reducers & 1u << measure->reducer) == 0) {
-            hb_str reason = hb_arena_printf(build->arena, "backend_reducer_not_registered:%s",
-                                            hb_reducer_name(measure->reducer).ptr);
-            return reason.ptr != NULL ? reason.ptr : "backend_reducer_not_registered";
-        }
-        if (!column_is_here(build, &measure->col, backend))
-            return "aggregate_dependencies_not_colocated";
+        const char *reason = not_reduced(build, backend, &aggregate->measures[i]);
+        if (reason != NULL) return reason;
     }
     return NULL;
 }

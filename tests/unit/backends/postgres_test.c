@@ -87,6 +87,42 @@ static void the_core_scores_what_the_engine_found(void) {
     fixture_close(&f);
 }
 
+#define GROUPS "min,g,c,s,c2,s2,d\n"
+
+/* Sums come as digits, so that none is cut off on the way; what does not fit says so. */
+static void groups_are_the_engines(void) {
+    static const char sums[] = "{\"group_by\":[\"title\"],\"aggregate\":{\"s\":{\"sum\":{\"field\":\"n\"}},"
+                               "\"a\":{\"avg\":{\"field\":\"n\"}},\"d\":{\"count\":{\"field\":\"n\",\"distinct\":true}}},\"filter\":{\"n\":{\"$gt\":0}}}";
+    static const struct { const char *answer, *want; hb_status status; } cases[] = {
+        { GROUPS "a,Two,2,9007199254740993,2,3,2\nb,\\N,0,\\N,0,\\N,0\n", "Two|9007199254740993\n|\n", HB_OK },
+        { GROUPS "a,Two,1,9223372036854775807,1,-1,1\n", "Two|9223372036854775807\n", HB_OK },
+        { GROUPS "a,Two,1,-9223372036854775808,1,1,1\n", "Two|-9223372036854775808\n", HB_OK },
+        { GROUPS "a,Two,2,9223372036854775808,2,3,1\n", NULL, HB_E_LIMIT },
+        { GROUPS "a,Two,2,-9223372036854775809,2,3,1\n", NULL, HB_E_LIMIT },
+        { GROUPS "a,Two,2,340282366920938463463374607431768211456,2,3,1\n", NULL, HB_E_BAD_REPLY },
+        { GROUPS "a,Two,2,1e3,2,3,1\n", NULL, HB_E_BAD_REPLY },
+        { GROUPS "a,Two,2,-,2,3,1\n", NULL, HB_E_BAD_REPLY },
+        { GROUPS "a,Two,2,\\N,2,3,1\n", NULL, HB_E_BAD_REPLY },
+        { GROUPS "a,Two,-2,1,2,3,1\n", NULL, HB_E_BAD_REPLY },
+        { GROUPS "\\N,Two,2,1,2,3,1\n", NULL, HB_E_BAD_REPLY },
+        { GROUPS "a,Two,2,1\n", NULL, HB_E_BAD_REPLY },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        CASE(cases[i].answer);
+        fixture f;
+        server s;
+        ready(&f, &s);
+        s.answers[0] = cases[i].answer;
+        CHECK_INT(queries(&f, &s, sums), cases[i].status);
+        if (cases[i].want != NULL) CHECK_CSTR(lines(&f, "s"), cases[i].want);
+        CHECK(strstr(server_sent(&s),
+                     "SELECT min(\"object_id\"), \"title\", count(\"n\"), CAST(sum(\"n\") AS text), count(\"n\"), CAST(sum(\"n\") AS text), "
+                     "count(DISTINCT \"n\") FROM \"hb_unit\".\"doc\" WHERE \"n\" > $1::bigint GROUP BY \"title\" ORDER BY 1\n") != NULL);
+        hb_buf_free(&s.sent);
+        fixture_close(&f);
+    }
+}
+
 /* Every operation of a life fails once, in turn: a typed error that names the backend and no secret, and the next
  * attempt of the same call succeeds. */
 static void operations_that_fail(void) {
@@ -148,6 +184,7 @@ TEST_SUITE {
     TEST(what_is_sent);
     TEST(answers_that_are_none);
     TEST(the_core_scores_what_the_engine_found);
+    TEST(groups_are_the_engines);
     TEST(operations_that_fail);
     TEST(allocations_that_fail);
 }

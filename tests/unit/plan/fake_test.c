@@ -121,13 +121,16 @@ static hb_offer weak_offer(const hb_type *type, hb_strategy strategy, bool index
 static const char *const inmem_aliases[] = { "memory", NULL };
 static const char *const elastic_aliases[] = { "elasticsearch", NULL };
 
+#define REDUCERS (1u << HB_REDUCE_COUNT | 1u << HB_REDUCE_MIN | 1u << HB_REDUCE_MAX)
+
 static const hb_backend fakes[] = {
     { .name = "sqlite",
       .roles = HB_ROLE_ROW | HB_TAG_SQL,
       .local = true,
       .routing_rank = 20,
       .caps = { .sort = HB_EXACT,
-                .reducers = 1u << HB_REDUCE_COUNT | 1u << HB_REDUCE_MIN | 1u << HB_REDUCE_MAX,
+                .groups = 1u << HB_KIND_BOOL | 1u << HB_KIND_I64 | 1u << HB_KIND_F64 | 1u << HB_KIND_TEXT,
+                .reducers = { [HB_KIND_BOOL] = REDUCERS, [HB_KIND_I64] = REDUCERS, [HB_KIND_F64] = REDUCERS, [HB_KIND_TEXT] = REDUCERS },
                 .limit = HB_EXACT,
                 .count = HB_EXACT,
                 .metrics = METRICS_ALL,
