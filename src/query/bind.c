@@ -128,7 +128,7 @@ static hb_status bind_params(bind_ctx *ctx, hb_str pack, hb_err *err) {
     if (params == NULL) return hb_err_memory(err);
     for (uint32_t i = 0; i < head.count; i++) {
         hb_str whole;
-        if (!hb_pack_skip(&reader, &whole)) {
+        if (!hb_pack_skip(&reader, &whole) || !hb_pack_valid(whole)) {
             return hb_err_set(err, HB_E_TYPE, "parameter %u is malformed", (unsigned)i);
         }
         HB_TRY(hb_pack_to_value(whole, ctx->arena, &params[i], err));
