@@ -116,8 +116,7 @@ static hb_status add_group(hb_job *job, const hb_batch *rows, uint32_t row, hb_e
     HB_TRY(add_first(job, rows, row, err));
     uint32_t at = 1, to = 1;
     for (; to <= aggregate->group_count; at++, to++) {
-        HB_TRY(
-            sql_cell_read(&rows->columns[at], row, out[to].kind, 0, job->arena, &out[to], err));
+        HB_TRY(sql_cell_read(&rows->columns[at], row, out[to].kind, 0, job->arena, &out[to], err));
     }
     for (uint32_t i = 0; i < aggregate->measure_count; i++, at++, to++) {
         const hb_measure *measure = &aggregate->measures[i];

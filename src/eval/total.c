@@ -47,9 +47,9 @@ static bool fits(const hb_total *total) {
 }
 
 double hb_total_float(const hb_total *total) {
-    const double whole = fits(total) ? (double)(int64_t)total->low
-                                     : (double)total->high * 18446744073709551616.0 +
-                                           (double)total->low;
+    const double whole = fits(total)
+                             ? (double)(int64_t)total->low
+                             : (double)total->high * 18446744073709551616.0 + (double)total->low;
     return whole + (total->sum + total->rest);
 }
 
@@ -67,8 +67,7 @@ hb_status hb_total_result(const hb_total *total, bool average, hb_str entity, hb
     if (whole) {
         *out = (hb_value){ HB_KIND_I64, { .i = (int64_t)total->low } };
     } else {
-        *out = (hb_value){ HB_KIND_F64,
-                           { .f = average ? number / (double)total->count : number } };
+        *out = (hb_value){ HB_KIND_F64, { .f = average ? number / (double)total->count : number } };
     }
     return HB_OK;
 }

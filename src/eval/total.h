@@ -16,7 +16,7 @@ typedef struct hb_total {
 
 /* Other kinds than I64 and F64 are passed over. */
 void hb_total_add(hb_total *total, const hb_value *value);
-/* Takes an integer in decimal digits as the sum of all; false when it is none or beyond 128 bits. */
+/* Takes an integer in decimal digits as the sum of all; false: it is none or beyond 128 bits. */
 bool hb_total_parse(hb_total *total, hb_str digits);
 double hb_total_float(const hb_total *total);
 /* The sum, or the average: null of nothing. LIMIT when an integer is beyond 64 bits or a float
