@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* FETCH, SCAN, COUNT and AGGREGATE. A scan that ranks by vectors asks twice: for the vectors of the rows that
- * pass, which the core's kernel ranks (an engine with vectors of its own sends only the nearest
- * ones and some more), then for the columns of the best. So scores are the same everywhere. */
+/* FETCH, SCAN, COUNT and AGGREGATE. A scan that ranks by vectors asks twice: for the vectors of the
+ * rows that pass, which the core's kernel ranks (an engine with vectors of its own sends only the
+ * nearest ones and some more), then for the columns of the best. So scores are the same everywhere.
+ */
 #include "backends/sql/remote.h"
 
 #include <stdlib.h>
