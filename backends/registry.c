@@ -12,7 +12,7 @@ extern const hb_backend hb_backend_sqlite;
 #if HB_WITH_REMOTE
 extern const hb_backend hb_backend_postgres, hb_backend_pgvector, hb_backend_duckdb;
 extern const hb_backend hb_backend_mysql, hb_backend_oceanbase;
-extern const hb_backend hb_backend_trino;
+extern const hb_backend hb_backend_trino, hb_backend_starrocks;
 #endif
 
 const hb_backend *const hb_backends[] = {
@@ -32,6 +32,7 @@ const hb_backend *const hb_backends[] = {
     &hb_backend_mysql,
     &hb_backend_oceanbase,
     &hb_backend_trino,
+    &hb_backend_starrocks,
 #endif
     NULL,
 };

@@ -21,6 +21,7 @@ export { ERROR_CODES, HeavenBaseError } from "./errors.js";
 /** @typedef {import("./types.js").EdgeReference} EdgeReference */
 /** @typedef {import("./types.js").HttpOptions} HttpOptions */
 /** @typedef {import("./types.js").TrinoOptions} TrinoOptions */
+/** @typedef {import("./types.js").StarrocksHttpOptions} StarrocksHttpOptions */
 /** @typedef {import("./types.js").Plan} Plan */
 /** @template E @typedef {import("./types.js").Row<E>} Row */
 /** @template E @typedef {import("./types.js").Insert<E>} Insert */

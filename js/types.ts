@@ -164,6 +164,20 @@ export interface TrinoOptions {
   /** how rows are written; by default the catalog's connector says it */
   writes?: "merge" | "replace" | "insert";
 }
+/** Options of the backend starrocks by its own HTTP: `{ type: "starrocks", ...options satisfies StarrocksHttpOptions }`. */
+export interface StarrocksHttpOptions {
+  via: "http";
+  /** a frontend, `http://host:8030`, or what stands before it */
+  url: string;
+  /** where rows are loaded: a backend or compute node, `http://host:8040`, or a proxy that adds `Expect: 100-continue`; `url` by default */
+  load_url?: string;
+  /** other hosts that a load may be redirected to, with the password: `be1, be2:8040` */
+  load_hosts?: string;
+  username: string;
+  password?: string;
+  /** the database that holds the workspace; `hb_<workspace id>` by default */
+  schema?: string;
+}
 /** What `compact` gave back: bytes of the module's memory. `before` is shared with the workspaces that were opened beside it. */
 export interface Compaction {
   before: number;

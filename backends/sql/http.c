@@ -5,6 +5,7 @@
  * no other clock that means the same), else twice as long each time, a part of it by the
  * workspace's token so that programs that were refused together do not come back together. */
 #include "backends/sql/transport.h"
+#include "base/base64.h"
 #include "base/num.h"
 #include "value/time.h"
 
@@ -50,7 +51,11 @@ hb_status sql_http_step(const sql_remote *remote, const char *name, hb_str *out,
 }
 
 hb_status sql_http_url(const sql_remote *remote, hb_str *out, hb_err *err) {
-    HB_TRY(read_option(remote, "url", out, err));
+    return sql_http_url_of(remote, "url", out, err);
+}
+
+hb_status sql_http_url_of(const sql_remote *remote, const char *name, hb_str *out, hb_err *err) {
+    HB_TRY(read_option(remote, name, out, err));
     if (out->len == 0) return HB_OK;
     const uint32_t scheme = hb_str_starts(*out, HB_STR("https://"))  ? 8
                             : hb_str_starts(*out, HB_STR("http://")) ? 7
@@ -59,7 +64,7 @@ hb_status sql_http_url(const sql_remote *remote, hb_str *out, hb_err *err) {
     const bool is_plain = !hb_str_has_char(rest, '@') && !hb_str_has_char(rest, '?') &&
                           !hb_str_has_char(rest, '#') && !hb_str_starts(rest, HB_STR("/"));
     if (scheme == 0 || rest.len == 0 || !is_plain) {
-        return bad_option(remote, "url", "http:// or https:// without credentials and query", err);
+        return bad_option(remote, name, "http:// or https:// without credentials and query", err);
     }
     while (out->ptr[out->len - 1] == '/') out->len--;
     return HB_OK;
@@ -77,6 +82,25 @@ hb_status sql_http_bearer(const sql_remote *remote, sql_link *link, hb_err *err)
     const hb_str value = hb_arena_printf(remote->instance->arena, "Bearer %.*s", HB_ARG(token));
     if (value.ptr == NULL) return hb_err_memory(err);
     sql_http_header(link, "Authorization", value);
+    return HB_OK;
+}
+
+hb_status sql_http_basic(const sql_remote *remote, sql_link *link, hb_str username, hb_str password,
+                         hb_err *err) {
+    hb_arena *arena = remote->instance->arena;
+    if (hb_str_has_char(username, ':')) return bad_option(remote, "username", "no colon", err);
+    const hb_str both = hb_arena_printf(arena, "%.*s:%.*s", HB_ARG(username), HB_ARG(password));
+    if (both.ptr == NULL) return hb_err_memory(err);
+    hb_buf value;
+    hb_buf_init(&value, remote->mem);
+    hb_buf_add_c(&value, "Basic ");
+    hb_base64_write(both, &value);
+    hb_status status = hb_buf_check(&value, err);
+    const hb_str kept =
+        status == HB_OK ? hb_arena_str(arena, hb_buf_str(&value)) : (hb_str){ NULL, 0 };
+    hb_buf_free(&value);
+    if (kept.ptr == NULL) return hb_err_memory(err);
+    sql_http_header(link, "Authorization", kept);
     return HB_OK;
 }
 
@@ -316,11 +340,14 @@ static hb_status take_failure(hb_job *job, const hb_host_reply *reply, hb_err *e
 static hb_status take_fault(hb_job *job, const hb_host_reply *reply, hb_err *err) {
     sql_fault fault = { 0 };
     bool sent = false;
+    const sql_transport *transport = sql_remote_of(job)->link->transport;
+    if (reply->status == 307 && transport->redirect != NULL) {
+        return transport->redirect(job, reply, err);
+    }
     if (reply->status < 200 || (reply->status >= 300 && reply->status < 400)) {
         return sql_bad_answer(err, "a redirect, which is not followed: give the url it leads to");
     }
     if (reply->status < 300) return sql_bad_answer(err, "a status that nobody documents");
-    const sql_transport *transport = sql_remote_of(job)->link->transport;
     if (transport->fault != NULL) transport->fault(job, reply, &fault);
     if (may_again(sql_exchange_of(job), reply, &fault)) HB_TRY(again(job, reply, &sent, err));
     if (sent) return HB_OK;

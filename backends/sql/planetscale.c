@@ -5,8 +5,6 @@
  * rolled back. One whose connection is lost ends by the server's own time-out.
  *
  * Facts: the driver @planetscale/database (paths, bodies, escapes, rows as lengths and bytes). */
-#include <math.h>
-
 #include "backends/sql/transport.h"
 #include "base/base64.h"
 #include "base/limits.h"
@@ -27,21 +25,7 @@ static hb_status add_credentials(const sql_remote *remote, sql_link *link, hb_er
     hb_str username, password;
     HB_TRY(sql_http_option(remote, "username", &username, err));
     HB_TRY(sql_http_option(remote, "password", &password, err));
-    if (hb_str_has_char(username, ':')) return bad_option(remote, "username", "no colon", err);
-    hb_arena *arena = remote->instance->arena;
-    const hb_str both = hb_arena_printf(arena, "%.*s:%.*s", HB_ARG(username), HB_ARG(password));
-    if (both.ptr == NULL) return hb_err_memory(err);
-    hb_buf value;
-    hb_buf_init(&value, remote->mem);
-    hb_buf_add_c(&value, "Basic ");
-    hb_base64_write(both, &value);
-    hb_status status = hb_buf_check(&value, err);
-    const hb_str kept =
-        status == HB_OK ? hb_arena_str(arena, hb_buf_str(&value)) : (hb_str){ NULL, 0 };
-    hb_buf_free(&value);
-    if (kept.ptr == NULL) return hb_err_memory(err);
-    sql_http_header(link, "Authorization", kept);
-    return HB_OK;
+    return sql_http_basic(remote, link, username, password, err);
 }
 
 static hb_status open_planetscale(const sql_remote *remote, sql_link *link, hb_err *err) {
@@ -66,88 +50,6 @@ static hb_status open_planetscale(const sql_remote *remote, sql_link *link, hb_e
 
 /* ---- statements -------------------------------------------------------------------------- */
 
-static void add_hex(hb_buf *out, hb_str bytes) {
-    static const char digits[] = "0123456789ABCDEF";
-    hb_buf_add_c(out, "X'");
-    for (uint32_t i = 0; i < bytes.len; i++) {
-        hb_buf_add_char(out, digits[(uint8_t)bytes.ptr[i] >> 4]);
-        hb_buf_add_char(out, digits[(uint8_t)bytes.ptr[i] & 15]);
-    }
-    hb_buf_add_char(out, '\'');
-}
-
-/* A quote is doubled, not escaped: no mode of the server takes it for the end. */
-static void add_text(hb_buf *out, hb_str text) {
-    hb_buf_add_char(out, '\'');
-    for (uint32_t i = 0; i < text.len; i++) {
-        const char c = text.ptr[i];
-        switch (c) {
-        case '\0': hb_buf_add_c(out, "\\0"); break;
-        case '\n': hb_buf_add_c(out, "\\n"); break;
-        case '\r': hb_buf_add_c(out, "\\r"); break;
-        case '\x1a': hb_buf_add_c(out, "\\Z"); break;
-        case '\\': hb_buf_add_c(out, "\\\\"); break;
-        case '\'': hb_buf_add_c(out, "''"); break;
-        default: hb_buf_add_char(out, c); break;
-        }
-    }
-    hb_buf_add_char(out, '\'');
-}
-
-/* With an exponent: a literal without one is decimal, of 30 places at most. */
-static hb_status add_double(hb_buf *out, double number, hb_err *err) {
-    char digits[HB_NUM_TEXT_MAX];
-    if (!isfinite(number)) {
-        return hb_err_set(err, HB_E_VALIDATION, "the engine has no number that is not finite");
-    }
-    const hb_str text = hb_str_n(digits, hb_num_write_f64(number, digits));
-    hb_buf_add_str(out, text);
-    if (!hb_str_has_char(text, 'e')) hb_buf_add_c(out, "e0");
-    return HB_OK;
-}
-
-static hb_status add_value(hb_buf *out, const hb_pack_item *item, hb_err *err) {
-    switch (item->tag) {
-    case HB_PACK_NIL: hb_buf_add_c(out, "NULL"); return HB_OK;
-    case HB_PACK_BOOL: hb_buf_add_c(out, item->b ? "TRUE" : "FALSE"); return HB_OK;
-    case HB_PACK_INT: hb_buf_add_i64(out, item->i); return HB_OK;
-    case HB_PACK_FLOAT: return add_double(out, item->f, err);
-    case HB_PACK_STR: add_text(out, item->s); return HB_OK;
-    case HB_PACK_BIN: add_hex(out, item->s); return HB_OK;
-    case HB_PACK_UINT64:
-    case HB_PACK_ARRAY:
-    case HB_PACK_MAP:
-    case HB_PACK_EXT: break;
-    }
-    return hb_err_set(err, HB_E_INTERNAL, "a parameter of no kind");
-}
-
-/* The statement with its parameters in the place of ?, which counts outside of quotes only. */
-static hb_status spell(hb_str text, hb_pack_reader *params, hb_buf *out, hb_err *err) {
-    hb_pack_item list, item;
-    uint32_t used = 0;
-    char quote = '\0';
-    if (!hb_pack_next(params, &list)) return hb_err_set(err, HB_E_INTERNAL, "no parameters");
-    for (uint32_t i = 0; i < text.len; i++) {
-        const char c = text.ptr[i];
-        if (quote == '\0' && c == '?') {
-            if (used++ == list.count || !hb_pack_next(params, &item)) {
-                return hb_err_set(err, HB_E_INTERNAL, "no parameter");
-            }
-            HB_TRY(add_value(out, &item, err));
-            continue;
-        }
-        if (quote == '\0' && (c == '\'' || c == '"' || c == '`')) {
-            quote = c;
-        } else if (c == quote) {
-            quote = '\0';
-        }
-        hb_buf_add_char(out, c);
-    }
-    if (used == list.count && quote == '\0') return HB_OK;
-    return hb_err_set(err, HB_E_INTERNAL, "a statement of another form");
-}
-
 static hb_status send_query(hb_job *job, hb_str query, hb_err *err) {
     const sql_exchange *exchange = sql_exchange_of(job);
     hb_buf body;
@@ -170,7 +72,7 @@ static hb_status send_statement(hb_job *job, hb_err *err) {
     }
     hb_buf query;
     hb_buf_init(&query, job->mem);
-    hb_status status = spell(text.s, &reader, &query, err);
+    hb_status status = sql_spell(text.s, &reader, false, &query, err);
     if (status == HB_OK) status = hb_buf_check(&query, err);
     exchange->statements = hb_str_sub(exchange->statements, reader.pos, exchange->statements.len);
     if (status == HB_OK) status = send_query(job, hb_buf_str(&query), err);

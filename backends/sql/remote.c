@@ -68,11 +68,27 @@ static hb_status take_rows(hb_job *job, const hb_batch *rows, hb_err *err) {
     return HB_OK;
 }
 
+/* The host has none, as it says in its own code. */
+static hb_status no_driver(const hb_job *job, hb_err *err) {
+    hb_err_set(
+        err, HB_E_UNSUPPORTED,
+        "%s makes, empties and drops tables by SQL alone, which its HTTP does not take: pass "
+        "a driver too, or make them through a driver or the gateway",
+        job->instance->type->name);
+    return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, job->instance->name);
+}
+
 /* *complete: nothing more of it is to come. */
 static hb_status answer(hb_job *job, const hb_host_reply *reply, hb_batch *rows, bool *complete,
                         hb_err *err) {
+    const bool by_driver = ((const sql_state *)job->state)->by_driver;
     *complete = true;
-    if (sql_remote_of(job)->link != NULL) return sql_http_reply(job, reply, rows, complete, err);
+    if (sql_remote_of(job)->link != NULL && !by_driver) {
+        return sql_http_reply(job, reply, rows, complete, err);
+    }
+    if (reply->failed && by_driver && hb_str_eq(reply->native, HB_STR("UNAVAILABLE"))) {
+        return no_driver(job, err);
+    }
     if (reply->failed) return sql_failed(sql_remote_of(job), reply, err);
     return reply->body.len > 0 ? hb_wire_read(reply->body, job->arena, rows, err) : HB_OK;
 }
@@ -87,7 +103,7 @@ hb_status sql_reply(hb_job *job, const hb_host_reply *reply, hb_err *err) {
         hb_err_init(err);
         return sql_steps(job, err);
     }
-    if (status != HB_OK && !sql_step_forgives(job, err)) return status;
+    if (status != HB_OK && !sql_step_forgives(job, err)) return sql_step_failed(job, status, err);
     if (status != HB_OK && err != NULL) hb_err_init(err);
     if (state->step != SQL_STEP_NONE) return sql_step_done(job, status == HB_OK, err);
     return state->looks ? take_columns(job, &rows, err) : take_rows(job, &rows, err);

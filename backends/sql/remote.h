@@ -52,6 +52,11 @@ typedef struct sql_engine {
     bool (*may_repeat)(hb_str native);
     /* The failure says that what was to be made is there already; NULL: such a failure is one. */
     bool (*is_made)(hb_str native);
+    /* No statement is undone with another: each goes out by itself, and means the same when it
+     * comes twice. What fails after others is PARTIAL_WRITE. */
+    bool no_transactions;
+    bool loads;                 /* rows are written by loads (load.c) */
+    bool spelled;               /* values are written into statements (literals.c) */
     bool vector_type;           /* a vector is the text "[1,2]", cast to a type; else its bytes */
     /* By hb_metric, smallest first, $c the column and $v the vector; NULL: ranked here. */
     const char *distances[3];
@@ -110,6 +115,7 @@ typedef struct sql_remote {     /* hb_instance.state */
     bool has_schema;            /* for sure */
     bool stale;                 /* `known` may be wrong: what made tables failed */
     sql_meta meta;
+    uint32_t loads;             /* how many went out: makes their labels differ */
     int64_t meta_n;             /* greatest n among the definitions, of engines without keys */
     sql_tx tx;
 } sql_remote;
@@ -150,6 +156,8 @@ hb_status sql_meta_merge(sql_meta *meta, sql_meta *from, const hb_mem *mem, hb_e
 /* ---- statements.c: sending and collecting */
 void sql_list_init(sql_list *list, const hb_mem *mem);
 void sql_list_free(sql_list *list);
+/* "[1,2.5]", as engines with a vector type read it. */
+void sql_vector_text(const hb_value *value, hb_buf *out);
 /* Adds a statement with its parameters. */
 hb_status sql_list_add(sql_list *list, const sql_remote *remote, const hb_sql *sql, hb_err *err);
 /* One operation of everything in the list. */
@@ -183,6 +191,8 @@ hb_status sql_steps(hb_job *job, hb_err *err);
 bool sql_step_forgives(const hb_job *job, const hb_err *err);
 /* The step under way failed, and may be sent again, which sql_steps does. */
 bool sql_step_repeats(hb_job *job, const hb_err *err);
+/* The step under way failed for good: what that means for the others. */
+hb_status sql_step_failed(const hb_job *job, hb_status status, hb_err *err);
 /* The step under way was answered: the next one. */
 hb_status sql_step_done(hb_job *job, bool as_asked, hb_err *err);
 
@@ -207,6 +217,9 @@ hb_status sql_check_prefix(const sql_remote *remote, hb_err *err);
 hb_str sql_prefix_of(const sql_remote *remote, hb_str name, hb_arena *arena);
 /* What makes the schema, under the engine's lock for such work. */
 hb_status sql_add_schema(sql_list *list, const sql_remote *remote, hb_sql *sql, hb_err *err);
+/* The type of a table's key, and what follows the list of its columns. */
+void sql_add_key_type(hb_sql *sql);
+void sql_add_suffix(hb_sql *sql, hb_str key);
 /* "schema"."table" */
 void sql_add_table(hb_sql *sql, const sql_remote *remote, hb_str table);
 /* A name that the engine keeps as it is, and no other name of ours becomes. */
@@ -227,6 +240,13 @@ hb_status sql_check_text(const hb_job *job, const hb_field *field, hb_str text, 
 /* Adds what deletes the rows of these ids. */
 hb_status sql_delete_list(hb_job *job, const sql_table *table, const hb_str *ids, uint32_t count,
                           hb_sql *sql, sql_list *list, hb_err *err);
+
+/* ---- load.c: adding loads to a list */
+hb_status sql_load_rows(hb_job *job, const sql_table *table, sql_list *list, hb_err *err);
+hb_status sql_load_deletes(sql_list *list, const sql_remote *remote, const sql_table *table,
+                           const hb_str *ids, uint32_t count, hb_err *err);
+hb_status sql_load_meta(sql_list *list, const sql_remote *remote, const sql_meta *meta,
+                        hb_err *err);
 
 /* ---- keyless.c: writing where tables have no keys */
 hb_status sql_keyless_write(hb_job *job, hb_err *err);
@@ -286,7 +306,8 @@ typedef enum sql_step { SQL_STEP_NONE, SQL_STEP_TABLE, SQL_STEP_ROWS, SQL_STEP_D
 typedef struct sql_state {
     bool looks;                 /* the answer under way says which columns there are */
     sql_step step;              /* of `sent`, which is under way */
-    uint32_t tables_done, drops_done, repeats;
+    uint32_t tables_done, rows_done, drops_done, repeats;
+    bool by_driver;             /* by HTTP: what is under way went to the driver nevertheless */
     hb_str dropping;
     uint32_t phase;
     sql_tx sent;                /* what is written; of a COMMIT with its meta */

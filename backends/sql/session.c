@@ -290,10 +290,12 @@ static hb_status add_meta_table(sql_list *list, sql_remote *remote, hb_sql *sql,
     sql_add_table(sql, remote, HB_STR(SQL_META_TABLE));
     hb_sql_add(sql, " (");
     hb_sql_ident(sql, HB_STR("key"));
-    hb_buf_printf(&sql->text, " %s%s, ", dialect->id_type, dialect->no_keys ? "" : " PRIMARY KEY");
+    sql_add_key_type(sql);
+    hb_sql_add(sql, ", ");
     hb_sql_ident(sql, HB_STR("value"));
-    hb_buf_printf(&sql->text, " %s%s)%s", dialect->types[HB_KIND_BYTES],
-                  dialect->no_keys ? ", n bigint" : "", dialect->table_suffix);
+    hb_buf_printf(&sql->text, " %s%s)", dialect->types[HB_KIND_BYTES],
+                  dialect->no_keys ? ", n bigint" : "");
+    sql_add_suffix(sql, HB_STR("key"));
     return sql_table_add(list, remote, sql, err);
 }
 
@@ -333,6 +335,11 @@ static hb_status add_meta(sql_list *list, sql_remote *remote, const sql_meta *me
     hb_sql sql;
     hb_sql_init(&sql, remote->engine->dialect, remote->mem, job->arena);
     hb_status status = add_meta_table(list, remote, &sql, err);
+    if (status == HB_OK && remote->engine->loads) status = sql_load_meta(list, remote, meta, err);
+    if (remote->engine->loads) {
+        hb_sql_free(&sql);
+        return status;
+    }
     for (uint32_t i = 0; i < meta->count && status == HB_OK; i++) {
         status = add_meta_change(list, remote, &sql, &meta->entries[i], err);
     }

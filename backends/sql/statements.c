@@ -18,8 +18,7 @@ void sql_list_free(sql_list *list) {
     list->count = list->table_count = 0;
 }
 
-/* "[1,2.5]", as engines with a vector type read it. */
-static void vector_text(const hb_value *value, hb_buf *out) {
+void sql_vector_text(const hb_value *value, hb_buf *out) {
     hb_buf_add_char(out, '[');
     for (uint32_t i = 0; i < value->as.v.len; i++) {
         char digits[HB_NUM_TEXT_MAX];
@@ -35,7 +34,7 @@ static hb_status text_param(const sql_remote *remote, const hb_value *value, hb_
     hb_buf_init(&text, remote->mem);
     hb_status status = HB_OK;
     if (value->kind == HB_KIND_VEC) {
-        vector_text(value, &text);
+        sql_vector_text(value, &text);
     } else {
         status = hb_pack_to_json(value->as.s, 0, false, &text, err);
     }
@@ -57,17 +56,56 @@ static hb_status param_add(const sql_remote *remote, const hb_value *value, hb_b
     return HB_OK;
 }
 
-hb_status sql_list_add(sql_list *list, const sql_remote *remote, const hb_sql *sql, hb_err *err) {
-    HB_TRY(hb_sql_check(sql, err));
-    hb_buf *out = &list->items;
-    hb_pack_array(out, 2);
-    hb_pack_str(out, hb_sql_text(sql));
+static hb_status params_add(const sql_remote *remote, const hb_sql *sql, hb_buf *out, hb_err *err) {
     hb_pack_array(out, sql->param_count);
     for (uint32_t i = 0; i < sql->param_count; i++) {
         HB_TRY(param_add(remote, &sql->params[i].value, out, err));
     }
-    list->count++;
     return hb_buf_check(out, err);
+}
+
+/* The text with its parameters in it, and none beside. */
+static hb_status spelled_add(sql_list *list, const sql_remote *remote, const hb_sql *sql,
+                             hb_err *err) {
+    hb_buf params, text;
+    hb_buf_init(&params, remote->mem);
+    hb_buf_init(&text, remote->mem);
+    hb_status status = params_add(remote, sql, &params, err);
+    if (status == HB_OK) {
+        hb_pack_reader reader = hb_pack_read(hb_buf_str(&params));
+        status = sql_spell(hb_sql_text(sql), &reader, true, &text, err);
+    }
+    if (status == HB_OK) status = hb_buf_check(&text, err);
+    if (status == HB_OK) {
+        hb_pack_array(&list->items, 2);
+        hb_pack_str(&list->items, hb_buf_str(&text));
+        hb_pack_array(&list->items, 0);
+        list->count++;
+        status = hb_buf_check(&list->items, err);
+    }
+    hb_buf_free(&text);
+    hb_buf_free(&params);
+    return status;
+}
+
+hb_status sql_list_add(sql_list *list, const sql_remote *remote, const hb_sql *sql, hb_err *err) {
+    HB_TRY(hb_sql_check(sql, err));
+    if (remote->engine->spelled) return spelled_add(list, remote, sql, err);
+    hb_pack_array(&list->items, 2);
+    hb_pack_str(&list->items, hb_sql_text(sql));
+    list->count++;
+    return params_add(remote, sql, &list->items, err);
+}
+
+/* What writes, and is no load, does not go out by HTTP where that takes only loads. */
+static bool needs_driver(const hb_job *job, const sql_list *list) {
+    const struct sql_link *link = sql_remote_of(job)->link;
+    hb_pack_reader reader = hb_pack_read(hb_buf_str(&list->items));
+    hb_pack_item pair, text;
+    if (link == NULL || !link->transport->loads_only) return false;
+    if (((const sql_state *)job->state)->step == SQL_STEP_NONE) return false;
+    return !(hb_pack_next(&reader, &pair) && hb_pack_next(&reader, &text) &&
+             hb_str_starts(text.s, HB_STR("/")));
 }
 
 hb_status sql_send(hb_job *job, const sql_list *list, bool in_transaction, hb_err *err) {
@@ -83,7 +121,9 @@ hb_status sql_send(hb_job *job, const sql_list *list, bool in_transaction, hb_er
     }
     hb_buf_free(&whole);
     HB_TRY(status);
-    if (sql_remote_of(job)->link != NULL) {
+    sql_state *state = job->state;
+    state->by_driver = needs_driver(job, list);
+    if (sql_remote_of(job)->link != NULL && !state->by_driver) {
         return sql_http_send(job, statements, list->count, in_transaction, err);
     }
     const hb_host_op op = { .kind = HB_HOST_SQL,

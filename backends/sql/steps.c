@@ -62,11 +62,11 @@ bool sql_list_is_empty(const sql_list *list) {
 
 /* ---- steps ------------------------------------------------------------------------------- */
 
-static hb_status send_table(hb_job *job, hb_err *err) {
-    sql_state *state = job->state;
-    hb_pack_reader reader = hb_pack_read(hb_buf_str(&state->sent.list.tables));
+/* One of the items, from 0, by itself. */
+static hb_status send_item(hb_job *job, const hb_buf *items, uint32_t at, hb_err *err) {
+    hb_pack_reader reader = hb_pack_read(hb_buf_str(items));
     hb_str item = HB_STR_EMPTY;
-    for (uint32_t i = 0; i <= state->tables_done; i++) {
+    for (uint32_t i = 0; i <= at; i++) {
         if (!hb_pack_skip(&reader, &item)) return hb_err_set(err, HB_E_INTERNAL, "a lost step");
     }
     sql_list one;
@@ -98,16 +98,21 @@ static hb_str next_drop(sql_state *state) {
     return name;
 }
 
+static bool is_apart(const hb_job *job) {
+    return sql_remote_of(job)->engine->no_transactions;
+}
+
 hb_status sql_steps(hb_job *job, hb_err *err) {
     sql_state *state = job->state;
     const sql_list *list = &state->sent.list;
     if (state->step <= SQL_STEP_TABLE && state->tables_done < list->table_count) {
         state->step = SQL_STEP_TABLE;
-        return send_table(job, err);
+        return send_item(job, &list->tables, state->tables_done, err);
     }
-    if (state->step < SQL_STEP_ROWS && list->count > 0) {
+    if (state->rows_done < list->count) {
         state->step = SQL_STEP_ROWS;
-        return sql_send(job, list, true, err);
+        return is_apart(job) ? send_item(job, &list->items, state->rows_done, err)
+                             : sql_send(job, list, true, err);
     }
     state->dropping = next_drop(state);
     if (state->dropping.len > 0) {
@@ -144,12 +149,30 @@ bool sql_step_repeats(hb_job *job, const hb_err *err) {
     return true;
 }
 
+hb_status sql_step_failed(const hb_job *job, hb_status status, hb_err *err) {
+    const sql_state *state = job->state;
+    if (state->step != SQL_STEP_ROWS || state->rows_done == 0 || !is_apart(job)) return status;
+    if (status == HB_E_MEMORY || err == NULL) return status;
+    const hb_err cause = *err;
+    hb_err_set(err, HB_E_PARTIAL_WRITE,
+               "%u of the %u statements of this call are done, and %s has no transactions that "
+               "would undo them (%s: %.160s); make the call again",
+               (unsigned)state->rows_done, (unsigned)state->sent.list.count,
+               job->instance->type->name, hb_status_name(status), cause.msg);
+    memcpy(err->native, cause.native, sizeof(err->native));
+    return hb_err_where(err, HB_STR_EMPTY, HB_STR_EMPTY, job->instance->name);
+}
+
 hb_status sql_step_done(hb_job *job, bool as_asked, hb_err *err) {
     sql_remote *remote = sql_remote_of(job);
     sql_state *state = job->state;
     remote->stale = remote->stale || !as_asked;
     if (state->step == SQL_STEP_TABLE) state->tables_done++;
-    if (state->step == SQL_STEP_ROWS && job->fragment->kind == HB_FRAG_COMMIT) {
+    if (state->step == SQL_STEP_ROWS) {
+        state->rows_done = is_apart(job) ? state->rows_done + 1 : state->sent.list.count;
+    }
+    if (state->step == SQL_STEP_ROWS && state->rows_done == state->sent.list.count &&
+        job->fragment->kind == HB_FRAG_COMMIT) {
         HB_TRY(sql_commit_reply(job, err));
     }
     if (state->step == SQL_STEP_DROP && as_asked) sql_known_drop(remote, state->dropping);

@@ -20,8 +20,14 @@ static bool is_plain(hb_str name, uint32_t max) {
     return name.len > 0 && name.len <= max;
 }
 
-static hb_str name_within(hb_str name, uint32_t max, hb_arena *arena) {
-    if (is_plain(name, max)) return hb_arena_str(arena, name);
+/* What engines of plain names keep; two _ are in none but ours. */
+static bool is_word(hb_str name, uint32_t max) {
+    return is_plain(name, max) && !hb_str_has_char(name, '-') &&
+           !(name.ptr[0] >= '0' && name.ptr[0] <= '9') && hb_str_find(name, HB_STR("__"), 0) < 0;
+}
+
+static hb_str name_within(hb_str name, bool words, uint32_t max, hb_arena *arena) {
+    if (words ? is_word(name, max) : is_plain(name, max)) return hb_arena_str(arena, name);
     hb_md5 md5;
     uint8_t sum[HB_MD5_LEN];
     hb_md5_init(&md5);
@@ -29,12 +35,14 @@ static hb_str name_within(hb_str name, uint32_t max, hb_arena *arena) {
     hb_md5_finish(&md5, sum);
     char text[64];
     uint32_t len = 0;
+    if (words) text[len++] = '_';
     for (uint32_t i = 0; i < name.len && len < max - NAME_HASH_CHARS - 1 && len < 40; i++) {
         const char c = name.ptr[i];
-        if (is_plain(hb_str_n(&c, 1), 1)) text[len++] = c;
+        if (is_plain(hb_str_n(&c, 1), 1) && !(words && c == '-')) text[len++] = c;
         if (c >= 'A' && c <= 'Z') text[len++] = (char)(c - 'A' + 'a');
     }
-    text[len++] = '~';          /* in no plain name */
+    text[len++] = words ? '_' : '~';    /* in no plain name */
+    if (words) text[len++] = '_';
     for (uint32_t i = 0; i < NAME_HASH_CHARS / 2; i++) {
         static const char digits[] = "0123456789abcdef";
         text[len++] = digits[sum[i] >> 4];
@@ -44,12 +52,13 @@ static hb_str name_within(hb_str name, uint32_t max, hb_arena *arena) {
 }
 
 hb_str sql_name(const sql_remote *remote, hb_str name, hb_arena *arena) {
-    return name_within(name, remote->engine->dialect->name_max, arena);
+    const hb_dialect *dialect = remote->engine->dialect;
+    return name_within(name, dialect->plain_names, dialect->name_max, arena);
 }
 
 /* "hb_notes$": no other name's prefix begins so. */
 hb_str sql_prefix_of(const sql_remote *remote, hb_str name, hb_arena *arena) {
-    hb_str kept = name_within(name, remote->engine->dialect->name_max / 2 - 1, arena);
+    hb_str kept = name_within(name, false, remote->engine->dialect->name_max / 2 - 1, arena);
     return kept.ptr != NULL ? hb_arena_printf(arena, "%.*s$", HB_ARG(kept)) : kept;
 }
 
@@ -169,7 +178,7 @@ static hb_status column_name(const sql_remote *remote, sql_table *table, const h
 static hb_status table_name_columns(const sql_remote *remote, const hb_container *container,
                                     sql_table *table, hb_err *err) {
     table->name =
-        name_within(container->schema->entity_id,
+        name_within(container->schema->entity_id, remote->engine->dialect->plain_names,
                     remote->engine->dialect->name_max - remote->prefix.len, &table->arena);
     table->columns = HB_NEW_ARRAY(&table->arena, hb_str, container->field_count);
     if (table->name.ptr == NULL || table->columns == NULL) return hb_err_memory(err);
@@ -243,6 +252,7 @@ static bool can_index(const hb_field *field) {
 
 /* The engine's tables have so many indexes at most: the first fields' are made. */
 static bool is_indexed(const sql_remote *remote, const hb_container *container, uint32_t at) {
+    if (remote->engine->no_indexes) return false;
     const uint32_t max = remote->engine->dialect->indexes_max;
     uint32_t before = 0;
     for (uint32_t i = 1; i <= at; i++) {
@@ -291,15 +301,33 @@ static void add_column(hb_sql *sql, const sql_remote *remote, const hb_field *fi
     }
 }
 
+void sql_add_key_type(hb_sql *sql) {
+    const hb_dialect *dialect = sql->dialect;
+    const bool inside = !dialect->no_keys && dialect->key_suffix == NULL;
+    hb_buf_printf(&sql->text, " %s%s", dialect->id_type, inside ? " PRIMARY KEY" : "");
+}
+
+void sql_add_suffix(hb_sql *sql, hb_str key) {
+    const char *suffix = sql->dialect->key_suffix;
+    for (const char *p = suffix != NULL ? suffix : ""; *p != '\0'; p++) {
+        if (p[0] == '$' && p[1] == 'c') {
+            hb_sql_ident(sql, key);
+            p++;
+        } else {
+            hb_buf_add_char(&sql->text, *p);
+        }
+    }
+    hb_sql_add(sql, sql->dialect->table_suffix);
+}
+
 static hb_status add_create(sql_list *list, const sql_remote *remote, const hb_container *container,
                             sql_table *table, hb_sql *sql, hb_err *err) {
-    const hb_dialect *dialect = remote->engine->dialect;
     hb_sql_clear(sql);
     hb_sql_add(sql, "CREATE TABLE IF NOT EXISTS ");
     sql_add_table(sql, remote, table->name);
     hb_sql_add(sql, " (");
     hb_sql_ident(sql, table->columns[0]);
-    hb_buf_printf(&sql->text, " %s%s", dialect->id_type, dialect->no_keys ? "" : " PRIMARY KEY");
+    sql_add_key_type(sql);
     for (uint32_t i = 1; i < container->field_count; i++) {
         hb_sql_add(sql, ", ");
         add_column(sql, remote, &container->schema->fields[container->fields[i].field],
@@ -308,7 +336,8 @@ static hb_status add_create(sql_list *list, const sql_remote *remote, const hb_c
     for (uint32_t i = 1; i < container->field_count; i++) {
         HB_TRY(add_key(remote, container, table, i, ", KEY ", sql, err));
     }
-    hb_buf_printf(&sql->text, ")%s", dialect->table_suffix);
+    hb_sql_add(sql, ")");
+    sql_add_suffix(sql, table->columns[0]);
     return sql_table_add(list, remote, sql, err);
 }
 
@@ -487,13 +516,7 @@ static hb_status add_in_array(hb_sql *sql, hb_str column, const hb_str *texts, u
     return HB_OK;
 }
 
-hb_status sql_add_in(hb_sql *sql, hb_str column, const hb_str *texts, uint32_t count, hb_err *err) {
-    if (count == 0) {
-        hb_buf_printf(&sql->text, "NOT %s", sql->dialect->true_text);
-        return HB_OK;
-    }
-    if (sql->dialect->in_array != NULL && count >= sql->dialect->in_array_from)
-        return add_in_array(sql, column, texts, count, err);
+static void add_in_list(hb_sql *sql, hb_str column, const hb_str *texts, uint32_t count) {
     hb_sql_ident(sql, column);
     hb_sql_add(sql, " IN (");
     for (uint32_t i = 0; i < count; i++) {
@@ -503,5 +526,21 @@ hb_status sql_add_in(hb_sql *sql, hb_str column, const hb_str *texts, uint32_t c
         hb_sql_param_add(sql, &value);
     }
     hb_sql_add(sql, ")");
+}
+
+hb_status sql_add_in(hb_sql *sql, hb_str column, const hb_str *texts, uint32_t count, hb_err *err) {
+    if (count == 0) {
+        hb_buf_printf(&sql->text, "NOT %s", sql->dialect->true_text);
+        return HB_OK;
+    }
+    if (sql->dialect->in_array != NULL && count >= sql->dialect->in_array_from)
+        return add_in_array(sql, column, texts, count, err);
+    const uint32_t max = sql->dialect->in_list_max > 0 ? sql->dialect->in_list_max : count;
+    if (count > max) hb_sql_add(sql, "(");
+    for (uint32_t from = 0; from < count; from += max) {
+        if (from > 0) hb_sql_add(sql, " OR ");
+        add_in_list(sql, column, texts + from, count - from < max ? count - from : max);
+    }
+    if (count > max) hb_sql_add(sql, ")");
     return HB_OK;
 }

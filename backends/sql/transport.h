@@ -28,6 +28,7 @@ typedef struct sql_transport sql_transport;
 typedef struct sql_link {
     const sql_transport *transport;
     hb_str url;
+    hb_str loads_url;           /* the transport's own: where rows go, if that is elsewhere */
     hb_header headers[SQL_HTTP_HEADERS_MAX];
     uint32_t header_count;
 } sql_link;
@@ -76,12 +77,19 @@ struct sql_transport {
     /* A failure of any kind: what it means for all of the list. NULL: what it says. */
     hb_status (*failed)(hb_job *job, hb_status status, hb_err *err);
     uint32_t wait_first_ms;     /* before the second time; 0: the usual */
+    /* An answer with status 307: sends the request to where it belongs, or refuses to. NULL: such
+     * an answer is none. */
+    hb_status (*redirect)(hb_job *job, const hb_host_reply *reply, hb_err *err);
+    /* It reads, and takes rows as loads (load.c): what makes, empties and drops tables goes to the
+     * host's driver. */
+    bool loads_only;
 };
 
 extern const sql_transport sql_transport_gateway;
 extern const sql_transport sql_transport_neon;
 extern const sql_transport sql_transport_planetscale;
 extern const sql_transport sql_transport_trino;
+extern const sql_transport sql_transport_starrocks;
 
 static inline sql_exchange *sql_exchange_of(const hb_job *job) {
     return ((sql_state *)job->state)->exchange;
@@ -103,6 +111,11 @@ hb_status sql_http_step(const sql_remote *remote, const char *name, hb_str *out,
 /* The option `url`, without slashes at its end: http or https, without credentials. .len 0: it is
  * absent. */
 hb_status sql_http_url(const sql_remote *remote, hb_str *out, hb_err *err);
+/* The same of another option. */
+hb_status sql_http_url_of(const sql_remote *remote, const char *name, hb_str *out, hb_err *err);
+/* Adds the header of a name, without a colon, and its password. */
+hb_status sql_http_basic(const sql_remote *remote, sql_link *link, hb_str username, hb_str password,
+                         hb_err *err);
 /* Adds a header of every request. */
 void sql_http_header(sql_link *link, const char *name, hb_str value);
 /* "Bearer <token>" if there is a token. */
@@ -125,6 +138,15 @@ typedef void sql_param_writer(hb_buf *out, const hb_pack_item *param);
 /* {"<text_name>":"SELECT ...","params":[...]}, the statements with commas between them. */
 hb_status sql_json_statements(const sql_exchange *exchange, const char *text_name,
                               sql_param_writer *param, hb_buf *out, hb_err *err);
+
+/* ---- literals.c */
+/* The statement with its parameters in the place of ?, which counts outside of quotes only. Bytes
+ * are X'..', or with `bytes_as_text` the text \\x... */
+hb_status sql_spell(hb_str text, hb_pack_reader *params, bool bytes_as_text, hb_buf *out,
+                    hb_err *err);
+/* The digits of a number with an exponent: no decimal. VALIDATION when it is not finite. */
+hb_status sql_add_double(hb_buf *out, double number, hb_err *err);
+void sql_add_hex(hb_buf *out, hb_str bytes);
 
 /* ---- json.c: reading. What has another form is BAD_REPLY. */
 /* The whole body as MessagePack, in the job's arena. */

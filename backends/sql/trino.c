@@ -70,27 +70,7 @@ static hb_status add_secret(const sql_remote *remote, sql_link *link, hb_str use
         return bad_option(remote, "give a password or a token, not both", err);
     }
     if (has_token) return sql_http_bearer(remote, link, err);
-    if (hb_str_has_char(user, ':')) {
-        return bad_option(remote, "option 'username' has a colon, which no password goes with",
-                          err);
-    }
-    hb_buf text, value;
-    hb_buf_init(&text, remote->mem);
-    hb_buf_init(&value, remote->mem);
-    hb_buf_printf(&text, "%.*s:%.*s", HB_ARG(user), HB_ARG(password));
-    hb_buf_add_c(&value, "Basic ");
-    hb_base64_write(hb_buf_str(&text), &value);
-    hb_status status = hb_buf_check(&text, err);
-    if (status == HB_OK) status = hb_buf_check(&value, err);
-    hb_str kept = HB_STR_EMPTY;
-    if (status == HB_OK) {
-        kept = hb_arena_str(instance->arena, hb_buf_str(&value));
-        if (kept.ptr == NULL) status = hb_err_memory(err);
-    }
-    hb_buf_free(&text);
-    hb_buf_free(&value);
-    if (status == HB_OK) sql_http_header(link, "Authorization", kept);
-    return status;
+    return sql_http_basic(remote, link, user, password, err);
 }
 
 static hb_status open_trino(const sql_remote *remote, sql_link *link, hb_err *err) {

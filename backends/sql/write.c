@@ -125,7 +125,11 @@ hb_status sql_write(hb_job *job, hb_err *err) {
     if (status == HB_OK) {
         status = sql_table_of(job->instance, job->fragment->container, &table, err);
     }
-    if (status == HB_OK) status = add_rows(job, &list, table, &sql, err);
+    const bool loads = sql_remote_of(job)->engine->loads;
+    if (status == HB_OK) {
+        status =
+            loads ? sql_load_rows(job, table, &list, err) : add_rows(job, &list, table, &sql, err);
+    }
     if (status == HB_OK) status = sql_submit(job, &list, err);
     hb_sql_free(&sql);
     sql_list_free(&list);
@@ -164,6 +168,7 @@ hb_status sql_delete(hb_job *job, hb_err *err) {
 hb_status sql_delete_list(hb_job *job, const sql_table *table, const hb_str *ids, uint32_t count,
                           hb_sql *sql, sql_list *list, hb_err *err) {
     sql_remote *remote = sql_remote_of(job);
+    if (remote->engine->loads) return sql_load_deletes(list, remote, table, ids, count, err);
     const uint32_t parts_of = remote->engine->dialect->in_array_from;
     const uint32_t step = parts_of > 1 && count >= parts_of ? parts_of - 1 : count;
     for (uint32_t from = 0; from < count; from += step) {

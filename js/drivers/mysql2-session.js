@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One connection of a mysql2 pool, held for several statements.
 import { HeavenBaseError } from "../errors.js";
-import { CELLS, SESSION, bound, isServers, ready, told, valueOf } from "./mysql2-parts.js";
+import { CELLS, PLAIN_CELLS, SESSION, bound, checkPlain, isServers, ready, told, valueOf } from "./mysql2-parts.js";
 import { taken } from "./pool.js";
 
 /** @typedef {import("../host/sql.js").SqlColumn} SqlColumn */
@@ -27,10 +27,11 @@ const IN_TRANSACTION = 1;
 /** Connections whose role was seen to read only. @type {WeakSet<object>} */
 const readers = new WeakSet();
 
-/** @param {PromisedPoolLike} pool @param {PromisedPoolLike} spare for what has to be said when the pool is busy @param {SqlOptions} options @returns {Promise<Mysql2Session>} */
-export async function openSession(pool, spare, { signal, readOnly = false }) {
+/** @param {PromisedPoolLike} pool @param {PromisedPoolLike} spare for what has to be said when the pool is busy @param {SqlOptions} options @param {boolean} [plain] StarRocks: texts alone, and no transactions @returns {Promise<Mysql2Session>} */
+export async function openSession(pool, spare, { signal, readOnly = false }, plain = false) {
   signal.throwIfAborted();
-  const session = new Mysql2Session(await taken(() => pool.getConnection(), signal), spare, readOnly);
+  if (plain && readOnly) throw new HeavenBaseError("REFUSED", "StarRocks has no transactions that only read: give the connection a user who may only SELECT");
+  const session = new Mysql2Session(await taken(() => pool.getConnection(), signal), spare, readOnly, plain);
   try {
     await session.agree(signal);
     return session;
@@ -45,22 +46,25 @@ export class Mysql2Session {
   #raw;
   #spare;
   #readOnly;
+  #plain;
   #isOpen = false;                  // a transaction of begin()
   #isBroken = false;
   // A connection that is lost between two statements says so by an event, which ends the process if nobody listens.
   #lost = () => { this.#isBroken = true; };
 
-  /** @param {ConnectionLike} connection @param {PromisedPoolLike} spare @param {boolean} readOnly */
-  constructor(connection, spare, readOnly) {
+  /** @param {ConnectionLike} connection @param {PromisedPoolLike} spare @param {boolean} readOnly @param {boolean} plain */
+  constructor(connection, spare, readOnly, plain) {
     this.#connection = connection;
     this.#raw = connection.connection;
     this.#spare = spare;
     this.#readOnly = readOnly;
+    this.#plain = plain;
     this.#raw.on("error", this.#lost);
   }
 
   /** @param {AbortSignal} signal */
   async agree(signal) {
+    if (this.#plain) return;
     if (!ready.has(this.#raw)) await this.#say(SESSION, signal);
     ready.add(this.#raw);
     if (!this.#readOnly || readers.has(this.#raw)) return;
@@ -82,6 +86,7 @@ export class Mysql2Session {
 
   /** @param {SqlOptions} options */
   async begin({ signal }) {
+    if (this.#plain) throw new HeavenBaseError("UNSUPPORTED", "StarRocks has no transactions of any statements", { native: "UNSUPPORTED" });
     await this.#say(this.#readOnly ? "START TRANSACTION READ ONLY" : "START TRANSACTION", signal);
     this.#isOpen = true;
   }
@@ -151,6 +156,7 @@ export class Mysql2Session {
    * @returns {Promise<{ result: SqlResult, status: number | undefined }>}
    */
   #read(sql, params, { maxRows = Infinity, maxBytes = Infinity }) {
+    if (this.#plain) checkPlain(params);
     return new Promise((resolve, reject) => {
       /** @type {SqlColumn[] | undefined} */
       let columns;
@@ -176,8 +182,8 @@ export class Mysql2Session {
         else resolve({ result: { columns, rows, affected, bytes }, status });
       };
       this.#raw.stream.on("data", count);
-      const options = { ...CELLS, jsonStrings: true, sql };
-      const command = this.#raw.execute(options, params.map(valueOf));
+      const options = { ...(this.#plain ? PLAIN_CELLS : { ...CELLS, jsonStrings: true }), sql };
+      const command = this.#plain ? this.#raw.query(options) : this.#raw.execute(options, params.map(valueOf));
       command.on("fields", (/** @type {{ name: string, columnType: number }[] | undefined} */ fields) => {
         if (fields) tables += 1;
         if (fields && tables === 1) columns = fields.map(({ name, columnType }) => (INTEGERS.has(columnType) ? { name, text: /** @type {const} */ ("integer") } : { name }));
@@ -192,7 +198,7 @@ export class Mysql2Session {
       });
       command.on("error", (/** @type {unknown} */ error) => { failure ??= error; });
       command.on("end", () => {
-        if (!this.#isBroken) bound(this.#connection, options, params.length);
+        if (!this.#isBroken && !this.#plain) bound(this.#connection, options, params.length);
         end();
       });
     });

@@ -4,7 +4,7 @@
 //   HeavenBase.open(id, { backends: { main: { type: "mysql" } }, drivers: { main: mysql2Driver(pool) } })
 // or with what the backend's options say:
 //   HeavenBase.open(id, { backends: { main: { type: "mysql", host, username, password, database } }, drivers: { main: connectMysql2 } })
-import { CELLS, SESSION, bound, isServers, ready, told, valueOf } from "./mysql2-parts.js";
+import { CELLS, PLAIN_CELLS, SESSION, bound, checkPlain, isServers, ready, told, valueOf } from "./mysql2-parts.js";
 import { openSession } from "./mysql2-session.js";
 
 /** @typedef {import("../host/sql.js").SqlDriver} SqlDriver */
@@ -45,11 +45,36 @@ export function mysql2Driver(pool, spare = pool) {
 }
 
 /**
+ * A driver around a pool of StarRocks, at a frontend's port 9030: statements go out one by one, as texts with their values
+ * in them, since its prepared statements only read, and its transactions take no DELETE. An abort kills the statement in
+ * the server. @param {PoolLike} pool which the caller ends @param {PoolLike} [spare] for what a session has to say when the pool is busy @returns {SqlDriver}
+ */
+export function starrocksDriver(pool, spare = pool) {
+  const [promised, other] = [pool, spare].map((one) => ("promise" in one ? one.promise() : one));
+  return {
+    execute: (sql, params, { signal }) => onConnection(promised, signal, async (connection) => {
+      checkPlain(params);
+      return resultOf(await connection.query({ ...PLAIN_CELLS, sql }));
+    }, true),
+    session: (options) => openSession(promised, other, options, true),
+  };
+}
+
+/**
  * Makes a pool of the backend's own options, and its driver: `drivers: { main: connectMysql2 }`. The package mysql2 has to
  * be installed. @param {{ uri?: string, host?: string, port?: number, database?: string, username?: string, password?: string, params?: { ssl?: string } }} options
  * @param {Record<string, unknown>} [more] what else a pool of mysql2 takes: `connectionLimit`, `connectTimeout` … @returns {Promise<SqlDriver>}
  */
-export async function connectMysql2({ uri, host, port, database, username, password, params }, more = {}) {
+export const connectMysql2 = (options, more = {}) => connect(mysql2Driver, options, more);
+
+/**
+ * The same of StarRocks: `drivers: { main: connectStarrocks }`; `port` is 9030 unless it is said.
+ * @param {Parameters<typeof connectMysql2>[0]} options @param {Record<string, unknown>} [more] @returns {Promise<SqlDriver>}
+ */
+export const connectStarrocks = ({ uri, port = uri ? undefined : 9030, ...options }, more = {}) => connect(starrocksDriver, { uri, port, ...options }, more);
+
+/** @param {typeof mysql2Driver} driverOf @param {Parameters<typeof connectMysql2>[0]} options @param {Record<string, unknown>} more @returns {Promise<SqlDriver>} */
+async function connect(driverOf, { uri, host, port, database, username, password, params }, more) {
   const { default: mysql } = /** @type {any} */ (await import(/** @type {string} */ ("mysql2/promise")));
   const ssl = params?.ssl;
   const given = Object.entries({ uri, host, port, database, user: username, password }).filter(([, value]) => value !== undefined);
@@ -57,11 +82,11 @@ export async function connectMysql2({ uri, host, port, database, username, passw
     ...(ssl && ssl !== "disable" && { ssl: { rejectUnauthorized: ssl.startsWith("verify") } }) };
   const pool = mysql.createPool(settings);
   const spare = mysql.createPool({ ...settings, connectionLimit: 1 });          // connects when it is needed
-  return { ...mysql2Driver(pool, spare), close: () => Promise.all([pool.end(), spare.end()]) };
+  return { ...driverOf(pool, spare), close: () => Promise.all([pool.end(), spare.end()]) };
 }
 
-/** @template T @param {PromisedPoolLike} pool @param {AbortSignal} signal @param {(connection: ConnectionLike) => Promise<T>} body @returns {Promise<T>} */
-async function onConnection(pool, signal, body) {
+/** @template T @param {PromisedPoolLike} pool @param {AbortSignal} signal @param {(connection: ConnectionLike) => Promise<T>} body @param {boolean} [plain] its session stays as it is @returns {Promise<T>} */
+async function onConnection(pool, signal, body, plain = false) {
   signal.throwIfAborted();
   const connection = await pool.getConnection().catch(told);
   const raw = connection.connection;
@@ -75,7 +100,7 @@ async function onConnection(pool, signal, body) {
   signal.addEventListener("abort", cancel, { once: true });
   try {
     signal.throwIfAborted();
-    if (!ready.has(raw)) {
+    if (!plain && !ready.has(raw)) {
       await connection.query(SESSION);
       ready.add(raw);
     }
@@ -108,7 +133,11 @@ async function kill(pool, connection) {
 /** @param {ConnectionLike} connection @param {string} sql @param {unknown[]} params @returns {Promise<SqlResult>} */
 async function run(connection, sql, params) {
   const options = { ...CELLS, sql };
-  const [rows, fields] = await connection.execute(options, params.map(valueOf)).finally(() => bound(connection, options, params.length));
+  return resultOf(await connection.execute(options, params.map(valueOf)).finally(() => bound(connection, options, params.length)));
+}
+
+/** @param {[any, any]} answer @returns {SqlResult} */
+function resultOf([rows, fields]) {
   if (!Array.isArray(rows)) return { affected: rows.affectedRows };
   return { columns: fields.map((/** @type {{ name: string }} */ { name }) => name), rows, affected: 0 };
 }

@@ -166,6 +166,8 @@ const CONNECTION = mapping({
 const connection = (value, path, at) => {
   const made = CONNECTION(value, path, at);
   if (!made?.engine) return made;
+  const { notReadOnly } = ENGINES[made.engine];
+  if (notReadOnly && made.readOnly) at.no(`${path}.readOnly`, notReadOnly);
   const kinds = Object.entries(ENGINES[made.engine].options);
   const given = mapping(Object.fromEntries(kinds.map(([key, kind]) => [key, { rule: OPTION_RULES[kind], or: ABSENT }])))(made.options, `${path}.options`, at);
   return { ...made, options: Object.fromEntries(Object.entries(given ?? {}).filter(([, option]) => option !== ABSENT)) };

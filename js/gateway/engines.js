@@ -10,6 +10,7 @@ import { judgeDuckdb, judgeMysql, judgePostgres } from "./errors.js";
  * @property {string} package that has to be installed
  * @property {(connection: ConnectionConfig) => Promise<SqlDriver>} open
  * @property {(error: any) => import("./errors.js").Verdict} judge
+ * @property {string} [notReadOnly] why it keeps no connection from writing
  */
 
 /** The engine itself ends what a gateway that was killed left running. */
@@ -39,6 +40,16 @@ const mysql = {
 };
 
 /** @type {Engine} */
+const starrocks = {
+  ...mysql,
+  notReadOnly: "StarRocks has no transactions that only read: give the connection a user who may only SELECT",
+  async open({ options, pool, poolTimeoutMs }) {
+    const { connectStarrocks } = await import("../drivers/mysql2.js");
+    return connectStarrocks(/** @type {any} */ (options), { connectionLimit: pool, connectTimeout: poolTimeoutMs });
+  },
+};
+
+/** @type {Engine} */
 const pglite = {
   package: "@electric-sql/pglite",
   options: { dataDir: "string", extensions: "strings" },
@@ -65,4 +76,4 @@ const duckdb = {
 };
 
 /** @type {Readonly<Record<string, Engine>>} */
-export const ENGINES = Object.freeze({ postgres, pgvector: postgres, pglite, mysql, mariadb: mysql, oceanbase: mysql, duckdb });
+export const ENGINES = Object.freeze({ postgres, pgvector: postgres, pglite, mysql, mariadb: mysql, oceanbase: mysql, starrocks, duckdb });

@@ -142,10 +142,9 @@ const hb_dialect hb_dialect_duckdb = {
     .cast_heads = { [HB_KIND_I64] = "CAST(" }, .casts = { [HB_KIND_I64] = " AS SIGNED)" },         \
     .in_array = "$c IN (SELECT v FROM JSON_TABLE($k, '$[*]' COLUMNS "                              \
                 "(v varchar(255) CHARACTER SET utf8mb4 PATH '$')) AS j)",                          \
-    .sum_head = "CAST(sum(", .sum_tail = ") AS CHAR)",                                             \
-    .in_array_from = 30000, .holds_nul = true, .name_max = 64, .params_max = 65535,                \
-    .bytes_max = 4u << 20, .table_suffix = " ENGINE=InnoDB", .tables_commit = true,                \
-    .index_inside = true, .index_part = "(191)", .indexes_max = 60
+    .sum_head = "CAST(sum(", .sum_tail = ") AS CHAR)", .in_array_from = 30000, .holds_nul = true,  \
+    .name_max = 64, .params_max = 65535, .bytes_max = 4u << 20, .table_suffix = " ENGINE=InnoDB",  \
+    .tables_commit = true, .index_inside = true, .index_part = "(191)", .indexes_max = 60
 #define MYSQL_TYPES(id, text)                                                                      \
     .id_type = id, .types = {                                                                      \
         [HB_KIND_NULL] = text,      [HB_KIND_BOOL] = "tinyint(1)", [HB_KIND_I64] = "bigint",       \
@@ -228,4 +227,50 @@ const hb_dialect hb_dialect_trino = {
         [HB_KIND_VEC] = "from_base64(r[#])",
         [HB_KIND_PACK] = "r[#]",
     },
+};
+
+/* StarRocks. Text is compared with memcmp over UTF-8; its functions do not fold. Lengths of a
+ * varchar are bytes. There is no IS TRUE, so that NOT is said by the null-safe =, and no byte
+ * string that every way gives back: bytes are the text \x and their digits. */
+const hb_dialect hb_dialect_starrocks = {
+    .name = "starrocks",
+    .quote_open = '`',
+    .quote_close = '`',
+    .placeholder = HB_PLACEHOLDER_QUESTION,
+    .limit = HB_LIMIT_OFFSET,
+    .limit_written = true,
+    .no_limit = "9223372036854775807",
+    .upsert = HB_UPSERT_BY_KEY,
+    .nulls_last = true,
+    .text_exact = HB_TEXT_EQ_EXACT | HB_TEXT_ORDER_EXACT,
+    .in_max = 1000,
+    .params_soft_max = 60000,
+    .true_text = "TRUE",
+    .not_true = " <=> TRUE = FALSE",
+    .contains = "instr($c, $p) > 0",
+    .starts_with = "starts_with($c, $p)",
+    .ends_with = "ends_with($c, $p)",
+    .types = {
+        [HB_KIND_NULL] = "varchar(1048576)",
+        [HB_KIND_BOOL] = "boolean",
+        [HB_KIND_I64] = "bigint",
+        [HB_KIND_F64] = "double",
+        [HB_KIND_TEXT] = "varchar(1048576)",
+        [HB_KIND_BYTES] = "varchar(1048576)",
+        [HB_KIND_VEC] = "array<float>",
+        [HB_KIND_PACK] = "varchar(1048576)",
+    },
+    .cast_heads = { [HB_KIND_VEC] = "CAST(" },
+    .casts = { [HB_KIND_VEC] = " AS array<float>)" },
+    .id_type = "varchar(255) NOT NULL",
+    .name_max = 64,
+    .bytes_max = 4u << 20,
+    .key_suffix = " PRIMARY KEY ($c) DISTRIBUTED BY HASH ($c)",
+    .plain_names = true,
+    .in_list_max = 5000,
+    .sum_head = "CAST(sum(CAST(",
+    .sum_tail = " AS largeint)) AS varchar)",
+    .table_suffix = "",
+    .tables_commit = true,
+    .index_inside = true,
 };

@@ -35,6 +35,7 @@ typedef enum hb_limit_style {
 typedef enum hb_upsert_style {
     HB_UPSERT_ON_CONFLICT,          /* INSERT ... ON CONFLICT(id) DO UPDATE SET c=excluded.c */
     HB_UPSERT_ON_DUPLICATE,         /* INSERT ... ON DUPLICATE KEY UPDATE c=VALUES(c) */
+    HB_UPSERT_BY_KEY,               /* INSERT: the row of a key that is there is replaced */
     HB_UPSERT_NONE                  /* delete, then insert */
 } hb_upsert_style;
 
@@ -89,6 +90,9 @@ typedef struct hb_dialect {
     const char *index_part;         /* what of a text goes into an index, "(191)", or NULL: all */
     uint32_t indexes_max;           /* of a table; 0: any */
     bool no_keys;                   /* no PRIMARY KEY is declared */
+    const char *key_suffix;         /* says which column is the key, $c, before table_suffix */
+    bool plain_names;               /* a name has letters, digits and _ only, no digit first */
+    uint32_t in_list_max;           /* values of one IN list of ids; then there are more; 0: any */
     /* Rows of one parameter, $k: a JSON list of lists of texts and nulls; and how a cell of a kind
      * is read of them, # for its number from 1. NULL: rows are VALUES with a parameter per cell. */
     const char *json_rows, *json_cells[HB_KIND_COUNT];
@@ -99,6 +103,7 @@ extern const hb_dialect hb_dialect_postgres;
 extern const hb_dialect hb_dialect_pgvector;        /* the same with a type for vectors */
 extern const hb_dialect hb_dialect_duckdb;
 extern const hb_dialect hb_dialect_trino;
+extern const hb_dialect hb_dialect_starrocks;
 /* MySQL and its relatives, by the collation that compares texts byte by byte, spaces at the end
  * too: MySQL from 8.0.17 on, MariaDB; servers without one have binary columns. */
 extern const hb_dialect hb_dialect_mysql, hb_dialect_mariadb, hb_dialect_mysql_binary;

@@ -588,6 +588,7 @@ void hb_sql_on_clash(hb_sql *sql, const hb_str *columns, uint32_t column_count,
                      const hb_str *cleared, uint32_t cleared_count) {
     bool nothing_to_set = column_count + cleared_count < 2;
     switch (sql->dialect->upsert) {
+    case HB_UPSERT_BY_KEY:
     case HB_UPSERT_NONE: return;
     case HB_UPSERT_ON_CONFLICT:
         hb_sql_add(sql, " ON CONFLICT (");

@@ -8,6 +8,7 @@ import { gateway } from "./gateway.mjs";
 import { gatewayMysql } from "./gateway-mysql.mjs";
 import { mariadb, mysql8, oceanbase } from "./mysql.mjs";
 import { postgres } from "./postgres.mjs";
+import { starrocks } from "./starrocks.mjs";
 import { three } from "./three.mjs";
 import { trino } from "./trino.mjs";
 
@@ -18,7 +19,7 @@ import { trino } from "./trino.mjs";
  * @typedef {{ name: string, slow?: boolean, start: () => Promise<{ ways: Way[], stop: () => Promise<void> }> }} Engine
  */
 /** @type {Engine[]} */
-const engines = [postgres, gateway, gatewayMysql, duckdb, mariadb, mysql8, oceanbase, three, trino];
+const engines = [postgres, gateway, gatewayMysql, duckdb, mariadb, mysql8, oceanbase, three, starrocks, trino];
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !engines.some((engine) => engine.name === name));

@@ -5,7 +5,7 @@ import {
   entity, field,
 } from "../../js/index.js";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { HttpOptions, Insert, Row, TrinoOptions } from "../../js/index.js";
+import type { HttpOptions, Insert, Row, StarrocksHttpOptions, TrinoOptions } from "../../js/index.js";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function holds<T extends true>(): T | void {}
@@ -103,9 +103,11 @@ async function uses() {
 void uses;
 
 const trino: TrinoOptions = { url: "https://trino.test", catalog: "pg", username: "me", writes: "replace" };
+const stars: StarrocksHttpOptions = { via: "http", url: "https://fe.test:8030", load_url: "https://be.test:8040", username: "me" };
 const byHttp: HttpOptions[] = [{ via: "gateway", url: "https://gw.test", connection: "main", token: "t" }, { via: "neon", uri: "postgresql://h/d" }];
 void HeavenBase.open("w", { backends: { main: { type: "postgres", ...byHttp[0] } } });
 void HeavenBase.open("w", { backends: { main: { type: "trino", ...trino } } });
+void HeavenBase.open("w", { backends: { main: { type: "starrocks", ...stars } } });
 // @ts-expect-error a gateway has connections
 const unconnected: HttpOptions = { via: "gateway", url: "https://gw.test" };
 void unconnected;

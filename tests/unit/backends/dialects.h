@@ -27,6 +27,7 @@ static const struct {
     { "mariadb", MAIN("\"type\":\"mysql\""), "c\nutf8mb4_nopad_bin\n", &hb_dialect_mariadb, false },
     { "oceanbase", MAIN("\"type\":\"oceanbase\""), NULL, &hb_dialect_mysql_binary, false },
     { "trino", NULL, NULL, &hb_dialect_trino, true },           /* sends requests of its own protocol: trino_test.c */
+    { "starrocks", NULL, NULL, &hb_dialect_starrocks, true },  /* its statements hold their values: starrocks_test.c */
 };
 #define DIALECT_COUNT (sizeof dialects / sizeof dialects[0])
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What each SQL dialect says for each operator, side by side, in tests/golden/sql.txt: the claim of each condition (exact;
- * superset: the core looks again; no: the core alone), the statement, and the types of its parameters. Of sqlite
- * and trino the condition alone, where here(op) is what the core does, in the engine or after it. HB_GOLDEN_UPDATE=1 writes the file anew. */
+ * superset: the core looks again; no: the core alone), the statement, and the types of its parameters. Of sqlite,
+ * trino and starrocks the condition alone, where here(op) is what the core does, in the engine or after it. HB_GOLDEN_UPDATE=1 writes the file anew. */
 #include "tests/unit/backends/dialects.h"
 
 #include <stdio.h>
