@@ -52,10 +52,10 @@ export function mysql2Driver(pool, spare = pool) {
 export function starrocksDriver(pool, spare = pool) {
   const [promised, other] = [pool, spare].map((one) => ("promise" in one ? one.promise() : one));
   return {
-    execute: (sql, params, { signal }) => onConnection(promised, signal, async (connection) => {
+    async execute(sql, params, { signal }) {
       checkPlain(params);
-      return resultOf(await connection.query({ ...PLAIN_CELLS, sql }));
-    }, true),
+      return onConnection(promised, signal, async (connection) => resultOf(await connection.query({ ...PLAIN_CELLS, sql })), true);
+    },
     session: (options) => openSession(promised, other, options, true),
   };
 }

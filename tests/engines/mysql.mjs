@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import mysql from "mysql2/promise";
 import { connect } from "@planetscale/database";
 import { Float, HeavenBase, Integer, Json, ShortText, Vector, entity, field } from "heavenbase";
-import { connectMysql2, mysql2Driver } from "heavenbase/drivers/mysql2";
+import { connectMysql2, mysql2Driver, starrocksDriver } from "heavenbase/drivers/mysql2";
 import { startGateway } from "heavenbase/gateway";
 import { startMariadb, startMysql, startSeekdb } from "../servers/mysql.mjs";
 import { startPlanetscale } from "../servers/planetscale.mjs";
@@ -40,6 +40,7 @@ const engine = (name, type, start, charset = "latin1", more = async () => []) =>
       "connectMysql2 takes the backend's options": () => connects({ type, host: settings.host, port: settings.port, username: "them", password: "secret word", database: "theirs" }, connectMysql2),
       "the user's one database holds two workspaces, or one has its own": () => placed(type, driver, mysql2Driver(root)),
       "an abort cancels the statement in the server": () => abortCancels(driver, "SELECT SLEEP(30)", running),
+      "the driver of StarRocks sends texts and gives texts, and its sessions too": () => plain(starrocksDriver(pool), running),
       ...checksOfData(open), ...checksOfPlacements(type, driver), ...checksOfFailure(server, open),
     } }, { name: `${name}, gateway`, open: through, checks: checksOfData(through) }, ...(await more({ driver, theirs, stops }))],
     stop: async () => {
@@ -50,6 +51,24 @@ const engine = (name, type, start, charset = "latin1", more = async () => []) =>
     },
   };
 } });
+
+/** There is no StarRocks here; what is MySQL's protocol about it is. @param {import("../../js/host/sql.js").SqlDriver} driver @param {() => Promise<number>} running */
+async function plain(driver, running) {
+  const options = { signal: new AbortController().signal };
+  const sql = "SELECT 9223372036854775807 AS n, CAST(0.1 AS DOUBLE) AS f, 1 = 1 AS b, 'it''s \\\\ \u{1f600}' AS t, NULL AS nothing, CAST(5e-324 AS DOUBLE) AS small";
+  const cells = ["9223372036854775807", "0.1", "1", "it's \\ \u{1f600}", null];
+  const { columns, rows = [] } = await driver.execute(sql, [], options);
+  assert.deepEqual([columns, rows.map((row) => /** @type {unknown[]} */ (row).slice(0, 5))], [["n", "f", "b", "t", "nothing", "small"], [cells]]);
+  assert.equal(Number(/** @type {any} */ (rows)[0][5]), 5e-324);
+  const session = await /** @type {NonNullable<typeof driver.session>} */ (driver.session)(options);
+  const told = await session.execute(sql, [], options);
+  assert.deepEqual(told.rows?.map((row) => /** @type {unknown[]} */ (row).slice(0, 5)), [cells]);
+  assert.deepEqual(told.columns?.slice(0, 2), [{ name: "n", text: "integer" }, { name: "f" }]);
+  await assert.rejects(session.execute("SELECT * FROM nowhere.nothing", [], options), (/** @type {any} */ error) => /^\d+$/.test(error.code));
+  await assert.rejects(session.execute(sql, [], { ...options, maxBytes: 1 }), { code: "LIMIT" });
+  await session.release();
+  await abortCancels(driver, "SELECT SLEEP(30)", running);
+}
 
 /** @param {string} type @param {import("../../js/host/sql.js").SqlDriver} theirs @param {import("../../js/host/sql.js").SqlDriver} root */
 async function placed(type, theirs, root) {

@@ -26,28 +26,44 @@ static hb_status call(http_script *s, hb_workspace *ws, hb_request request, hb_e
     return status;
 }
 
-typedef enum protocol { GATEWAY, NEON, PLANETSCALE, TRINO } protocol;
+typedef enum protocol { GATEWAY, NEON, PLANETSCALE, TRINO, STARROCKS } protocol;
 
 #define ANSWERS_MAX 6u
 
-static const char *options_of(protocol by) { return by == TRINO ? http_options_trino() : by == PLANETSCALE ? HTTP_PLANETSCALE : http_options(by == NEON); }
-static http_script script_of(protocol by) { return (http_script){ .neon = by == NEON, .planetscale = by == PLANETSCALE, .trino = by == TRINO }; }
+static const char *options_of(protocol by) { return by == STARROCKS ? HTTP_STARROCKS : by == TRINO ? http_options_trino() : by == PLANETSCALE ? HTTP_PLANETSCALE : http_options(by == NEON); }
+static http_script script_of(protocol by) { return (http_script){ .neon = by == NEON, .planetscale = by == PLANETSCALE, .trino = by == TRINO, .starrocks = by == STARROCKS }; }
 
-/* One for all queries by a protocol: nothing that a server answers to them stays. */
-static hb_workspace *filled(protocol by) {
-    static hb_workspace *kept[4];
-    if (kept[by] != NULL) return kept[by];
+static hb_workspace *made(protocol by) {
     http_script s = script_of(by);
     hb_arena arena;
     hb_err err;
     hb_arena_init(&arena, hb_mem_default());
     hb_buf_init(&s.sent, hb_mem_default());
-    kept[by] = fuzz_open(options_of(by));
-    MUST(call(&s, kept[by], (hb_request){ .kind = HB_CALL_ATTACH }, &err) == HB_OK);
-    MUST(call(&s, kept[by], (hb_request){ .kind = HB_CALL_REGISTER, .text = fuzz_pack(definition, &arena) }, &err) == HB_OK);
+    hb_workspace *ws = fuzz_open(options_of(by));
+    MUST(call(&s, ws, (hb_request){ .kind = HB_CALL_ATTACH }, &err) == HB_OK);
+    MUST(call(&s, ws, (hb_request){ .kind = HB_CALL_REGISTER, .text = fuzz_pack(definition, &arena) }, &err) == HB_OK);
     hb_buf_free(&s.sent);
     hb_arena_free(&arena);
+    return ws;
+}
+
+/* One for all queries by a protocol: nothing that a server answers to them stays. */
+static hb_workspace *filled(protocol by) {
+    static hb_workspace *kept[5];
+    if (kept[by] == NULL) kept[by] = made(by);
     return kept[by];
+}
+
+/* The answer to a load: whatever it is, the tables are looked at anew after a failure, hence a workspace of its own. */
+static hb_status loads(http_script *s, hb_err *err) {
+    static const char id[] = "a";
+    static const hb_span span = { 0, 1 };
+    const hb_column column = { .name = HB_STR("object_id"), .kind = HB_KIND_TEXT, .data = &span, .heap = (const uint8_t *)id, .heap_len = 1 };
+    hb_workspace *ws = made(STARROCKS);
+    const hb_request request = { .kind = HB_CALL_UPSERT, .entity = hb_workspace_entity(ws, HB_STR("doc")), .flags = HB_FLAG_OVERWRITE, .batch = { 1, 1, &column } };
+    const hb_status status = call(s, ws, request, err);
+    hb_workspace_close(ws);
+    return status;
 }
 
 /* How many answers there are; all after the first have status 200. The last one comes again and again: without an address
@@ -68,7 +84,7 @@ static uint32_t lines_of(hb_str body, http_answer *answers) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const uint8_t how = size > 0 ? data[0] : 0;
-    const protocol by = (how & 128) != 0 ? TRINO : (how & 32) != 0 ? PLANETSCALE : (how & 1) != 0 ? NEON : GATEWAY;
+    const protocol by = (how & 160) == 160 ? STARROCKS : (how & 128) != 0 ? TRINO : (how & 32) != 0 ? PLANETSCALE : (how & 1) != 0 ? NEON : GATEWAY;
     hb_arena arena;
     hb_err err;
     hb_arena_init(&arena, hb_mem_default());
@@ -79,7 +95,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     s.answers = answers;
     s.count = by == TRINO ? lines_of(body, answers) : 1;
     hb_buf_init(&s.sent, hb_mem_default());
-    if ((how & 64) != 0) {          /* the first answers of all: which columns there are, and definitions */
+    if (by == STARROCKS && (how & 65) == 1) {
+        const hb_status status = loads(&s, &err);
+        if (status != HB_OK) must_be_typed(status, &err);
+    } else if ((how & 64) != 0) {          /* the first answers of all: which columns there are, and definitions */
         hb_workspace *ws = fuzz_open(options_of(by));
         const hb_status status = call(&s, ws, (hb_request){ .kind = HB_CALL_ATTACH }, &err);
         if (status != HB_OK) must_be_typed(status, &err);

@@ -161,6 +161,9 @@ const planetscaleRows = (/** @type {Record<string, string>} */ fields, /** @type
 const trino = (how, ...answers) => Uint8Array.from([128 | how, ...new TextEncoder().encode(answers.map((answer) => JSON.stringify(answer)).join("\n"))]);
 const trinoRows = (/** @type {[string, string][]} */ columns, /** @type {unknown[][]} */ data, more = {}) => ({ id: "q", ...more, columns: columns.map(([name, type]) => ({ name, type })), data });
 const nextUri = "http://h/v1/statement/executing/q/y/1";
+/** Each is a line of one answer, or the answer to a load. @param {number} how @param {unknown[]} lines */
+const starrocks = (how, ...lines) => Uint8Array.from([160 | how, ...new TextEncoder().encode(lines.flat().map((line) => `${JSON.stringify(line)}\n`).join(""))]);
+const starRows = (/** @type {string[]} */ names, /** @type {unknown[][]} */ rows) => [{ connectionId: 7 }, { meta: names.map((name) => ({ name, type: "varchar" })) }, ...rows.map((data) => ({ data })), { statistics: { scanRows: 0, scanBytes: 0, returnRows: rows.length } }];
 write("http", [
   http({}, gatewayRows(["object_id", "n", "v"], [["a", 7, { $bytes: "AACAPwAAAAA=" }], ["b", null, null]])), http({ ask: 1 }, gatewayRows(["count"], [[2]])),
   http({ ask: 2 }, gatewayRows(["object_id", "v"], [["a", "[1,0.5]"]])), http({ ask: 3 }, gatewayRows(["object_id", "name"], [["a", "a b"]])),
@@ -177,4 +180,7 @@ write("http", [
   trino(1 << 3, trinoRows([["_col0", "bigint"]], [[2]])), trino(2 << 3, trinoRows([["object_id", "varchar"], ["v", "varbinary"]], [["a", "AACAPwAAAAA="]]), trinoRows([["object_id", "varchar"], ["n", "double"]], [["a", "NaN"]])),
   trino(0, { id: "q", nextUri, error: { errorName: "TABLE_NOT_FOUND", errorCode: 46, errorType: "USER_ERROR", message: "m" } }), trino(3 << 1, { id: "q" }), trino(64, trinoRows([["t", "varchar"], ["c", "varchar"], ["d", "varchar"]], [["hb_meta", "key", "varchar"]]),
     trinoRows([["key", "varchar"], ["value", "varbinary"], ["n", "bigint"]], [["format", "MQ==", 1]])),
+  starrocks(0, starRows(["object_id", "n", "v"], [["a", 7, [1, 0]], ["b", null, "[0,1]"]])), starrocks(1 << 3, starRows(["count(*)"], [[2]])), starrocks(2 << 3, starRows(["object_id", "v"], [["a", [1, 0.5]]])),
+  starrocks(3 << 3, starRows(["object_id", "name"], [["a", "a b"]])), starrocks(64, starRows(["t", "c", "d"], [["doc", "n", "bigint"]])), starrocks(2 << 1, { status: "FAILED", msg: "Unknown table 'x'" }),
+  starrocks(1, { TxnId: 1, Label: "l", Status: "Success", Message: "OK", NumberLoadedRows: 1, NumberFilteredRows: 0 }), starrocks(1, { Status: "Label Already Exists", ExistingJobStatus: "FINISHED", Message: "m" }),
 ]);

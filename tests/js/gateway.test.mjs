@@ -464,6 +464,7 @@ describe("the configuration", () => {
     assert.deepEqual(await issues({ tokens: [...right.tokens, { ...right.tokens[0], name: "b", connections: ["mian"] }] }), [
       "tokens[1].connections[0]: no such connection; did you mean main?", "tokens[1].token: is the same as that of tokens[0]"]);
     assert.deepEqual(await issues({ tls: { cert: "/nowhere/cert.pem", key: "/nowhere/key.pem" } }), ["tls.cert: the file cannot be read: ENOENT"]);
+    assert.deepEqual(await issues({ connections: [{ name: "main", engine: "starrocks", readOnly: true }] }), ["connections[0].readOnly: StarRocks has no transactions that only read: give the connection a user who may only SELECT"]);
     await assert.rejects(startGateway(/** @type {any} */ (null)), { code: "VALIDATION", message: "a mapping is expected, this is null" });
     await assert.rejects(startGateway(/** @type {any} */ ({})), { code: "VALIDATION", message: "tokens: is missing\nconnections: is missing" });
   });

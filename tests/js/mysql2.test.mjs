@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { test } from "node:test";
 import { HeavenBase, Integer, ShortText, entity, field } from "heavenbase";
-import { mysql2Driver } from "heavenbase/drivers/mysql2";
+import { connectStarrocks, mysql2Driver, starrocksDriver } from "heavenbase/drivers/mysql2";
 
 /** @param {(sql: string, params: unknown[], connection: number) => unknown} [answer] rows, or an error that is thrown */
 function pool(answer = () => []) {
@@ -113,4 +113,29 @@ test("a workspace's texts may come as bytes, and be none", async () => {
   title = Buffer.from([0xff]);
   await assert.rejects(ws.query(Row).select("title", "n").execute(), { code: "BAD_REPLY", backend: "main" });
   await ws.close();
+});
+
+test("StarRocks gets texts without parameters, each by itself, and gives texts", async () => {
+  /** @type {any[]} */
+  const given = [];
+  const one = pool((sql) => (sql === "bad" ? failing({ errno: 5502, sqlState: "42602" }) : sql.startsWith("SELECT") ? [["1", "[0.5]", null]] : { affectedRows: 1 }));
+  const noted = { getConnection: async () => {
+    const connection = await one.getConnection();
+    const { query } = connection;
+    return Object.assign(connection, { query: (/** @type {any} */ options) => { given.push(options); return query.call(connection, options); }, execute: () => assert.fail("prepared") });
+  } };
+  const driver = starrocksDriver({ promise: () => noted });
+  assert.deepEqual(await driver.execute("SELECT 1", [], options()), { columns: ["c0", "c1", "c2"], rows: [["1", "[0.5]", null]], affected: 0 });
+  assert.deepEqual(await driver.execute("INSERT", [], options()), { affected: 1 });
+  await assert.rejects(Promise.resolve(driver.execute("bad", [], options())), { code: "5502" });
+  await assert.rejects(Promise.resolve(driver.execute("INSERT ?", [1], options())), { code: "UNSUPPORTED" });
+  assert.deepEqual(one.seen, ["1 SELECT 1", "1 released", "1 INSERT", "1 released", "1 bad", "1 released"]);
+  assert.equal(given[0].typeCast({ string: (/** @type {string} */ encoding) => `text in ${encoding}` }), "text in utf8");
+  assert.equal(driver.batch, undefined);
+  const session = /** @type {NonNullable<typeof driver.session>} */ (driver.session);
+  await assert.rejects(session({ ...options(), readOnly: true }), { code: "REFUSED" });
+  const held = await session(options());
+  await assert.rejects(held.begin(options()), { code: "UNSUPPORTED" });
+  const made = await connectStarrocks({ host: "127.0.0.1" });
+  await made.close?.();
 });

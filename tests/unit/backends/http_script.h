@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A server by HTTP that answers from a script, for the transports "neon", "gateway", "planetscale" and "trino": what it was asked, with its
+/* A server by HTTP that answers from a script, for the transports "neon", "gateway", "planetscale", "trino" and "http" of starrocks: what it was asked, with its
  * waits; and an answer to each request that the script says nothing about. For unit tests and fuzzers. */
 #ifndef HB_TESTS_UNIT_BACKENDS_HTTP_SCRIPT_H
 #define HB_TESTS_UNIT_BACKENDS_HTTP_SCRIPT_H
@@ -20,7 +20,7 @@ typedef struct http_answer {
 } http_answer;
 
 typedef struct http_script {
-    bool neon, planetscale, trino;
+    bool neon, planetscale, trino, starrocks;
     const http_answer *answers; /* in turn; the last one again and again */
     uint32_t count, given;
     uint32_t requests;          /* since the script began */
@@ -47,6 +47,9 @@ static inline const char *http_options_trino(void) {
     return "{\"id\":\"unit\",\"catalog\":false,\"backends\":{\"main\":{\"type\":\"trino\",\"url\":\"https://t.example.test\","
            "\"catalog\":\"c\",\"writes\":\"replace\",\"username\":\"me\",\"password\":\"hunter2\"}}}";
 }
+
+#define HTTP_STARROCKS "{\"id\":\"unit\",\"catalog\":false,\"owner\":\"tok\",\"backends\":{\"main\":{\"type\":\"starrocks\",\"via\":\"http\"," \
+                       "\"url\":\"https://fe.example.test\",\"username\":\"me\",\"password\":\"hunter2\"}}}"
 
 static inline void http_note(http_script *s, const hb_host_op *op) {
     hb_buf_printf(&s->sent, "%.*s %.*s\n", HB_ARG(op->method), HB_ARG(op->url));
@@ -112,14 +115,34 @@ static inline void http_usual_planetscale(const hb_host_op *op, hb_buf *body) {
     hb_buf_add_c(body, "},\"timing\":0.5}");
 }
 
+/* The same by StarRocks' HTTP: a load of whatever it is, columns, or no rows. */
+static inline void http_usual_starrocks(const hb_host_op *op, hb_buf *body) {
+    static const char *const rows[4][2] = { { "object_id", "varchar" }, { "name", "varchar" }, { "n", "bigint" }, { "v", "array" } };
+    uint32_t count = 0;
+    if (hb_str_eq(op->method, HB_STR("PUT"))) {
+        const bool is_meta = hb_str_find(op->url, HB_STR("/hb_meta/"), 0) >= 0;
+        const hb_str first = is_meta ? HB_STR("{\"key\":") : HB_STR("{\"object_id\":");
+        for (int64_t at = 0; (at = hb_str_find(op->body, first, (uint32_t)at)) >= 0; at++) count++;
+        hb_buf_printf(body, "{\"Status\":\"Success\",\"NumberLoadedRows\":%u,\"NumberFilteredRows\":0}", (unsigned)count);
+        return;
+    }
+    hb_buf_add_c(body, "{\"meta\":[{\"name\":\"t\"},{\"name\":\"c\"},{\"name\":\"d\"}]}\n");
+    if (hb_str_find(op->body, HB_STR("information_schema"), 0) >= 0) count = 4;
+    for (uint32_t i = 0; i < count; i++) hb_buf_printf(body, "{\"data\":[\"doc\",\"%s\",\"%s\"]}\n", rows[i][0], rows[i][1]);
+    hb_buf_printf(body, "{\"statistics\":{\"returnRows\":%u}}\n", (unsigned)count);
+}
+
 static inline hb_status http_serve(http_script *s, hb_task *task, const hb_host_op *op, hb_err *err) {
     hb_header headers[2];
     hb_host_reply reply = { .op_id = op->id, .status = 200, .headers = headers };
     hb_buf body;
     hb_buf_init(&body, hb_mem_default());
     http_note(s, op);
-    if (s->count == 0) {
-        if (s->planetscale) http_usual_planetscale(op, &body);
+    if (op->kind == HB_HOST_SQL) {
+        reply.body = HB_STR_EMPTY;      /* a driver beside, which makes tables */
+    } else if (s->count == 0) {
+        if (s->starrocks) http_usual_starrocks(op, &body);
+        else if (s->planetscale) http_usual_planetscale(op, &body);
         else http_usual(s, op, &body);
         reply.body = hb_buf_str(&body);
     } else {
