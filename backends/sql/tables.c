@@ -518,14 +518,14 @@ static hb_status add_in_array(hb_sql *sql, hb_str column, const hb_str *texts, u
 
 static void add_in_list(hb_sql *sql, hb_str column, const hb_str *texts, uint32_t count) {
     hb_sql_ident(sql, column);
-    hb_sql_add(sql, " IN (");
+    hb_sql_add(sql, count == 1 ? " = " : " IN (");
     for (uint32_t i = 0; i < count; i++) {
         hb_value value = { .kind = HB_KIND_TEXT };
         value.as.s = texts[i];
         if (i > 0) hb_sql_add(sql, ", ");
         hb_sql_param_add(sql, &value);
     }
-    hb_sql_add(sql, ")");
+    if (count > 1) hb_sql_add(sql, ")");
 }
 
 hb_status sql_add_in(hb_sql *sql, hb_str column, const hb_str *texts, uint32_t count, hb_err *err) {
@@ -533,7 +533,7 @@ hb_status sql_add_in(hb_sql *sql, hb_str column, const hb_str *texts, uint32_t c
         hb_buf_printf(&sql->text, "NOT %s", sql->dialect->true_text);
         return HB_OK;
     }
-    if (sql->dialect->in_array != NULL && count >= sql->dialect->in_array_from)
+    if (count > 1 && sql->dialect->in_array != NULL && count >= sql->dialect->in_array_from)
         return add_in_array(sql, column, texts, count, err);
     const uint32_t max = sql->dialect->in_list_max > 0 ? sql->dialect->in_list_max : count;
     if (count > max) hb_sql_add(sql, "(");

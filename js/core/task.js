@@ -63,7 +63,7 @@ export async function performTask(core, state, { hosts, signal, timeoutMs, onPro
     throw error;
   } finally {
     end.forget();
-    stop.abort();
+    if (running.size > 0) stop.abort();     // an abort that nobody hears costs as much as a small call
   }
 
   /** @param {HostOp} op */
@@ -116,29 +116,42 @@ function ending(signal, timeoutMs) {
 
 /** Never rejects: what the host could not do is a reply too. @param {HostOp} op @param {Hosts} hosts @param {AbortSignal} stop @returns {Promise<HostReply>} */
 async function carryOut(op, hosts, stop) {
-  const own = new AbortController();
-  const abort = () => own.abort();
-  stop.addEventListener("abort", abort, { once: true });
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
+  let late = false;
+  let done = () => {};
   try {
-    if (op.delayMs > 0) await pause(op.delayMs, own.signal).catch((error) => {
+    if (op.delayMs > 0) await pause(op.delayMs, stop).catch((error) => {
       if (op.undo) undo(op, hosts.fetch ?? globalThis.fetch);     // what it goes on with runs already
       throw error;
     });
-    if (op.timeoutMs > 0) timer = setTimeout(abort, op.timeoutMs);
-    return op.kind === "sql" ? await performSql(op, hosts.drivers?.[op.backend], own.signal) : await performFetch(op, hosts.fetch, own.signal);
+    let signal = stop;
+    if (op.timeoutMs > 0) {
+      ({ signal, done } = limited(stop, op.timeoutMs, () => { late = true; }));
+    }
+    return op.kind === "sql" ? await performSql(op, hosts.drivers?.[op.backend], signal) : await performFetch(op, hosts.fetch, signal);
   } catch (error) {
     const failure = /** @type {{ message?: unknown, code?: unknown, cause?: { code?: unknown } }} */ (error ?? {});
-    const late = own.signal.aborted && !stop.aborted;
     const message = late ? `no answer within ${op.timeoutMs} ms` : String(failure.message ?? error);
     const code = typeof failure.code === "string" || typeof failure.code === "number" ? failure.code : failure.cause?.code;
     const native = !late && (typeof code === "string" || typeof code === "number") ? String(code) : "";
     return { failed: true, status: 0, head: { message, native } };
   } finally {
-    clearTimeout(timer);
-    stop.removeEventListener("abort", abort);
+    done();
   }
+}
+
+/** A signal that aborts with another, or after a time, of which `late` then hears. @param {AbortSignal} other @param {number} ms @param {() => void} late */
+function limited(other, ms, late) {
+  const own = new AbortController();
+  const abort = () => own.abort();
+  other.addEventListener("abort", abort, { once: true });
+  const timer = setTimeout(() => {
+    late();
+    abort();
+  }, ms);
+  return { signal: own.signal, done() {
+    clearTimeout(timer);
+    other.removeEventListener("abort", abort);
+  } };
 }
 
 /** @param {number} ms @param {AbortSignal} signal */

@@ -14,9 +14,14 @@ export async function performFetch(op, custom, signal) {
   const call = custom ?? globalThis.fetch;
   if (typeof call !== "function") throw new HeavenBaseError("HOST", "this host has no fetch; pass one to open");
   const body = op.body.length > 0 ? /** @type {BodyInit} */ (/** @type {unknown} */ (op.body)) : undefined;
-  if (op.undo) signal.addEventListener("abort", () => undo(op, call), { once: true });
-  const response = await call(op.url, { method: op.method || "GET", headers: op.headers, body, signal, redirect: "manual", ...anonymous() });
-  return { failed: false, status: response.status, head: Object.fromEntries(response.headers), body: await bytesOf(response, op.answerMax) };
+  const giveUp = () => undo(op, call);
+  if (op.undo) signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    const response = await call(op.url, { method: op.method || "GET", headers: op.headers, body, signal, redirect: "manual", ...anonymous() });
+    return { failed: false, status: response.status, head: Object.fromEntries(response.headers), body: await bytesOf(response, op.answerMax) };
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
 }
 
 /** workerd has no cookies, and refuses to be told to send none. Node loads its fetch when it is first looked at. @returns {RequestInit} */
