@@ -57,6 +57,12 @@ const commands = {
     start("tests/oracle/replay.mjs");
   },
   bench() {
+    if (args[0] === "remote") {
+      setup(["npm", "emscripten", "engines"]);
+      build("emscripten");
+      start("bench/remote.mjs");
+      return;
+    }
     buildModule();
     // All engines hold the rows at once, each with objects of its own.
     start("bench/bench.mjs", [`--max-old-space-size=${Math.floor(totalmem() / 2 ** 21)}`]);
