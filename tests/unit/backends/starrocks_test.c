@@ -221,7 +221,7 @@ static void what_goes_by_http(void) {
     CHECK_INT(deletes(&t), HB_OK);
     const char *load = strstr(sent(&t), "PUT ");
     REQUIRE(load != NULL);
-    CHECK(strncmp(sent(&t), POST "SELECT `object_id` FROM `hb_unit`.`doc` WHERE `object_id` IN ('it''s')\"}\n", (size_t)(load - sent(&t))) == 0);
+    CHECK(strncmp(sent(&t), POST "SELECT `object_id` FROM `hb_unit`.`doc` WHERE `object_id` = 'it''s'\"}\n", (size_t)(load - sent(&t))) == 0);
     check_load(load, "`object_id`,__op", "[{\"object_id\":\"it's\",\"__op\":1}]\n");
     end(&t);
 }
