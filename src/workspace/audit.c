@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: MIT
 /* audit and repair: what earlier writes left (intents), then the backends' own structures
  * (audit_stored.h), then the rows in every backend (replicas.c), the edges between rows (graph.c),
- * values that have to be unique, and the Catalog (audit_catalog.c). */
+ * values that have to be unique (audit_unique.c), and the Catalog (audit_catalog.c). */
 #include <cJSON.h>
 
 #include "workspace/audit_catalog.h"
+#include "workspace/audit_unique.h"
 #include "workspace/graph.h"
 #include "workspace/intent.h"
-
-typedef struct audit_uniques { /* of one user entity, whose engine does not look at them itself */
-    hb_task_page outer;
-    bool paged;
-    uint32_t at; /* entity to look at */
-    hb_run *run;
-} audit_uniques;
 
 typedef struct audit_program {
     hb_workspace *ws;
     int64_t now_ms;
     bool repair, dry_run;
-    audit_uniques uniques;
     hb_catalog_check *before, *after; /* NULL until then */
     cJSON *root; /* the report; owned */
     hb_intents *intents; /* repair: what earlier writes left; NULL until then */
@@ -29,75 +22,8 @@ typedef struct audit_program {
     bool led; /* everything before the Catalog is through */
     hb_replicas *replicas, *replicas_after;
     hb_graph_check *edges;
+    hb_twins *twins; /* NULL until then */
 } audit_program;
-
-/* ---- unique values --------------------------------------------------------------------- */
-
-/* Reads the fields of the constraints that nobody else looks at. *any: there are some. */
-static hb_status uniques_read(audit_program *a, hb_task *task, hb_entity *entity, bool *any,
-                              hb_err *err) {
-    const hb_schema *schema = entity->schema;
-    uint32_t *fields = hb_arena_array(&task->arena, schema->field_count, sizeof(*fields));
-    bool *wanted = hb_arena_zalloc(&task->arena, schema->field_count * sizeof(*wanted));
-    if (fields == NULL || wanted == NULL) return hb_err_memory(err);
-    HB_TRY(hb_unique_fields(a->ws, entity, wanted, err));
-    uint32_t count = 0;
-    for (uint32_t f = 1; f < schema->field_count; f++) {
-        if (wanted[f]) fields[count++] = f;
-    }
-    *any = count > 0;
-    if (!*any) return HB_OK;
-    const hb_plan *plan;
-    HB_TRY(hb_workspace_plan_all(a->ws, entity, fields, count, task, &plan, err));
-    return hb_run_new(task, plan, hb_entity_instances(a->ws, entity), &a->uniques.run, err);
-}
-
-static hb_status uniques_find(audit_program *a, hb_task *task, const hb_entity *entity,
-                              hb_err *err) {
-    const hb_schema *schema = entity->schema;
-    const hb_batch *batch = &hb_run_result_get(a->uniques.run)->batch;
-    hb_column *columns = HB_NEW_ARRAY(&task->arena, hb_column, schema->field_count);
-    if (columns == NULL) return hb_err_memory(err);
-    for (uint32_t f = 0; f < schema->field_count; f++) {
-        const int at = hb_batch_find(batch, schema->fields[f].name);
-        if (at >= 0 && batch->columns[at].kind == schema->fields[f].kind) {
-            columns[f] = batch->columns[at];
-        } else {
-            HB_TRY(hb_columns_null(&schema->fields[f], batch->row_count, &task->arena, &columns[f],
-                                   err));
-        }
-    }
-    return hb_unique_find(task, a->ws, entity, columns, batch->row_count, hb_stored_add_twin,
-                          a->stored, err);
-}
-
-static void uniques_end(audit_program *a, hb_task *task) {
-    if (a->uniques.paged) hb_task_page_end(task, &a->uniques.outer);
-    a->uniques.paged = false;
-    a->uniques.run = NULL;
-}
-
-/* An entity at a time, each with memory of its own. */
-static hb_status audit_unique(audit_program *a, hb_task *task, bool *done, hb_err *err) {
-    audit_uniques *u = &a->uniques;
-    for (; u->at < a->ws->entity_count; u->at++) {
-        hb_entity *entity = a->ws->entities[u->at];
-        if (entity->system || entity->drifted) continue;
-        bool any = true;
-        if (!u->paged) {
-            hb_task_page_begin(task, &u->outer);
-            u->paged = true;
-            HB_TRY(uniques_read(a, task, entity, &any, err));
-        }
-        *done = !any;
-        if (any) HB_TRY(hb_run_advance(u->run, done, err));
-        if (!*done) return HB_OK;
-        if (any) HB_TRY(uniques_find(a, task, entity, err));
-        uniques_end(a, task);
-    }
-    *done = true;
-    return HB_OK;
-}
 
 /* ---- reporting ------------------------------------------------------------------------- */
 
@@ -277,7 +203,7 @@ static void audit_cleanup(hb_task *task, bool failed) {
     hb_replicas_end(a->replicas_after);
     hb_catalog_check_end(a->before);
     hb_catalog_check_end(a->after);
-    uniques_end(a, task);
+    hb_twins_end(a->twins);
     hb_rehearsal_end(a->ws);
     cJSON_Delete(a->root);
     a->root = NULL;
@@ -387,6 +313,17 @@ static hb_status audit_lead(audit_program *a, hb_task *task, bool *done, hb_err 
     return HB_OK;
 }
 
+static hb_status audit_unique(audit_program *a, hb_task *task, bool *done, hb_err *err) {
+    hb_str entity;
+    uint64_t rows;
+    if (a->twins == NULL) {
+        HB_TRY(hb_twins_start(task, a->ws, hb_stored_add_twin, a->stored, &a->twins, err));
+    }
+    HB_TRY(hb_twins_advance(a->twins, done, err));
+    if (!hb_twins_paused(a->twins, &entity, &rows)) return HB_OK;
+    return audit_pause(task, "storage", entity, rows, err);
+}
+
 /* A pass over the Catalog. */
 static hb_status audit_catalog(hb_task *task, hb_catalog_check *check, bool *done, hb_err *err) {
     HB_TRY(hb_catalog_check_advance(check, done, err));
@@ -404,7 +341,7 @@ static hb_status audit_advance(hb_task *task, hb_err *err) {
         if (!a->led) HB_TRY(audit_lead(a, task, &a->led, err));
         if (!a->led || task->pause) return HB_OK;
         HB_TRY(audit_unique(a, task, &done, err));
-        if (!done) return HB_OK;
+        if (!done || task->pause) return HB_OK;
         HB_TRY(hb_catalog_check_start(task, a->ws, a->now_ms, fix,
                                       hb_replicas_restored(a->replicas), &a->before, err));
     }

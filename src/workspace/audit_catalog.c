@@ -3,7 +3,7 @@
 
 #include <cJSON.h>
 
-#define PAGE_ROWS 256u
+#include "workspace/audit_unique.h"
 
 typedef enum catalog_phase {
     CATALOG_COUNT,              /* every home is asked how many rows it has */
@@ -243,40 +243,15 @@ static hb_status page_read(hb_catalog_check *check, hb_entity *entity, bool whol
     const uint32_t *fields = NULL;
     uint32_t field_count = 0;
     if (!whole) HB_TRY(fields_of(check, entity, &fields, &field_count, err));
-    hb_expr *after = HB_NEW(&task->arena, hb_expr);
-    hb_str last = hb_arena_str(&task->arena, hb_buf_str(&check->last));
-    if (after == NULL || last.ptr == NULL) return hb_err_memory(err);
-    *after = (hb_expr){ .kind = HB_EXPR_LEAF, .field = HB_FIELD_OBJECT_ID, .op = HB_OP_GT };
-    after->value = (hb_value){ HB_KIND_TEXT, { .s = last } };
-    const hb_plan *plan;
-    HB_TRY(hb_workspace_plan_page(check->ws, entity, fields, field_count,
-                                  last.len > 0 ? after : NULL, PAGE_ROWS, task, &plan, err));
-    return hb_run_new(task, plan, hb_entity_instances(check->ws, entity), &check->run, err);
+    return hb_page_read(task, check->ws, entity, fields, field_count, hb_buf_str(&check->last),
+                        &check->run, err);
 }
 
-/* The columns of the page by schema field; nulls for fields that were not asked for. */
 static hb_status page_take(hb_catalog_check *check, const hb_entity *entity, hb_err *err) {
-    const hb_batch *batch = &hb_run_result_get(check->run)->batch;
-    const hb_schema *schema = entity->schema;
-    hb_arena *arena = &check->task->arena;
-    check->columns = HB_NEW_ARRAY(arena, hb_column, schema->field_count);
-    if (check->columns == NULL) return hb_err_memory(err);
-    for (uint32_t f = 0; f < schema->field_count; f++) {
-        const int at = hb_batch_find(batch, schema->fields[f].name);
-        if (at >= 0 && batch->columns[at].kind == schema->fields[f].kind) {
-            check->columns[f] = batch->columns[at];
-        } else {
-            HB_TRY(hb_columns_null(&schema->fields[f], batch->row_count, arena, &check->columns[f],
-                                   err));
-        }
-    }
-    check->row_count = batch->row_count;
-    check->is_last = batch->row_count < PAGE_ROWS;
-    hb_buf_clear(&check->last);
-    if (!check->is_last) {
-        hb_buf_add_str(&check->last, hb_column_span(&check->columns[0], check->row_count - 1));
-    }
-    return hb_buf_check(&check->last, err);
+    HB_TRY(hb_page_take(check->task, entity, check->run, &check->last, &check->columns,
+                        &check->row_count, err));
+    check->is_last = check->last.len == 0;
+    return HB_OK;
 }
 
 /* Where the values that a repair would bring back stand; [row] NULL: the page's own. */
@@ -335,10 +310,10 @@ static hb_status page_mended(hb_catalog_check *check, const hb_entity *entity, h
 /* The rows of the entity that its home lacks, up to a page of them. */
 static hb_status page_restored(hb_catalog_check *check, hb_entity *entity, hb_err *err) {
     const hb_schema *schema = entity->schema;
-    const restored_ref *refs[PAGE_ROWS];
+    const restored_ref *refs[HB_PAGE_ROWS];
     page_begin(check);
     check->row_count = 0;
-    for (uint32_t i = 0; i < check->ref_count && check->row_count < PAGE_ROWS; i++) {
+    for (uint32_t i = 0; i < check->ref_count && check->row_count < HB_PAGE_ROWS; i++) {
         restored_ref *ref = &check->refs[i];
         if (ref->seen || ref->in->entity != entity) continue;
         ref->seen = true;

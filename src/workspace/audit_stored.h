@@ -26,7 +26,7 @@ hb_status hb_stored_definitions(hb_stored *stored, hb_check_how how, hb_err *err
 /* Looks over one entity, by index. */
 hb_status hb_stored_check(hb_stored *stored, uint32_t entity, hb_check_how how, hb_err *err);
 /* A row with a value that has to be unique and is another's too, of an engine that does not look:
- * an hb_unique_sink. */
+ * an hb_twins_sink. */
 hb_status hb_stored_add_twin(void *stored, const hb_entity *entity, uint32_t field,
                              hb_str object_id, hb_err *err);
 /* The last step of a repair, when other backends have given back what they could. */

@@ -21,12 +21,28 @@ struct hb_unique {
 };
 
 /* One engine holds all the fields and enforces the constraint itself. */
-static bool unique_is_native(const hb_unique *u, const uint32_t *fields, uint32_t count) {
-    uint32_t backend = u->entity->routing->primary[fields[0]];
-    for (uint32_t i = 1; i < count; i++) {
-        if (u->entity->routing->primary[fields[i]] != backend) return false;
+static bool unique_is_native(const hb_workspace *ws, const hb_entity *entity,
+                             const hb_field_group *group) {
+    const uint32_t *primary = entity->routing->primary;
+    const uint32_t backend = primary[group->fields[0]];
+    for (uint32_t i = 1; i < group->field_count; i++) {
+        if (primary[group->fields[i]] != backend) return false;
     }
-    return backend == HB_BACKEND_NONE || u->ws->instances[backend]->type->caps.unique;
+    return backend == HB_BACKEND_NONE || ws->instances[backend]->type->caps.unique;
+}
+
+bool hb_unique_next(const hb_workspace *ws, const hb_entity *entity, uint32_t *number,
+                    uint32_t *single, hb_field_group *out) {
+    const hb_schema *schema = entity->schema;
+    for (; *number < schema->field_count + schema->unique_count; *number += 1) {
+        const bool alone = *number < schema->field_count;
+        if (alone && (*number == HB_FIELD_OBJECT_ID || !schema->fields[*number].unique)) continue;
+        *single = *number;
+        *out = alone ? (hb_field_group){ .fields = single, .field_count = 1 }
+                     : schema->uniques[*number - schema->field_count];
+        if (!unique_is_native(ws, entity, out)) return true;
+    }
+    return false;
 }
 
 static bool unique_row_counts(const hb_unique *u, const unique_rule *rule, uint32_t row) {
@@ -80,30 +96,22 @@ static hb_status unique_start_rule(hb_unique *u, unique_rule *rule, hb_err *err)
     return hb_run_new(u->task, plan, u->ws->instances, &rule->run, err);
 }
 
-static hb_status unique_add(hb_unique *u, const uint32_t *fields, uint32_t count, hb_err *err) {
-    if (unique_is_native(u, fields, count)) return HB_OK;
-    unique_rule *rule = &u->rules[u->rule_count++];
-    *rule = (unique_rule){ fields, count, NULL, false };
-    return unique_start_rule(u, rule, err);
-}
-
 hb_status hb_unique_start(hb_task *task, hb_workspace *ws, const hb_entity *entity,
                           const hb_column *columns, uint32_t row_count, hb_unique **out,
                           hb_err *err) {
     const hb_schema *schema = entity->schema;
     hb_unique *u = HB_NEW(&task->arena, hb_unique);
-    uint32_t *single = hb_arena_array(&task->arena, schema->field_count, sizeof(*single));
+    const size_t rule_max = (size_t)schema->field_count + schema->unique_count;
+    uint32_t *single = hb_arena_array(&task->arena, rule_max, sizeof(*single));
     if (u == NULL || single == NULL) return hb_err_memory(err);
     *u = (hb_unique){ task, ws, entity, columns, row_count, NULL, 0 };
-    u->rules =
-        HB_NEW_ARRAY(&task->arena, unique_rule, (size_t)schema->field_count + schema->unique_count);
+    u->rules = HB_NEW_ARRAY(&task->arena, unique_rule, rule_max);
     if (u->rules == NULL) return hb_err_memory(err);
-    for (uint32_t f = 1; f < schema->field_count; f++) {
-        single[f] = f;
-        if (schema->fields[f].unique) HB_TRY(unique_add(u, &single[f], 1, err));
-    }
-    for (uint32_t i = 0; i < schema->unique_count; i++) {
-        HB_TRY(unique_add(u, schema->uniques[i].fields, schema->uniques[i].field_count, err));
+    hb_field_group group;
+    for (uint32_t n = 0; hb_unique_next(ws, entity, &n, &single[u->rule_count], &group); n++) {
+        unique_rule *rule = &u->rules[u->rule_count++];
+        *rule = (unique_rule){ .fields = group.fields, .field_count = group.field_count };
+        HB_TRY(unique_start_rule(u, rule, err));
     }
     *out = u;
     return HB_OK;
@@ -233,80 +241,4 @@ hb_status hb_unique_among(hb_task *task, hb_workspace *ws, const hb_entity *enti
         status = unique_check_rule(&u, &rule, NULL, err);
     }
     return status;
-}
-
-/* ---- what is stored ---------------------------------------------------------------------- */
-
-typedef hb_status unique_visit(const hb_unique *u, const unique_rule *rule, void *arg, hb_err *err);
-
-static hb_status each_rule(const hb_unique *u, unique_visit *visit, void *arg, hb_err *err) {
-    const hb_schema *schema = u->entity->schema;
-    for (uint32_t f = 1; f < schema->field_count; f++) {
-        const unique_rule rule = { .fields = &f, .field_count = 1 };
-        if (!schema->fields[f].unique || unique_is_native(u, &f, 1)) continue;
-        HB_TRY(visit(u, &rule, arg, err));
-    }
-    for (uint32_t i = 0; i < schema->unique_count; i++) {
-        const hb_field_group *group = &schema->uniques[i];
-        const unique_rule rule = { .fields = group->fields, .field_count = group->field_count };
-        if (!unique_is_native(u, rule.fields, rule.field_count)) HB_TRY(visit(u, &rule, arg, err));
-    }
-    return HB_OK;
-}
-
-static hb_status mark_fields(const hb_unique *u, const unique_rule *rule, void *arg, hb_err *err) {
-    bool *wanted = arg;
-    (void)u;
-    (void)err;
-    for (uint32_t i = 0; i < rule->field_count; i++) wanted[rule->fields[i]] = true;
-    return HB_OK;
-}
-
-hb_status hb_unique_fields(hb_workspace *ws, const hb_entity *entity, bool *wanted, hb_err *err) {
-    const hb_unique u = { .ws = ws, .entity = entity };
-    return each_rule(&u, mark_fields, wanted, err);
-}
-
-typedef struct unique_find {
-    hb_unique_sink *sink;
-    void *arg;
-} unique_find;
-
-static hb_status find_rule(const hb_unique *u, const unique_rule *rule, void *arg, hb_err *err) {
-    const unique_find *find = arg;
-    const hb_column *ids = &u->columns[HB_FIELD_OBJECT_ID];
-    const hb_column **columns =
-        hb_arena_array(&u->task->arena, rule->field_count, sizeof(*columns));
-    if (columns == NULL) return hb_err_memory(err);
-    for (uint32_t i = 0; i < rule->field_count; i++) columns[i] = &u->columns[rule->fields[i]];
-    hb_map seen;
-    hb_map_init(&seen, u->ws->mem);
-    hb_arena keys;
-    hb_arena_init(&keys, u->ws->mem);
-    hb_status status = HB_OK;
-    for (uint32_t row = 0; row < u->row_count && status == HB_OK; row++) {
-        hb_str key;
-        if (!unique_row_counts(u, rule, row)) continue;
-        status = unique_key(columns, rule->field_count, row, &keys, u->ws->mem, &key, err);
-        if (status != HB_OK) break;
-        if (hb_map_find(&seen, key) != HB_MAP_NONE) {
-            status =
-                find->sink(find->arg, u->entity, rule->fields[0], hb_column_span(ids, row), err);
-        } else if (!hb_map_put(&seen, key, row)) {
-            status = hb_err_memory(err);
-        }
-    }
-    hb_arena_free(&keys);
-    hb_map_free(&seen);
-    return status;
-}
-
-hb_status hb_unique_find(hb_task *task, hb_workspace *ws, const hb_entity *entity,
-                         const hb_column *columns, uint32_t row_count, hb_unique_sink *sink,
-                         void *arg, hb_err *err) {
-    const hb_unique u = {
-        .task = task, .ws = ws, .entity = entity, .columns = columns, .row_count = row_count
-    };
-    unique_find find = { sink, arg };
-    return each_rule(&u, find_rule, &find, err);
 }

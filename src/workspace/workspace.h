@@ -364,14 +364,10 @@ hb_status hb_unique_advance(hb_unique *unique, bool *done, hb_err *err);
 /* HB_E_UNIQUE if two of these rows, which are all there are, hold one value. */
 hb_status hb_unique_among(hb_task *task, hb_workspace *ws, const hb_entity *entity,
                           const hb_column *columns, uint32_t row_count, hb_err *err);
-/* For audit, which reads all rows: the fields of such constraints (`wanted` by field, set to true),
- * and every row that holds what a row before it holds. */
-typedef hb_status hb_unique_sink(void *arg, const hb_entity *entity, uint32_t field,
-                                 hb_str object_id, hb_err *err);
-hb_status hb_unique_fields(hb_workspace *ws, const hb_entity *entity, bool *wanted, hb_err *err);
-hb_status hb_unique_find(hb_task *task, hb_workspace *ws, const hb_entity *entity,
-                         const hb_column *columns, uint32_t row_count, hb_unique_sink *sink,
-                         void *arg, hb_err *err);
+/* The constraint with that number or the next one after it that no engine enforces by itself, for
+ * audit; false: there is none. Numbers start from 0. `single` lives as long as *out. */
+bool hb_unique_next(const hb_workspace *ws, const hb_entity *entity, uint32_t *number,
+                    uint32_t *single, hb_field_group *out);
 
 /* ---- write.c */
 /* Turns `task` into the deletion of `ids`, which live in its arena. */

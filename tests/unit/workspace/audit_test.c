@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* audit names a single fault in any backend, repair brings back what the source of truth holds. */
+#include <stdio.h>
+
 #include "backends/sqlite/sqlite_priv.h"
 #include "tests/unit/workspace/rehearsal.h"
 
@@ -268,7 +270,60 @@ static void edges_are_looked_at_by_pages(void) {
     }
 }
 
+/* The objects of "unique" problems, in order. */
+static const char *twins_of(fixture *f) {
+    static char text[4096];
+    cJSON *root = cJSON_Parse(report(f, HB_CALL_AUDIT, 0).ptr);
+    size_t at = 0;
+    text[0] = '\0';
+    const cJSON *problem;
+    cJSON_ArrayForEach(problem, at_path(root, "storage", "problems")) {
+        CHECK_CSTR(cJSON_GetStringValue(at_path(problem, "what", NULL)), "unique");
+        at += (size_t)snprintf(text + at, sizeof(text) - at, "%s.%s ", cJSON_GetStringValue(at_path(problem, "object_id", NULL)),
+                               cJSON_GetStringValue(at_path(problem, "field", NULL)));
+    }
+    cJSON_Delete(root);
+    return text;
+}
+
+#define CODE "TEXTCOLLBYfGiJUETHQ4h%cKSMd5zYpgqf1YRDhkmxHkhPWptrkoyz28wnI9V0aHeAuaKnak" /* the same MD5 with A and with E */
+
+/* Rows are read by pages of 256: twins stand in one and in several; what has one digest is compared. */
+static void rows_with_a_value_of_another_are_named_by_pages(void) {
+    enum { ROWS = 600 };
+    static const char fields[] = "{\"name\":\"Item\",\"fields\":{\"code\":{\"type\":\"short-text\",\"unique\":%s},"
+                                 "\"a\":\"integer\",\"b\":\"short-text\"}%s}";
+    fixture f;
+    char text[320];
+    fixture_open(&f, "{\"id\":\"unit\",\"catalog\":false,\"backends\":{\"main\":{\"type\":\"inmem\"}}}");
+    snprintf(text, sizeof(text), fields, "false", "");
+    CHECK_INT(define(&f, text), HB_OK);
+    for (int i = 0; i < ROWS; i++) {
+        char code[96];
+        snprintf(code, sizeof(code), "code %d", i == 599 ? 0 : i == 300 ? 299 : i);
+        if (i == 10 || i == 510 || i == 520) snprintf(code, sizeof(code), CODE, 'A');
+        if (i == 400 || i == 550) snprintf(code, sizeof(code), CODE, 'E');
+        /* (a, b) is once more what it was 512 rows ago; ("1", "2x") is not ("12", "x"). */
+        snprintf(text, sizeof(text), "{\"object_id\":\"r%03d\",\"code\":\"%s\",\"a\":%d,\"b\":%s}", i, code, i % 100 == 7 ? 7 : i % 512,
+                 i % 100 == 7 ? "null" : i == 1 ? "\"1x\"" : i == 2 ? "\"x\"" : "\"y\"");
+        CHECK_INT(upsert(&f, "item", text), HB_OK);
+    }
+    CHECK_INT(upsert(&f, "item", "{\"object_id\":\"z1\"}"), HB_OK);
+    CHECK_INT(upsert(&f, "item", "{\"object_id\":\"z2\"}"), HB_OK);
+    CHECK_CSTR(twins_of(&f), "");
+    snprintf(text, sizeof(text), fields, "true", ",\"constraints\":[{\"fields\":[\"a\",\"b\"]}]");
+    CHECK_INT(call(&f, (hb_request){ .kind = HB_CALL_REGISTER, .flags = HB_FLAG_REPLACE, .text = pack_of(&f, text) }), HB_OK);
+    char want[4096] = "r300.code r510.code r520.code r550.code r599.code ";
+    for (int i = 512; i < ROWS; i++) {
+        const bool differs = i % 512 == 1 || i % 512 == 2 || i % 100 == 7 || (i % 512) % 100 == 7;
+        if (!differs) snprintf(want + strlen(want), sizeof(want) - strlen(want), "r%03d.a ", i);
+    }
+    CHECK_CSTR(twins_of(&f), want);
+    fixture_close(&f);
+}
+
 TEST_SUITE {
+    TEST(rows_with_a_value_of_another_are_named_by_pages);
     TEST(whole_workspaces_are_ok);
     TEST(rows_that_a_backend_lacks_are_written);
     TEST(rows_without_one_in_the_home_are_deleted);

@@ -329,6 +329,40 @@ static void an_audit_of_the_catalog_reads_pages(void) {
     check_within("a repair of every row", audit_takes(2000, true), 1000000, 1.0);
 }
 
+/* What an audit needs beyond what is stored, where values of 400 bytes have to be unique, and are; or two rows each hold one. */
+static uint64_t audit_of_unique_takes(uint32_t rows, bool twins) {
+    static const char any[] = "{\"name\":\"Doc\",\"fields\":{\"body\":\"long-text\"}}";
+    static const char unique[] = "{\"name\":\"Doc\",\"fields\":{\"body\":{\"type\":\"long-text\",\"unique\":true}}}";
+    world *w = world_defined(any);
+    for (uint32_t i = 0; i < rows; i++) {
+        char text[512];
+        snprintf(text, sizeof(text), "{\"object_id\":\"d%05u\",\"body\":\"%0400u\"}", (unsigned)i, (unsigned)(twins ? i / 2 : i));
+        CHECK_INT(upsert(&w->f, "doc", text), HB_OK);
+    }
+    const hb_request stricter = { .kind = HB_CALL_REGISTER, .flags = HB_FLAG_REPLACE, .text = pack_of(&w->f, unique) };
+    CHECK_INT(call(&w->f, stricter), HB_OK);
+    hb_task_free(w->f.task);
+    w->f.task = NULL;
+    const uint64_t stored = w->count.live;
+    w->count.peak = stored;
+    CHECK_INT(call(&w->f, (hb_request){ .kind = HB_CALL_AUDIT, .entity = HB_ENTITY_NONE }), HB_OK);
+    char found[32];
+    snprintf(found, sizeof(found), "\"storage\":%u,", (unsigned)(twins ? rows / 2 : 0));
+    CHECK(strstr(answer(&w->f)->json.ptr, found) != NULL);
+    const uint64_t most = w->count.peak - stored;
+    world_free(w);
+    return most;
+}
+
+/* 16 bytes of a row, in a buffer that grows twofold; of twins also the id of one and its place in a table. */
+static void an_audit_of_unique_values_keeps_a_digest_of_each(void) {
+    const uint64_t few = audit_of_unique_takes(700, false), many = audit_of_unique_takes(2800, false);
+    check_within("an audit of four times as many unique values", many, few + 2100 * 16 * 3, 1.0);
+    check_within("an audit of unique values", many, 600000, 1.0);
+    const uint64_t pairs = audit_of_unique_takes(700, true), more = audit_of_unique_takes(2800, true);
+    check_within("an audit of four times as many twins", more, pairs + 2100 * 112, 1.0);
+}
+
 static void a_call_pays_for_what_comes_back(void) {
     static const struct {
         const char *name;
@@ -400,6 +434,7 @@ static void an_answer_is_copied_once(void) {
 TEST_SUITE {
     TEST(an_answer_is_copied_once);
     TEST(an_audit_of_the_catalog_reads_pages);
+    TEST(an_audit_of_unique_values_keeps_a_digest_of_each);
     TEST(a_call_pays_for_what_comes_back);
     TEST(rows_take_little_more_than_their_bytes);
     TEST(turns_do_not_add_up);
