@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Cells of a container to what stands in a row, and back. */
-#include <math.h>
-
-#include "backends/files/files_priv.h"
+#include "backends/files/external.h"
 #include "base/base64.h"
 #include "value/coerce.h"
 #include "value/python_json.h"
@@ -54,11 +52,11 @@ static hb_status json_text_value(hb_str text, hb_arena *arena, bool *is_json, hb
     return status;
 }
 
-static hb_status cell_value(const hb_field *field, hb_str pack, hb_arena *arena, hb_value *out,
-                            hb_err *err) {
+static hb_status cell_value(const hb_field *field, bool as_is, hb_str pack, hb_arena *arena,
+                            hb_value *out, hb_err *err) {
     hb_value value;
     HB_TRY(hb_pack_to_value(pack, arena, &value, err));
-    bool nested = field->kind == HB_KIND_PACK || field->kind == HB_KIND_VEC;
+    const bool nested = field->kind == HB_KIND_PACK || field->kind == HB_KIND_VEC;
     if (value.kind == HB_KIND_TEXT && field->kind == HB_KIND_BYTES) {
         return base64_bytes(value.as.s, arena, out, err);
     }
@@ -66,9 +64,7 @@ static hb_status cell_value(const hb_field *field, hb_str pack, hb_arena *arena,
         bool is_json;
         HB_TRY(json_text_value(value.as.s, arena, &is_json, &value, err));
     }
-    /* What an older definition allowed is still a value; a number that is none never was. */
-    bool finite = value.kind != HB_KIND_F64 || isfinite(value.as.f);
-    if (value.kind == field->kind && !nested && finite) {
+    if (as_is && value.kind == field->kind) {
         *out = value;
         return HB_OK;
     }
@@ -90,7 +86,9 @@ static hb_status row_cell(const files_table *table, hb_str key, hb_str pack, hb_
     hb_err reason;
     hb_err_init(&reason);
     const hb_field *def = &table->cache.schema->fields[field];
-    if (cell_value(def, pack, arena, &cells[place], &reason) == HB_OK) return HB_OK;
+    /* An id is what the file's name says; a text may refer to a value outside the row. */
+    const bool as_is = place == 0 || table->outside[place] != FILES_IN_ROW;
+    if (cell_value(def, as_is, pack, arena, &cells[place], &reason) == HB_OK) return HB_OK;
     if (reason.code == HB_E_MEMORY) return hb_err_memory(err);
     if (place == 0) return id_failed(&reason, err);
     cells[place] = (hb_value){ .kind = HB_KIND_NULL };

@@ -98,6 +98,7 @@ static hb_status give_up_cells(sqlite_table *table, hb_job *job, hb_err *err) {
     const sqlite_layout *layout = table->conn->layout;
     bool changed;
     HB_TRY(sqlite_cells_check(table, HB_CHECK_GIVE_UP, job->state, &changed, err));
+    HB_TRY(sqlite_left_check(table, HB_CHECK_GIVE_UP, job->state, err));
     if (!changed) return HB_OK;
     sqlite_derived_forget(table);
     return layout->rebuild_sides != NULL ? layout->rebuild_sides(table, err) : HB_OK;
@@ -153,6 +154,7 @@ static hb_status check_all(hb_instance *instance, hb_container *container, hb_ch
     HB_TRY(check_engine(table, &checker, err));
     HB_TRY(check_blobs(table, how, &checker, err));
     HB_TRY(sqlite_cells_check(table, how, &checker, &usable, err));
+    HB_TRY(sqlite_left_check(table, how, &checker, err));
     const sqlite_layout *layout = table->conn->layout;
     if (layout->check_sides != NULL) HB_TRY(layout->check_sides(table, &checker, err));
     if (!fix) return HB_OK;

@@ -102,6 +102,31 @@ hb_status sqlite_column_retype(sqlite_conn *conn, hb_str table, hb_str column, h
 hb_status sqlite_cells_check(sqlite_table *table, hb_check_how how, const sqlite_checker *checker,
                              bool *changed, hb_err *err);
 
+/* ---- own_sides.c: item tables of our own layout; see sqlite_layout ---------------------------- */
+
+hb_status sqlite_own_write_sides(sqlite_table *table, const hb_batch *batch, uint32_t row,
+                                 int64_t slot, bool existed, hb_err *err);
+hb_status sqlite_own_remove_sides(sqlite_table *table, hb_str object_id, int64_t slot, hb_err *err);
+hb_status sqlite_own_check_sides(sqlite_table *table, const sqlite_checker *checker, hb_err *err);
+hb_status sqlite_own_rebuild_sides(sqlite_table *table, hb_err *err);
+/* Fills the empty item table of one container field from the rows. */
+hb_status sqlite_own_fill_side(sqlite_table *table, uint32_t place, hb_err *err);
+
+/* ---- returned.c: a field that comes back with another type ------------------------------------ */
+
+typedef struct sqlite_move {
+    hb_str from, to;                /* columns of the table; `to` "": it is only looked at */
+    hb_kind from_kind;
+    const hb_type *type;            /* of the field now */
+} sqlite_move;
+/* Inside a transaction: gives the column `to` what the type makes of the values in `from`; *any:
+ * some stay there, because it takes them not. When it only looks, *any: some are not what the type
+ * would make of them. */
+hb_status sqlite_cells_move(sqlite_table *table, const sqlite_move *move, bool *any, hb_err *err);
+/* Tells what stayed there as "value"; with HB_CHECK_GIVE_UP, inside a transaction, lets it go. */
+hb_status sqlite_left_check(sqlite_table *table, hb_check_how how, const sqlite_checker *checker,
+                            hb_err *err);
+
 /* ---- what layouts share (table.c) ------------------------------------------------------------ */
 
 /* The container fields of a group; false when the group is not for this instance, or some of its

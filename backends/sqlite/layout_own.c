@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
 /* The table of a container: made, compared with what the file holds, altered, dropped.
  *
- * A field that appears gets a column; a field that changed its kind gets a fresh one (old rows are
- * not migrated); a field that is not here any more keeps its column, so that a workspace opened
- * with another placement loses nothing, but rows written meanwhile clear it. */
+ * A field that appears gets a column; one that comes back with another type gets a fresh one where
+ * its values become others (returned.c); a field that is not here any more keeps its column, so
+ * that a workspace opened with another placement loses nothing, but rows written meanwhile clear
+ * it. */
 #include "backends/sqlite/layout.h"
 
 typedef struct known_column {   /* a row of hb_columns */
     hb_str field, physical;
     hb_kind kind;
-    int side;                   /* what its table beside the row is: side_code */
-    bool used;                  /* a field of the container is in it */
-    bool recorded;              /* hb_columns says so already */
+    hb_str type; /* of its values, as JSON; "": the file is older and does not say */
+    int side; /* what its table beside the row is: side_code */
+    bool used; /* a field of the container is in it */
+    bool recorded; /* hb_columns says so already */
 } known_column;
 
 /* Which table stands beside a column: none, items of an array, ends of edges (by the column of the
@@ -28,11 +30,26 @@ typedef struct table_maker {
     hb_arena scratch;
     known_column *known;
     uint32_t known_count, known_cap;
-    hb_map objects;             /* names of indexes and item tables that exist; 2: wanted */
+    hb_map objects; /* names of indexes and item tables that exist; 2: wanted */
 } table_maker;
 
 static hb_str table_text(hb_arena *arena, const char *form, hb_str a, hb_str b) {
     return hb_arena_printf(arena, form, HB_ARG(a), HB_ARG(b));
+}
+
+static hb_status type_text(const table_maker *maker, const hb_type *type, hb_str *out,
+                           hb_err *err) {
+    hb_buf pack, text;
+    hb_buf_init(&pack, maker->table->conn->mem);
+    hb_buf_init(&text, maker->table->conn->mem);
+    hb_type_write(type, &pack);
+    hb_status status = hb_buf_check(&pack, err);
+    if (status == HB_OK) status = hb_pack_to_json(hb_buf_str(&pack), 0, false, &text, err);
+    if (status == HB_OK) status = hb_buf_check(&text, err);
+    if (status == HB_OK) *out = hb_arena_str(&maker->table->arena, hb_buf_str(&text));
+    hb_buf_free(&pack);
+    hb_buf_free(&text);
+    return status == HB_OK && out->ptr == NULL ? hb_err_memory(err) : status;
 }
 
 /* ---- what the file knows --------------------------------------------------------------------- */
@@ -61,10 +78,13 @@ static hb_status known_read(table_maker *maker, sqlite3_stmt *stmt, hb_err *err)
             .field = hb_arena_str(&maker->table->arena, sqlite_text_at(stmt, 0)),
             .physical = hb_arena_str(&maker->table->arena, sqlite_text_at(stmt, 1)),
             .kind = (hb_kind)sqlite3_column_int(stmt, 2),
+            .type = hb_arena_str(&maker->table->arena, sqlite_text_at(stmt, 4)),
             .side = sqlite3_column_int(stmt, 3),
             .recorded = true,
         };
-        if (column.field.ptr == NULL || column.physical.ptr == NULL) return hb_err_memory(err);
+        if (column.field.ptr == NULL || column.physical.ptr == NULL || column.type.ptr == NULL) {
+            return hb_err_memory(err);
+        }
         HB_TRY(known_add(maker, &column, err));
     }
     return rc == SQLITE_DONE ? HB_OK : sqlite_fail(maker->table->conn, rc, err);
@@ -95,7 +115,8 @@ static hb_status objects_read(table_maker *maker, hb_err *err) {
 static hb_status columns_read(table_maker *maker, hb_err *err) {
     sqlite3_stmt *stmt = NULL;
     HB_TRY(sqlite_prepare(maker->table->conn,
-                          HB_STR("SELECT field, physical, kind, side FROM hb_columns"
+                          HB_STR("SELECT field, physical, kind, side, type FROM hb_columns"
+                                 " LEFT JOIN hb_types USING (ws, entity, physical)"
                                  " WHERE ws = ? AND entity = ?"),
                           &stmt, err));
     hb_status status = known_read(maker, stmt, err);
@@ -142,7 +163,34 @@ static hb_status column_record(const table_maker *maker, const known_column *col
     sqlite_ddl_int(&sql, ", ", (int64_t)column->kind);
     sqlite_ddl_int(&sql, ", ", column->side);
     hb_sql_add(&sql, ")");
+    HB_TRY(sqlite_ddl_run(maker->table->conn, &sql, err));
+    sql = sqlite_ddl(maker->table->conn, "INSERT OR REPLACE INTO hb_types VALUES (");
+    sqlite_ddl_text(&sql, "", container->workspace_id);
+    sqlite_ddl_text(&sql, ", ", container->schema->entity_id);
+    sqlite_ddl_text(&sql, ", ", column->physical);
+    sqlite_ddl_text(&sql, ", ", column->type);
+    hb_sql_add(&sql, ")");
     return sqlite_ddl_run(maker->table->conn, &sql, err);
+}
+
+/* What the file says of the container, or of one of its fields. */
+static hb_status record_delete(const sqlite_table *table, const char *from, hb_str field,
+                               hb_err *err) {
+    hb_sql sql = sqlite_ddl(table->conn, from);
+    sqlite_ddl_text(&sql, " WHERE ws = ", table->container->workspace_id);
+    sqlite_ddl_text(&sql, " AND entity = ", table->container->schema->entity_id);
+    if (field.len > 0) sqlite_ddl_text(&sql, " AND field = ", field);
+    return sqlite_ddl_run(table->conn, &sql, err);
+}
+
+static hb_status records_delete(const sqlite_table *table, hb_err *err) {
+    HB_TRY(record_delete(table, "DELETE FROM hb_types", HB_STR_EMPTY, err));
+    return record_delete(table, "DELETE FROM hb_columns", HB_STR_EMPTY, err);
+}
+
+static void objects_forget(table_maker *maker) {
+    hb_map_free(&maker->objects);
+    hb_map_init(&maker->objects, maker->table->conn->mem);
 }
 
 static hb_str item_table_name(const table_maker *maker, hb_str physical) {
@@ -177,6 +225,7 @@ static hb_status column_add(const table_maker *maker, const known_column *column
 
 static hb_status column_new(table_maker *maker, const hb_field *field, hb_err *err) {
     known_column fresh = { .field = field->name, .kind = field->kind };
+    HB_TRY(type_text(maker, field->type, &fresh.type, err));
     HB_TRY(physical_choose(maker, field->name, &fresh.physical, err));
     return known_add(maker, &fresh, err);
 }
@@ -203,6 +252,86 @@ static hb_status table_create(table_maker *maker, hb_err *err) {
     return sqlite_ddl_run(maker->table->conn, &sql, err);
 }
 
+/* Its values lie outside of the rows, or did: another type is another column. */
+static hb_status column_blobs(table_maker *maker, known_column *known, const hb_field *field,
+                              int side, hb_err *err) {
+    if (known->kind == field->kind && known->side == side) return HB_OK;
+    HB_TRY(column_drop(maker, known, err));
+    objects_forget(maker); /* what it listed may be gone */
+    known->kind = field->kind;
+    known->recorded = false;
+    HB_TRY(type_text(maker, field->type, &known->type, err));
+    return column_add(maker, known, err);
+}
+
+/* Is it a column of values that the type of the field did not take? */
+static bool is_left(const known_column *known, hb_str field) {
+    return known->field.len > field.len && known->field.ptr[field.len] == '~' &&
+           hb_str_starts(known->field, field);
+}
+
+/* What the new type takes goes `to` its column; a column without values goes. */
+static hb_status column_move(table_maker *maker, known_column *from, const hb_field *field,
+                             hb_str to, bool *empty, hb_err *err) {
+    const sqlite_move move = {
+        .from = from->physical, .to = to, .from_kind = from->kind, .type = field->type
+    };
+    bool any;
+    HB_TRY(sqlite_cells_move(maker->table, &move, &any, err));
+    *empty = !any;
+    return *empty ? column_drop(maker, from, err) : HB_OK;
+}
+
+static hb_status columns_move(table_maker *maker, known_column *known, const hb_field *field,
+                              hb_err *err) {
+    known_column old = *known;
+    bool empty;
+    HB_TRY(physical_choose(maker, field->name, &known->physical, err));
+    known->kind = field->kind;
+    known->side = 0;
+    const hb_str to = known->physical;
+    HB_TRY(plain_indexes_drop(maker, err));
+    HB_TRY(column_add(maker, known, err));
+    for (uint32_t i = 0; i < maker->known_count; i++) {
+        known_column *left = &maker->known[i];
+        if (!is_left(left, field->name)) continue;
+        HB_TRY(column_move(maker, left, field, to, &empty, err));
+        if (!empty) continue;
+        HB_TRY(record_delete(maker->table, "DELETE FROM hb_columns", left->field, err));
+        *left = maker->known[--maker->known_count];
+        i--;
+    }
+    HB_TRY(column_move(maker, &old, field, to, &empty, err));
+    objects_forget(maker);
+    if (empty) return HB_OK;
+    old.field = table_text(&maker->table->arena, "%.*s~%.*s", field->name, old.physical);
+    if (old.field.ptr == NULL) return hb_err_memory(err);
+    old.side = 0;
+    HB_TRY(column_record(maker, &old, err));
+    return known_add(maker, &old, err);
+}
+
+/* The field is here again, or still is. */
+static hb_status column_return(table_maker *maker, known_column **known, const hb_field *field,
+                               hb_err *err) {
+    hb_str type;
+    HB_TRY(type_text(maker, field->type, &type, err));
+    if (hb_str_eq((*known)->type, type)) return HB_OK;
+    bool differs = (*known)->kind != field->kind;
+    for (uint32_t i = 0; i < maker->known_count && !differs; i++) {
+        differs = is_left(&maker->known[i], field->name);
+    }
+    const sqlite_move look = { .from = (*known)->physical,
+                               .from_kind = (*known)->kind,
+                               .type = field->type };
+    if (!differs) HB_TRY(sqlite_cells_move(maker->table, &look, &differs, err));
+    if (differs) HB_TRY(columns_move(maker, *known, field, err));
+    *known = known_find(maker, field->name);
+    (*known)->type = type;
+    (*known)->recorded = false;
+    return HB_OK;
+}
+
 static hb_status maker_column(table_maker *maker, uint32_t place, hb_err *err) {
     sqlite_table *table = maker->table;
     const hb_placed *placed = &table->container->fields[place];
@@ -213,21 +342,17 @@ static hb_status maker_column(table_maker *maker, uint32_t place, hb_err *err) {
         HB_TRY(column_new(maker, field, err));
         known = &maker->known[maker->known_count - 1];
         HB_TRY(column_add(maker, known, err));
-    } else if (known->kind != field->kind || (known->side == SIDE_BLOBS) != (side == SIDE_BLOBS)) {
-        HB_TRY(column_drop(maker, known, err));
-        hb_map_free(&maker->objects); /* what it listed may be gone */
-        hb_map_init(&maker->objects, table->conn->mem);
-        known->kind = field->kind;
-        known->recorded = false;
-        HB_TRY(column_add(maker, known, err));
+    } else if (known->side == SIDE_BLOBS || side == SIDE_BLOBS) {
+        HB_TRY(column_blobs(maker, known, field, side, err));
+    } else {
+        HB_TRY(column_return(maker, &known, field, err));
     }
     /* Another meaning of the items: they are made anew. */
     if (known->recorded && known->side > 0 && side > 0 && known->side != side) {
         hb_str items = item_table_name(maker, known->physical);
         if (items.ptr == NULL) return hb_err_memory(err);
         HB_TRY(sqlite_ddl_name(table->conn, "DROP TABLE IF EXISTS ", items, err));
-        hb_map_free(&maker->objects);
-        hb_map_init(&maker->objects, table->conn->mem);
+        objects_forget(maker);
     }
     known->recorded = known->recorded && known->side == side;
     known->side = side;
@@ -258,283 +383,21 @@ static hb_status maker_cleared(table_maker *maker, hb_err *err) {
     return HB_OK;
 }
 
-/* ---- item tables ----------------------------------------------------------------------------- */
-
-static hb_status side_prepare(sqlite_table *table, uint32_t place, hb_err *err) {
-    if (table->sides[place].len == 0 || table->side_add[place] != NULL) return HB_OK;
-    hb_sql sql;
-    hb_sql_init(&sql, &hb_dialect_sqlite, table->conn->mem, NULL);
-    hb_sql_add(&sql, "INSERT INTO ");
-    hb_sql_ident(&sql, table->sides[place]);
-    hb_sql_add(&sql, " (slot, idx, item) VALUES (?, ?, ?)");
-    HB_TRY(sqlite_ddl_prepare(table->conn, &table->side_add[place], &sql, err));
-    hb_sql_init(&sql, &hb_dialect_sqlite, table->conn->mem, NULL);
-    hb_sql_add(&sql, "DELETE FROM ");
-    hb_sql_ident(&sql, table->sides[place]);
-    hb_sql_add(&sql, " WHERE slot = ?");
-    return sqlite_ddl_prepare(table->conn, &table->side_remove[place], &sql, err);
-}
-
-static bool bind_item(sqlite3_stmt *stmt, int at, const hb_pack_item *item) {
-    switch (item->tag) {
-    case HB_PACK_BOOL: return sqlite3_bind_int(stmt, at, item->b ? 1 : 0) == SQLITE_OK;
-    case HB_PACK_INT: return sqlite3_bind_int64(stmt, at, item->i) == SQLITE_OK;
-    case HB_PACK_FLOAT: return sqlite3_bind_double(stmt, at, item->f) == SQLITE_OK;
-    case HB_PACK_STR: return sqlite_bind_str(stmt, at, item->s) == SQLITE_OK;
-    case HB_PACK_NIL:
-    case HB_PACK_UINT64:
-    case HB_PACK_BIN:
-    case HB_PACK_ARRAY:
-    case HB_PACK_MAP:
-    case HB_PACK_EXT: break;
-    }
-    return false; /* nothing that an operand of the item's type could be equal to */
-}
-
-/* The rows that the edges lead to; the slot is bound. */
-static hb_status edges_add(sqlite_table *table, uint32_t place, const hb_type *type, hb_str pack,
-                           hb_err *err) {
-    sqlite3_stmt *stmt = table->side_add[place];
-    hb_edges edges = hb_edges_read(hb_edge_column(type), pack);
-    hb_str target;
-    for (int i = 0; hb_edges_next(&edges, &target, NULL); i++) {
-        sqlite_bind_str(stmt, 3, target);
-        sqlite3_bind_int(stmt, 2, i);
-        HB_TRY(sqlite_step_done(table->conn, stmt, err));
-    }
-    return HB_OK;
-}
-
-static hb_status side_add(sqlite_table *table, uint32_t place, int64_t slot, hb_str pack,
-                          hb_err *err) {
-    sqlite3_stmt *stmt = table->side_add[place];
-    hb_pack_reader reader = hb_pack_read(pack);
-    hb_pack_item item;
-    if (!hb_pack_next(&reader, &item) || item.tag != HB_PACK_ARRAY) return HB_OK;
-    uint32_t count = item.count;
-    sqlite3_bind_int64(stmt, 1, slot);
-    const hb_placed *placed = &table->container->fields[place];
-    if (placed->strategy == HB_STRATEGY_GRAPH) {
-        return edges_add(table, place, table->container->schema->fields[placed->field].type, pack,
-                         err);
-    }
-    for (uint32_t i = 0; i < count && hb_pack_next(&reader, &item); i++) {
-        if (item.tag == HB_PACK_ARRAY || item.tag == HB_PACK_MAP) {
-            return hb_err_set(err, HB_E_INTERNAL, "a nested item in an array of scalars");
-        }
-        if (!bind_item(stmt, 3, &item)) continue;
-        sqlite3_bind_int64(stmt, 2, i);
-        HB_TRY(sqlite_step_done(table->conn, stmt, err));
-    }
-    return HB_OK;
-}
-
-static hb_status own_remove_sides(sqlite_table *table, hb_str object_id, int64_t slot,
-                                  hb_err *err) {
-    (void)object_id;
-    for (uint32_t i = 0; i < table->container->field_count; i++) {
-        if (table->sides[i].len == 0) continue;
-        HB_TRY(side_prepare(table, i, err));
-        sqlite3_bind_int64(table->side_remove[i], 1, slot);
-        HB_TRY(sqlite_step_done(table->conn, table->side_remove[i], err));
-    }
-    return HB_OK;
-}
-
-static hb_status own_write_sides(sqlite_table *table, const hb_batch *batch, uint32_t row,
-                                 int64_t slot, bool existed, hb_err *err) {
-    if (existed) HB_TRY(own_remove_sides(table, HB_STR_EMPTY, slot, err));
-    for (uint32_t i = 0; i < batch->column_count; i++) {
-        const hb_column *column = &batch->columns[i];
-        if (table->sides[i].len == 0 || hb_column_cell(column, row) != HB_CELL_VALUE) continue;
-        HB_TRY(side_prepare(table, i, err));
-        HB_TRY(side_add(table, i, slot, hb_column_span(column, row), err));
-    }
-    return HB_OK;
-}
-
-static hb_status side_rebuild_rows(sqlite_table *table, uint32_t place, sqlite3_stmt *rows,
-                                   hb_err *err) {
-    hb_buf pack;
-    hb_buf_init(&pack, table->conn->mem);
-    hb_status status = HB_OK;
-    int rc = SQLITE_DONE;
-    while (status == HB_OK && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
-        hb_value value;
-        status = sqlite_read_known(sqlite3_column_value(rows, 1), HB_KIND_PACK, &pack, &value, err);
-        if (status == HB_OK && value.kind == HB_KIND_PACK) {
-            status = side_add(table, place, sqlite3_column_int64(rows, 0), value.as.s, err);
+/* The columns among them that hold what the type of a field did not take. */
+static hb_status maker_left(table_maker *maker, hb_err *err) {
+    sqlite_table *table = maker->table;
+    const hb_container *container = table->container;
+    sqlite_left *left = hb_arena_array(&table->arena, maker->known_count, sizeof(*left));
+    if (left == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; i < maker->known_count; i++) {
+        const known_column *known = &maker->known[i];
+        for (uint32_t place = 1; place < container->field_count; place++) {
+            const hb_field *field = &container->schema->fields[container->fields[place].field];
+            if (!is_left(known, field->name)) continue;
+            left[table->left_count++] = (sqlite_left){ known->physical, place, known->kind };
         }
     }
-    hb_buf_free(&pack);
-    if (status != HB_OK) return status;
-    return rc == SQLITE_DONE ? HB_OK : sqlite_fail(table->conn, rc, err);
-}
-
-static hb_status side_rebuild(sqlite_table *table, uint32_t place, hb_err *err) {
-    sqlite3_stmt *rows = NULL;
-    HB_TRY(sqlite_ddl_select_given(table, "slot", place, &rows, err));
-    hb_status status = side_prepare(table, place, err);
-    if (status == HB_OK) status = side_rebuild_rows(table, place, rows, err);
-    sqlite3_finalize(rows);
-    return status;
-}
-
-/* ---- item tables compared with the rows ------------------------------------------------------ */
-
-typedef struct side_checker {
-    sqlite_table *table;
-    uint32_t place;
-    sqlite3_stmt *rows; /* slot, value, object_id */
-    sqlite3_stmt *has; /* is (slot, idx, item) there? */
-    sqlite3_stmt *count; /* items of a slot */
-    sqlite3_stmt *strays; /* items without a row */
-    const sqlite_checker *to;
-} side_checker;
-
-static hb_status side_found(const side_checker *side, hb_str object_id, const char *reason,
-                            hb_err *err) {
-    const hb_container *container = side->table->container;
-    const hb_finding finding = {
-        .kind = "side_table",
-        .path = side->table->sides[side->place],
-        .field = container->schema->fields[container->fields[side->place].field].name,
-        .object_id = object_id,
-        .reason = hb_str_c(reason),
-        .fixed = side->to->fix,
-    };
-    *side->to->count += 1;
-    return side->to->sink(side->to->arg, &finding, err);
-}
-
-/* One number that a statement yields. */
-static hb_status step_number(sqlite_conn *conn, sqlite3_stmt *stmt, int64_t *out, hb_err *err) {
-    int rc = sqlite3_step(stmt);
-    hb_status status = rc == SQLITE_ROW ? HB_OK : sqlite_fail(conn, rc, err);
-    if (status == HB_OK) *out = sqlite3_column_int64(stmt, 0);
-    sqlite3_reset(stmt);
-    return status;
-}
-
-/* Counts an expected item, whose value is bound, and whether it is there. */
-static hb_status side_expect(const side_checker *side, uint32_t idx, int64_t *expected,
-                             int64_t *found, hb_err *err) {
-    int64_t there = 0;
-    sqlite3_bind_int64(side->has, 2, idx);
-    HB_TRY(step_number(side->table->conn, side->has, &there, err));
-    *expected += 1;
-    *found += there;
-    return HB_OK;
-}
-
-/* What side_add would have stored for the array. */
-static hb_status side_expect_all(const side_checker *side, hb_str pack, int64_t *expected,
-                                 int64_t *found, hb_err *err) {
-    const hb_container *container = side->table->container;
-    const hb_placed *placed = &container->fields[side->place];
-    hb_pack_reader reader = hb_pack_read(pack);
-    hb_pack_item item;
-    if (!hb_pack_next(&reader, &item) || item.tag != HB_PACK_ARRAY) return HB_OK;
-    if (placed->strategy == HB_STRATEGY_GRAPH) {
-        const hb_type *type = container->schema->fields[placed->field].type;
-        hb_edges edges = hb_edges_read(hb_edge_column(type), pack);
-        hb_str target;
-        for (uint32_t i = 0; hb_edges_next(&edges, &target, NULL); i++) {
-            sqlite_bind_str(side->has, 3, target);
-            HB_TRY(side_expect(side, i, expected, found, err));
-        }
-        return HB_OK;
-    }
-    uint32_t count = item.count;
-    for (uint32_t i = 0; i < count && hb_pack_next(&reader, &item); i++) {
-        if (bind_item(side->has, 3, &item)) HB_TRY(side_expect(side, i, expected, found, err));
-    }
-    return HB_OK;
-}
-
-/* Are exactly the items of the array `pack` (.ptr NULL: none) there for the slot? */
-static hb_status side_check_row(const side_checker *side, int64_t slot, hb_str pack, bool *fits,
-                                hb_err *err) {
-    int64_t expected = 0, found = 0, there = 0;
-    sqlite3_bind_int64(side->has, 1, slot);
-    if (pack.ptr != NULL) HB_TRY(side_expect_all(side, pack, &expected, &found, err));
-    sqlite3_bind_int64(side->count, 1, slot);
-    HB_TRY(step_number(side->table->conn, side->count, &there, err));
-    *fits = found == expected && there == expected;
-    return HB_OK;
-}
-
-static hb_status side_check_rows(const side_checker *side, hb_buf *pack, hb_err *err) {
-    int rc;
-    while ((rc = sqlite3_step(side->rows)) == SQLITE_ROW) {
-        hb_value value = { .kind = HB_KIND_NULL };
-        if (sqlite3_column_type(side->rows, 1) != SQLITE_NULL) {
-            HB_TRY(sqlite_read_known(sqlite3_column_value(side->rows, 1), HB_KIND_PACK, pack,
-                                     &value, err));
-        }
-        bool fits;
-        hb_str array = value.kind == HB_KIND_PACK ? value.as.s : (hb_str){ NULL, 0 };
-        HB_TRY(side_check_row(side, sqlite3_column_int64(side->rows, 0), array, &fits, err));
-        if (fits) continue;
-        HB_TRY(side_found(side, sqlite_text_at(side->rows, 2),
-                          "the items kept for lookups are not those of the row", err));
-    }
-    if (rc != SQLITE_DONE) return sqlite_fail(side->table->conn, rc, err);
-    int64_t strays = 0;
-    HB_TRY(step_number(side->table->conn, side->strays, &strays, err));
-    if (strays == 0) return HB_OK;
-    return side_found(side, HB_STR_EMPTY, "items are kept for rows that are gone", err);
-}
-
-/* "<words> <item table> <tail>" */
-static hb_status side_statement(const side_checker *side, const char *words, const char *tail,
-                                sqlite3_stmt **out, hb_err *err) {
-    hb_sql sql = sqlite_ddl(side->table->conn, words);
-    hb_sql_ident(&sql, side->table->sides[side->place]);
-    hb_sql_add(&sql, tail);
-    return sqlite_ddl_prepare(side->table->conn, out, &sql, err);
-}
-
-static hb_status side_prepare_check(side_checker *side, hb_err *err) {
-    const sqlite_table *table = side->table;
-    HB_TRY(side_statement(side, "SELECT count(*) FROM ", " WHERE slot = ? AND idx = ? AND item = ?",
-                          &side->has, err));
-    HB_TRY(side_statement(side, "SELECT count(*) FROM ", " WHERE slot = ?", &side->count, err));
-    hb_sql sql = sqlite_ddl(table->conn, "SELECT count(*) FROM ");
-    hb_sql_ident(&sql, table->sides[side->place]);
-    hb_sql_add(&sql, " WHERE slot NOT IN (SELECT slot FROM ");
-    hb_sql_ident(&sql, table->name);
-    hb_sql_add(&sql, ")");
-    HB_TRY(sqlite_ddl_prepare(table->conn, &side->strays, &sql, err));
-    sql = sqlite_ddl(table->conn, "SELECT slot, ");
-    hb_sql_ident(&sql, table->columns[side->place]);
-    hb_sql_add(&sql, ", object_id FROM ");
-    hb_sql_ident(&sql, table->name);
-    return sqlite_ddl_prepare(table->conn, &side->rows, &sql, err);
-}
-
-static hb_status own_check_sides(sqlite_table *table, const sqlite_checker *checker, hb_err *err) {
-    hb_status status = HB_OK;
-    hb_buf pack;
-    hb_buf_init(&pack, table->conn->mem);
-    for (uint32_t i = 0; i < table->field_count && status == HB_OK; i++) {
-        if (table->sides[i].len == 0) continue;
-        side_checker side = { .table = table, .place = i, .to = checker };
-        status = side_prepare_check(&side, err);
-        if (status == HB_OK) status = side_check_rows(&side, &pack, err);
-        sqlite3_stmt *const all[] = { side.rows, side.has, side.count, side.strays };
-        for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++) sqlite3_finalize(all[k]);
-    }
-    hb_buf_free(&pack);
-    return status;
-}
-
-static hb_status own_rebuild_sides(sqlite_table *table, hb_err *err) {
-    for (uint32_t i = 0; i < table->field_count; i++) {
-        if (table->sides[i].len == 0) continue;
-        HB_TRY(sqlite_ddl_name(table->conn, "DELETE FROM ", table->sides[i], err));
-        HB_TRY(side_rebuild(table, i, err));
-    }
+    table->left = left;
     return HB_OK;
 }
 
@@ -617,7 +480,7 @@ static hb_status item_table_make(table_maker *maker, uint32_t place, hb_err *err
     hb_sql_ident(&sql, table->sides[place]);
     hb_sql_add(&sql, " (slot)");
     HB_TRY(sqlite_ddl_run(table->conn, &sql, err));
-    return side_rebuild(table, place, err);
+    return sqlite_own_fill_side(table, place, err);
 }
 
 static hb_status blob_table_make(const table_maker *maker, hb_str name, hb_err *err) {
@@ -665,11 +528,6 @@ static hb_status maker_placed(table_maker *maker, uint32_t place, hb_err *err) {
 }
 
 /* ---- drift ----------------------------------------------------------------------------------- */
-
-static void objects_forget(table_maker *maker) {
-    hb_map_free(&maker->objects);
-    hb_map_init(&maker->objects, maker->table->conn->mem);
-}
 
 /* The table is gone: what stands beside it is about rows that are no more. */
 static hb_status drift_table(table_maker *maker, hb_err *err) {
@@ -748,6 +606,7 @@ static hb_status maker_run(table_maker *maker, hb_err *err) {
     if (!there) {
         maker->known_count = 0;
         table->fresh = true;
+        HB_TRY(records_delete(table, err));
         HB_TRY(table_create(maker, err));
     }
     table->columns[0] = HB_STR("object_id");
@@ -756,6 +615,7 @@ static hb_status maker_run(table_maker *maker, hb_err *err) {
     }
     if (maker->objects.count == 0) HB_TRY(objects_read(maker, err));
     HB_TRY(maker_cleared(maker, err));
+    HB_TRY(maker_left(maker, err));
     for (uint32_t i = 1; i < container->field_count; i++) {
         HB_TRY(maker_placed(maker, i, err));
     }
@@ -793,10 +653,7 @@ static hb_status own_clear(sqlite_table *table, hb_err *err) {
         HB_TRY(sqlite_ddl_name(table->conn, "DROP TABLE ", beside, err));
     }
     HB_TRY(sqlite_ddl_name(table->conn, "DROP TABLE ", table->name, err));
-    hb_sql sql = sqlite_ddl(table->conn, "DELETE FROM hb_columns WHERE ws = ");
-    sqlite_ddl_text(&sql, "", container->workspace_id);
-    sqlite_ddl_text(&sql, " AND entity = ", container->schema->entity_id);
-    return sqlite_ddl_run(table->conn, &sql, err);
+    return records_delete(table, err);
 }
 
 static hb_status own_check(sqlite_conn *conn, hb_err *err) {
@@ -823,6 +680,9 @@ static hb_status own_prepare(sqlite_conn *conn, hb_err *err) {
         " field TEXT NOT NULL, physical TEXT NOT NULL, kind INTEGER NOT NULL, side INTEGER NOT "
         "NULL,"
         " PRIMARY KEY (ws, entity, field)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS hb_types (ws TEXT NOT NULL, entity TEXT NOT NULL,"
+        " physical TEXT NOT NULL, type TEXT NOT NULL,"
+        " PRIMARY KEY (ws, entity, physical)) STRICT, WITHOUT ROWID;"
         "INSERT OR IGNORE INTO hb_meta VALUES ('', 'layout', CAST('" SQLITE_LAYOUT_VERSION
         "' AS BLOB))";
     HB_TRY(sqlite_run(conn, sql, err));
@@ -844,8 +704,8 @@ const sqlite_layout sqlite_layout_own = {
     .make = own_make,
     .clear = own_clear,
     .add_text = own_add_text,
-    .write_sides = own_write_sides,
-    .remove_sides = own_remove_sides,
-    .check_sides = own_check_sides,
-    .rebuild_sides = own_rebuild_sides,
+    .write_sides = sqlite_own_write_sides,
+    .remove_sides = sqlite_own_remove_sides,
+    .check_sides = sqlite_own_check_sides,
+    .rebuild_sides = sqlite_own_rebuild_sides,
 };

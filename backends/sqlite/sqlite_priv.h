@@ -3,7 +3,9 @@
  *
  * Layout of a file (all tables STRICT, all names quoted by hb_sql_ident):
  *   hb_meta    (ws, key, value)                            definitions, intents; layout version
- *   hb_columns (ws, entity, field, physical, kind, side)   physical name of every field ever stored
+ *   hb_columns (ws, entity, field, physical, kind, side)   physical name of every field ever stored;
+ *                              <field>~<physical>: values that its type does not take (returned.c)
+ *   hb_types   (ws, entity, physical, type)                type of the values in it, as JSON
  *   <ws>/<entity>              slot (rowid), object_id UNIQUE, one column per placed field:
  *                              BOOL, I64 INTEGER; F64 REAL; TEXT; BYTES, VEC (float32) BLOB;
  *                              arrays, Json and HyperG one JSON text. The row is the truth.
@@ -80,6 +82,12 @@ typedef struct sqlite_index {   /* a secondary index that is not unique */
     bool waits;                 /* in memory: made by the first question that it can answer */
 } sqlite_index;
 
+typedef struct sqlite_left {    /* a column with values that the type of their field does not take */
+    hb_str column;
+    uint32_t place;             /* container field */
+    hb_kind kind;
+} sqlite_left;
+
 typedef struct sqlite_table {   /* hb_container.state; owned */
     sqlite_conn *conn;
     sqlite_table *next;
@@ -98,6 +106,8 @@ typedef struct sqlite_table {   /* hb_container.state; owned */
     hb_str *grams;              /* namespace of the field's keyword index, .len 0: none */
     const hb_str *cleared;      /* columns of `target` for fields that are not here any more */
     uint32_t cleared_count;
+    const sqlite_left *left;    /* some of them */
+    uint32_t left_count;
     bool tracks_slots;          /* writes must know the slot: item tables or indexes in memory */
     const uint32_t **uniques;   /* unique constraints as container fields, HB_FIELD_NONE ends one */
     uint32_t unique_count;
