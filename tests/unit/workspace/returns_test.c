@@ -20,17 +20,14 @@ static const struct {
     { 1, "\"identifier\"", { "\"a\"", "\"2020-01-02\"", "\"abcd\"" } },
     { 1, "\"short-text\"", { "\"a\"", "\"2020-01-02\"", "\"\"", "\"5\"", "\"0123456789012345678901234567890123456789012345678901234567890123456789\"" } },
     { 1, "{\"type\":\"short-text\",\"max_chars\":3}", { "\"abc\"", "\"\\u00e4\\u00f6\\u00fc\"" } },
-    { 1, "\"medium-text\"", { "\"b\"", "\"2020-13-02\"" } },
     { 1, "\"long-text\"", { "\"a\"", "\"2020-01-02\"", "\"4 ch\"" } },
     { 1, "\"date\"", { "\"2020-01-02\"" } },
     { 1, "{\"type\":\"categorical\",\"values\":[\"a\",\"2020-01-02\"]}", { "\"a\"", "\"2020-01-02\"" } },
-    { 1, "{\"type\":\"categorical\",\"values\":[\"b\"]}", { "\"b\"" } },
     { 2, "\"integer\"", { "5", "-99999999999999", "253402300800", "0", "9007199254740993" } },
     { 2, "{\"type\":\"timestamp\",\"unit\":\"s\"}", { "5", "253402300799" } },
     { 2, "{\"type\":\"timestamp\",\"unit\":\"ms\"}", { "5", "253402300799000" } },
     { 2, "{\"type\":\"categorical\",\"values\":[1,5]}", { "1", "5" } },
     { 2, "\"duration\"", { "5", "0" } },
-
     { 4, "\"vector[2]\"", { "[1,2]", "[0,-0.5]" } },
     { 4, "\"vector[3]\"", { "[1,2,3]" } },
     { 4, "\"vector\"", { "[1,2]", "[1]", "[1,2,3]" } },
@@ -263,12 +260,14 @@ static void files_without_types_are_read_right(void) {
     open_on(&f, backend);
     replace(&f, definition_of(&f, &p, p.from));
     CHECK_INT(named_count(&f, HB_CALL_AUDIT), 0);
+    fixture_close(&f);
     CHECK_INT(sqlite3_open("hb-returns.db", &db), SQLITE_OK);
     CHECK_INT(sqlite3_exec(db, "SELECT count(*) FROM hb_columns WHERE field <> physical", add_count, &columns, NULL), SQLITE_OK);
     CHECK_INT(columns, 0);
     CHECK_INT(sqlite3_exec(db, "SELECT count(*) FROM hb_types WHERE entity = 'thing'", add_count, &columns, NULL), SQLITE_OK);
     CHECK(columns >= (int)p.count);
     sqlite3_close(db);
+    open_on(&f, backend);
     replace(&f, definition_of(&f, &p, NULL));
     fixture_close(&f);
     sql("DROP TABLE hb_types");
