@@ -312,9 +312,8 @@ static hb_status alter_advance_count(alter_program *a, hb_task *task, bool *done
     a->phase = ALTER_CHECK;
     if (a->rows == 0 || !a->plan.reads) return HB_OK;
     a->phase = ALTER_READ;
-    const hb_plan *plan;
-    HB_TRY(hb_workspace_plan_all(a->ws, a->before, NULL, 0, task, &plan, err));
-    return hb_run_new(task, plan, a->ws->instances, &a->run, err);
+    const hb_page all = { .limit = HB_NO_LIMIT };
+    return hb_page_read(task, a->ws, a->before, &all, &a->run, err);
 }
 
 static hb_status alter_advance_check(alter_program *a, hb_task *task, bool *done, hb_err *err) {

@@ -136,19 +136,12 @@ static hb_status export_advance(hb_task *task, hb_err *err) {
 static hb_status export_rows(hb_workspace *ws, hb_entity *entity, const export_params *params,
                              hb_task *task, hb_err *err) {
     export_program *e = HB_NEW(&task->arena, export_program);
-    hb_expr *behind = HB_NEW(&task->arena, hb_expr);
-    if (e == NULL || behind == NULL) return hb_err_memory(err);
+    if (e == NULL) return hb_err_memory(err);
     *e = (export_program){ .ws = ws, .entity = entity, .number = params->number };
-    *behind = (hb_expr){ .kind = HB_EXPR_LEAF,
-                         .field = HB_FIELD_OBJECT_ID,
-                         .op = HB_OP_GT,
-                         .value = { HB_KIND_TEXT, { .s = params->after } } };
     task->program = e;
     task->advance = export_advance;
-    const hb_plan *plan;
-    HB_TRY(hb_workspace_plan_part(ws, entity, params->after.len > 0 ? behind : NULL, params->limit,
-                                  task, &plan, err));
-    return hb_run_new(task, plan, hb_entity_instances(ws, entity), &e->run, err);
+    const hb_page page = { .last = params->after, .limit = params->limit };
+    return hb_page_read(task, ws, entity, &page, &e->run, err);
 }
 
 hb_status hb_call_export(hb_workspace *ws, const hb_request *request, hb_task *task, hb_err *err) {

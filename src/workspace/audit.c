@@ -27,26 +27,50 @@ typedef struct audit_program {
 
 /* ---- reporting ------------------------------------------------------------------------- */
 
+/* What was found and done about each part; `done` false: nothing was. */
+static bool add_counts(cJSON *to, const char *const keys[3], const uint64_t counts[3], bool done) {
+    bool ok = true;
+    for (int i = 0; i < 3 && keys[i] != NULL; i++) {
+        ok = ok && cJSON_AddNumberToObject(to, keys[i], done ? (double)counts[i] : 0) != NULL;
+    }
+    return ok;
+}
+
+static bool add_catalog_counts(const audit_program *a, cJSON *to, bool done) {
+    static const char *const keys[3] = { "missing_written", "mismatched_rewritten",
+                                         "dangling_deleted" };
+    const hb_catalog_counts rows = hb_catalog_check_counts(a->before);
+    const uint64_t counts[3] = { rows.missing, rows.mismatched, rows.dangling };
+    return add_counts(to, keys, counts, done);
+}
+
+static bool add_replica_counts(const audit_program *a, cJSON *to, bool done) {
+    static const char *const keys[3] = { "missing_written", "different_rewritten",
+                                         "orphaned_deleted" };
+    const hb_replica_counts rows = hb_replicas_counts(a->replicas);
+    const uint64_t counts[3] = { rows.missing, rows.different, hb_replicas_deleted(a->replicas) };
+    return add_counts(to, keys, counts, done);
+}
+
+static bool add_intent_counts(const audit_program *a, cJSON *to, bool done) {
+    static const char *const keys[3] = { "completed", "taken_back", NULL };
+    uint32_t completed, taken_back;
+    hb_intents_counts(a->intents, &completed, &taken_back);
+    const uint64_t counts[3] = { completed, taken_back, 0 };
+    return add_counts(to, keys, counts, done);
+}
+
 /* "intents": {"pending": [...]} and, of a repair, how many it completed and took back. */
 static hb_status audit_add_intents(audit_program *a, cJSON *root, bool *ok, hb_err *err) {
     cJSON *report = cJSON_AddObjectToObject(root, "intents");
-    uint32_t completed = 0, taken_back = 0, pending;
-    if (a->intents != NULL && !a->dry_run) hb_intents_counts(a->intents, &completed, &taken_back);
-    if (a->repair) {
-        cJSON_AddNumberToObject(report, "completed", completed);
-        cJSON_AddNumberToObject(report, "taken_back", taken_back);
-    }
+    uint32_t pending;
+    if (a->repair && !add_intent_counts(a, report, !a->dry_run)) return hb_err_memory(err);
     hb_buf json;
     hb_buf_init(&json, a->ws->mem);
     hb_status status = hb_intents_json(a->ws, a->now_ms, &json, &pending, err);
-    hb_buf_add_char(&json, '\0');
-    if (status == HB_OK) status = hb_buf_check(&json, err);
-    if (status == HB_OK) {
-        *ok = pending == 0;
-        cJSON_AddBoolToObject(report, "ok", *ok);
-        cJSON_AddRawToObject(report, "pending", json.ptr);
-    }
-    hb_buf_free(&json);
+    status = hb_stored_add_json(report, "pending", &json, status, err);
+    *ok = status == HB_OK && pending == 0;
+    cJSON_AddBoolToObject(report, "ok", *ok);
     return status;
 }
 
@@ -56,12 +80,8 @@ static hb_status audit_add_catalog(audit_program *a, bool *ok, hb_err *err) {
     if (!a->repair) return hb_catalog_check_json(a->before, a->root, "catalog", err);
     cJSON *catalog = cJSON_AddObjectToObject(a->root, "catalog");
     const hb_catalog_check *after = a->dry_run ? a->before : a->after;
-    const hb_catalog_counts counts = hb_catalog_check_counts(a->before);
-    const bool wrote = !a->dry_run;
     cJSON_AddBoolToObject(catalog, "dry_run", a->dry_run);
-    cJSON_AddNumberToObject(catalog, "missing_written", wrote ? (double)counts.missing : 0);
-    cJSON_AddNumberToObject(catalog, "mismatched_rewritten", wrote ? (double)counts.mismatched : 0);
-    cJSON_AddNumberToObject(catalog, "dangling_deleted", wrote ? (double)counts.dangling : 0);
+    if (!add_catalog_counts(a, catalog, !a->dry_run)) return hb_err_memory(err);
     HB_TRY(hb_catalog_check_json(a->before, catalog, "before", err));
     HB_TRY(hb_catalog_check_json(after, catalog, "after", err));
     *ok = hb_catalog_check_ok(after);
@@ -74,13 +94,8 @@ static hb_status audit_add_replicas(audit_program *a, bool *ok, hb_err *err) {
     *ok = hb_replicas_are_ok(a->replicas);
     if (!a->repair) return hb_replicas_json(a->replicas, a->root, "replicas", err);
     cJSON *replicas = cJSON_AddObjectToObject(a->root, "replicas");
-    const hb_replica_counts counts = hb_replicas_counts(a->replicas);
-    const bool wrote = !a->dry_run;
     cJSON_AddBoolToObject(replicas, "dry_run", a->dry_run);
-    cJSON_AddNumberToObject(replicas, "missing_written", wrote ? (double)counts.missing : 0);
-    cJSON_AddNumberToObject(replicas, "different_rewritten", wrote ? (double)counts.different : 0);
-    cJSON_AddNumberToObject(replicas, "orphaned_deleted",
-                            wrote ? (double)hb_replicas_deleted(a->replicas) : 0);
+    if (!add_replica_counts(a, replicas, !a->dry_run)) return hb_err_memory(err);
     HB_TRY(hb_replicas_json(a->replicas, replicas, "before", err));
     if (a->replicas_after != NULL) {
         *ok = hb_replicas_are_ok(a->replicas_after);
@@ -106,13 +121,7 @@ static hb_status audit_add_edges(audit_program *a, bool *ok, hb_err *err) {
         hb_dangling_json(&list[i], &json);
     }
     hb_buf_add_char(&json, ']');
-    hb_buf_add_char(&json, '\0');
-    hb_status status = hb_buf_check(&json, err);
-    if (status == HB_OK && cJSON_AddRawToObject(edges, "dangling", json.ptr) == NULL) {
-        status = hb_err_memory(err);
-    }
-    hb_buf_free(&json);
-    return status;
+    return hb_stored_add_json(edges, "dangling", &json, HB_OK, err);
 }
 
 /* "totals": how many there are of everything that is listed up to HB_AUDIT_LIST_MAX times. */
@@ -148,24 +157,9 @@ static hb_status audit_add_totals(audit_program *a, const hb_stored_counts *stor
 static hb_status audit_add_actions(audit_program *a, hb_err *err) {
     if (!a->repair) return HB_OK;
     cJSON *actions = cJSON_AddObjectToObject(a->root, "actions");
-    cJSON *catalog = cJSON_AddObjectToObject(actions, "catalog");
-    cJSON *replicas = cJSON_AddObjectToObject(actions, "replicas");
-    cJSON *intents = cJSON_AddObjectToObject(actions, "intents");
-    uint32_t completed, taken_back;
-    hb_intents_counts(a->intents, &completed, &taken_back);
-    const hb_replica_counts counts = hb_replicas_counts(a->replicas);
-    const double deleted = (double)hb_replicas_deleted(a->replicas);
-    const hb_catalog_counts rows = hb_catalog_check_counts(a->before);
-    const bool ok =
-        cJSON_AddNumberToObject(catalog, "missing_written", (double)rows.missing) != NULL &&
-        cJSON_AddNumberToObject(catalog, "mismatched_rewritten", (double)rows.mismatched) != NULL &&
-        cJSON_AddNumberToObject(catalog, "dangling_deleted", (double)rows.dangling) != NULL &&
-        cJSON_AddNumberToObject(replicas, "missing_written", (double)counts.missing) != NULL &&
-        cJSON_AddNumberToObject(replicas, "different_rewritten", (double)counts.different) !=
-            NULL &&
-        cJSON_AddNumberToObject(replicas, "orphaned_deleted", deleted) != NULL &&
-        cJSON_AddNumberToObject(intents, "completed", completed) != NULL &&
-        cJSON_AddNumberToObject(intents, "taken_back", taken_back) != NULL;
+    const bool ok = add_catalog_counts(a, cJSON_AddObjectToObject(actions, "catalog"), true) &&
+                    add_replica_counts(a, cJSON_AddObjectToObject(actions, "replicas"), true) &&
+                    add_intent_counts(a, cJSON_AddObjectToObject(actions, "intents"), true);
     return ok ? hb_stored_actions(a->stored, actions, err) : hb_err_memory(err);
 }
 

@@ -3,6 +3,7 @@
 
 #include <cJSON.h>
 
+#include "workspace/audit_stored.h"
 #include "workspace/audit_unique.h"
 
 typedef enum catalog_phase {
@@ -243,8 +244,8 @@ static hb_status page_read(hb_catalog_check *check, hb_entity *entity, bool whol
     const uint32_t *fields = NULL;
     uint32_t field_count = 0;
     if (!whole) HB_TRY(fields_of(check, entity, &fields, &field_count, err));
-    return hb_page_read(task, check->ws, entity, fields, field_count, hb_buf_str(&check->last),
-                        &check->run, err);
+    const hb_page page = { fields, field_count, NULL, hb_buf_str(&check->last), HB_PAGE_ROWS };
+    return hb_page_read(task, check->ws, entity, &page, &check->run, err);
 }
 
 static hb_status page_take(hb_catalog_check *check, const hb_entity *entity, hb_err *err) {
@@ -371,12 +372,7 @@ static hb_status add_row(const hb_catalog_check *check, cJSON *item, const char 
     }
     hb_status status = hb_buf_check(&pack, err);
     if (status == HB_OK) status = hb_pack_to_json(hb_buf_str(&pack), 0, false, &json, err);
-    hb_buf_add_char(&json, '\0');
-    if (status == HB_OK) status = hb_buf_check(&json, err);
-    if (status == HB_OK && cJSON_AddRawToObject(item, key, json.ptr) == NULL) {
-        status = hb_err_memory(err);
-    }
-    hb_buf_free(&json);
+    status = hb_stored_add_json(item, key, &json, status, err);
     hb_buf_free(&pack);
     return status;
 }

@@ -380,6 +380,17 @@ hb_status hb_stored_actions(const hb_stored *s, cJSON *actions, hb_err *err) {
     return ok ? HB_OK : hb_err_memory(err);
 }
 
+hb_status hb_stored_add_json(cJSON *to, const char *key, hb_buf *json, hb_status status,
+                             hb_err *err) {
+    hb_buf_add_char(json, '\0');
+    if (status == HB_OK) status = hb_buf_check(json, err);
+    if (status == HB_OK && cJSON_AddRawToObject(to, key, json->ptr) == NULL) {
+        status = hb_err_memory(err);
+    }
+    hb_buf_free(json);
+    return status;
+}
+
 hb_status hb_stored_finish(hb_stored *s, hb_stored_counts *counts, bool *ok, hb_err *err) {
     *counts = s->counts;
     *ok = s->left_count + s->lost_count == 0;

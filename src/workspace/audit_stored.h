@@ -39,6 +39,9 @@ bool hb_stored_is_lost(hb_stored *stored, hb_str backend, hb_str entity, hb_str 
 /* {"storage": {repaired, deleted}, "files": {renamed, quarantined}}: what a repair did, rehearsed:
  * would do. */
 hb_status hb_stored_actions(const hb_stored *stored, cJSON *actions, hb_err *err);
+/* "key": the JSON text in `json`, which is freed, unless `status` says that it is none. */
+hb_status hb_stored_add_json(struct cJSON *to, const char *key, hb_buf *json, hb_status status,
+                             hb_err *err);
 /* Closes the report. *ok: nothing is left to mend. */
 hb_status hb_stored_finish(hb_stored *stored, hb_stored_counts *counts, bool *ok, hb_err *err);
 

@@ -8,39 +8,14 @@
 /* ---- a page ------------------------------------------------------------------------------------
  */
 
-hb_status hb_page_read(hb_task *task, hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
-                       uint32_t field_count, hb_str last, hb_run **out, hb_err *err) {
-    hb_expr *after = HB_NEW(&task->arena, hb_expr);
-    last = hb_arena_str(&task->arena, last);
-    if (after == NULL || last.ptr == NULL) return hb_err_memory(err);
-    *after = (hb_expr){ .kind = HB_EXPR_LEAF, .field = HB_FIELD_OBJECT_ID, .op = HB_OP_GT };
-    after->value = (hb_value){ HB_KIND_TEXT, { .s = last } };
-    const hb_plan *plan;
-    HB_TRY(hb_workspace_plan_page(ws, entity, fields, field_count, last.len > 0 ? after : NULL,
-                                  HB_PAGE_ROWS, task, &plan, err));
-    return hb_run_new(task, plan, hb_entity_instances(ws, entity), out, err);
-}
-
 hb_status hb_page_take(hb_task *task, const hb_entity *entity, const hb_run *run, hb_buf *last,
                        hb_column **columns, uint32_t *row_count, hb_err *err) {
     const hb_batch *batch = &hb_run_result_get(run)->batch;
-    const hb_schema *schema = entity->schema;
-    hb_column *taken = HB_NEW_ARRAY(&task->arena, hb_column, schema->field_count);
-    if (taken == NULL) return hb_err_memory(err);
-    for (uint32_t f = 0; f < schema->field_count; f++) {
-        const int at = hb_batch_find(batch, schema->fields[f].name);
-        if (at >= 0 && batch->columns[at].kind == schema->fields[f].kind) {
-            taken[f] = batch->columns[at];
-        } else {
-            HB_TRY(hb_columns_null(&schema->fields[f], batch->row_count, &task->arena, &taken[f],
-                                   err));
-        }
-    }
-    *columns = taken;
+    HB_TRY(hb_columns_of(entity->schema, batch, &task->arena, columns, err));
     *row_count = batch->row_count;
     hb_buf_clear(last);
     if (*row_count == HB_PAGE_ROWS) {
-        hb_buf_add_str(last, hb_column_span(&taken[0], HB_PAGE_ROWS - 1));
+        hb_buf_add_str(last, hb_column_span(&(*columns)[0], HB_PAGE_ROWS - 1));
     }
     return hb_buf_check(last, err);
 }
@@ -57,20 +32,27 @@ typedef struct twin_first {     /* a row with a value that none before it holds 
     bool is_here;               /* or its row in the page itself */
 } twin_first;
 
+enum {
+    DIGESTS, /* HB_MD5_LEN bytes each: of all rows, then of several, in order */
+    FIRSTS, /* twin_first each */
+    IDS, /* theirs */
+    LAST, /* id that the next page starts after */
+    PACK, /* scratch */
+    WANTED, /* ids that this page asks for */
+    KEPT_COUNT
+};
+
 struct hb_twins {
     hb_task *task;
     hb_workspace *ws;
     hb_twins_sink *sink;
     void *arg;
-    uint32_t entity;            /* that is looked at, */
-    uint32_t rule, single;      /* the number of its constraint, */
-    hb_field_group group;       /* which is about these fields */
-    bool again;                 /* they are read a second time */
-    hb_buf digests; /* owned; HB_MD5_LEN each: of all rows, then of several, in order */
+    uint32_t entity; /* that is looked at, */
+    uint32_t rule, single; /* the number of its constraint, */
+    hb_field_group group; /* which is about these fields */
+    bool again; /* they are read a second time */
     hb_map heads; /* owned; those digests, each with the number + 1 of a twin_first */
-    hb_buf firsts, ids; /* owned */
-    hb_buf last, pack; /* owned; where the next page starts; scratch */
-    hb_buf wanted; /* owned; ids that this page asks for */
+    hb_buf kept[KEPT_COUNT]; /* owned */
     uint64_t through;
     uint32_t page;
     bool paused;
@@ -88,8 +70,7 @@ struct hb_twins {
 
 /* What is kept of a constraint. */
 static void twins_forget(hb_twins *t) {
-    hb_buf *const owned[] = { &t->digests, &t->firsts, &t->ids, &t->last, &t->pack, &t->wanted };
-    for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++) hb_buf_free(owned[i]);
+    for (int i = 0; i < KEPT_COUNT; i++) hb_buf_free(&t->kept[i]);
     hb_map_free(&t->heads);
 }
 
@@ -98,8 +79,7 @@ hb_status hb_twins_start(hb_task *task, hb_workspace *ws, hb_twins_sink *sink, v
     hb_twins *t = HB_NEW(&task->arena, hb_twins);
     if (t == NULL) return hb_err_memory(err);
     *t = (hb_twins){ .task = task, .ws = ws, .sink = sink, .arg = arg };
-    hb_buf *const owned[] = { &t->digests, &t->firsts, &t->ids, &t->last, &t->pack, &t->wanted };
-    for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++) hb_buf_init(owned[i], ws->mem);
+    for (int i = 0; i < KEPT_COUNT; i++) hb_buf_init(&t->kept[i], ws->mem);
     hb_map_init(&t->heads, ws->mem);
     *out = t;
     return HB_OK;
@@ -129,10 +109,10 @@ static hb_status digest_of(hb_twins *t, uint32_t row, uint8_t digest[HB_MD5_LEN]
         hb_str bytes = value.as.s;
         *counts = value.kind != HB_KIND_NULL;
         if (value.kind != HB_KIND_TEXT) {
-            hb_buf_clear(&t->pack);
-            hb_pack_value(&t->pack, &value);
-            HB_TRY(hb_buf_check(&t->pack, err));
-            bytes = hb_buf_str(&t->pack);
+            hb_buf_clear(&t->kept[PACK]);
+            hb_pack_value(&t->kept[PACK], &value);
+            HB_TRY(hb_buf_check(&t->kept[PACK], err));
+            bytes = hb_buf_str(&t->kept[PACK]);
         }
         hb_md5_add(&md5, bytes.ptr, bytes.len);
         hb_md5_add(&md5, &bytes.len, sizeof(bytes.len));
@@ -146,9 +126,9 @@ static hb_status digests_add(hb_twins *t, hb_err *err) {
         uint8_t digest[HB_MD5_LEN];
         bool counts;
         HB_TRY(digest_of(t, row, digest, &counts, err));
-        if (counts) hb_buf_add(&t->digests, digest, sizeof(digest));
+        if (counts) hb_buf_add(&t->kept[DIGESTS], digest, sizeof(digest));
     }
-    return hb_buf_check(&t->digests, err);
+    return hb_buf_check(&t->kept[DIGESTS], err);
 }
 
 static int digest_cmp(const void *a, const void *b) {
@@ -157,8 +137,8 @@ static int digest_cmp(const void *a, const void *b) {
 
 /* Leaves the digests that several rows have, each once. */
 static hb_status digests_sort(hb_twins *t, hb_err *err) {
-    char *const all = t->digests.ptr;
-    const uint32_t len = t->digests.len;
+    char *const all = t->kept[DIGESTS].ptr;
+    const uint32_t len = t->kept[DIGESTS].len;
     uint32_t kept = 0;
     if (len > 0) qsort(all, len / HB_MD5_LEN, HB_MD5_LEN, digest_cmp);
     for (uint32_t i = HB_MD5_LEN; i < len; i += HB_MD5_LEN) {
@@ -167,7 +147,7 @@ static hb_status digests_sort(hb_twins *t, hb_err *err) {
         memmove(all + kept, all + i, HB_MD5_LEN);
         kept += HB_MD5_LEN;
     }
-    t->digests.len = kept;
+    t->kept[DIGESTS].len = kept;
     for (uint32_t i = 0; i < kept; i += HB_MD5_LEN) {
         if (!hb_map_put(&t->heads, (hb_str){ all + i, HB_MD5_LEN }, 0)) return hb_err_memory(err);
     }
@@ -185,12 +165,12 @@ static hb_status head_of(hb_twins *t, uint32_t row, uint8_t digest[HB_MD5_LEN], 
 }
 
 static twin_first *first_at(const hb_twins *t, uint32_t number) {
-    return (twin_first *)(void *)t->firsts.ptr + (number - 1);
+    return (twin_first *)(void *)t->kept[FIRSTS].ptr + (number - 1);
 }
 
 /* Asks for the values of the rows before this page that its rows are to be compared with. */
 static hb_status firsts_ask(hb_twins *t, hb_err *err) {
-    hb_buf_clear(&t->wanted);
+    hb_buf_clear(&t->kept[WANTED]);
     t->page++;
     for (uint32_t row = 0; row < t->row_count; row++) {
         uint8_t digest[HB_MD5_LEN];
@@ -199,16 +179,16 @@ static hb_status firsts_ask(hb_twins *t, hb_err *err) {
         for (; number != HB_MAP_NONE && number != 0; number = first_at(t, number)->next) {
             twin_first *first = first_at(t, number);
             if (first->page == t->page) continue;
-            const hb_str id = { t->ids.ptr + first->id, first->id_len };
+            const hb_str id = { t->kept[IDS].ptr + first->id, first->id_len };
             first->page = t->page;
-            first->at = t->wanted.len / (uint32_t)sizeof(id);
+            first->at = t->kept[WANTED].len / (uint32_t)sizeof(id);
             first->is_here = false;
-            hb_buf_add(&t->wanted, &id, sizeof(id));
+            hb_buf_add(&t->kept[WANTED], &id, sizeof(id));
         }
     }
-    HB_TRY(hb_buf_check(&t->wanted, err));
-    t->asked = (hb_ids){ (const hb_str *)(const void *)t->wanted.ptr,
-                         t->wanted.len / (uint32_t)sizeof(hb_str) };
+    HB_TRY(hb_buf_check(&t->kept[WANTED], err));
+    t->asked = (hb_ids){ (const hb_str *)(const void *)t->kept[WANTED].ptr,
+                         t->kept[WANTED].len / (uint32_t)sizeof(hb_str) };
     if (t->asked.count == 0) return HB_OK;
     return hb_fetch_start(t->task, t->ws, t->ws->entities[t->entity], &t->asked, t->group.fields,
                           t->group.field_count, &t->fetch, err);
@@ -229,12 +209,12 @@ static bool is_twin(const hb_twins *t, uint32_t row, const twin_first *first) {
 
 static hb_status firsts_add(hb_twins *t, uint32_t row, hb_str id, uint32_t head,
                             const uint8_t digest[HB_MD5_LEN], hb_err *err) {
-    const twin_first first = { t->ids.len, id.len, head, t->page, row, true };
-    hb_buf_add_str(&t->ids, id);
-    hb_buf_add(&t->firsts, &first, sizeof(first));
-    HB_TRY(hb_buf_check(&t->ids, err));
-    HB_TRY(hb_buf_check(&t->firsts, err));
-    const uint32_t number = t->firsts.len / (uint32_t)sizeof(first);
+    const twin_first first = { t->kept[IDS].len, id.len, head, t->page, row, true };
+    hb_buf_add_str(&t->kept[IDS], id);
+    hb_buf_add(&t->kept[FIRSTS], &first, sizeof(first));
+    HB_TRY(hb_buf_check(&t->kept[IDS], err));
+    HB_TRY(hb_buf_check(&t->kept[FIRSTS], err));
+    const uint32_t number = t->kept[FIRSTS].len / (uint32_t)sizeof(first);
     return hb_map_put(&t->heads, (hb_str){ (const char *)digest, HB_MD5_LEN }, number)
                ? HB_OK
                : hb_err_memory(err);
@@ -280,7 +260,7 @@ static hb_status page_next(hb_twins *t, hb_err *err) {
     twins_page_end(t);
     t->through += t->row_count;
     t->paused = t->task->progress = true;
-    if (t->last.len > 0) return HB_OK;
+    if (t->kept[LAST].len > 0) return HB_OK;
     if (!t->again) HB_TRY(digests_sort(t, err));
     t->again = !t->again && t->heads.count > 0;
     if (t->again) return HB_OK;
@@ -292,9 +272,10 @@ static hb_status page_next(hb_twins *t, hb_err *err) {
 static hb_status page_begin(hb_twins *t, hb_err *err) {
     hb_task_page_begin(t->task, &t->outer);
     t->paged = true;
-    if (t->last.len == 0) t->through = 0;
-    return hb_page_read(t->task, t->ws, t->ws->entities[t->entity], t->group.fields,
-                        t->group.field_count, hb_buf_str(&t->last), &t->run, err);
+    if (t->kept[LAST].len == 0) t->through = 0;
+    const hb_page page = { t->group.fields, t->group.field_count, NULL, hb_buf_str(&t->kept[LAST]),
+                           HB_PAGE_ROWS };
+    return hb_page_read(t->task, t->ws, t->ws->entities[t->entity], &page, &t->run, err);
 }
 
 hb_status hb_twins_advance(hb_twins *t, bool *done, hb_err *err) {
@@ -306,8 +287,8 @@ hb_status hb_twins_advance(hb_twins *t, bool *done, hb_err *err) {
     if (t->fetch == NULL) {
         HB_TRY(hb_run_advance(t->run, &ready, err));
         if (!ready) return HB_OK;
-        HB_TRY(hb_page_take(t->task, t->ws->entities[t->entity], t->run, &t->last, &t->columns,
-                            &t->row_count, err));
+        HB_TRY(hb_page_take(t->task, t->ws->entities[t->entity], t->run, &t->kept[LAST],
+                            &t->columns, &t->row_count, err));
         HB_TRY(t->again ? firsts_ask(t, err) : digests_add(t, err));
     }
     if (t->fetch != NULL && !hb_fetch_done(t->fetch)) return HB_OK;

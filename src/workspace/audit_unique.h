@@ -9,11 +9,7 @@
 
 /* ---- a page of rows, for the Catalog's check too */
 #define HB_PAGE_ROWS 256u
-/* Starts reading the next rows of an entity with the given fields (NULL: all), by ascending
- * object_id after `last` ("": from the start), in the task's arena. */
-hb_status hb_page_read(hb_task *task, hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
-                       uint32_t field_count, hb_str last, hb_run **out, hb_err *err);
-/* What was read, by field of the entity; nulls where it was not asked for. `last` gets the id that
+/* What hb_page_read read of HB_PAGE_ROWS rows, by field of the entity; nulls where it was not asked for. `last` gets the id that
  * the next page comes after, "" when there is none. */
 hb_status hb_page_take(hb_task *task, const hb_entity *entity, const hb_run *run, hb_buf *last,
                        hb_column **columns, uint32_t *row_count, hb_err *err);

@@ -255,11 +255,8 @@ static hb_status find_start(find_program *f, find_source *source, hb_err *err) {
         for (uint32_t k = 0; k < count; k++) known = known || fields[k] == field;
         if (!known) fields[count++] = field;
     }
-    const uint32_t *kept = hb_arena_copy(&f->task->arena, fields, count * sizeof(*fields));
-    const hb_plan *plan;
-    if (kept == NULL) return hb_err_memory(err);
-    HB_TRY(hb_workspace_plan_all(f->ws, source->entity, kept, count, f->task, &plan, err));
-    return hb_run_new(f->task, plan, hb_entity_instances(f->ws, source->entity), &source->run, err);
+    const hb_page page = { .fields = fields, .field_count = count, .limit = HB_NO_LIMIT };
+    return hb_page_read(f->task, f->ws, source->entity, &page, &source->run, err);
 }
 
 static hb_status find_text(find_program *f, hb_str text, hb_err *err) {

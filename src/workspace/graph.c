@@ -86,33 +86,9 @@ static hb_status sources_filter(const hb_relation *relation, const hb_ids *targe
 static hb_status sources_part(hb_task *task, hb_workspace *ws, const hb_relation *relation,
                               const hb_ids *targets, hb_str after, uint64_t limit, hb_run **out,
                               hb_err *err) {
-    hb_entity *entity = relation->source;
-    hb_query *query = HB_NEW(&task->arena, hb_query);
-    hb_col *select = HB_NEW(&task->arena, hb_col);
-    if (query == NULL || select == NULL) return hb_err_memory(err);
-    *select = (hb_col){ HB_COL_FIELD, relation->field, NULL, 0, hb_relation_field(relation)->name };
-    query->schema = entity->schema;
-    query->select = select;
-    query->select_count = 1;
-    query->limit = limit;
-    query->leaf_count = after.len > 0 ? 2 : 1;
-    HB_TRY(sources_filter(relation, targets, &task->arena, &query->filter, err));
-    if (after.len > 0) {
-        hb_expr *leaf = HB_NEW(&task->arena, hb_expr);
-        if (leaf == NULL) return hb_err_memory(err);
-        leaf->kind = HB_EXPR_LEAF;
-        leaf->field = HB_FIELD_OBJECT_ID;
-        leaf->op = HB_OP_GT;
-        leaf->value = (hb_value){ HB_KIND_TEXT, { .s = after } };
-        const hb_expr *both[2] = { query->filter, leaf };
-        query->filter = hb_expr_join(&task->arena, HB_EXPR_AND, both, 2);
-        if (query->filter == NULL) return hb_err_memory(err);
-    }
-    hb_plan_options options = { .no_pushdown = false };
-    const hb_plan *plan;
-    hb_instance *const *instances = hb_entity_instances(ws, entity);
-    HB_TRY(hb_plan_make(query, entity->routing, instances, &options, &task->arena, &plan, err));
-    return hb_run_new(task, plan, instances, out, err);
+    hb_page page = { &relation->field, 1, NULL, after, limit };
+    HB_TRY(sources_filter(relation, targets, &task->arena, &page.filter, err));
+    return hb_page_read(task, ws, relation->source, &page, out, err);
 }
 
 hb_status hb_relation_sources(hb_task *task, hb_workspace *ws, const hb_relation *relation,

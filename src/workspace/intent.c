@@ -304,19 +304,7 @@ hb_status hb_record_columns(const hb_entity *entity, hb_str rows, hb_arena *aren
     if (aligned.ptr == NULL) return hb_err_memory(err);
     hb_batch batch;
     HB_TRY(hb_wire_read(aligned, arena, &batch, err));
-    const hb_schema *schema = entity->schema;
-    hb_column *columns = HB_NEW_ARRAY(arena, hb_column, schema->field_count);
-    if (columns == NULL) return hb_err_memory(err);
-    for (uint32_t f = 0; f < schema->field_count; f++) {
-        int at = hb_batch_find(&batch, schema->fields[f].name);
-        if (at >= 0 && batch.columns[at].kind == schema->fields[f].kind) {
-            columns[f] = batch.columns[at];
-            columns[f].name = schema->fields[f].name;
-        } else {
-            HB_TRY(hb_columns_null(&schema->fields[f], batch.row_count, arena, &columns[f], err));
-        }
-    }
-    *out = columns;
+    HB_TRY(hb_columns_of(entity->schema, &batch, arena, out, err));
     *row_count = batch.row_count;
     return HB_OK;
 }

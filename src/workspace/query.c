@@ -201,36 +201,42 @@ hb_status hb_call_explain(hb_workspace *ws, const hb_request *request, hb_task *
     return status;
 }
 
-hb_status hb_workspace_plan_page(hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
-                                 uint32_t field_count, const hb_expr *filter, uint64_t limit,
-                                 hb_task *task, const hb_plan **out, hb_err *err) {
+/* Both of the rows asked for: the filter, and an id after `last`. */
+static hb_status page_filter(const hb_page *page, hb_query *query, hb_arena *arena, hb_err *err) {
+    const hb_expr *both[2] = { NULL, page->filter };
+    query->filter = page->filter;
+    query->leaf_count = page->filter != NULL ? 1 : 0;
+    if (page->last.len == 0) return HB_OK;
+    hb_expr *after = HB_NEW(arena, hb_expr);
+    const hb_str last = hb_arena_str(arena, page->last);
+    if (after == NULL || last.ptr == NULL) return hb_err_memory(err);
+    *after = (hb_expr){ .kind = HB_EXPR_LEAF, .field = HB_FIELD_OBJECT_ID, .op = HB_OP_GT };
+    after->value = (hb_value){ HB_KIND_TEXT, { .s = last } };
+    after->leaf_index = query->leaf_count++;
+    both[0] = after;
+    query->filter = hb_expr_join(arena, HB_EXPR_AND, both, query->leaf_count);
+    return query->filter != NULL ? HB_OK : hb_err_memory(err);
+}
+
+hb_status hb_page_read(hb_task *task, hb_workspace *ws, const hb_entity *entity,
+                       const hb_page *page, hb_run **out, hb_err *err) {
+    const hb_schema *schema = entity->schema;
+    hb_instance *const *instances = hb_entity_instances(ws, entity);
     hb_query *query = HB_NEW(&task->arena, hb_query);
-    uint32_t count = fields != NULL ? field_count : entity->schema->field_count - 1;
+    const uint32_t count = page->fields != NULL ? page->field_count : schema->field_count - 1;
     hb_col *columns = HB_NEW_ARRAY(&task->arena, hb_col, count);
     if (query == NULL || columns == NULL) return hb_err_memory(err);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t field = fields != NULL ? fields[i] : i + 1;
-        columns[i] = (hb_col){ HB_COL_FIELD, field, NULL, 0, entity->schema->fields[field].name };
+        const uint32_t field = page->fields != NULL ? page->fields[i] : i + 1;
+        columns[i] = (hb_col){ HB_COL_FIELD, field, NULL, 0, schema->fields[field].name };
     }
-    query->schema = entity->schema;
+    query->schema = schema;
     query->select = columns;
     query->select_count = count;
-    query->filter = filter;
-    query->leaf_count = filter != NULL ? 1 : 0;
-    query->limit = limit;
-    hb_plan_options options = { false, false, false };
-    return hb_plan_make(query, entity->routing, hb_entity_instances(ws, entity), &options,
-                        &task->arena, out, err);
-}
-
-hb_status hb_workspace_plan_all(hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
-                                uint32_t field_count, hb_task *task, const hb_plan **out,
-                                hb_err *err) {
-    return hb_workspace_plan_page(ws, entity, fields, field_count, NULL, HB_NO_LIMIT, task, out,
-                                  err);
-}
-
-hb_status hb_workspace_plan_part(hb_workspace *ws, hb_entity *entity, const hb_expr *leaf,
-                                 uint64_t limit, hb_task *task, const hb_plan **out, hb_err *err) {
-    return hb_workspace_plan_page(ws, entity, NULL, 0, leaf, limit, task, out, err);
+    query->limit = page->limit;
+    HB_TRY(page_filter(page, query, &task->arena, err));
+    const hb_plan_options options = { .no_pushdown = false };
+    const hb_plan *plan;
+    HB_TRY(hb_plan_make(query, entity->routing, instances, &options, &task->arena, &plan, err));
+    return hb_run_new(task, plan, instances, out, err);
 }

@@ -32,6 +32,24 @@ hb_status hb_columns_null(const hb_field *field, uint32_t row_count, hb_arena *a
     return HB_OK;
 }
 
+hb_status hb_columns_of(const hb_schema *schema, const hb_batch *batch, hb_arena *arena,
+                        hb_column **out, hb_err *err) {
+    hb_column *columns = HB_NEW_ARRAY(arena, hb_column, schema->field_count);
+    if (columns == NULL) return hb_err_memory(err);
+    for (uint32_t f = 0; f < schema->field_count; f++) {
+        const hb_field *field = &schema->fields[f];
+        const int at = hb_batch_find(batch, field->name);
+        if (at >= 0 && batch->columns[at].kind == field->kind) {
+            columns[f] = batch->columns[at];
+            columns[f].name = field->name;
+        } else {
+            HB_TRY(hb_columns_null(field, batch->row_count, arena, &columns[f], err));
+        }
+    }
+    *out = columns;
+    return HB_OK;
+}
+
 hb_status hb_columns_constant(const hb_field *field, const hb_value *value, uint32_t row_count,
                               hb_arena *arena, hb_column *out, hb_err *err) {
     if (value->kind == HB_KIND_NULL) return hb_columns_null(field, row_count, arena, out, err);

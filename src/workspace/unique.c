@@ -40,7 +40,7 @@ bool hb_unique_next(const hb_workspace *ws, const hb_entity *entity, uint32_t *n
         *single = *number;
         *out = alone ? (hb_field_group){ .fields = single, .field_count = 1 }
                      : schema->uniques[*number - schema->field_count];
-        if (!unique_is_native(ws, entity, out)) return true;
+        if (ws == NULL || !unique_is_native(ws, entity, out)) return true;
     }
     return false;
 }
@@ -74,26 +74,12 @@ static hb_status unique_filter(const hb_unique *u, const unique_rule *rule, cons
 }
 
 static hb_status unique_start_rule(hb_unique *u, unique_rule *rule, hb_err *err) {
-    hb_arena *arena = &u->task->arena;
-    hb_query *query = HB_NEW(arena, hb_query);
-    hb_col *select = HB_NEW_ARRAY(arena, hb_col, rule->field_count);
-    if (query == NULL || select == NULL) return hb_err_memory(err);
-    for (uint32_t i = 0; i < rule->field_count; i++) {
-        hb_str name = u->entity->schema->fields[rule->fields[i]].name;
-        select[i] = (hb_col){ HB_COL_FIELD, rule->fields[i], NULL, 0, name };
-    }
-    query->schema = u->entity->schema;
-    query->select = select;
-    query->select_count = rule->field_count;
-    query->limit = HB_NO_LIMIT;
-    query->leaf_count = 1;
-    HB_TRY(unique_filter(u, rule, &query->filter, err));
-    rule->done = query->filter == NULL;
-    if (rule->done) return HB_OK;
-    hb_plan_options options = { .no_pushdown = false };
-    const hb_plan *plan;
-    HB_TRY(hb_plan_make(query, u->entity->routing, u->ws->instances, &options, arena, &plan, err));
-    return hb_run_new(u->task, plan, u->ws->instances, &rule->run, err);
+    hb_page page = { .fields = rule->fields,
+                     .field_count = rule->field_count,
+                     .limit = HB_NO_LIMIT };
+    HB_TRY(unique_filter(u, rule, &page.filter, err));
+    rule->done = page.filter == NULL;
+    return rule->done ? HB_OK : hb_page_read(u->task, u->ws, u->entity, &page, &rule->run, err);
 }
 
 hb_status hb_unique_start(hb_task *task, hb_workspace *ws, const hb_entity *entity,
@@ -226,19 +212,14 @@ hb_status hb_unique_advance(hb_unique *u, bool *done, hb_err *err) {
 
 hb_status hb_unique_among(hb_task *task, hb_workspace *ws, const hb_entity *entity,
                           const hb_column *columns, uint32_t row_count, hb_err *err) {
-    const hb_schema *schema = entity->schema;
     const hb_unique u = {
         .task = task, .ws = ws, .entity = entity, .columns = columns, .row_count = row_count
     };
-    hb_status status = HB_OK;
-    for (uint32_t f = 1; f < schema->field_count && status == HB_OK; f++) {
-        const unique_rule rule = { .fields = &f, .field_count = 1 };
-        if (schema->fields[f].unique) status = unique_check_rule(&u, &rule, NULL, err);
+    hb_field_group group;
+    uint32_t single;
+    for (uint32_t n = 0; hb_unique_next(NULL, entity, &n, &single, &group); n++) {
+        const unique_rule rule = { .fields = group.fields, .field_count = group.field_count };
+        HB_TRY(unique_check_rule(&u, &rule, NULL, err));
     }
-    for (uint32_t i = 0; i < schema->unique_count && status == HB_OK; i++) {
-        const hb_field_group *group = &schema->uniques[i];
-        const unique_rule rule = { .fields = group->fields, .field_count = group->field_count };
-        status = unique_check_rule(&u, &rule, NULL, err);
-    }
-    return status;
+    return HB_OK;
 }

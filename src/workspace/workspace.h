@@ -251,6 +251,9 @@ size_t hb_cell_bytes(hb_kind kind, uint32_t dim);
 hb_status hb_columns_null(const hb_field *field, uint32_t row_count, hb_arena *arena,
                           hb_column *out,
                           hb_err *err);
+/* The columns of a batch by schema field, under its names; nulls for what it has not. */
+hb_status hb_columns_of(const hb_schema *schema, const hb_batch *batch, hb_arena *arena,
+                        hb_column **out, hb_err *err);
 /* A column that repeats one value (of the field's kind). */
 hb_status hb_columns_constant(const hb_field *field, const hb_value *value, uint32_t row_count,
                               hb_arena *arena, hb_column *out, hb_err *err);
@@ -364,8 +367,8 @@ hb_status hb_unique_advance(hb_unique *unique, bool *done, hb_err *err);
 /* HB_E_UNIQUE if two of these rows, which are all there are, hold one value. */
 hb_status hb_unique_among(hb_task *task, hb_workspace *ws, const hb_entity *entity,
                           const hb_column *columns, uint32_t row_count, hb_err *err);
-/* The constraint with that number or the next one after it that no engine enforces by itself, for
- * audit; false: there is none. Numbers start from 0. `single` lives as long as *out. */
+/* The constraint with that number or the next one after it; with `ws`, of those that no engine
+ * enforces by itself. False: there is none. Numbers start from 0. `single` lives as long as *out. */
 bool hb_unique_next(const hb_workspace *ws, const hb_entity *entity, uint32_t *number,
                     uint32_t *single, hb_field_group *out);
 
@@ -375,16 +378,16 @@ hb_status hb_write_delete(hb_workspace *ws, const hb_request *request, hb_entity
                           const hb_ids *ids, hb_task *task, hb_err *err);
 
 /* ---- query.c */
-/* A plan for all rows of an entity with the given fields (NULL: all). */
-hb_status hb_workspace_plan_all(hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
-                                uint32_t field_count, hb_task *task, const hb_plan **out,
-                                hb_err *err);
-/* All fields of the first `limit` rows that `leaf` (one comparison, NULL: none) holds for. */
-hb_status hb_workspace_plan_part(hb_workspace *ws, hb_entity *entity, const hb_expr *leaf,
-                                 uint64_t limit, hb_task *task, const hb_plan **out, hb_err *err);
-/* The same with the given fields. */
-hb_status hb_workspace_plan_page(hb_workspace *ws, hb_entity *entity, const uint32_t *fields,
-                                 uint32_t field_count, const hb_expr *leaf, uint64_t limit,
-                                 hb_task *task, const hb_plan **out, hb_err *err);
+/* Rows of an entity in the order of their object_ids. */
+typedef struct hb_page {
+    const uint32_t *fields;     /* NULL: all */
+    uint32_t field_count;
+    const hb_expr *filter;      /* of one leaf; NULL: none. Lives as long as the run */
+    hb_str last;                /* only rows after this id; "": from the start */
+    uint64_t limit;             /* rows; HB_NO_LIMIT */
+} hb_page;
+/* Starts reading them, in the task's arena. */
+hb_status hb_page_read(hb_task *task, hb_workspace *ws, const hb_entity *entity,
+                       const hb_page *page, hb_run **out, hb_err *err);
 
 #endif
