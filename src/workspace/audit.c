@@ -27,36 +27,39 @@ typedef struct audit_program {
 
 /* ---- reporting ------------------------------------------------------------------------- */
 
-/* What was found and done about each part; `done` false: nothing was. */
-static bool add_counts(cJSON *to, const char *const keys[3], const uint64_t counts[3], bool done) {
+#define COUNTS_MAX 4
+/* Numbers by name, up to the first NULL; `done` false: what a dry run would only do is 0. */
+static bool add_counts(cJSON *to, const char *const keys[COUNTS_MAX],
+                       const uint64_t counts[COUNTS_MAX], bool done) {
     bool ok = true;
-    for (int i = 0; i < 3 && keys[i] != NULL; i++) {
+    for (int i = 0; i < COUNTS_MAX && keys[i] != NULL; i++) {
         ok = ok && cJSON_AddNumberToObject(to, keys[i], done ? (double)counts[i] : 0) != NULL;
     }
     return ok;
 }
 
 static bool add_catalog_counts(const audit_program *a, cJSON *to, bool done) {
-    static const char *const keys[3] = { "missing_written", "mismatched_rewritten",
-                                         "dangling_deleted" };
+    static const char *const keys[COUNTS_MAX] = { "missing_written", "mismatched_rewritten",
+                                                  "dangling_deleted" };
     const hb_catalog_counts rows = hb_catalog_check_counts(a->before);
-    const uint64_t counts[3] = { rows.missing, rows.mismatched, rows.dangling };
+    const uint64_t counts[COUNTS_MAX] = { rows.missing, rows.mismatched, rows.dangling };
     return add_counts(to, keys, counts, done);
 }
 
 static bool add_replica_counts(const audit_program *a, cJSON *to, bool done) {
-    static const char *const keys[3] = { "missing_written", "different_rewritten",
-                                         "orphaned_deleted" };
+    static const char *const keys[COUNTS_MAX] = { "missing_written", "different_rewritten",
+                                                  "orphaned_deleted" };
     const hb_replica_counts rows = hb_replicas_counts(a->replicas);
-    const uint64_t counts[3] = { rows.missing, rows.different, hb_replicas_deleted(a->replicas) };
+    const uint64_t counts[COUNTS_MAX] = { rows.missing, rows.different,
+                                          hb_replicas_deleted(a->replicas) };
     return add_counts(to, keys, counts, done);
 }
 
 static bool add_intent_counts(const audit_program *a, cJSON *to, bool done) {
-    static const char *const keys[3] = { "completed", "taken_back", NULL };
+    static const char *const keys[COUNTS_MAX] = { "completed", "taken_back", NULL };
     uint32_t completed, taken_back;
     hb_intents_counts(a->intents, &completed, &taken_back);
-    const uint64_t counts[3] = { completed, taken_back, 0 };
+    const uint64_t counts[COUNTS_MAX] = { completed, taken_back, 0 };
     return add_counts(to, keys, counts, done);
 }
 
@@ -126,31 +129,27 @@ static hb_status audit_add_edges(audit_program *a, bool *ok, hb_err *err) {
 
 /* "totals": how many there are of everything that is listed up to HB_AUDIT_LIST_MAX times. */
 static hb_status audit_add_totals(audit_program *a, const hb_stored_counts *stored, hb_err *err) {
+    static const char *const keys[3][COUNTS_MAX] = {
+        { "missing", "dangling", "mismatched", NULL },
+        { "missing", "orphaned", "different", NULL },
+        { "storage", "unused", "files", "edges" },
+    };
     cJSON *totals = cJSON_AddObjectToObject(a->root, "totals");
-    cJSON *catalog = cJSON_AddObjectToObject(totals, "catalog");
-    cJSON *replicas = cJSON_AddObjectToObject(totals, "replicas");
     const hb_replica_counts counts = hb_replicas_counts(a->replicas);
     const hb_catalog_counts rows = hb_catalog_check_counts(a->before);
     const hb_dangling *list;
     uint32_t dangling;
     hb_graph_check_take(a->edges, &list, &dangling);
-    const struct {
-        cJSON *to;
-        const char *key;
-        uint64_t count;
-    } all[] = {
-        { catalog, "missing", rows.missing },       { catalog, "dangling", rows.dangling },
-        { catalog, "mismatched", rows.mismatched }, { replicas, "missing", counts.missing },
-        { replicas, "orphaned", counts.orphaned },  { replicas, "different", counts.different },
-        { totals, "storage", stored->problems },    { totals, "unused", stored->unused },
-        { totals, "files", stored->files },         { totals, "edges", dangling },
+    const uint64_t all[3][COUNTS_MAX] = {
+        { rows.missing, rows.dangling, rows.mismatched, 0 },
+        { counts.missing, counts.orphaned, counts.different, 0 },
+        { stored->problems, stored->unused, stored->files, dangling },
     };
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        if (cJSON_AddNumberToObject(all[i].to, all[i].key, (double)all[i].count) == NULL) {
-            return hb_err_memory(err);
-        }
-    }
-    return HB_OK;
+    const bool ok =
+        add_counts(cJSON_AddObjectToObject(totals, "catalog"), keys[0], all[0], true) &&
+        add_counts(cJSON_AddObjectToObject(totals, "replicas"), keys[1], all[1], true) &&
+        add_counts(totals, keys[2], all[2], true);
+    return ok ? HB_OK : hb_err_memory(err);
 }
 
 /* "actions": what the repair did, or a dry run found that it would do. */

@@ -298,8 +298,8 @@ hb_status hb_twins_advance(hb_twins *t, bool *done, hb_err *err) {
 
 bool hb_twins_paused(const hb_twins *t, hb_str *entity, uint64_t *rows) {
     if (!t->paused) return false;
-    const uint32_t at = t->entity < t->ws->entity_count ? t->entity : t->entity - 1;
-    *entity = t->ws->entities[at]->schema->entity_id;
+    *entity =
+        t->ws->entities[t->entity]->schema->entity_id; /* a page ends before the next is sought */
     *rows = t->through;
     return true;
 }
