@@ -19,7 +19,7 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 const VARCHAR_MAX = 1_048_576, KEY_MAX = 128, CHILDREN_MAX = 10_000;
 /** Types of columns, as DuckDB has them, and as the server tells them. @type {Record<string, { duckdb: string, told: string }>} */
 const TYPES = {
-  boolean: { duckdb: "BOOLEAN", told: "boolean" }, bigint: { duckdb: "BIGINT", told: "bigint" }, double: { duckdb: "DOUBLE", told: "double" },
+  boolean: { duckdb: "BOOLEAN", told: "tinyint" }, bigint: { duckdb: "BIGINT", told: "bigint" }, double: { duckdb: "DOUBLE", told: "double" },
   varchar: { duckdb: "VARCHAR", told: "varchar" }, "array<float>": { duckdb: "FLOAT[]", told: "array" },
 };
 const FUNCTIONS = new Set(["instr", "starts_with", "ends_with", "count", "sum", "min", "max"]);
