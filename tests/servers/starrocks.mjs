@@ -193,10 +193,13 @@ function driverOf(engine, problems) {
     problems.push(what);
     return new Error(what);
   };
+  /** As MysqlRowBuffer writes it, by Ryu: 0.1 is 1E-1. @param {number} value */
+  const digits = (value) => value.toExponential().toUpperCase().replace("E+", "E");
   const told = (/** @type {any} */ value) => {
+    if (typeof value === "number") return digits(value);
     if (typeof value === "bigint") return String(value);
     if (typeof value === "boolean") return Number(value);
-    return value instanceof Float32Array ? `[${[...value].join(",")}]` : value;
+    return value instanceof Float32Array ? `[${[...value].map(digits).join(",")}]` : value;
   };
   /** @type {import("../../js/host/sql.js").SqlDriver["execute"]} */
   const execute = async (sql, params, { signal }) => {
