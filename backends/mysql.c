@@ -7,14 +7,10 @@
  * string-functions, json-table-functions) and https://dev.mysql.com/doc/mysql-errors/8.0/en/;
  * MariaDB: https://mariadb.com/kb/en/supported-character-sets-and-collations/. */
 #include "backends/sql/transport.h"
-#include "base/num.h"
 
 /* By the server's number; drivers, Node and mysql2 have words of their own. */
 static hb_status status_of(hb_str native) {
-    static const struct {
-        int64_t from, to;
-        hb_status status;
-    } known[] = {
+    static const sql_number known[] = {
         { 1062, 1062, HB_E_UNIQUE },
         { 1044, 1045, HB_E_REFUSED },       /* no such right, password */
         { 1142, 1143, HB_E_REFUSED },
@@ -53,18 +49,15 @@ static hb_status status_of(hb_str native) {
         { 1927, 1927, HB_E_UNAVAILABLE },
         { 2002, 2055, HB_E_UNAVAILABLE },
     };
-    int64_t number;
-    if (hb_num_parse_i64(native, &number) != HB_NUM_OK) {
-        if (hb_str_eq(native, HB_STR("UNSUPPORTED"))) return HB_E_UNSUPPORTED;
-        const bool of_network = hb_str_starts(native, HB_STR("E")) ||
-                                hb_str_starts(native, HB_STR("PROTOCOL_")) ||
-                                hb_str_eq(native, HB_STR("UNAVAILABLE"));
-        return of_network ? HB_E_UNAVAILABLE : HB_E_BACKEND;
+    hb_status status;
+    if (sql_status_by_number(known, sizeof(known) / sizeof(known[0]), native, &status)) {
+        return status;
     }
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (number >= known[i].from && number <= known[i].to) return known[i].status;
-    }
-    return HB_E_BACKEND;
+    if (hb_str_eq(native, HB_STR("UNSUPPORTED"))) return HB_E_UNSUPPORTED;
+    const bool of_network = hb_str_starts(native, HB_STR("E")) ||
+                            hb_str_starts(native, HB_STR("PROTOCOL_")) ||
+                            hb_str_eq(native, HB_STR("UNAVAILABLE"));
+    return of_network ? HB_E_UNAVAILABLE : HB_E_BACKEND;
 }
 
 /* Database, table, column, key. */

@@ -13,6 +13,7 @@ extern const hb_backend hb_backend_sqlite;
 extern const hb_backend hb_backend_postgres, hb_backend_pgvector, hb_backend_duckdb;
 extern const hb_backend hb_backend_mysql, hb_backend_oceanbase;
 extern const hb_backend hb_backend_trino, hb_backend_starrocks;
+extern const hb_backend hb_backend_mssql, hb_backend_oracle;
 #endif
 
 const hb_backend *const hb_backends[] = {
@@ -33,6 +34,8 @@ const hb_backend *const hb_backends[] = {
     &hb_backend_oceanbase,
     &hb_backend_trino,
     &hb_backend_starrocks,
+    &hb_backend_mssql,
+    &hb_backend_oracle,
 #endif
     NULL,
 };

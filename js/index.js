@@ -20,6 +20,8 @@ export { ERROR_CODES, HeavenBaseError } from "./errors.js";
 /** @typedef {import("./types.js").Direction} Direction */
 /** @typedef {import("./types.js").EdgeReference} EdgeReference */
 /** @typedef {import("./types.js").HttpOptions} HttpOptions */
+/** @typedef {import("./types.js").MssqlOptions} MssqlOptions */
+/** @typedef {import("./types.js").OracleOptions} OracleOptions */
 /** @typedef {import("./types.js").TrinoOptions} TrinoOptions */
 /** @typedef {import("./types.js").StarrocksHttpOptions} StarrocksHttpOptions */
 /** @typedef {import("./types.js").Plan} Plan */

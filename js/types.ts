@@ -147,6 +147,33 @@ export type HttpOptions =
   | { via: "neon"; uri: string; url?: string; token?: string }
   /** mysql: PlanetScale's SQL over HTTP, at `url` or https://`host` */
   | { via: "planetscale"; url?: string; host?: string; username: string; password: string };
+/** Options of the backend mssql for a driver that a function makes of them: `{ type: "mssql", ...options satisfies MssqlOptions }`. */
+export interface MssqlOptions {
+  /** what the names of the workspace's tables begin with, in the user's default schema; `hb_<workspace id>$` by default */
+  prefix?: string;
+  /** instead: a schema of the workspace's own */
+  schema?: string;
+  host?: string;
+  port?: number;
+  database?: string;
+  username?: string;
+  password?: string;
+  /** `options` of tedious, and its `authentication` */
+  params?: Record<string, unknown>;
+}
+/** Options of the backend oracle for a driver that a function makes of them: `{ type: "oracle", ...options satisfies OracleOptions }`. */
+export interface OracleOptions {
+  /** what the names of the workspace's tables begin with, in the user's own schema; `hb_<workspace id>$` by default */
+  prefix?: string;
+  /** instead: another user's schema, which holds the workspace alone */
+  schema?: string;
+  /** `host:port/service`, or a descriptor */
+  uri?: string;
+  username?: string;
+  password?: string;
+  /** what else a pool of oracledb takes */
+  params?: Record<string, unknown>;
+}
 /** Options of the backend trino: `{ type: "trino", ...options satisfies TrinoOptions }`. */
 export interface TrinoOptions {
   /** the coordinator; a password or a token goes to `https:` only, or to this machine */

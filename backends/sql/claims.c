@@ -35,6 +35,22 @@ static bool is_comparable(const hb_dialect *dialect, hb_kind column, const hb_va
     return dialect->holds_nul || !has_nul(value);
 }
 
+/* Templates would see the mark of a text, or not all of one that is too long (dialects.h). */
+static bool can_template(const hb_dialect *dialect, const hb_type *type, const hb_expr *leaf) {
+    const bool looks_into =
+        leaf->op == HB_OP_CONTAINS || leaf->op == HB_OP_STARTS_WITH || leaf->op == HB_OP_ENDS_WITH;
+    const bool compares = leaf->op == HB_OP_LT || leaf->op == HB_OP_LTE || leaf->op == HB_OP_GT ||
+                          leaf->op == HB_OP_GTE;
+    const hb_str text = leaf->value.as.s;
+    if (leaf->value.kind != HB_KIND_TEXT) return true;
+    if (dialect->operand_max > 0 && text.len > dialect->operand_max) return false;
+    if (looks_into && dialect->text_marked != NULL && hb_str_has_char(text, HB_SQL_MARK)) {
+        return false;
+    }
+    return !compares || dialect->order_chars == 0 || type->id == HB_TYPE_DATE ||
+           (type->max_chars > 0 && type->max_chars <= dialect->order_chars);
+}
+
 static bool can_say(const hb_dialect *dialect, const hb_type *type, const hb_expr *leaf) {
     const hb_kind kind = hb_type_kind(type);
     if (leaf->path_len > 0 || !hb_sql_can_leaf(dialect, type, leaf)) return false;
@@ -42,7 +58,7 @@ static bool can_say(const hb_dialect *dialect, const hb_type *type, const hb_exp
     for (uint32_t i = 0; i < leaf->list_count; i++) {
         if (!is_comparable(dialect, kind, &leaf->list[i])) return false;
     }
-    return is_comparable(dialect, kind, &leaf->value);
+    return is_comparable(dialect, kind, &leaf->value) && can_template(dialect, type, leaf);
 }
 
 hb_offer sql_offer(const hb_dialect *dialect, const hb_type *type, const hb_expr *leaf) {

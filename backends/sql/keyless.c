@@ -137,23 +137,8 @@ static hb_status add_merge(hb_job *job, const sql_table *table, hb_str json, hb_
     sql_add_table(sql, sql_remote_of(job), table->name);
     hb_sql_add(sql, " AS t USING (");
     add_source(job, table, true, json, sql);
-    add_of(sql, ") AS s ON t.", table->columns[0]);
-    add_of(sql, " = s.", table->columns[0]);
-    if (count + cleared_count > 1) hb_sql_add(sql, " WHEN MATCHED THEN UPDATE SET ");
-    for (uint32_t i = 1; i < count; i++) {
-        add_of(sql, i > 1 ? ", " : "", table->columns[i]);
-        add_of(sql, " = s.", table->columns[i]);
-    }
-    for (uint32_t i = 0; i < cleared_count; i++) {
-        add_of(sql, i > 0 || count > 1 ? ", " : "", cleared[i]);
-        hb_sql_add(sql, " = NULL");
-    }
-    hb_sql_add(sql, " WHEN NOT MATCHED THEN INSERT");
-    hb_sql_column_list(sql, table->columns, count);
-    for (uint32_t i = 0; i < count; i++) {
-        add_of(sql, i > 0 ? ", s." : " VALUES (s.", table->columns[i]);
-    }
-    hb_sql_add(sql, ")");
+    hb_sql_add(sql, ") AS s");
+    sql_merge_end(sql, table->columns, count, cleared, cleared_count);
     return HB_OK;
 }
 

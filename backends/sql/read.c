@@ -9,7 +9,7 @@
 
 #include "base/map.h"
 
-#define NEAR_SPARE 32u              /* rows beyond top_k, for what the engine rounds otherwise */
+#define NEAR_SPARE 32u /* rows beyond top_k, for what the engine rounds otherwise */
 
 enum { READ_ROWS = 1, READ_RANKED, READ_BEST };
 
@@ -39,19 +39,40 @@ hb_status sql_add_where(hb_sql *sql, const hb_job *job, const sql_table *table, 
                       fragment->candidates->count, err);
 }
 
+/* What a column is ordered by. */
+static const char *order_form(const hb_dialect *dialect, uint32_t place, hb_kind kind) {
+    if (place == 0) return dialect->id_order;
+    return kind == HB_KIND_TEXT ? dialect->text_order : NULL;
+}
+
+/* Whether the key is one of those before it. */
+static bool is_ordered(const hb_fragment *fragment, uint32_t at) {
+    for (uint32_t i = 0; i < at; i++) {
+        if (fragment->order[i].col.field == fragment->order[at].col.field) return true;
+    }
+    return false;
+}
+
 static void add_order(hb_sql *sql, const hb_job *job, const sql_table *table) {
     const hb_fragment *fragment = job->fragment;
+    const hb_container *container = fragment->container;
+    bool by_id = false;
     hb_sql_add(sql, " ORDER BY ");
     for (uint32_t i = 0; i < fragment->order_count; i++) {
         const hb_order *order = &fragment->order[i];
-        hb_sql_order_key(sql, table->columns[fragment->container->by_field[order->col.field]],
+        const uint32_t place = container->by_field[order->col.field];
+        const hb_kind kind = container->schema->fields[order->col.field].kind;
+        if (is_ordered(fragment, i)) continue; /* some engines refuse a key twice */
+        if (i > 0) hb_sql_add(sql, ", ");
+        by_id = by_id || place == 0;
+        hb_sql_order_key(sql, table->columns[place], order_form(sql->dialect, place, kind),
                          order->desc);
-        hb_sql_add(sql, ", ");
     }
-    if (sql->dialect->nulls_last) {
-        hb_sql_order_key(sql, table->columns[0], false);
-    } else {
-        hb_sql_ident(sql, table->columns[0]);   /* is never null */
+    if (!by_id && fragment->order_count > 0) hb_sql_add(sql, ", ");
+    if (!by_id && sql->dialect->nulls_last) {
+        hb_sql_order_key(sql, table->columns[0], sql->dialect->id_order, false);
+    } else if (!by_id) {
+        hb_sql_order_by(sql, table->columns[0], sql->dialect->id_order); /* is never null */
     }
     hb_sql_limit(sql, fragment->limit, fragment->offset);
 }
@@ -97,7 +118,7 @@ static void add_nearest(hb_sql *sql, const hb_near *near, const sql_table *table
         }
     }
     hb_sql_add(sql, ", ");
-    hb_sql_ident(sql, table->columns[0]);
+    hb_sql_order_by(sql, table->columns[0], sql->dialect->id_order);
     hb_sql_limit(sql, (uint64_t)near->top_k + NEAR_SPARE, 0);
 }
 
@@ -195,7 +216,7 @@ static hb_status take_in_order(hb_job *job, const hb_batch *rows, const hb_str *
     hb_status status = map_ids(rows, &map, err);
     for (uint32_t i = 0; i < count && status == HB_OK; i++) {
         const uint32_t row = hb_map_find(&map, ids[i]);
-        if (row == HB_MAP_NONE) continue;       /* deleted since, or never there */
+        if (row == HB_MAP_NONE) continue; /* deleted since, or never there */
         status = scores != NULL ? add_scored(job, rows, row, scores[i], err)
                                 : add_row(job, rows, row, err);
     }
@@ -323,8 +344,8 @@ static uint32_t first_phase(const hb_fragment *fragment) {
 }
 
 static const char *const type_names[HB_KIND_COUNT] = {
-    [HB_KIND_NULL] = "null",   [HB_KIND_BOOL] = "boolean", [HB_KIND_I64] = "integer",
-    [HB_KIND_F64] = "float",   [HB_KIND_TEXT] = "text",    [HB_KIND_BYTES] = "bytes",
+    [HB_KIND_NULL] = "null",  [HB_KIND_BOOL] = "boolean", [HB_KIND_I64] = "integer",
+    [HB_KIND_F64] = "float",  [HB_KIND_TEXT] = "text",    [HB_KIND_BYTES] = "bytes",
     [HB_KIND_VEC] = "vector", [HB_KIND_PACK] = "json",
 };
 

@@ -7,7 +7,8 @@
 static hb_status sql_probe(hb_job *job, hb_err *err) {
     hb_sql sql;
     hb_sql_init(&sql, sql_remote_of(job)->engine->dialect, job->mem, job->arena);
-    hb_sql_add(&sql, "SELECT 1");
+    const char *probe = sql_remote_of(job)->engine->probe;
+    hb_sql_add(&sql, probe != NULL ? probe : "SELECT 1");
     hb_status status = sql_send_one(job, &sql, err);
     hb_sql_free(&sql);
     return status;
@@ -99,6 +100,7 @@ hb_status sql_reply(hb_job *job, const hb_host_reply *reply, hb_err *err) {
     bool complete;
     hb_status status = answer(job, reply, &rows, &complete, err);
     if (status == HB_OK && !complete) return HB_OK;
+    if (status == HB_OK) status = sql_unmark(job, &rows, err);
     if (status != HB_OK && sql_step_repeats(job, err)) {
         hb_err_init(err);
         return sql_steps(job, err);

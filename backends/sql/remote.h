@@ -66,6 +66,7 @@ typedef struct sql_engine {
     const struct sql_transport *const *transports;
     const struct sql_transport *by_http;    /* the way when nobody says one; NULL: a driver */
     sql_writes writes;
+    const char *probe;          /* is answered whenever anything is; NULL: SELECT 1 */
     const char *empty;          /* what empties a table, its name follows; NULL: DELETE FROM */
     /* Making a table may fail in this way when another program makes it: it is tried again. */
     bool (*may_remake)(hb_str native);
@@ -171,6 +172,12 @@ typedef struct sql_code {
     hb_status status;
 } sql_code;
 hb_status sql_status_by_prefix(const sql_code *codes, size_t count, hb_str native);
+/* The same of numbers, from the first to the last of each entry; false: it is no number. */
+typedef struct sql_number {
+    int32_t from, to;
+    hb_status status;
+} sql_number;
+bool sql_status_by_number(const sql_number *known, size_t count, hb_str native, hb_status *out);
 /* Status and words of an operation that failed. */
 hb_status sql_failed(const sql_remote *remote, const hb_host_reply *reply, hb_err *err);
 /* The same of a status that is known: `telling` are more words, or empty; `native` a code. */
@@ -237,6 +244,21 @@ hb_status sql_cleared_columns(const sql_remote *remote, const hb_container *cont
                               uint32_t *count, hb_err *err);
 /* VALIDATION for U+0000 where the engine has none. */
 hb_status sql_check_text(const hb_job *job, const hb_field *field, hb_str text, hb_err *err);
+/* Where rows that are there would be in the way of their successors: adds what deletes them. */
+hb_status sql_rows_replace(hb_sql *sql, sql_list *list, const sql_remote *remote, hb_str table,
+                           hb_str key, const hb_str *ids, uint32_t count, hb_err *err);
+/* A statement that writes rows of these columns, the first of which is their key, in the place of
+ * those that are there: sql_rows_begin, for each row sql_row_begin, its values with commas between
+ * and a closing parenthesis, then sql_rows_end. */
+void sql_rows_begin(hb_sql *sql, const sql_remote *remote, hb_str table, const hb_str *columns,
+                    uint32_t column_count);
+void sql_row_begin(hb_sql *sql, const sql_remote *remote, hb_str table, const hb_str *columns,
+                   uint32_t column_count, bool follows);
+void sql_rows_end(hb_sql *sql, const hb_str *columns, uint32_t column_count, const hb_str *cleared,
+                  uint32_t cleared_count);
+/* " ON ..." of MERGE INTO ... AS t USING ... AS s */
+void sql_merge_end(hb_sql *sql, const hb_str *columns, uint32_t column_count,
+                   const hb_str *cleared, uint32_t cleared_count);
 /* Adds what deletes the rows of these ids. */
 hb_status sql_delete_list(hb_job *job, const sql_table *table, const hb_str *ids, uint32_t count,
                           hb_sql *sql, sql_list *list, hb_err *err);
@@ -279,6 +301,8 @@ hb_status sql_rank_vectors(hb_job *job, const hb_batch *rows, hb_err *err);
 hb_status sql_rank_texts(hb_job *job, const hb_batch *rows, hb_err *err);
 
 /* ---- rows.c */
+/* The answer with texts as they were before they got a mark. */
+hb_status sql_unmark(const hb_job *job, hb_batch *rows, hb_err *err);
 /* A column of texts, which an engine may hold and give as their bytes. */
 bool sql_holds_texts(const hb_column *column);
 /* BAD_REPLY unless an answer with rows has that many columns. */

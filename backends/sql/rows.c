@@ -146,6 +146,41 @@ static bool as_pack(const hb_value *given, hb_arena *scratch, const hb_mem *mem,
     return ok && out->as.s.ptr != NULL;
 }
 
+/* ---- marks ------------------------------------------------------------------------------- */
+
+static bool ends_marked(const hb_column *column, uint32_t row) {
+    if (hb_column_cell(column, row) != HB_CELL_VALUE) return false;
+    const hb_str text = hb_column_span(column, row);
+    return text.len > 0 && text.ptr[text.len - 1] == HB_SQL_MARK;
+}
+
+static hb_status unmark_column(hb_column *column, uint32_t count, hb_arena *arena, hb_err *err) {
+    uint32_t row = 0;
+    while (row < count && !ends_marked(column, row)) row++;
+    if (row == count) return HB_OK;
+    hb_span *spans = hb_arena_array(arena, count, sizeof(*spans));
+    if (spans == NULL) return hb_err_memory(err);
+    memcpy(spans, column->data, count * sizeof(*spans));
+    for (; row < count; row++) spans[row].len -= ends_marked(column, row);
+    column->data = spans;
+    return HB_OK;
+}
+
+hb_status sql_unmark(const hb_job *job, hb_batch *rows, hb_err *err) {
+    const hb_dialect *dialect = sql_remote_of(job)->engine->dialect;
+    if (dialect->text_marked == NULL) return HB_OK;
+    hb_column *columns = hb_arena_array(job->arena, rows->column_count, sizeof(*columns));
+    if (columns == NULL && rows->column_count > 0) return hb_err_memory(err);
+    for (uint32_t i = 0; i < rows->column_count; i++) {
+        columns[i] = rows->columns[i];
+        const bool is_bytes = columns[i].kind == HB_KIND_BYTES && dialect->bytes_marked;
+        if (columns[i].kind != HB_KIND_TEXT && !is_bytes) continue;
+        HB_TRY(unmark_column(&columns[i], rows->row_count, job->arena, err));
+    }
+    rows->columns = columns;
+    return HB_OK;
+}
+
 bool sql_holds_texts(const hb_column *column) {
     return column->kind == HB_KIND_TEXT || column->kind == HB_KIND_BYTES;
 }

@@ -286,7 +286,7 @@ static hb_status add_meta_table(sql_list *list, sql_remote *remote, hb_sql *sql,
     if (sql_table_exists(remote, HB_STR(SQL_META_TABLE))) return HB_OK;
     HB_TRY(sql_add_schema(list, remote, sql, err));
     hb_sql_clear(sql);
-    hb_sql_add(sql, "CREATE TABLE IF NOT EXISTS ");
+    hb_sql_add(sql, dialect->ddl->create_table);
     sql_add_table(sql, remote, HB_STR(SQL_META_TABLE));
     hb_sql_add(sql, " (");
     hb_sql_ident(sql, HB_STR("key"));
@@ -317,15 +317,15 @@ static hb_status add_meta_change(sql_list *list, const sql_remote *remote, hb_sq
     }
     hb_value value = { .kind = HB_KIND_BYTES };
     value.as.s = entry->value;
-    hb_sql_add(sql, "INSERT INTO ");
-    sql_add_table(sql, remote, HB_STR(SQL_META_TABLE));
-    hb_sql_column_list(sql, columns, 2);
-    hb_sql_add(sql, " VALUES (");
+    HB_TRY(sql_rows_replace(sql, list, remote, HB_STR(SQL_META_TABLE), columns[0], &entry->key, 1,
+                            err));
+    sql_rows_begin(sql, remote, HB_STR(SQL_META_TABLE), columns, 2);
+    sql_row_begin(sql, remote, HB_STR(SQL_META_TABLE), columns, 2, false);
     text_value(sql, entry->key);
     hb_sql_add(sql, ", ");
     hb_sql_param_add(sql, &value);
     hb_sql_add(sql, ")");
-    hb_sql_on_clash(sql, columns, 2, NULL, 0);
+    sql_rows_end(sql, columns, 2, NULL, 0);
     return sql_list_add(list, remote, sql, err);
 }
 

@@ -44,6 +44,23 @@ static hb_status text_param(const sql_remote *remote, const hb_value *value, hb_
     return status;
 }
 
+/* A vector's, which get their mark here. */
+static hb_status bytes_param(const sql_remote *remote, hb_str bytes, hb_buf *out, hb_err *err) {
+    const hb_dialect *dialect = remote->engine->dialect;
+    if (!dialect->bytes_marked || !hb_sql_is_marked(dialect, bytes)) {
+        hb_pack_bin(out, bytes);
+        return HB_OK;
+    }
+    hb_buf marked;
+    hb_buf_init(&marked, remote->mem);
+    hb_buf_add_str(&marked, bytes);
+    hb_buf_add_char(&marked, HB_SQL_MARK);
+    const hb_status status = hb_buf_check(&marked, err);
+    if (status == HB_OK) hb_pack_bin(out, hb_buf_str(&marked));
+    hb_buf_free(&marked);
+    return status;
+}
+
 static hb_status param_add(const sql_remote *remote, const hb_value *value, hb_buf *out,
                            hb_err *err) {
     if (value->kind == HB_KIND_PACK) return text_param(remote, value, out, err);
@@ -52,8 +69,8 @@ static hb_status param_add(const sql_remote *remote, const hb_value *value, hb_b
         return HB_OK;
     }
     if (remote->engine->vector_type) return text_param(remote, value, out, err);
-    hb_pack_bin(out, hb_str_n(value->as.v.ptr, (size_t)value->as.v.len * sizeof(float)));
-    return HB_OK;
+    return bytes_param(remote, hb_str_n(value->as.v.ptr, (size_t)value->as.v.len * sizeof(float)),
+                       out, err);
 }
 
 static hb_status params_add(const sql_remote *remote, const hb_sql *sql, hb_buf *out, hb_err *err) {
@@ -163,6 +180,16 @@ hb_status sql_status_by_prefix(const sql_code *codes, size_t count, hb_str nativ
         if (hb_str_starts(native, codes[i].prefix)) return codes[i].status;
     }
     return HB_E_BACKEND;
+}
+
+bool sql_status_by_number(const sql_number *known, size_t count, hb_str native, hb_status *out) {
+    int64_t number;
+    *out = HB_E_BACKEND;
+    if (hb_num_parse_i64(native, &number) != HB_NUM_OK) return false;
+    for (size_t i = 0; i < count; i++) {
+        if (number >= known[i].from && number <= known[i].to) *out = known[i].status;
+    }
+    return true;
 }
 
 /* What the host says of a server that it does not reach, unless that could tell a secret: codes of

@@ -83,7 +83,7 @@ static hb_status send_drop(hb_job *job, hb_err *err) {
     sql_state *state = job->state;
     hb_sql sql;
     hb_sql_init(&sql, sql_remote_of(job)->engine->dialect, job->mem, job->arena);
-    hb_sql_add(&sql, "DROP TABLE IF EXISTS ");
+    hb_sql_add(&sql, sql_remote_of(job)->engine->dialect->ddl->drop_table);
     sql_add_table(&sql, sql_remote_of(job), state->dropping);
     hb_status status = sql_send_one(job, &sql, err);
     hb_sql_free(&sql);

@@ -226,19 +226,21 @@ hb_status sql_add_schema(sql_list *list, const sql_remote *remote, hb_sql *sql, 
         sql_add_form(sql, remote->engine->lock, remote->schema);
         HB_TRY(sql_table_add(list, remote, sql, err));
     }
-    if (remote->has_schema || remote->schema.len == 0) return HB_OK;
+    const char *create = remote->engine->dialect->ddl->create_schema;
+    if (remote->has_schema || remote->schema.len == 0 || create == NULL) return HB_OK;
     hb_sql_clear(sql);
-    hb_sql_add(sql, "CREATE SCHEMA IF NOT EXISTS ");
+    hb_sql_add(sql, create);
     hb_sql_ident(sql, remote->schema);
     return sql_table_add(list, remote, sql, err);
 }
 
-static bool can_index(const hb_field *field) {
+static bool can_index(const hb_dialect *dialect, const hb_field *field) {
     switch (field->kind) {
     case HB_KIND_BOOL:
     case HB_KIND_I64:
     case HB_KIND_F64: return true;
     case HB_KIND_TEXT:
+        if (dialect->no_text_index) return false;
         return field->type->id == HB_TYPE_DATE || field->type->id == HB_TYPE_CATEGORICAL ||
                (field->type->max_chars > 0 && field->type->max_chars <= INDEX_CHARS_MAX);
     case HB_KIND_NULL:
@@ -257,7 +259,8 @@ static bool is_indexed(const sql_remote *remote, const hb_container *container, 
     uint32_t before = 0;
     for (uint32_t i = 1; i <= at; i++) {
         const hb_placed *placed = &container->fields[i];
-        const bool wanted = placed->indexed && can_index(&container->schema->fields[placed->field]);
+        const bool wanted = placed->indexed && can_index(remote->engine->dialect,
+                                                         &container->schema->fields[placed->field]);
         if (i == at) return wanted && (max == 0 || before < max);
         before += wanted;
     }
@@ -266,8 +269,12 @@ static bool is_indexed(const sql_remote *remote, const hb_container *container, 
 
 static hb_status add_index_name(const sql_remote *remote, sql_table *table, uint32_t at,
                                 hb_sql *sql, hb_err *err) {
-    hb_str name = hb_arena_printf(&table->arena, "%.*s_%.*s_ix", HB_ARG(table->name),
-                                  HB_ARG(table->columns[at]));
+    hb_str apart = HB_STR_EMPTY;
+    if (remote->engine->dialect->index_in_schema) {
+        apart = remote->prefix.len > 0 ? remote->prefix : remote->schema;
+    }
+    hb_str name = hb_arena_printf(&table->arena, "%.*s%.*s_%.*s_ix", HB_ARG(apart),
+                                  HB_ARG(table->name), HB_ARG(table->columns[at]));
     if (name.ptr != NULL) name = sql_name(remote, name, &table->arena);
     if (name.ptr == NULL) return hb_err_memory(err);
     hb_sql_ident(sql, name);
@@ -323,7 +330,7 @@ void sql_add_suffix(hb_sql *sql, hb_str key) {
 static hb_status add_create(sql_list *list, const sql_remote *remote, const hb_container *container,
                             sql_table *table, hb_sql *sql, hb_err *err) {
     hb_sql_clear(sql);
-    hb_sql_add(sql, "CREATE TABLE IF NOT EXISTS ");
+    hb_sql_add(sql, remote->engine->dialect->ddl->create_table);
     sql_add_table(sql, remote, table->name);
     hb_sql_add(sql, " (");
     hb_sql_ident(sql, table->columns[0]);
@@ -344,13 +351,13 @@ static hb_status add_create(sql_list *list, const sql_remote *remote, const hb_c
 static hb_status add_missing(sql_list *list, const sql_remote *remote,
                              const hb_container *container, sql_table *table, hb_sql *sql,
                              hb_err *err) {
-    const bool can_repeat = !remote->engine->dialect->index_inside;
+    const hb_ddl *ddl = remote->engine->dialect->ddl;
     for (uint32_t i = 1; i < container->field_count; i++) {
         if (known_find(remote, table->name, table->columns[i]) != NULL) continue;
         hb_sql_clear(sql);
         hb_sql_add(sql, "ALTER TABLE ");
         sql_add_table(sql, remote, table->name);
-        hb_sql_add(sql, can_repeat ? " ADD COLUMN IF NOT EXISTS " : " ADD COLUMN ");
+        hb_sql_add(sql, ddl->add_column);
         add_column(sql, remote, &container->schema->fields[container->fields[i].field],
                    table->columns[i]);
         HB_TRY(add_key(remote, container, table, i, ", ADD KEY ", sql, err));
@@ -366,7 +373,7 @@ static hb_status add_indexes(sql_list *list, const sql_remote *remote,
         const bool is_new = !exists || known_find(remote, table->name, table->columns[i]) == NULL;
         if (!is_new || !is_indexed(remote, container, i)) continue;
         hb_sql_clear(sql);
-        hb_sql_add(sql, "CREATE INDEX IF NOT EXISTS ");
+        hb_sql_add(sql, remote->engine->dialect->ddl->create_index);
         HB_TRY(add_index_name(remote, table, i, sql, err));
         hb_sql_add(sql, " ON ");
         sql_add_table(sql, remote, table->name);
@@ -432,7 +439,7 @@ static hb_status add_clear(const sql_remote *remote, hb_str table, sql_list *lis
                            hb_err *err) {
     const bool later = remote->engine->dialect->tables_commit;
     const char *empty = remote->engine->empty != NULL ? remote->engine->empty : "DELETE FROM ";
-    hb_sql_add(sql, later ? empty : "DROP TABLE IF EXISTS ");
+    hb_sql_add(sql, later ? empty : remote->engine->dialect->ddl->drop_table);
     sql_add_table(sql, remote, table);
     if (later) HB_TRY(sql_drop_add(list, table, err));
     return sql_list_add(list, remote, sql, err);
@@ -463,11 +470,12 @@ hb_status sql_clear(hb_job *job, hb_err *err) {
 /* ---- conditions -------------------------------------------------------------------------- */
 
 /* ["a","b\"c"] */
-static hb_status json_literal(const hb_str *texts, uint32_t count, hb_buf *out, hb_err *err) {
+static hb_status json_literal(hb_sql *sql, const hb_str *texts, uint32_t count, hb_buf *out,
+                              hb_err *err) {
     hb_buf pack;
     hb_buf_init(&pack, out->mem);
     hb_pack_array(&pack, count);
-    for (uint32_t i = 0; i < count; i++) hb_pack_str(&pack, texts[i]);
+    for (uint32_t i = 0; i < count; i++) hb_pack_str(&pack, hb_sql_marked(sql, texts[i]));
     hb_status status = hb_buf_check(&pack, err);
     if (status == HB_OK) status = hb_pack_to_json(hb_buf_str(&pack), 0, false, out, err);
     hb_buf_free(&pack);
@@ -495,7 +503,7 @@ static hb_status add_in_array(hb_sql *sql, hb_str column, const hb_str *texts, u
     hb_buf literal;
     hb_buf_init(&literal, sql->mem);
     const bool is_json = strstr(sql->dialect->in_array, "$k") != NULL;
-    hb_status status = is_json ? json_literal(texts, count, &literal, err)
+    hb_status status = is_json ? json_literal(sql, texts, count, &literal, err)
                                : array_literal(texts, count, &literal, err);
     hb_value value = { .kind = HB_KIND_TEXT };
     value.as.s = status == HB_OK ? hb_arena_str(sql->arena, hb_buf_str(&literal)) : HB_STR_EMPTY;

@@ -37,10 +37,104 @@ hb_status sql_check_text(const hb_job *job, const hb_field *field, hb_str text, 
                         job->instance->name);
 }
 
-static hb_status add_row(hb_job *job, hb_sql *sql, uint32_t row, hb_err *err) {
+/* ---- rows of a statement: what stands before, between and after them --------------------- */
+
+static void add_of(hb_sql *sql, const char *words, hb_str column) {
+    hb_sql_add(sql, words);
+    hb_sql_ident(sql, column);
+}
+
+hb_status sql_rows_replace(hb_sql *sql, sql_list *list, const sql_remote *remote, hb_str table,
+                           hb_str key, const hb_str *ids, uint32_t count, hb_err *err) {
+    const uint32_t max = sql->dialect->in_list_max > 0 ? sql->dialect->in_list_max : count;
+    if (sql->dialect->upsert != HB_UPSERT_INSERT_ALL) return HB_OK;
+    for (uint32_t from = 0; from < count; from += max) {
+        hb_sql_clear(sql);
+        hb_sql_add(sql, "DELETE FROM ");
+        sql_add_table(sql, remote, table);
+        hb_sql_add(sql, " WHERE ");
+        HB_TRY(sql_add_in(sql, key, ids + from, count - from < max ? count - from : max, err));
+        HB_TRY(sql_list_add(list, remote, sql, err));
+    }
+    return HB_OK;
+}
+
+void sql_rows_begin(hb_sql *sql, const sql_remote *remote, hb_str table, const hb_str *columns,
+                    uint32_t column_count) {
+    const hb_dialect *dialect = sql->dialect;
+    hb_sql_clear(sql);
+    if (dialect->upsert == HB_UPSERT_INSERT_ALL) {
+        hb_sql_add(sql, "INSERT ALL");
+        return;
+    }
+    const bool merges = dialect->upsert == HB_UPSERT_MERGE;
+    hb_sql_add(sql, merges ? "MERGE INTO " : "INSERT INTO ");
+    sql_add_table(sql, remote, table);
+    if (merges) {
+        hb_buf_printf(&sql->text, "%s AS t USING (VALUES ", dialect->merge_hint);
+    } else {
+        hb_sql_column_list(sql, columns, column_count);
+        hb_sql_add(sql, " VALUES ");
+    }
+}
+
+void sql_row_begin(hb_sql *sql, const sql_remote *remote, hb_str table, const hb_str *columns,
+                   uint32_t column_count, bool follows) {
+    if (sql->dialect->upsert == HB_UPSERT_INSERT_ALL) {
+        hb_sql_add(sql, " INTO ");
+        sql_add_table(sql, remote, table);
+        hb_sql_column_list(sql, columns, column_count);
+        hb_sql_add(sql, " VALUES (");
+    } else {
+        hb_sql_add(sql, follows ? ", (" : "(");
+    }
+}
+
+void sql_merge_end(hb_sql *sql, const hb_str *columns, uint32_t column_count, const hb_str *cleared,
+                   uint32_t cleared_count) {
+    add_of(sql, " ON t.", columns[0]);
+    add_of(sql, " = s.", columns[0]);
+    if (column_count + cleared_count > 1) hb_sql_add(sql, " WHEN MATCHED THEN UPDATE SET ");
+    for (uint32_t i = 1; i < column_count; i++) {
+        add_of(sql, i > 1 ? ", " : "", columns[i]);
+        add_of(sql, " = s.", columns[i]);
+    }
+    for (uint32_t i = 0; i < cleared_count; i++) {
+        add_of(sql, i > 0 || column_count > 1 ? ", " : "", cleared[i]);
+        hb_sql_add(sql, " = NULL");
+    }
+    hb_sql_add(sql, " WHEN NOT MATCHED THEN INSERT");
+    hb_sql_column_list(sql, columns, column_count);
+    for (uint32_t i = 0; i < column_count; i++) {
+        add_of(sql, i > 0 ? ", s." : " VALUES (s.", columns[i]);
+    }
+    hb_sql_add(sql, ")");
+}
+
+void sql_rows_end(hb_sql *sql, const hb_str *columns, uint32_t column_count, const hb_str *cleared,
+                  uint32_t cleared_count) {
+    switch (sql->dialect->upsert) {
+    case HB_UPSERT_INSERT_ALL: hb_sql_add(sql, " SELECT 1 FROM dual"); return;
+    case HB_UPSERT_MERGE:
+        hb_sql_add(sql, ") AS s");
+        hb_sql_column_list(sql, columns, column_count);
+        sql_merge_end(sql, columns, column_count, cleared, cleared_count);
+        hb_sql_add(sql, sql->dialect->merge_end);
+        return;
+    case HB_UPSERT_ON_CONFLICT:
+    case HB_UPSERT_ON_DUPLICATE:
+    case HB_UPSERT_BY_KEY:
+    case HB_UPSERT_NONE: break;
+    }
+    hb_sql_on_clash(sql, columns, column_count, cleared, cleared_count);
+}
+
+static hb_status add_row(hb_job *job, const sql_table *table, hb_sql *sql, uint32_t first,
+                         uint32_t row, hb_err *err) {
     const hb_container *container = job->fragment->container;
     const hb_batch *batch = job->fragment->batch;
-    hb_sql_add(sql, "(");
+    sql_row_begin(sql, sql_remote_of(job), table->name, table->columns, container->field_count,
+                  row > first);
     for (uint32_t i = 0; i < container->field_count; i++) {
         const hb_field *field = &container->schema->fields[container->fields[i].field];
         const hb_value value = hb_column_get(&batch->columns[i], row);
@@ -94,21 +188,20 @@ static hb_status add_rows(hb_job *job, sql_list *list, const sql_table *table, h
         return hb_err_set(err, HB_E_LIMIT, "%s takes at most %u values in a statement",
                           job->instance->type->name, params_max);
     }
-    hb_str *cleared;
+    hb_str *cleared, *ids = hb_arena_array(job->arena, (size_t)batch->row_count + 1, sizeof(*ids));
+    if (ids == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; i < batch->row_count; i++) ids[i] = hb_column_span(&batch->columns[0], i);
+    HB_TRY(sql_rows_replace(sql, list, remote, table->name, table->columns[0], ids,
+                            batch->row_count, err));
     HB_TRY(
         sql_cleared_columns(remote, container, table, job->arena, &cleared, &cleared_count, err));
     for (uint32_t from = 0; from < batch->row_count; from += count) {
         count = rows_of_statement(job, from, step);
-        hb_sql_clear(sql);
-        hb_sql_add(sql, "INSERT INTO ");
-        sql_add_table(sql, remote, table->name);
-        hb_sql_column_list(sql, table->columns, container->field_count);
-        hb_sql_add(sql, " VALUES ");
+        sql_rows_begin(sql, remote, table->name, table->columns, container->field_count);
         for (uint32_t i = 0; i < count; i++) {
-            if (i > 0) hb_sql_add(sql, ", ");
-            HB_TRY(add_row(job, sql, from + i, err));
+            HB_TRY(add_row(job, table, sql, from, from + i, err));
         }
-        hb_sql_on_clash(sql, table->columns, container->field_count, cleared, cleared_count);
+        sql_rows_end(sql, table->columns, container->field_count, cleared, cleared_count);
         HB_TRY(sql_list_add(list, remote, sql, err));
     }
     return HB_OK;

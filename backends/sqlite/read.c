@@ -401,7 +401,7 @@ static void scan_write_order(sqlite_query *query) {
     for (uint32_t i = 0; i < fragment->order_count; i++) {
         const hb_order *order = &fragment->order[i];
         hb_sql_order_key(sql, table->columns[table->container->by_field[order->col.field]],
-                         order->desc);
+                         NULL, order->desc);
         hb_sql_add(sql, ", ");
     }
     /* Walking the index on object_id is right when a limit ends it soon; where another index finds

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The engines of a connection: the options that each takes, how a pool of it is made, and what its errors mean.
-import { judgeDuckdb, judgeMysql, judgePostgres } from "./errors.js";
+import { judgeDuckdb, judgeMssql, judgeMysql, judgeOracle, judgePostgres } from "./errors.js";
 
 /** @typedef {import("../host/sql.js").SqlDriver} SqlDriver */
 /** @typedef {import("./config.js").ConnectionConfig} ConnectionConfig */
@@ -50,6 +50,30 @@ const starrocks = {
 };
 
 /** @type {Engine} */
+const mssql = {
+  package: "tedious",
+  notReadOnly: "SQL Server has no transactions that only read: give the connection a login that may only SELECT",
+  options: { host: "string", port: "integer", database: "string", username: "string", password: "string", params: "mapping" },
+  async open({ options, pool, poolTimeoutMs }) {
+    const { connectTedious } = await import("../drivers/tedious.js");
+    return connectTedious(/** @type {any} */ (options), { connections: pool, connectTimeout: poolTimeoutMs });
+  },
+  judge: judgeMssql,
+};
+
+/** @type {Engine} */
+const oracle = {
+  package: "oracledb",
+  notReadOnly: "Oracle's transactions that only read do not keep statements from defining tables: give the connection a user who may only SELECT",
+  options: { uri: "string", username: "string", password: "string", params: "mapping" },
+  async open({ options, pool, poolTimeoutMs }) {
+    const { connectOracledb } = await import("../drivers/oracledb.js");
+    return connectOracledb(/** @type {any} */ (options), { poolMax: pool, queueTimeout: poolTimeoutMs });
+  },
+  judge: judgeOracle,
+};
+
+/** @type {Engine} */
 const pglite = {
   package: "@electric-sql/pglite",
   options: { dataDir: "string", extensions: "strings" },
@@ -76,4 +100,4 @@ const duckdb = {
 };
 
 /** @type {Readonly<Record<string, Engine>>} */
-export const ENGINES = Object.freeze({ postgres, pgvector: postgres, pglite, mysql, mariadb: mysql, oceanbase: mysql, starrocks, duckdb });
+export const ENGINES = Object.freeze({ postgres, pgvector: postgres, pglite, mysql, mariadb: mysql, oceanbase: mysql, starrocks, duckdb, mssql, sqlserver: mssql, oracle });

@@ -99,6 +99,29 @@ export function judgeMysql(error) {
   return { kind: "refused", native, where: `${CLASSES[String(error.cause?.sqlState).slice(0, 2)] ?? "error"} (${native})` };
 }
 
+/** SQL Server: its number. @param {any} error @returns {Verdict} */
+export function judgeMssql(error) {
+  const native = error instanceof HeavenBaseError ? error.native : error?.code;
+  if (error instanceof HeavenBaseError && native) return { kind: "refused", native, where: CLASSES[native.slice(0, 2)] };
+  if (native === "ECANCEL" || native === "3617") return { kind: "cancelled", native };
+  if (native === "EPARAM") return { kind: "refused", native, where: "a value that does not fit its type" };
+  if (typeof native !== "string" || !/^\d+$/.test(native)) return { kind: "unreachable", native: nativeOf(error) };
+  if (/^(6005|1092[89]|17142|40197|40501|40613|499(18|19|20))$/.test(native)) return { kind: "unreachable", native };
+  return { kind: "refused", native, where: `error ${native}` };
+}
+
+/** Oracle: the number of ORA-…, or the driver's word. @param {any} error @returns {Verdict} */
+export function judgeOracle(error) {
+  const native = error instanceof HeavenBaseError ? error.native : error?.code;
+  if (error instanceof HeavenBaseError && native) return { kind: "refused", native, where: CLASSES[native.slice(0, 2)] };
+  if (native === "1013" || native === "NJS-123") return { kind: "cancelled", native };
+  if (native === "1456" || native === "16000") return { kind: "readOnly", native };
+  if (typeof native === "string" && /^NJS-/.test(native)) return /^NJS-(5|040)/.test(native) ? { kind: "unreachable", native } : { kind: "refused", native, where: native };
+  if (typeof native !== "string" || !/^\d+$/.test(native)) return { kind: "unreachable", native: nativeOf(error) };
+  if (/^(28|1012|103[345]|1089|109[012]|3113|3114|3135|12[1-6]\d\d)$/.test(native)) return { kind: "unreachable", native };
+  return { kind: "refused", native, where: `ORA-${native.padStart(5, "0")}` };
+}
+
 /** DuckDB: the kind of its error. @param {any} error @returns {Verdict} */
 export function judgeDuckdb(error) {
   const native = error instanceof HeavenBaseError ? error.native : error?.code;

@@ -6,11 +6,12 @@
  * Templates for leaves. `$` and a letter stand for:
  *   $c  the column            $o  the comparison operator (=, <>, <, <=, >, >=)
  *   $p  the operand           $b  the operand's UTF-8 bytes as a byte string
+ *   $r  the operand without the mark that texts may have (text_marked)
  *   $n  the smallest text that is greater than every text that starts with the operand
  *   $l  minus the operand's length in bytes
  *   $j  the JSON path as one text, "$.a.b"
  *   $h  the same leaf as the backend's own hook writes it
- * Every use of $p $n $b $l $j binds one parameter, in the order of the template. */
+ * Every use of $p $r $n $b $l $j binds one parameter, in the order of the template. */
 #ifndef HB_COMPILE_DIALECTS_H
 #define HB_COMPILE_DIALECTS_H
 
@@ -36,6 +37,8 @@ typedef enum hb_upsert_style {
     HB_UPSERT_ON_CONFLICT,          /* INSERT ... ON CONFLICT(id) DO UPDATE SET c=excluded.c */
     HB_UPSERT_ON_DUPLICATE,         /* INSERT ... ON DUPLICATE KEY UPDATE c=VALUES(c) */
     HB_UPSERT_BY_KEY,               /* INSERT: the row of a key that is there is replaced */
+    HB_UPSERT_MERGE,                /* MERGE INTO ... USING (VALUES ...) */
+    HB_UPSERT_INSERT_ALL,           /* delete, then INSERT ALL INTO ... INTO ... */
     HB_UPSERT_NONE                  /* delete, then insert */
 } hb_upsert_style;
 
@@ -43,6 +46,13 @@ enum {                              /* text semantics that the engine shares wit
     HB_TEXT_EQ_EXACT = 1,           /* = compares bytes: no folding, no trailing-space rule */
     HB_TEXT_ORDER_EXACT = 2         /* < compares code points */
 };
+
+/* The words of statements that make and drop; a name follows each. */
+typedef struct hb_ddl {
+    const char *create_schema;      /* NULL: they are there, or it is an error */
+    const char *create_table, *create_index;
+    const char *add_column, *drop_table;
+} hb_ddl;
 
 typedef struct hb_dialect {
     const char *name;
@@ -57,11 +67,17 @@ typedef struct hb_dialect {
     uint32_t in_max;                /* longest IN list written out; longer ones go to the hook */
     uint32_t params_soft_max;       /* from here on, leaves go to the hook: one parameter each */
     const char *true_text;          /* a condition that holds */
-    const char *not_true;           /* suffix: "neither false nor null" negated, two-valued NOT */
+    const char *not_true;           /* suffix: "neither false nor null" negated, two-valued NOT... */
+    const char *not_head;           /* ...and what stands before the condition, or NULL */
     const char *is_not;             /* null-safe <>; NULL: written as (c <> ? OR c IS NULL) */
     const char *contains;           /* templates; NULL: not sayable */
     const char *starts_with;
     const char *ends_with;
+    /* Where = and < of a text would not do: templates for = and <>, and for < <= > >=; the first not
+     * of object_id. And what such a text, or object_id, is ordered by. NULL: as any column. */
+    const char *text_equal, *text_compare, *text_order, *id_order;
+    uint32_t order_chars;           /* text_compare sees so many; 0: all */
+    uint32_t operand_max;           /* bytes of a text in these templates; 0: any */
     const char *json_number;        /* JSON path, comparison with a number */
     const char *json_true;          /* JSON path is true; is false */
     const char *json_false;
@@ -77,11 +93,21 @@ typedef struct hb_dialect {
     /* The type of a vector of a length, and the cast to it, # for the length; NULL: as of any */
     const char *vector_of, *vector_cast;
     bool holds_nul;                     /* a text may hold U+0000 */
+    /* A text that ends in one of these characters, U+0001 among them, or is empty if that is
+     * marked too, is stored with U+0001 behind it: what the engine would confuse stays apart, and
+     * the order of texts is kept. NULL: texts are stored as they are. */
+    const char *text_marked;
+    bool empty_marked;
+    bool bytes_marked;                  /* and so are byte strings */
     uint32_t name_max;                  /* bytes of an identifier */
     uint32_t params_max;                /* of one statement; 0: not known to have one */
     uint32_t bytes_max;                 /* of its parameters, unless one row has more; 0: any */
     /* Around an integer column: its sum, which never overflows, as a text of its digits. */
     const char *sum_head, *sum_tail;
+    const hb_ddl *ddl;
+    const char *merge_hint, *merge_end;     /* behind the table's name, and at the end of a MERGE */
+    bool no_text_index;             /* texts are of a type that no index takes */
+    bool index_in_schema;           /* no two indexes of a schema have one name, whatever is theirs */
     const char *table_suffix;       /* after the closing parenthesis of CREATE TABLE */
     /* Making and dropping tables ends the transaction that it is done in. */
     bool tables_commit;
@@ -104,6 +130,8 @@ extern const hb_dialect hb_dialect_pgvector;        /* the same with a type for 
 extern const hb_dialect hb_dialect_duckdb;
 extern const hb_dialect hb_dialect_trino;
 extern const hb_dialect hb_dialect_starrocks;
+extern const hb_dialect hb_dialect_mssql;
+extern const hb_dialect hb_dialect_oracle;
 /* MySQL and its relatives, by the collation that compares texts byte by byte, spaces at the end
  * too: MySQL from 8.0.17 on, MariaDB; servers without one have binary columns. */
 extern const hb_dialect hb_dialect_mysql, hb_dialect_mariadb, hb_dialect_mysql_binary;

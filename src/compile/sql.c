@@ -70,7 +70,22 @@ static void sql_write_placeholder(hb_sql *sql) {
     }
 }
 
-void hb_sql_cell_add(hb_sql *sql, const hb_value *value, hb_kind kind) {
+bool hb_sql_is_marked(const hb_dialect *dialect, hb_str text) {
+    if (dialect->text_marked == NULL) return false;
+    if (text.len == 0) return dialect->empty_marked;
+    const char last = text.ptr[text.len - 1];
+    return last != '\0' && strchr(dialect->text_marked, last) != NULL;
+}
+
+hb_str hb_sql_marked(hb_sql *sql, hb_str text) {
+    if (!hb_sql_is_marked(sql->dialect, text)) return text;
+    const hb_str marked = hb_arena_printf(sql->arena, "%.*s%c", HB_ARG(text), HB_SQL_MARK);
+    if (marked.ptr != NULL) return marked;
+    sql->failed = true;
+    return text;
+}
+
+static void sql_cell_as_is(hb_sql *sql, const hb_value *value, hb_kind kind) {
     hb_sql_param *param = sql_param_push(sql);
     if (param != NULL) param->value = *value;
     if (sql->dialect->cast_heads[kind] != NULL) hb_sql_add(sql, sql->dialect->cast_heads[kind]);
@@ -80,6 +95,13 @@ void hb_sql_cell_add(hb_sql *sql, const hb_value *value, hb_kind kind) {
     } else if (sql->dialect->casts[kind] != NULL) {
         hb_sql_add(sql, sql->dialect->casts[kind]);
     }
+}
+
+void hb_sql_cell_add(hb_sql *sql, const hb_value *value, hb_kind kind) {
+    hb_value marked = *value;
+    const bool is_bytes = value->kind == HB_KIND_BYTES && sql->dialect->bytes_marked;
+    if (value->kind == HB_KIND_TEXT || is_bytes) marked.as.s = hb_sql_marked(sql, value->as.s);
+    sql_cell_as_is(sql, &marked, kind);
 }
 
 void hb_sql_of_length(hb_sql *sql, const char *text, uint32_t length) {
@@ -289,7 +311,8 @@ static hb_status sql_write_template(const sql_writer *w, const char *form, hb_st
         case 'c': hb_sql_ident(sql, column); break;
         case 'o': hb_sql_add(sql, sql_compare_op(leaf->op)); break;
         case 'p': hb_sql_param_add(sql, &leaf->value); break;
-        case 'b': sql_text_param(sql, HB_KIND_BYTES, leaf->value.as.s); break;
+        case 'r': sql_cell_as_is(sql, &leaf->value, HB_KIND_TEXT); break;
+        case 'b': sql_text_param(sql, HB_KIND_BYTES, hb_sql_marked(sql, leaf->value.as.s)); break;
         case 'n': sql_text_param(sql, HB_KIND_TEXT, sql_prefix_end(sql, leaf->value.as.s)); break;
         case 'l': sql_int_param(sql, -(int64_t)leaf->value.as.s.len); break;
         case 'j': sql_text_param(sql, HB_KIND_TEXT, sql_json_path(sql, leaf)); break;
@@ -364,9 +387,29 @@ static const char *sql_leaf_template(const hb_dialect *dialect, const hb_expr *l
     return leaf->op == HB_OP_ENDS_WITH ? dialect->ends_with : NULL;
 }
 
+/* Of a comparison of texts, where the dialect has an own one. */
+static const char *sql_text_template(const hb_dialect *dialect, const hb_expr *leaf, bool is_id) {
+    if (leaf->path_len > 0 || leaf->value.kind != HB_KIND_TEXT) return NULL;
+    if (leaf->op == HB_OP_EQ || leaf->op == HB_OP_NE) return is_id ? NULL : dialect->text_equal;
+    if (is_id && dialect->id_order == NULL) return NULL;
+    return sql_compare_op(leaf->op) != NULL ? dialect->text_compare : NULL;
+}
+
+static hb_status sql_write_text(const sql_writer *w, const char *form, hb_str column,
+                                const hb_expr *leaf, hb_err *err) {
+    hb_sql_add(w->sql, "(");
+    HB_TRY(sql_write_template(w, form, column, leaf, err));
+    if (leaf->op == HB_OP_NE) {
+        hb_sql_add(w->sql, " OR ");
+        sql_write_null_test(w->sql, column, true);
+    }
+    hb_sql_add(w->sql, ")");
+    return HB_OK;
+}
+
 /* Each item as a comparison of its own. */
-static hb_status sql_write_path_in(const sql_writer *w, hb_str column, const hb_expr *leaf,
-                                   hb_err *err) {
+static hb_status sql_write_each(const sql_writer *w, hb_str column, const hb_expr *leaf,
+                                hb_err *err) {
     hb_sql_add(w->sql, "(");
     if (leaf->list_count == 0) hb_buf_printf(&w->sql->text, "NOT %s", w->sql->dialect->true_text);
     for (uint32_t i = 0; i < leaf->list_count; i++) {
@@ -375,7 +418,13 @@ static hb_status sql_write_path_in(const sql_writer *w, hb_str column, const hb_
         item->op = HB_OP_EQ;
         item->value = leaf->list[i];
         if (i > 0) hb_sql_add(w->sql, " OR ");
-        HB_TRY(sql_write_template(w, sql_leaf_template(w->sql->dialect, item), column, item, err));
+        const char *form = leaf->path_len > 0 ? sql_leaf_template(w->sql->dialect, item)
+                                              : sql_text_template(w->sql->dialect, item, false);
+        HB_TRY(sql_write_template(w, form, column, item, err));
+    }
+    if (leaf->list_has_null && leaf->path_len == 0) {
+        hb_sql_add(w->sql, " OR ");
+        sql_write_null_test(w->sql, column, true);
     }
     hb_sql_add(w->sql, ")");
     return HB_OK;
@@ -389,6 +438,14 @@ static bool sql_leaf_goes_to_hook(const sql_writer *w, const hb_type *type, cons
            w->sql->param_count >= dialect->params_soft_max;
 }
 
+/* Whether a list's items are compared one by one. */
+static bool sql_is_each(const hb_dialect *dialect, const hb_expr *leaf, bool is_id) {
+    if (leaf->op != HB_OP_IN) return false;
+    if (leaf->path_len > 0) return true;
+    return !is_id && dialect->text_equal != NULL && leaf->list_count > 0 &&
+           leaf->list[0].kind == HB_KIND_TEXT;
+}
+
 static hb_status sql_write_leaf(const sql_writer *w, const hb_expr *leaf, hb_err *err) {
     const hb_container *container = w->scope->container;
     uint32_t place = container->by_field[leaf->field];
@@ -397,8 +454,10 @@ static hb_status sql_write_leaf(const sql_writer *w, const hb_expr *leaf, hb_err
     if (sql_leaf_goes_to_hook(w, container->schema->fields[leaf->field].type, leaf)) {
         return sql_write_hook(w, leaf, err);
     }
-    if (leaf->path_len > 0 && leaf->op == HB_OP_IN) return sql_write_path_in(w, column, leaf, err);
-    const char *form = sql_leaf_template(w->sql->dialect, leaf);
+    if (sql_is_each(w->sql->dialect, leaf, place == 0)) return sql_write_each(w, column, leaf, err);
+    const char *form = sql_text_template(w->sql->dialect, leaf, place == 0);
+    if (form != NULL) return sql_write_text(w, form, column, leaf, err);
+    form = sql_leaf_template(w->sql->dialect, leaf);
     if (form != NULL) {
         if (leaf->path_len == 0 && leaf->value.as.s.len == 0) { /* every text has "" in it */
             sql_write_null_test(w->sql, column, false);
@@ -460,6 +519,7 @@ static hb_status sql_write_expr(const sql_writer *w, const hb_expr *expr, hb_err
             sql_write_null_test(w->sql, w->scope->columns[place], !want_null);
             return HB_OK;
         }
+        if (w->sql->dialect->not_head != NULL) hb_sql_add(w->sql, w->sql->dialect->not_head);
         hb_sql_add(w->sql, "(");
         HB_TRY(sql_write_expr(w, expr->args[0], err));
         hb_buf_printf(&w->sql->text, ")%s", w->sql->dialect->not_true);
@@ -491,15 +551,26 @@ hb_status hb_sql_where(hb_sql *sql, const hb_sql_scope *scope, const hb_expr *ex
 
 /* ---- the rest of a statement ----------------------------------------------------------------- */
 
-void hb_sql_order_key(hb_sql *sql, hb_str column, bool desc) {
+void hb_sql_order_key(hb_sql *sql, hb_str column, const char *form, bool desc) {
     if (!sql->dialect->nulls_last) {
         hb_sql_add(sql, "CASE WHEN ");
         sql_write_null_test(sql, column, true);
         hb_sql_add(sql, " THEN 1 ELSE 0 END, ");
     }
-    hb_sql_ident(sql, column);
+    hb_sql_order_by(sql, column, form);
     if (desc) hb_sql_add(sql, " DESC");
     if (sql->dialect->nulls_last) hb_sql_add(sql, " NULLS LAST");
+}
+
+void hb_sql_order_by(hb_sql *sql, hb_str column, const char *form) {
+    for (const char *p = form != NULL ? form : "$c"; *p != '\0'; p++) {
+        if (p[0] == '$' && p[1] == 'c') {
+            hb_sql_ident(sql, column);
+            p++;
+        } else {
+            hb_buf_add_char(&sql->text, *p);
+        }
+    }
 }
 
 static void sql_count_add(hb_sql *sql, uint64_t count) {
@@ -515,8 +586,10 @@ void hb_sql_limit(hb_sql *sql, uint64_t limit, uint64_t offset) {
     bool limited = limit != HB_NO_LIMIT;
     if (!limited && offset == 0) return;
     if (sql->dialect->limit == HB_LIMIT_FETCH) {
+        const bool none = limit == 0; /* FETCH NEXT 0 is an error in some */
+        if (none) limit = 1;
         hb_sql_add(sql, " OFFSET ");
-        sql_count_add(sql, offset);
+        sql_count_add(sql, none ? (uint64_t)INT64_MAX : offset);
         hb_sql_add(sql, " ROWS");
         if (!limited) return;
         hb_sql_add(sql, " FETCH NEXT ");
@@ -589,6 +662,8 @@ void hb_sql_on_clash(hb_sql *sql, const hb_str *columns, uint32_t column_count,
     bool nothing_to_set = column_count + cleared_count < 2;
     switch (sql->dialect->upsert) {
     case HB_UPSERT_BY_KEY:
+    case HB_UPSERT_MERGE:
+    case HB_UPSERT_INSERT_ALL:
     case HB_UPSERT_NONE: return;
     case HB_UPSERT_ON_CONFLICT:
         hb_sql_add(sql, " ON CONFLICT (");

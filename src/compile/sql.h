@@ -50,14 +50,20 @@ void hb_sql_param_add(hb_sql *sql, const hb_value *value);  /* a placeholder and
 void hb_sql_cell_add(hb_sql *sql, const hb_value *value, hb_kind kind);
 /* Our own words with a length in the place of #. */
 void hb_sql_of_length(hb_sql *sql, const char *text, uint32_t length);
+/* A text as it is stored, in the arena: with its mark if it is to have one (dialect.text_marked). */
+#define HB_SQL_MARK '\1'
+bool hb_sql_is_marked(const hb_dialect *dialect, hb_str text);
+hb_str hb_sql_marked(hb_sql *sql, hb_str text);
 void hb_sql_pointer_add(hb_sql *sql, void *pointer, const char *pointer_type);
 
 /* True when the dialect says this leaf in its own operators with exactly our meaning. */
 bool hb_sql_can_leaf(const hb_dialect *dialect, const hb_type *type, const hb_expr *leaf);
 /* The condition of `expr` (NULL: the dialect's "true"), without the word WHERE. */
 hb_status hb_sql_where(hb_sql *sql, const hb_sql_scope *scope, const hb_expr *expr, hb_err *err);
-/* One sort key, nulls last. */
-void hb_sql_order_key(hb_sql *sql, hb_str column, bool desc);
+/* One sort key, nulls last: by the column, or by what `form` makes of it as $c. */
+void hb_sql_order_key(hb_sql *sql, hb_str column, const char *form, bool desc);
+/* The same of a column that is never null, ascending. */
+void hb_sql_order_by(hb_sql *sql, hb_str column, const char *form);
 /* " LIMIT ..." with bound numbers; nothing when neither is needed. */
 void hb_sql_limit(hb_sql *sql, uint64_t limit, uint64_t offset);
 /* INSERT of one row with a placeholder per column; on a clash of `columns[0]` the others are

@@ -6,6 +6,8 @@ import { addCounts, printReport } from "../conformance/report.mjs";
 import { duckdb } from "./duckdb.mjs";
 import { gateway } from "./gateway.mjs";
 import { gatewayMysql } from "./gateway-mysql.mjs";
+import { mssql } from "./mssql.mjs";
+import { oracle } from "./oracle.mjs";
 import { mariadb, mysql8, oceanbase } from "./mysql.mjs";
 import { postgres } from "./postgres.mjs";
 import { starrocks } from "./starrocks.mjs";
@@ -19,7 +21,7 @@ import { trino } from "./trino.mjs";
  * @typedef {{ name: string, slow?: boolean, start: () => Promise<{ ways: Way[], stop: () => Promise<void> }> }} Engine
  */
 /** @type {Engine[]} */
-const engines = [postgres, gateway, gatewayMysql, duckdb, mariadb, mysql8, oceanbase, three, starrocks, trino];
+const engines = [postgres, gateway, gatewayMysql, duckdb, mariadb, mysql8, oceanbase, three, starrocks, trino, mssql, oracle];
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !engines.some((engine) => engine.name === name));

@@ -5,7 +5,7 @@ import {
   entity, field,
 } from "../../js/index.js";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { HttpOptions, Insert, Row, StarrocksHttpOptions, TrinoOptions } from "../../js/index.js";
+import type { HttpOptions, Insert, MssqlOptions, OracleOptions, Row, StarrocksHttpOptions, TrinoOptions } from "../../js/index.js";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function holds<T extends true>(): T | void {}
@@ -108,6 +108,11 @@ const byHttp: HttpOptions[] = [{ via: "gateway", url: "https://gw.test", connect
 void HeavenBase.open("w", { backends: { main: { type: "postgres", ...byHttp[0] } } });
 void HeavenBase.open("w", { backends: { main: { type: "trino", ...trino } } });
 void HeavenBase.open("w", { backends: { main: { type: "starrocks", ...stars } } });
+const mssql: MssqlOptions = { host: "db.test", database: "d", username: "me", params: { trustServerCertificate: true } };
+const oracle: OracleOptions = { uri: "db.test:1521/d", username: "me", prefix: "app_" };
+// @ts-expect-error SQL Server takes no uri
+const wrong: MssqlOptions = { uri: "mssql://db.test" };
+void HeavenBase.open("w", { backends: { main: { type: "mssql", ...mssql }, other: { type: "oracle", ...oracle }, third: { type: "mssql", ...wrong } } });
 // @ts-expect-error a gateway has connections
 const unconnected: HttpOptions = { via: "gateway", url: "https://gw.test" };
 void unconnected;

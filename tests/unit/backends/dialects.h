@@ -18,18 +18,25 @@ static const struct {
     const char *which;          /* answer to the question which engine it is */
     const hb_dialect *dialect;
     bool local;                 /* in this process: nobody sends its statements */
+    const char *columns;        /* what the question for columns has in it; NULL: information_schema.columns */
 } dialects[] = {
-    { "sqlite", MAIN("\"type\":\"sqlite\",\"database\":\":memory:\""), NULL, &hb_dialect_sqlite, true },
-    { "postgres", MAIN("\"type\":\"postgres\""), NULL, &hb_dialect_postgres, false },
-    { "pgvector", MAIN("\"type\":\"pgvector\""), NULL, &hb_dialect_pgvector, false },
-    { "duckdb", MAIN("\"type\":\"duckdb\""), NULL, &hb_dialect_duckdb, false },
-    { "mysql", MAIN("\"type\":\"mysql\""), "c\nutf8mb4_0900_bin\n", &hb_dialect_mysql, false },
-    { "mariadb", MAIN("\"type\":\"mysql\""), "c\nutf8mb4_nopad_bin\n", &hb_dialect_mariadb, false },
-    { "oceanbase", MAIN("\"type\":\"oceanbase\""), NULL, &hb_dialect_mysql_binary, false },
-    { "trino", NULL, NULL, &hb_dialect_trino, true },           /* sends requests of its own protocol: trino_test.c */
-    { "starrocks", NULL, NULL, &hb_dialect_starrocks, true },  /* its statements hold their values: starrocks_test.c */
+    { "sqlite", MAIN("\"type\":\"sqlite\",\"database\":\":memory:\""), NULL, &hb_dialect_sqlite, true, NULL },
+    { "postgres", MAIN("\"type\":\"postgres\""), NULL, &hb_dialect_postgres, false, NULL },
+    { "pgvector", MAIN("\"type\":\"pgvector\""), NULL, &hb_dialect_pgvector, false, NULL },
+    { "duckdb", MAIN("\"type\":\"duckdb\""), NULL, &hb_dialect_duckdb, false, NULL },
+    { "mysql", MAIN("\"type\":\"mysql\""), "c\nutf8mb4_0900_bin\n", &hb_dialect_mysql, false, NULL },
+    { "mariadb", MAIN("\"type\":\"mysql\""), "c\nutf8mb4_nopad_bin\n", &hb_dialect_mariadb, false, NULL },
+    { "oceanbase", MAIN("\"type\":\"oceanbase\""), NULL, &hb_dialect_mysql_binary, false, NULL },
+    { "mssql", MAIN("\"type\":\"mssql\""), NULL, &hb_dialect_mssql, false, "INFORMATION_SCHEMA.COLUMNS" },
+    { "oracle", MAIN("\"type\":\"oracle\""), NULL, &hb_dialect_oracle, false, "_tab_columns" },
+    { "trino", NULL, NULL, &hb_dialect_trino, true, NULL },           /* sends requests of its own protocol: trino_test.c */
+    { "starrocks", NULL, NULL, &hb_dialect_starrocks, true, NULL },  /* its statements hold their values: starrocks_test.c */
 };
 #define DIALECT_COUNT (sizeof dialects / sizeof dialects[0])
+
+static inline const char *columns_of(size_t at) {
+    return dialects[at].columns != NULL ? dialects[at].columns : "information_schema.columns";
+}
 
 typedef struct engine {
     fixture f;
@@ -39,7 +46,7 @@ typedef struct engine {
 
 static inline void engine_open(engine *e, size_t at, const char *definition) {
     memset(e, 0, sizeof(*e));
-    server_init(&e->s, "information_schema.columns");
+    server_init(&e->s, columns_of(at));
     e->s.which = dialects[at].which;
     e->s.with_types = true;
     if (dialects[at].options != NULL) fixture_open(&e->f, dialects[at].options);

@@ -31,14 +31,17 @@ static bool is_plain(const hb_dialect *dialect, hb_str sql, uint32_t params) {
             if (p == NULL || (dialect->quote_open == '`' && memchr(from, '\\', (size_t)(p - from)) != NULL)) return false;
         } else if (*p == '?' && dialect->placeholder == HB_PLACEHOLDER_QUESTION) {
             found++;
-        } else if (*p == '$' && dialect->placeholder == HB_PLACEHOLDER_DOLLAR) {
+        } else if ((*p == '$' && dialect->placeholder == HB_PLACEHOLDER_DOLLAR) || (*p == ':' && dialect->placeholder == HB_PLACEHOLDER_COLON) ||
+                   (*p == '@' && dialect->placeholder == HB_PLACEHOLDER_AT)) {
             char number[12];
-            const int len = snprintf(number, sizeof number, "%u", (unsigned)++found);
+            const int len = snprintf(number, sizeof number, "%s%u", *p == '@' ? "p" : "", (unsigned)++found);
             if (end - p <= len || strncmp(p + 1, number, (size_t)len) != 0 || (p + 1 + len < end && is_name(p[1 + len]))) return false;
             p += len;
         } else if ((*p == '-' || *p == '/') && p + 1 < end && (p[1] == '-' || p[1] == '*')) {
             return false;
-        } else if (!is_name(*p) && strchr(" ,.()<>=*+-:[]#", *p) == NULL) {
+        } else if (*p == ';' && p + 1 == end && dialect->merge_end != NULL) {
+            continue;           /* what a MERGE of SQL Server has to end with */
+        } else if (!is_name(*p) && strchr(" ,.()<>=*+-/:[]#", *p) == NULL) {
             return false;
         }
     }
@@ -159,7 +162,7 @@ static void names_of_fields_and_entities(void) {
             engine e = { 0 };
             hb_buf definition, spec;
             CASE(names[i]);
-            server_init(&e.s, "information_schema.columns");
+            server_init(&e.s, columns_of(d));
             e.s.which = dialects[d].which;
             e.s.with_types = true;
             fixture_open(&e.f, dialects[d].options);

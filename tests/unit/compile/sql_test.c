@@ -300,7 +300,7 @@ static void statements_follow_the_dialect(void) {
         hb_sql_upsert(&fix.sql, HB_STR("w/e"), columns, 2, cleared, 1);
         CHECK_STR(hb_sql_text(&fix.sql), cases[i].upsert);
         hb_sql_clear(&fix.sql);
-        hb_sql_order_key(&fix.sql, HB_STR("n"), true);
+        hb_sql_order_key(&fix.sql, HB_STR("n"), NULL, true);
         hb_sql_limit(&fix.sql, 5, 2);
         CHECK_STR(hb_sql_text(&fix.sql), cases[i].tail);
         fixture_deinit(&fix);
