@@ -172,7 +172,7 @@ typedef struct sql_code {
     hb_status status;
 } sql_code;
 hb_status sql_status_by_prefix(const sql_code *codes, size_t count, hb_str native);
-/* The same of numbers, from the first to the last of each entry; false: it is no number. */
+/* The same of numbers, by the first entry that has it; false: it is none. */
 typedef struct sql_number {
     int32_t from, to;
     hb_status status;

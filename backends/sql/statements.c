@@ -187,7 +187,9 @@ bool sql_status_by_number(const sql_number *known, size_t count, hb_str native, 
     *out = HB_E_BACKEND;
     if (hb_num_parse_i64(native, &number) != HB_NUM_OK) return false;
     for (size_t i = 0; i < count; i++) {
-        if (number >= known[i].from && number <= known[i].to) *out = known[i].status;
+        if (number < known[i].from || number > known[i].to) continue;
+        *out = known[i].status;
+        break;
     }
     return true;
 }
