@@ -67,14 +67,14 @@ typedef struct hb_dialect {
     uint32_t in_max;                /* longest IN list written out; longer ones go to the hook */
     uint32_t params_soft_max;       /* from here on, leaves go to the hook: one parameter each */
     const char *true_text;          /* a condition that holds */
-    const char *not_true;           /* suffix: "neither false nor null" negated, two-valued NOT... */
+    const char *not_true;           /* suffix: "neither false nor null" negated, a NOT of two... */
     const char *not_head;           /* ...and what stands before the condition, or NULL */
     const char *is_not;             /* null-safe <>; NULL: written as (c <> ? OR c IS NULL) */
     const char *contains;           /* templates; NULL: not sayable */
     const char *starts_with;
     const char *ends_with;
-    /* Where = and < of a text would not do: templates for = and <>, and for < <= > >=; the first not
-     * of object_id. And what such a text, or object_id, is ordered by. NULL: as any column. */
+    /* Where = and < of a text would not do: templates for = and <>, and for < <= > >=; the first is
+     * not of object_id. What such a text, or object_id, is ordered by. NULL: as any column. */
     const char *text_equal, *text_compare, *text_order, *id_order;
     uint32_t order_chars;           /* text_compare sees so many; 0: all */
     uint32_t operand_max;           /* bytes of a text in these templates; 0: any */
@@ -107,7 +107,7 @@ typedef struct hb_dialect {
     const hb_ddl *ddl;
     const char *merge_hint, *merge_end;     /* behind the table's name, and at the end of a MERGE */
     bool no_text_index;             /* texts are of a type that no index takes */
-    bool index_in_schema;           /* no two indexes of a schema have one name, whatever is theirs */
+    bool index_in_schema;           /* indexes of a schema have a name each, not those of a table */
     const char *table_suffix;       /* after the closing parenthesis of CREATE TABLE */
     /* Making and dropping tables ends the transaction that it is done in. */
     bool tables_commit;

@@ -50,7 +50,7 @@ void hb_sql_param_add(hb_sql *sql, const hb_value *value);  /* a placeholder and
 void hb_sql_cell_add(hb_sql *sql, const hb_value *value, hb_kind kind);
 /* Our own words with a length in the place of #. */
 void hb_sql_of_length(hb_sql *sql, const char *text, uint32_t length);
-/* A text as it is stored, in the arena: with its mark if it is to have one (dialect.text_marked). */
+/* A text as it is stored, in the arena: with its mark if it is to have one (text_marked). */
 #define HB_SQL_MARK '\1'
 bool hb_sql_is_marked(const hb_dialect *dialect, hb_str text);
 hb_str hb_sql_marked(hb_sql *sql, hb_str text);
