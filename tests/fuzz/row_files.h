@@ -14,6 +14,7 @@ typedef struct row_files {
     files_table table;
     hb_placed placed[ROW_FIELDS_MAX];
     uint32_t by_field[ROW_FIELDS_MAX];
+    uint8_t outside[ROW_FIELDS_MAX];        /* no value is outside of its row */
 } row_files;
 
 /* The entity "all" with every field in one container. */
@@ -26,6 +27,7 @@ static void row_files_init(row_files *r, const files_format *format, hb_arena *a
     r->conn.format = format;
     r->table.conn = &r->conn;
     r->table.field_count = r->schema->field_count;
+    r->table.outside = r->outside;
     for (uint32_t i = 0; i < r->schema->field_count; i++) r->placed[i].field = r->by_field[i] = i;
     r->table.cache = (hb_container){ .schema = r->schema, .fields = r->placed, .field_count = r->schema->field_count,
                                      .by_field = r->by_field };
