@@ -102,7 +102,7 @@ hb_status sqlite_column_retype(sqlite_conn *conn, hb_str table, hb_str column, h
 hb_status sqlite_cells_check(sqlite_table *table, hb_check_how how, const sqlite_checker *checker,
                              bool *changed, hb_err *err);
 
-/* ---- own_sides.c: item tables of our own layout; see sqlite_layout ---------------------------- */
+/* ---- own_sides.c: item tables of our own layout; see sqlite_layout --------------------------- */
 
 hb_status sqlite_own_write_sides(sqlite_table *table, const hb_batch *batch, uint32_t row,
                                  int64_t slot, bool existed, hb_err *err);
@@ -112,7 +112,7 @@ hb_status sqlite_own_rebuild_sides(sqlite_table *table, hb_err *err);
 /* Fills the empty item table of one container field from the rows. */
 hb_status sqlite_own_fill_side(sqlite_table *table, uint32_t place, hb_err *err);
 
-/* ---- returned.c: a field that comes back with another type ------------------------------------ */
+/* ---- returned.c: a field that comes back with another type ----------------------------------- */
 
 typedef struct sqlite_move {
     hb_str from, to;                /* columns of the table; `to` "": it is only looked at */

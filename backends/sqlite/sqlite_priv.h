@@ -3,7 +3,7 @@
  *
  * Layout of a file (all tables STRICT, all names quoted by hb_sql_ident):
  *   hb_meta    (ws, key, value)                            definitions, intents; layout version
- *   hb_columns (ws, entity, field, physical, kind, side)   physical name of every field ever stored;
+ *   hb_columns (ws, entity, field, physical, kind, side)   physical name of every field ever held;
  *                              <field>~<physical>: values that its type does not take (returned.c)
  *   hb_types   (ws, entity, physical, type)                type of the values in it, as JSON
  *   <ws>/<entity>              slot (rowid), object_id UNIQUE, one column per placed field:
@@ -82,7 +82,7 @@ typedef struct sqlite_index {   /* a secondary index that is not unique */
     bool waits;                 /* in memory: made by the first question that it can answer */
 } sqlite_index;
 
-typedef struct sqlite_left {    /* a column with values that the type of their field does not take */
+typedef struct sqlite_left {    /* a column with values that their field's type does not take */
     hb_str column;
     uint32_t place;             /* container field */
     hb_kind kind;

@@ -9,8 +9,8 @@
 
 /* ---- a page of rows, for the Catalog's check too */
 #define HB_PAGE_ROWS 256u
-/* What hb_page_read read of HB_PAGE_ROWS rows, by field of the entity; nulls where it was not asked for. `last` gets the id that
- * the next page comes after, "" when there is none. */
+/* What hb_page_read read of HB_PAGE_ROWS rows, by field of the entity; nulls where it was not asked
+ * for. `last` gets the id that the next page comes after, "" when there is none. */
 hb_status hb_page_take(hb_task *task, const hb_entity *entity, const hb_run *run, hb_buf *last,
                        hb_column **columns, uint32_t *row_count, hb_err *err);
 

@@ -368,7 +368,8 @@ hb_status hb_unique_advance(hb_unique *unique, bool *done, hb_err *err);
 hb_status hb_unique_among(hb_task *task, hb_workspace *ws, const hb_entity *entity,
                           const hb_column *columns, uint32_t row_count, hb_err *err);
 /* The constraint with that number or the next one after it; with `ws`, of those that no engine
- * enforces by itself. False: there is none. Numbers start from 0. `single` lives as long as *out. */
+ * enforces by itself. False: there is none. Numbers start from 0. `single` lives as long as *out.
+ */
 bool hb_unique_next(const hb_workspace *ws, const hb_entity *entity, uint32_t *number,
                     uint32_t *single, hb_field_group *out);
 

@@ -74,3 +74,22 @@ test("scores, Json paths, projections and parts of a frame arrive as they are sh
   assert.equal(tableFromIPC(none.toArrow()).numRows, 0);
   await ws.close();
 });
+
+for (const type of ["inmem", "sqlite"]) {
+  test(`${type}: groups and aggregates arrive with exact integers, nulls and mappings`, async () => {
+    const ws = await opened({ main: { type } });
+    await ws.upsertMany(Every, [full, { ...full, object_id: "b", n: 2, f: null, day: "2000-01-01" }, { object_id: "c" }, { object_id: "d", kind: "a", n: -3, ok: false, f: 2 }]);
+    const metrics = { rows: Every.object_id.count(), sum: Every.n.sum(), mean: Every.f.avg(), first: Every.day.min(), tags: Every.tags.valueCounts() };
+    const read = async (/** @type {any} */ query) => tableFromIPC((await query.execute()).toArrow());
+    const groups = await read(ws.query(Every).groupBy("kind", "ok").aggregate(metrics));
+    assert.deepEqual(groups.schema.fields.map((one) => `${one.name} ${one.type}`), ["kind Utf8", "ok Bool", "rows Int64", "sum Int64", "mean Float64", "first Utf8", "tags Utf8"]);
+    assert.deepEqual(groups.toArray().map((row) => Object.values(row.toJSON())), [
+      ["b", true, 2n, 9007199254740995n, 1.5, "1969-12-31", '{"":2,"x":2,"yé":2}'], [null, null, 1n, null, null, null, "{}"], ["a", false, 1n, -3n, 2, null, "{}"]]);
+    const paths = await read(ws.query(Every).groupBy("j.a").aggregate({ most: Every.n.max() }));
+    assert.deepEqual(paths.schema.names, ["j.a", "most"]);
+    const none = await read(ws.query(Every).where(Every.n.eq(77)).aggregate({ rows: Every.object_id.count(), sum: Every.n.sum() }));
+    assert.deepEqual(none.toArray().map((row) => row.toJSON()), [{ rows: 0n, sum: null }]);
+    assert.equal((await read(ws.query(Every).count())).toArray()[0].count, 4n);
+    await ws.close();
+  });
+}
