@@ -77,7 +77,7 @@ export const mssql = {
     const driver = driverOf(engine);
     const shared = { ...driver, close: undefined };
     const open = (/** @type {string} */ id) => HeavenBase.open(id, { backends: { main: { type: "mssql" } }, drivers: { main: shared } });
-    const gateway = await startGateway({ port: 0, tokens: [{ name: "tests", token: TOKEN, connections: ["main"] }], connections: [{ name: "main", engine: "mssql", timeoutMs: 600_000 }] }, { log: () => {}, drivers: { main: shared } });
+    const gateway = await startGateway({ port: 0, tokens: [{ name: "tests", token: TOKEN, connections: ["main"] }], connections: [{ name: "main", engine: "mssql", timeoutMs: 600_000 }], limits: { bodyMs: 600_000, responseMs: 600_000 } }, { log: () => {}, drivers: { main: shared } });
     const through = (/** @type {string} */ id) => HeavenBase.open(id, { backends: { main: { type: "mssql", via: "gateway", url: gateway.url, token: TOKEN, connection: "main" } } });
     const ofSchema = (/** @type {string} */ id) => HeavenBase.open(id, { backends: { main: { type: "sqlserver", schema: `hb_${id}` } }, drivers: { main: shared } });
     return {

@@ -60,7 +60,7 @@ export const oracle = {
     const like = oracledbLike(onTranslated(engine));
     const driver = oracledbDriver(like.oracledb, like.pool);
     const open = (/** @type {string} */ id) => HeavenBase.open(id, { backends: { main: { type: "oracle" } }, drivers: { main: driver } });
-    const gateway = await startGateway({ port: 0, tokens: [{ name: "tests", token: TOKEN, connections: ["main"] }], connections: [{ name: "main", engine: "oracle", timeoutMs: 600_000 }] }, { log: () => {}, drivers: { main: driver } });
+    const gateway = await startGateway({ port: 0, tokens: [{ name: "tests", token: TOKEN, connections: ["main"] }], connections: [{ name: "main", engine: "oracle", timeoutMs: 600_000 }], limits: { bodyMs: 600_000, responseMs: 600_000 } }, { log: () => {}, drivers: { main: driver } });
     const through = (/** @type {string} */ id) => HeavenBase.open(id, { backends: { main: { type: "oracle", via: "gateway", url: gateway.url, token: TOKEN, connection: "main" } } });
     return {
       ways: [{ name: "oracle stand-in, oracledb", open, checks: {
