@@ -37,7 +37,7 @@ function(third_party_trim name)
 endfunction()
 
 # The progress handler stays (deadlines, abort) and so do the depth limits; the core has its own text index, so no FTS5.
-third_party_library(sqlite OPTIMIZE ${HB_OPTIMIZE_ENGINE}
+third_party_library(sqlite OPTIMIZE ${HB_OPTIMIZE_SQLITE}
     SOURCES sqlite3.c
     DEFINES
         SQLITE_THREADSAFE=0 SQLITE_DQS=0 SQLITE_DEFAULT_MEMSTATUS=0 SQLITE_TEMP_STORE=2
