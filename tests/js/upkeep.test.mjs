@@ -152,7 +152,7 @@ test("a manifest with backends holds no secrets and asks for them", async () => 
   const manifest = await ws.toManifest();
   await ws.close();
   assert.deepEqual(manifest.construction, { kind: "backends", catalog: true, backends: { main: { type: "inmem" } } });
-  manifest.construction.backends = { main: { type: "mssql", password: "<redacted>", nested: { token: "<redacted>" } } };
+  manifest.construction.backends = { main: { type: "milvus", password: "<redacted>", nested: { token: "<redacted>" } } };
   const failing = (options) => HeavenBase.fromManifest(manifest, options).then(() => null, (error) => error);
   const asked = await failing({ env: {} });
   assert.deepEqual([asked.code, asked.backend], ["VALIDATION", "main"]);

@@ -12,7 +12,7 @@ const function_lines_max = 70;
 /** Data-flow order: an include may point left, never right. */
 const layers = ["base", "text", "value", "query", "eval", "plan", "compile", "index", "exec", "workspace", "abi"];
 // The goal for slim is 200 000: docs/performance.md names what is left. This holds what has been reached.
-const brotli_bytes_max = { hb: 700_000, "hb-slim": 282_000 };
+const brotli_bytes_max = { hb: 680_000, "hb-slim": 283_000 };
 
 /** @param {string} path */
 const read = (path) => readFileSync(at(path), "utf8");
