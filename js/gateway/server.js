@@ -20,6 +20,8 @@ import { bearers } from "./tokens.js";
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 const PREFLIGHT_SECONDS = "600";
 const HEADER_BYTES = 16_384;
+/** A connection without a request stays open longer than clients and proxies keep theirs: none is closed under a request that is just sent. */
+const IDLE_MS = 65_000;
 /** Connections are looked at this often for requests that take too long to come. */
 const WATCH_MS = 1000;
 /** How long answers may be taken when the gateway ends. */
@@ -46,7 +48,7 @@ export class GatewayServer {
   /** @param {CheckedConfig} config @param {ReadonlyMap<string, Connection>} connections @param {import("./log.js").Log} log @param {{ cert: string, key: string } | null} tls */
   constructor(config, connections, log, tls) {
     const { headersMs, bodyMs, sockets } = config.limits;
-    const times = { headersTimeout: headersMs, requestTimeout: headersMs + bodyMs + WATCH_MS, keepAliveTimeout: 5000, connectionsCheckingInterval: Math.min(WATCH_MS, headersMs) };
+    const times = { headersTimeout: headersMs, requestTimeout: headersMs + bodyMs + WATCH_MS, keepAliveTimeout: IDLE_MS, connectionsCheckingInterval: Math.min(WATCH_MS, headersMs) };
     const options = { ...times, maxHeaderSize: HEADER_BYTES };
     this.#config = config;
     this.#connections = connections;

@@ -25,6 +25,7 @@ export const duckdb = { name: "duckdb", async start() {
       { name: "main", engine: "duckdb", timeoutMs: 600_000 }, { name: "reader", engine: "duckdb", readOnly: true }, { name: "single", engine: "duckdb", pool: 1, poolTimeoutMs: 300 },
       { name: "small", engine: "duckdb", maxRows: 1000, maxBytes: 100_000 }, { name: "file", engine: "duckdb", options: { database: join(folder, "a.duckdb") } },
     ],
+    limits: { bodyMs: 600_000, responseMs: 600_000 },   // the gateway shares this process, which is busy
   }, { log: () => {}, drivers: { main: driver, reader: driver } });
   const access = { url: started.url, token: TOKEN };
   const through = (/** @type {string} */ id) => HeavenBase.open(id, { backends: { main: { type: "duckdb", via: "gateway", connection: "main", ...access } } });

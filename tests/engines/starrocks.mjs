@@ -19,7 +19,7 @@ export const starrocks = { name: "starrocks", async start() {
     assert.match(sql, /^(CREATE|ALTER|DROP|TRUNCATE) /);
     return driver.execute(sql, params, options);
   } };
-  const gateway = await startGateway({ port: 0, tokens: [{ name: "tests", token: TOKEN, connections: ["main"] }], connections: [{ name: "main", engine: "starrocks", timeoutMs: 600_000 }] }, { log: () => {}, drivers: { main: driver } });
+  const gateway = await startGateway({ port: 0, tokens: [{ name: "tests", token: TOKEN, connections: ["main"] }], connections: [{ name: "main", engine: "starrocks", timeoutMs: 600_000 }], limits: { bodyMs: 600_000, responseMs: 600_000 } }, { log: () => {}, drivers: { main: driver } });
   const byHttp = { type: "starrocks", via: "http", url: server.frontend, load_url: server.backend, ...account };
   const open = (/** @type {string} */ id) => HeavenBase.open(id, { backends: { main: { type: "starrocks" } }, drivers: { main: driver } });
   const through = (/** @type {string} */ id) => HeavenBase.open(id, { backends: { main: { type: "starrocks", via: "gateway", url: gateway.url, token: TOKEN, connection: "main" } } });
