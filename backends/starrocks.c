@@ -8,33 +8,30 @@
  * table_design/table_types/primary_key_table, sql-statements DELETE, TRUNCATE_TABLE,
  * prepared_statement), the sources StarRocks.g4, AstBuilder and ErrorCode of StarRocks. */
 #include "backends/sql/transport.h"
-#include "base/num.h"
 
 /* By the server's number, which is MySQL's where there is one; drivers have words of their own. */
 static hb_status status_of(hb_str native) {
-    static const struct {
-        int64_t number;
-        hb_status status;
-    } known[] = {
-        { 1044, HB_E_REFUSED },      { 1045, HB_E_REFUSED },      { 1142, HB_E_REFUSED },
-        { 1227, HB_E_REFUSED },      { 5203, HB_E_REFUSED },      { 1049, HB_E_SCHEMA_DRIFT },
-        { 1051, HB_E_SCHEMA_DRIFT }, { 1054, HB_E_SCHEMA_DRIFT }, { 1146, HB_E_SCHEMA_DRIFT },
-        { 5501, HB_E_SCHEMA_DRIFT }, { 5502, HB_E_SCHEMA_DRIFT }, { 1317, HB_E_TIMEOUT },
-        { 5024, HB_E_TIMEOUT },      { 5014, HB_E_LOCKED },       { 5025, HB_E_VALIDATION },
-        { 1203, HB_E_UNAVAILABLE },  { 5021, HB_E_UNAVAILABLE },
+    static const sql_number known[] = {
+        { 1044, 1045, HB_E_REFUSED },      { 1142, 1142, HB_E_REFUSED },
+        { 1227, 1227, HB_E_REFUSED },      { 5203, 5203, HB_E_REFUSED },
+        { 1049, 1049, HB_E_SCHEMA_DRIFT }, { 1051, 1051, HB_E_SCHEMA_DRIFT },
+        { 1054, 1054, HB_E_SCHEMA_DRIFT }, { 1146, 1146, HB_E_SCHEMA_DRIFT },
+        { 5501, 5502, HB_E_SCHEMA_DRIFT }, { 1317, 1317, HB_E_TIMEOUT },
+        { 5024, 5024, HB_E_TIMEOUT },      { 5014, 5014, HB_E_LOCKED },
+        { 5025, 5025, HB_E_VALIDATION },   { 1203, 1203, HB_E_UNAVAILABLE },
+        { 5021, 5021, HB_E_UNAVAILABLE },
     };
-    int64_t number;
-    if (hb_num_parse_i64(native, &number) != HB_NUM_OK) {
-        if (hb_str_eq(native, HB_STR("UNSUPPORTED"))) return HB_E_UNSUPPORTED;
-        const bool of_network = hb_str_starts(native, HB_STR("E")) ||
-                                hb_str_starts(native, HB_STR("PROTOCOL_")) ||
-                                hb_str_eq(native, HB_STR("UNAVAILABLE"));
-        return of_network ? HB_E_UNAVAILABLE : HB_E_BACKEND;
+    static const sql_code words[] = {
+        { { "UNSUPPORTED", 11 }, HB_E_UNSUPPORTED },
+        { { "UNAVAILABLE", 11 }, HB_E_UNAVAILABLE },
+        { { "PROTOCOL_", 9 }, HB_E_UNAVAILABLE },
+        { { "E", 1 }, HB_E_UNAVAILABLE },
+    };
+    hb_status status;
+    if (sql_status_by_number(known, sizeof(known) / sizeof(known[0]), native, &status)) {
+        return status;
     }
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (number == known[i].number) return known[i].status;
-    }
-    return HB_E_BACKEND;
+    return sql_status_by_prefix(words, sizeof(words) / sizeof(words[0]), native);
 }
 
 /* Database, table, column. */

@@ -174,6 +174,16 @@ static uint32_t rows_of_statement(const hb_job *job, uint32_t from, uint32_t mos
     return step;
 }
 
+static hb_status replace_rows(hb_job *job, sql_list *list, const sql_table *table, hb_sql *sql,
+                              hb_err *err) {
+    const hb_batch *batch = job->fragment->batch;
+    hb_str *ids = hb_arena_array(job->arena, (size_t)batch->row_count + 1, sizeof(*ids));
+    if (ids == NULL) return hb_err_memory(err);
+    for (uint32_t i = 0; i < batch->row_count; i++) ids[i] = hb_column_span(&batch->columns[0], i);
+    return sql_rows_replace(sql, list, sql_remote_of(job), table->name, table->columns[0], ids,
+                            batch->row_count, err);
+}
+
 static hb_status add_rows(hb_job *job, sql_list *list, const sql_table *table, hb_sql *sql,
                           hb_err *err) {
     const sql_remote *remote = sql_remote_of(job);
@@ -188,11 +198,10 @@ static hb_status add_rows(hb_job *job, sql_list *list, const sql_table *table, h
         return hb_err_set(err, HB_E_LIMIT, "%s takes at most %u values in a statement",
                           job->instance->type->name, params_max);
     }
-    hb_str *cleared, *ids = hb_arena_array(job->arena, (size_t)batch->row_count + 1, sizeof(*ids));
-    if (ids == NULL) return hb_err_memory(err);
-    for (uint32_t i = 0; i < batch->row_count; i++) ids[i] = hb_column_span(&batch->columns[0], i);
-    HB_TRY(sql_rows_replace(sql, list, remote, table->name, table->columns[0], ids,
-                            batch->row_count, err));
+    hb_str *cleared;
+    if (sql->dialect->upsert == HB_UPSERT_INSERT_ALL) {
+        HB_TRY(replace_rows(job, list, table, sql, err));
+    }
     HB_TRY(
         sql_cleared_columns(remote, container, table, job->arena, &cleared, &cleared_count, err));
     for (uint32_t from = 0; from < batch->row_count; from += count) {
