@@ -5,33 +5,13 @@
 // or with what the backend's options say:
 //   HeavenBase.open(id, { backends: { main: { type: "postgres", host, username, password } }, drivers: { main: connectPg } })
 import { openSession } from "./pg-session.js";
+import { driverOfSessions } from "./session-driver.js";
 
 /** @typedef {import("../host/sql.js").SqlDriver} SqlDriver */
-/** @typedef {import("../host/sql.js").SqlOptions} SqlOptions */
-/** @typedef {import("../host/sql.js").SqlResult} SqlResult */
-/** @typedef {import("./pg-session.js").PgSession} PgSession */
 /** @typedef {import("./pg-session.js").PoolLike} PoolLike */
 
-/** A driver around a pool, which the caller ends. An abort cancels the statement in the server. @param {PoolLike} pool @returns {SqlDriver} */
-export function pgDriver(pool) {
-  return {
-    execute: (sql, params, options) => onSession(pool, options, (session) => session.execute(sql, params, options)),
-    batch: (statements, options) => onSession(pool, options, async (session) => {
-      await session.begin(options);
-      try {
-        /** @type {SqlResult[]} */
-        const results = [];
-        for (const { sql, params } of statements) results.push(await session.execute(sql, params, options));
-        await session.commit(options);
-        return results;
-      } catch (error) {
-        await session.rollback();
-        throw error;
-      }
-    }),
-    session: (options) => openSession(pool, options),
-  };
-}
+/** A driver around a pool, which the caller ends; what the program set on its connections stays. An abort cancels the statement in the server. @param {PoolLike} pool @returns {SqlDriver} */
+export const pgDriver = (pool) => driverOfSessions((options) => openSession(pool, options));
 
 /**
  * Makes a pool of the backend's own options, and its driver: `drivers: { main: connectPg }`. The package pg has to be
@@ -45,14 +25,4 @@ export async function connectPg({ uri, host, port, database, username, password,
     ...(sslmode && sslmode !== "disable" && sslmode !== "prefer" && { ssl: { rejectUnauthorized: sslmode.startsWith("verify") } }) });
   made.on("error", () => {});           // an idle connection that is lost: the next statement takes another
   return { ...pgDriver(made), close: () => made.end() };
-}
-
-/** What the program set on its pool's connections stays. @template T @param {PoolLike} pool @param {SqlOptions} options @param {(session: PgSession) => Promise<T>} body @returns {Promise<T>} */
-async function onSession(pool, options, body) {
-  const session = await openSession(pool, options);
-  try {
-    return await body(session);
-  } finally {
-    session.giveBack();
-  }
 }

@@ -17,14 +17,11 @@ import { HeavenBaseError } from "../errors.js";
  * @property {(isBroken: boolean) => unknown} free
  */
 
-/** @param {(signal: AbortSignal) => Promise<Line>} connect @param {string} engine @returns {SqlDriver & { session: NonNullable<SqlDriver["session"]> }} */
-export function sessionDriver(connect, engine) {
-  const open = async (/** @type {SqlOptions} */ { signal, readOnly }) => {
-    if (readOnly) throw new HeavenBaseError("REFUSED", `${engine} has no transaction that keeps every statement from writing: use a user who may only SELECT`);
-    signal.throwIfAborted();
-    return new LineSession(await connect(signal));
-  };
-  /** @template T @param {SqlOptions} options @param {(session: LineSession) => Promise<T>} body @returns {Promise<T>} */
+/** The part of a session that a driver needs: `giveBack` leaves the connection as it is. @typedef {import("../host/sql.js").SqlSession & { giveBack: () => void }} HeldSession */
+
+/** A driver of which every call takes a session of its own. @template {HeldSession} S @param {(options: SqlOptions) => Promise<S>} open @returns {Required<Pick<SqlDriver, "execute" | "batch" | "session">>} */
+export function driverOfSessions(open) {
+  /** @template T @param {SqlOptions} options @param {(session: S) => Promise<T>} body @returns {Promise<T>} */
   const on = async (options, body) => {
     const session = await open(options);
     try {
@@ -51,6 +48,13 @@ export function sessionDriver(connect, engine) {
     session: open,
   };
 }
+
+/** @param {(signal: AbortSignal) => Promise<Line>} connect @param {string} engine @returns {SqlDriver & { session: NonNullable<SqlDriver["session"]> }} */
+export const sessionDriver = (connect, engine) => driverOfSessions(async ({ signal, readOnly }) => {
+  if (readOnly) throw new HeavenBaseError("REFUSED", `${engine} has no transaction that keeps every statement from writing: use a user who may only SELECT`);
+  signal.throwIfAborted();
+  return new LineSession(await connect(signal));
+});
 
 class LineSession {
   #line;
